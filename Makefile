@@ -1,0 +1,53 @@
+# Two commands matter: `make demo` and `make test`. Both start from nothing but Python 3.11+ and a package registry.
+PYTHON ?= python3
+VENV ?= .venv
+TEST_VENV := build/test-venv
+RUN_HERE := $(VENV)/bin/
+
+# The wheel is what users get: it is what is tested, in an environment that has never seen the sources.
+export NO_ALBUMENTATIONS_UPDATE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test check docs format clean
+
+# A fresh folder: a run is continued only by the versions that began it.
+demo: $(VENV)/demo
+	rm -rf demo-run
+	$(RUN_HERE)embshift demo --out demo-run
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(RUN_HERE)pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(RUN_HERE)pip install --quiet --constraint constraints.txt --editable '.[test,check,docs]'
+	touch $@ $(VENV)/demo
+
+test:
+	rm -rf build dist
+	$(PYTHON) -m venv $(TEST_VENV)
+	$(TEST_VENV)/bin/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(TEST_VENV)/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[test]"
+	cd build && test-venv/bin/embshift demo --out test-demo
+	$(TEST_VENV)/bin/python -m pytest --numprocesses 2 --durations 10 --quiet
+
+check: $(VENV)/dev
+	$(RUN_HERE)ruff format --check src tests docs training
+	$(RUN_HERE)ruff check src tests docs training
+	$(RUN_HERE)pyright
+	$(RUN_HERE)lint-imports
+	$(RUN_HERE)codespell src tests docs training README.md CHANGELOG.md CONTRIBUTING.md Makefile
+
+docs: $(VENV)/dev
+	$(RUN_HERE)python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+format: $(VENV)/dev
+	$(RUN_HERE)ruff format src tests docs training
+	$(RUN_HERE)ruff check --fix src tests docs training
+
+clean:
+	rm -rf build dist demo-run docs/_build docs/reference

@@ -1,0 +1,37 @@
+"""Measure and explain how image embeddings move when a picture is changed.
+
+Public names are resolved on first use, so that importing the package is light.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embshift.dataset import ImageTransformDataset
+    from embshift.errors import ShiftError
+    from embshift.plan import Plan
+    from embshift.run import Run, open_run
+    from embshift.session import measure
+
+__version__ = "0.1.0"
+
+__all__ = ["ImageTransformDataset", "Plan", "Run", "ShiftError", "__version__", "measure", "open_run"]
+
+_HOMES = {
+    "ImageTransformDataset": "embshift.dataset",
+    "Plan": "embshift.plan",
+    "Run": "embshift.run",
+    "ShiftError": "embshift.errors",
+    "measure": "embshift.session",
+    "open_run": "embshift.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'embshift' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

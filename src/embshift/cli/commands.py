@@ -1,0 +1,141 @@
+"""One function a command: results on stdout, messages on stderr."""
+
+import argparse
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from embshift.cli.terminal import harmless
+from embshift.errors import UsageError
+from embshift.run import Run, open_run
+from embshift.summaries.format import clusters_table, format_clusters, format_summary, summary_table
+
+__all__ = ["clusters", "demo", "list_names", "run", "summarise"]
+
+_TOO_MANY_FAILED, _NOTHING_READABLE = 1, 3
+_OPTIONS = (
+    "encoder",
+    "preset",
+    "limit",
+    "metric_sample",
+    "draws",
+    "seed",
+    "image_size",
+    "resize",
+    "background",
+    "max_pixels",
+    "max_aspect",
+    "batch",
+    "threads",
+    "workers",
+    "device",
+    "keep_views",
+    "max_error_rate",
+    "allow_pickle",
+)
+"""Options of ``embshift run`` that are fields of the plan under the same name."""
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """``embshift run``."""
+    from embshift.cli.progress import reporter
+    from embshift.plan import make_plan
+    from embshift.plan_files import load_plan
+    from embshift.session import carry_out, default_folder
+
+    base = load_plan(Path(parsed.plan)) if parsed.plan else None
+    options = {name: getattr(parsed, name) for name in _OPTIONS}
+    sources = parsed.sources or None
+    plan = make_plan(
+        base=base, transforms=parsed.transform, sources=sources, metrics=parsed.metric, **options
+    )
+    if not plan.sources:
+        raise UsageError("no source given; wanted a folder, a picture, a glob or a text file of paths")
+    found = carry_out(
+        plan,
+        sources=plan.sources,
+        out=Path(parsed.out) if parsed.out else default_folder(plan),
+        reporter=reporter(quiet=parsed.quiet),
+        update=parsed.update,
+    )
+    return _show(found, max_error_rate=plan.max_error_rate)
+
+
+def demo(parsed: argparse.Namespace) -> int:
+    """``embshift demo``."""
+    from embshift.cli.progress import reporter
+    from embshift.plan import make_plan
+    from embshift.session import carry_out
+
+    with as_file(files("embshift") / "samples") as folder:
+        plan = make_plan(sources=[str(folder)], encoder="lite")
+        found = carry_out(
+            plan, sources=plan.sources, out=Path(parsed.out), reporter=reporter(quiet=parsed.quiet)
+        )
+    return _show(found, max_error_rate=plan.max_error_rate)
+
+
+def _show(found: Run, *, max_error_rate: float) -> int:
+    """The summary and where the run is; returns the exit code."""
+    counts, messages = found.info["counts"], Console(stderr=True, highlight=False)
+    if counts["failed"] == counts["images"]:
+        messages.print(_failures(found), markup=False, soft_wrap=True)
+        return _NOTHING_READABLE
+    _print(summary_table(found.summary()))
+    print(f"run folder: {found.folder}")
+    if counts["failed"] or counts["views_failed"]:
+        messages.print(_failures(found), markup=False, soft_wrap=True)
+    views = counts["views_failed"] / counts["views"] if counts["views"] else 0.0
+    rate = max(counts["failed"] / counts["images"], views)
+    return _TOO_MANY_FAILED if rate > max_error_rate else 0
+
+
+def _failures(found: Run) -> str:
+    counts = found.info["counts"]
+    parts = [f"{counts['failed']:,} of {counts['images']:,} pictures could not be used"]
+    if counts["views_failed"]:
+        parts.append(f"{counts['views_failed']:,} of {counts['views']:,} views failed (embeddings, status)")
+    named = [f"  {one['member']}: {one['status']}: {one['error']}" for one in found.info["failures"][:5]]
+    return harmless("\n".join(["; ".join(parts), *named]))
+
+
+def _print(table: Table) -> None:
+    """On a terminal as wide as it is; elsewhere as wide as the table, so that nothing is cut."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=200, no_color=True)
+    console.print(table)
+
+
+def summarise(parsed: argparse.Namespace) -> int:
+    """``embshift summarise``."""
+    summary = open_run(parsed.run).summary()
+    if parsed.format == "table":
+        _print(summary_table(summary))
+    else:
+        print(format_summary(summary, style=parsed.format))
+    return 0
+
+
+def clusters(parsed: argparse.Namespace) -> int:
+    """``embshift clusters``."""
+    found = open_run(parsed.run).clusters(
+        distance=parsed.distance, linkage=parsed.linkage, threshold=parsed.threshold
+    )
+    if parsed.format == "table":
+        _print(clusters_table(found))
+    else:
+        print(format_clusters(found, style=parsed.format))
+    if found.note and not parsed.quiet:
+        Console(stderr=True, highlight=False).print(f"note: {found.note}", markup=False, soft_wrap=True)
+    return 0
+
+
+def list_names(parsed: argparse.Namespace) -> int:
+    """``embshift list``."""
+    from embshift.cli import listing
+
+    _print(listing.TABLES[parsed.what]())
+    return 0

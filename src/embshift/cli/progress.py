@@ -1,0 +1,96 @@
+"""How a run goes, on stderr: a bar on a terminal, plain lines elsewhere, nothing when asked to be quiet."""
+
+import time
+from typing import final
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from embshift.cli.terminal import harmless
+from embshift.session import Reporter, Silent
+
+__all__ = ["reporter"]
+
+_EVERY = 10.0  # seconds between plain lines
+
+
+def reporter(*, quiet: bool) -> Reporter:
+    """The reporter that fits what stderr is."""
+    console = Console(stderr=True, highlight=False)
+    if quiet:
+        return Silent()
+    return _Bar(console) if console.is_terminal else _Lines(console)
+
+
+@final
+class _Bar:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("measuring"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[failed]}"),
+            console=console,
+        )
+        self._failed = 0
+
+    def note(self, text: str) -> None:
+        self._console.print(harmless(text), markup=False, soft_wrap=True)
+
+    def begin(self, *, total: int, done: int) -> None:
+        self._task = self._progress.add_task("", total=total, completed=done, rate="", failed="")
+        self._done, self._started = 0, time.monotonic()
+        self._progress.start()
+
+    def advance(self, *, failed: bool) -> None:
+        self._done += 1
+        self._failed += failed
+        rate = self._done / max(time.monotonic() - self._started, 1e-9)
+        shown = f"{self._failed:,} failed" if self._failed else ""
+        self._progress.update(self._task, advance=1, rate=f"{rate:.1f} images/s", failed=shown)
+
+    def end(self) -> None:
+        self._progress.stop()
+
+
+@final
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def note(self, text: str) -> None:
+        self._console.print(harmless(text), markup=False, soft_wrap=True)
+
+    def begin(self, *, total: int, done: int) -> None:
+        self._total, self._before, self._done, self._failed = total, done, 0, 0
+        self._started = self._shown = time.monotonic()
+
+    def advance(self, *, failed: bool) -> None:
+        self._done += 1
+        self._failed += failed
+        now = time.monotonic()
+        if now - self._shown >= _EVERY:
+            self._shown = now
+            self._print(now)
+
+    def end(self) -> None:
+        self._print(time.monotonic())
+
+    def _print(self, now: float) -> None:
+        finished = self._before + self._done
+        rate = self._done / max(now - self._started, 1e-9)
+        left = (self._total - finished) / rate if rate else 0.0
+        failed = f", {self._failed:,} failed" if self._failed else ""
+        self.note(f"{finished:,} of {self._total:,} images, {rate:.1f} images/s, {left:.0f} s left{failed}")

@@ -1,0 +1,83 @@
+"""Algorithm 1 of the paper as a data set: one picture and all of its views an item."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+from embshift.errors import ImageError
+from embshift.images import Limits, decode, list_sources, resize
+from embshift.transforms.building import build, perturb, wrap
+from embshift.transforms.presets import load_preset
+from embshift.types import ORIGINAL, Pixels, Transform, ViewKey
+
+__all__ = ["ImageTransformDataset"]
+
+
+@final
+class ImageTransformDataset:
+    """Pictures of a folder, each with its views; usable with a torch ``DataLoader``.
+
+    The count is printed once, as in Algorithm 1. An item's views depend on the seed and the picture's content
+    alone, so they are the same in any order and in any worker.
+
+    Args:
+        image_dir: A folder (searched recursively), a file, a glob, or a text file of paths.
+        transforms_dict: Transforms by name: albumentations objects, registered functions, or callables
+            ``(pixels)`` or ``(pixels, *, rng)``. None or an empty dictionary means the paper's nine.
+        image_size: Height and width of every item, in pixels.
+        seed: What the views' random streams start from.
+
+    Raises:
+        SourceError: If there is no picture.
+        PlanError: If a transform cannot be used.
+
+    Example:
+        >>> pictures = ImageTransformDataset("photos/")  # doctest: +SKIP
+        >>> pictures[0]["noise"].shape  # doctest: +SKIP
+        (224, 224, 3)
+    """
+
+    def __init__(
+        self,
+        image_dir: str | Path,
+        transforms_dict: Mapping[str, Any] | None = None,
+        image_size: tuple[int, int] = (224, 224),
+        seed: int = 0,
+    ) -> None:
+        self.image_dir = Path(image_dir)
+        self.image_size = image_size
+        self.seed = seed
+        self.transforms_dict = _transforms(transforms_dict)
+        self._records = list_sources([image_dir])
+        self.image_paths = [Path(str(record.path)) for record in self._records]
+        print(f"{len(self.image_paths):,} pictures in {image_dir}")  # noqa: T201 - line 5 of Algorithm 1
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> dict[str, str | Pixels]:
+        """One picture: ``image_path``, ``original``, and a view under every transform's name.
+
+        Returns:
+            uint8 arrays of height x width x 3, RGB, 0-255, and the path as text.
+
+        Raises:
+            ImageError: If the picture cannot be read.
+            TransformError: If a transform fails on it.
+        """
+        record = self._records[index]
+        decoded = decode(record, limits=Limits())
+        if decoded.pixels is None:
+            raise ImageError(f"{record.path}: {decoded.error}", status=decoded.status)
+        original = resize(decoded.pixels, size=self.image_size, rule="linear")
+        item: dict[str, str | Pixels] = {"image_path": str(record.path), ORIGINAL: original}
+        for name, transform in self.transforms_dict.items():
+            key = ViewKey(run_seed=self.seed, image_id=str(decoded.image_id), transform=name)
+            item[name] = perturb(original, transform, key=key).pixels
+        return item
+
+
+def _transforms(given: Mapping[str, Any] | None) -> dict[str, Transform]:
+    if given:
+        return {name: wrap(name, thing) for name, thing in given.items()}
+    return {plan.name: build(plan) for plan in load_preset("paper").transforms}

@@ -1,0 +1,69 @@
+"""Encoders: one class per library, opened by name, by folder or by hub name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+from embshift.encoding import Encoder
+from embshift.registry import Registry
+
+__all__ = ["ENCODERS", "EncoderEntry", "OpenEncoder", "encoder"]
+
+
+@runtime_checkable
+@runtime_checkable
+class OpenEncoder(Protocol):
+    """What opens an encoder: ``source`` is a name, a folder or a hub name; ``device`` as torch spells it."""
+
+    def __call__(self, source: str, /, *, device: str, allow_pickle: bool) -> Encoder: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderEntry:
+    """A row of ``embshift list encoders``.
+
+    Attributes:
+        name: Name of the encoder, or of the family of checkpoints.
+        summary: One line: what it is.
+        embedding: What its embedding is.
+        map_source: What its map is, and where it is taken from.
+        model_types: For a family: the values of ``model_type`` in ``config.json`` that it opens; empty for
+            an encoder that is selected by its own name.
+        open: What opens it.
+    """
+
+    name: str
+    summary: str
+    embedding: str
+    map_source: str
+    model_types: tuple[str, ...]
+    open: OpenEncoder
+
+
+ENCODERS: Registry[EncoderEntry] = Registry(
+    kind="encoder", package="embshift.encoders", group="embshift.encoders"
+)
+
+Opener = TypeVar("Opener", bound=Callable[..., Encoder])
+
+
+def encoder(
+    *, name: str, summary: str, embedding: str, map_source: str, model_types: tuple[str, ...] = ()
+) -> Callable[[Opener], Opener]:
+    """Register what opens an encoder, or a family of checkpoints, under a name."""
+
+    def register(opener: Opener) -> Opener:
+        ENCODERS.add(
+            name,
+            EncoderEntry(
+                name=name,
+                summary=summary,
+                embedding=embedding,
+                map_source=map_source,
+                model_types=model_types,
+                open=opener,
+            ),
+        )
+        return opener
+
+    return register

@@ -1,0 +1,55 @@
+"""The bundled encoder's weight file: held to its digest, read into single precision."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+
+from embshift.encoders.lite_trunk import Weights
+from embshift.errors import WeightsError
+
+__all__ = ["DIGEST", "PATH", "read_weights"]
+
+PATH = Path(__file__).parent / "weights" / "lite.safetensors"
+"""Half precision, as ``training/make_lite_weights.py`` writes it."""
+
+DIGEST = "c9c246b6108e9e44f3d28df00fb107d59b4f5e1dc1791f4522e57490da87e799"
+"""SHA-256 of the file that belongs to this version of embshift."""
+
+_REMEDY = "run: pip install --force-reinstall --no-deps embshift"
+
+
+def read_weights(path: Path = PATH, /, *, device: str) -> Weights:
+    """Folded parameters and the projection, float32, convolution kernels with channels last.
+
+    Args:
+        path: The weight file.
+        device: Where to put them, as torch spells it.
+
+    Raises:
+        WeightsError: The file is missing or not the one that belongs to this version.
+    """
+    return {name: _placed(values, device=device) for name, values in load(_content(path)).items()}
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(
+            f"the weights of encoder 'lite' cannot be read from {path} ({error.strerror}); "
+            f"wanted the file that embshift installs; {_REMEDY}"
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != DIGEST:
+        raise WeightsError(
+            f"the weights of encoder 'lite' at {path} have SHA-256 {digest} ({len(content)} bytes); "
+            f"wanted {DIGEST}; {_REMEDY}"
+        )
+    return content
+
+
+def _placed(values: torch.Tensor, *, device: str) -> torch.Tensor:
+    layout = torch.channels_last if values.ndim == 4 else torch.contiguous_format
+    return values.to(device=device, dtype=torch.float32).contiguous(memory_format=layout)

@@ -1,0 +1,61 @@
+"""SigLIP and SigLIP 2: no class token; a learned probe pools the patches."""
+
+from typing import Any
+
+from embshift.encoders.checkpoints import Weights
+from embshift.encoders.family import POOLING_MAP, family, pooled, vision_part
+from embshift.encoders.pooling import siglip_head
+from embshift.encoders.towers import Tower, build_network, image_sides
+from embshift.errors import EncoderError
+
+__all__ = ["siglip2_tower", "siglip_tower"]
+
+
+@family(
+    name="siglip",
+    summary="SigLIP (2023), and SigLIP 2 checkpoints of a fixed resolution",
+    embedding="output of the pooling head",
+    map_source=POOLING_MAP,
+    model_types=("siglip", "siglip_vision_model"),
+    processor="SiglipImageProcessor",
+)
+def siglip_tower(config: Any, weights: Weights) -> Tower:
+    """The seeing half of a SigLIP checkpoint."""
+    from transformers import SiglipVisionModel
+
+    vision = vision_part(config)
+    return _tower(vision, weights, network=SiglipVisionModel, sides=image_sides(vision))
+
+
+@family(
+    name="siglip2",
+    summary="SigLIP 2 NaFlex (2025): any aspect ratio, up to a number of patches",
+    embedding="output of the pooling head",
+    map_source=POOLING_MAP,
+    model_types=("siglip2", "siglip2_vision_model"),
+    processor="Siglip2ImageProcessor",
+)
+def siglip2_tower(config: Any, weights: Weights) -> Tower:
+    """The seeing half of a SigLIP 2 NaFlex checkpoint."""
+    from transformers import Siglip2VisionModel
+
+    return _tower(vision_part(config), weights, network=Siglip2VisionModel, sides=None)
+
+
+def _tower(vision: Any, weights: Weights, *, network: Any, sides: tuple[int, int] | None) -> Tower:
+    if not getattr(vision, "vision_use_head", True):
+        raise EncoderError(
+            "the checkpoint has no pooling head (vision_use_head is false); take one that has it"
+        )
+    built = build_network(network, config=vision, weights=weights)
+    return Tower(
+        network=built,
+        embed=pooled,
+        embedding="output of the pooling head",
+        dim=vision.hidden_size,
+        blocks=vision.num_hidden_layers,
+        heads=vision.num_attention_heads,
+        patch=vision.patch_size,
+        sides=sides,
+        pooling=siglip_head(built),
+    )

@@ -1,0 +1,82 @@
+"""What an encoder gives and what a metric takes: float32 tensors, batch first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Float32
+
+from embshift.types import Capture, EncoderSpec, Field, Views
+
+__all__ = ["Encoder", "Encoding", "concatenate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Encoding:
+    """What an encoder saw in a batch of views.
+
+    Attributes:
+        embedding: Raw embeddings, not normalised.
+        grid: Rows and columns of patches; rows * columns = patches.
+        field: The rectangle of the picture that was seen.
+        attention: The final map, one per head: non-negative, over patches only (no class or register
+            tokens), not renormalised. None where it was not captured.
+        layers: The class token's row of every block. None where not captured or the encoder has none.
+    """
+
+    embedding: Float32[torch.Tensor, "views dim"]
+    grid: tuple[int, int]
+    field: Field
+    attention: Float32[torch.Tensor, "views heads patches"] | None = None
+    layers: Float32[torch.Tensor, "views layers heads patches"] | None = None
+
+    def __len__(self) -> int:
+        return self.embedding.shape[0]
+
+    def select(self, rows: Sequence[int]) -> "Encoding":
+        """The given views, in the given order; a row may stand more than once."""
+        index = torch.as_tensor(rows, dtype=torch.long, device=self.embedding.device)
+        return replace(
+            self,
+            embedding=self.embedding[index],
+            attention=None if self.attention is None else self.attention[index],
+            layers=None if self.layers is None else self.layers[index],
+        )
+
+    def to_cpu(self) -> "Encoding":
+        """The same in main memory."""
+        return replace(
+            self,
+            embedding=self.embedding.cpu(),
+            attention=None if self.attention is None else self.attention.cpu(),
+            layers=None if self.layers is None else self.layers.cpu(),
+        )
+
+
+def concatenate(parts: Sequence[Encoding]) -> Encoding:
+    """Several encodings of one encoder and one picture size as one."""
+    first = parts[0]
+    return replace(
+        first,
+        embedding=torch.cat([part.embedding for part in parts]),
+        attention=_concatenate([part.attention for part in parts]),
+        layers=_concatenate([part.layers for part in parts]),
+    )
+
+
+def _concatenate(parts: Sequence[Float[torch.Tensor, "..."] | None]) -> Float[torch.Tensor, "..."] | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if len(present) == len(parts) else None
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What turns views into encodings. It holds weights open and is otherwise stateless."""
+
+    @property
+    def spec(self) -> EncoderSpec: ...
+
+    def encode(self, views: Views, /, *, capture: Capture) -> Encoding:
+        """Encode one batch; every row depends on its own picture and the batch's shape alone."""
+        ...

@@ -1,0 +1,176 @@
+"""Sources become one sorted listing: the same on every machine, whatever order a file system answers in."""
+
+import codecs
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from embshift.errors import PlanError, SourceError
+from embshift.types import ImageRecord
+
+__all__ = ["SUFFIXES", "list_sources"]
+
+SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""File names that count as pictures in a folder or a glob, in any case."""
+
+_WANTED = "wanted a folder, a picture, a glob or a text file of paths"
+_LIST_PROBE = 4096  # bytes read to tell a list of paths from a picture with an odd name
+
+
+def list_sources(sources: Sequence[Any]) -> tuple[ImageRecord, ...]:
+    """Every picture of the sources, sorted by source and by path below it; a file counts once.
+
+    Args:
+        sources: Folders (searched recursively), picture files, globs, text files of paths (one a line,
+            relative to the text file's folder), or pictures in memory (PIL images, uint8 arrays of height x
+            width x 3 or height x width).
+
+    Returns:
+        Records with ``row`` from 0 on.
+
+    Raises:
+        PlanError: If a source does not exist or cannot be looked into.
+        SourceError: If the sources hold no picture.
+    """
+    found = [record for source in sources for record in _list_one(source)]
+    rows = tuple(
+        replace(record, row=row, index=row if record.path is None else record.index)
+        for row, record in enumerate(_unique(found))
+    )
+    if not rows:
+        named = ", ".join(str(source) for source in sources) or "no source"
+        wanted = " ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
+        raise SourceError(f"no picture in {named}; wanted files that end in {wanted} (any case)")
+    return rows
+
+
+def _unique(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
+    seen = set[str]()
+    for record in records:
+        if record.path is None or record.path not in seen:
+            yield record
+        if record.path is not None:
+            seen.add(record.path)
+
+
+def _list_one(source: Any) -> list[ImageRecord]:
+    if not isinstance(source, (str, os.PathLike)):
+        return [_memory_record(source)]
+    text = str(os.fspath(source))
+    try:
+        found = _list_path(text, Path(os.path.expanduser(text)))
+    except OSError as error:
+        raise PlanError(f"source '{text}' cannot be read: {error.strerror}; {_WANTED}") from error
+    if found is None:
+        raise PlanError(f"source '{text}' does not exist; {_WANTED}")
+    return found
+
+
+def _list_path(text: str, path: Path) -> list[ImageRecord] | None:
+    if not text:  # which `Path` takes for the working folder
+        return None
+    if path.is_dir():
+        return _list_folder(text, path)
+    if path.exists():
+        return [_file_record(text, path)] if _is_picture(path) else _list_text(text, path)
+    return _list_glob(text, str(path)) if glob.has_magic(text) else None
+
+
+def _memory_record(picture: Any) -> ImageRecord:
+    if isinstance(picture, Image.Image):
+        return ImageRecord(row=0, source="memory", member="", content=picture)
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and _is_picture_shape(picture.shape):
+        return ImageRecord(row=0, source="memory", member="", content=picture)
+    got = f"{type(picture).__name__} {getattr(picture, 'dtype', '')} {getattr(picture, 'shape', '')}".strip()
+    raise PlanError(
+        f"a source is {got}; wanted a path, a PIL image, or a uint8 array of height x width x 3 (RGB, 0-255)"
+    )
+
+
+def _is_picture_shape(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+
+
+def _file_record(source: str, path: Path, member: str | None = None) -> ImageRecord:
+    return ImageRecord(row=0, source=source, member=member or path.name, path=os.path.abspath(path))
+
+
+def _is_picture(path: Path) -> bool:
+    """By suffix; without a known one, whatever is not text is tried as a picture."""
+    if path.suffix.lower() in SUFFIXES or not path.is_file():
+        return True
+    with path.open("rb") as file:
+        start = file.read(_LIST_PROBE)
+    return b"\0" in start or not _is_text(start)
+
+
+def _is_text(start: bytes) -> bool:
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A character cut in two by the probe's end is still text.
+        return error.start >= len(start) - 3 and len(start) == _LIST_PROBE
+    return True
+
+
+def _list_folder(source: str, folder: Path) -> list[ImageRecord]:
+    members = list[str]()
+
+    def unreadable(error: OSError) -> None:
+        # An unreadable folder hides pictures: it becomes a row that says so.
+        members.append(os.path.relpath(str(error.filename), folder))
+
+    for parent, _, names in os.walk(folder, followlinks=False, onerror=unreadable):
+        below = os.path.relpath(parent, folder)
+        members += [os.path.normpath(os.path.join(below, name)) for name in names if _has_suffix(name)]
+    members.sort(key=_sort_key)
+    return [_file_record(source, folder / member, member) for member in members]
+
+
+def _has_suffix(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _sort_key(member: str) -> bytes:
+    return os.fsencode(member).replace(os.sep.encode(), b"/")
+
+
+def _list_glob(source: str, pattern: str) -> list[ImageRecord]:
+    deep = "**" in Path(pattern).parts
+    paths = sorted(_deep(pattern) if deep else glob.glob(pattern, include_hidden=True), key=_sort_key)
+    return [
+        _file_record(source, Path(path), path)
+        for path in paths
+        if _has_suffix(path) and not os.path.isdir(path)
+    ]
+
+
+def _deep(pattern: str) -> Iterator[str]:
+    """Like ``glob.glob(recursive=True)``, which follows links to folders and so may never end."""
+    parts = Path(pattern).parts
+    fixed = next(at for at, part in enumerate(parts) if glob.has_magic(part))
+    top = Path(*parts[:fixed])
+    for parent, _, names in os.walk(top, followlinks=False):
+        below = Path(parent).relative_to(top).parts
+        yield from (str(Path(parent, name)) for name in names if _fits((*below, name), parts[fixed:]))
+
+
+def _fits(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern or not path:
+        return not path and all(part == "**" for part in pattern)
+    if pattern[0] == "**":
+        return _fits(path, pattern[1:]) or _fits(path[1:], pattern)
+    return fnmatch(path[0], pattern[0]) and _fits(path[1:], pattern[1:])
+
+
+def _list_text(source: str, file: Path) -> list[ImageRecord]:
+    lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
+    members = sorted({os.fsdecode(line.strip()) for line in lines if line.strip()}, key=_sort_key)
+    return [_file_record(source, file.parent / member, member) for member in members]

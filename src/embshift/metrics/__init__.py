@@ -1,0 +1,102 @@
+"""Metrics: one function each, from a picture and its views, or from two encodings, to one value a view.
+
+Registering a metric needs no torch, and neither do the modules of pixel metrics: a worker imports only
+what it runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.registry import Registry
+from embshift.types import Capture, Direction, MetricSpec, Pixels, Views
+
+__all__ = ["METRICS", "PAPER", "Metric", "Statement", "pair_metric", "pixel_metric"]
+
+PAPER = (
+    "Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP (arXiv 2503.23495), supplement {section}"
+)
+"""Where the equations (4) to (12) stand; ``PAPER.format(section=…)`` names the section."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A row of ``embshift list metrics``, and what computes it.
+
+    Attributes:
+        spec: How the metric states itself; ``spec.needs`` says what ``compute`` takes.
+        compute: ``(reference: Pixels, shifted: Views, /)`` to a float64 array where ``spec.needs`` is
+            `Capture.PIXELS`, else ``(reference: Encoding, shifted: Encoding, /)``, row against row, to a
+            float64 tensor. One value a view in either case.
+    """
+
+    spec: MetricSpec
+    compute: Callable[..., Any]
+
+
+class Statement(TypedDict):
+    """The fields of `MetricSpec` that every metric gives; ``needs`` follows from the decorator."""
+
+    name: str
+    summary: str
+    unit: str
+    bounds: tuple[float, float]
+    identity: float
+    direction: Direction
+    blind_to: str
+    performance: bool
+    reference: str
+
+
+METRICS: Registry[Metric] = Registry(kind="metric", package="embshift.metrics", group="embshift.metrics")
+
+PixelFunction = TypeVar("PixelFunction", bound=Callable[[Pixels, Views], Float64[np.ndarray, " views"]])
+PairFunction = TypeVar("PairFunction", bound=Callable[..., Any])
+
+
+def pixel_metric(**stated: Unpack[Statement]) -> Callable[[PixelFunction], PixelFunction]:
+    """Register a comparison of one reference picture with its views; numpy only, run in worker processes.
+
+    Args:
+        **stated: The fields of `MetricSpec` but ``needs``, which is `Capture.PIXELS`.
+
+    Returns:
+        A decorator that gives the function back unchanged, so that it can be pickled by its name.
+
+    Raises:
+        PlanError: The name is taken.
+    """
+
+    def register(function: PixelFunction) -> PixelFunction:
+        _add(MetricSpec(needs=Capture.PIXELS, **stated), function)
+        return function
+
+    return register
+
+
+def pair_metric(*, needs: Capture, **stated: Unpack[Statement]) -> Callable[[PairFunction], PairFunction]:
+    """Register a comparison of two encodings: row i of the reference with row i of the shifted.
+
+    Args:
+        needs: What the encoder must capture.
+        **stated: The other fields of `MetricSpec`.
+
+    Returns:
+        A decorator that gives the function back unchanged.
+
+    Raises:
+        PlanError: The name is taken.
+    """
+
+    def register(function: PairFunction) -> PairFunction:
+        _add(MetricSpec(needs=needs, **stated), function)
+        return function
+
+    return register
+
+
+def _add(spec: MetricSpec, compute: Callable[..., Any]) -> None:
+    METRICS.add(spec.name, Metric(spec=spec, compute=compute))

@@ -1,0 +1,80 @@
+"""Detail similarity: how much texture each place keeps."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.metrics import PAPER, pixel_metric
+from embshift.metrics.cells import gray_thousandths
+from embshift.types import Direction, Pixels, Views
+
+__all__ = ["detail_similarity"]
+
+_CELLS = 8
+_UNIFORM = 1e-6
+"""Deviation, in gray levels, below which a cell of the reference counts as uniform."""
+
+
+@pixel_metric(
+    name="detail_similarity",
+    summary="ratio of the gray standard deviations in each cell of an 8x8 grid",
+    unit="1",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    direction=Direction.HIGHER,
+    blind_to="what the texture is: any rearrangement of a cell's pixels, and any constant added to them",
+    performance=True,
+    reference=PAPER.format(section="A.1.2, eq. (12)"),
+)
+def detail_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
+    """Mean over the textured cells of an 8x8 grid of exp(−|log(σ′ / σ)|).
+
+    σ and σ′ are the standard deviations of the gray of a cell before and after; the term is the smaller
+    over the larger. Cells come by integer division, the remainder is dropped. Cells of the reference with
+    σ < 1e-6 gray levels are left out; a cell that the transform flattens counts 0.
+
+    Blind to what the texture is: any rearrangement of a cell's pixels and any constant added to them; and
+    to texture that appears in a cell that was uniform.
+
+    Args:
+        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
+
+    Returns:
+        One pure number a view, from 0 (every cell flattened) to 1 (equal deviations). NaN where no cell of
+        the reference has texture, or a side is shorter than 8 pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> board = np.indices((16, 16)).sum(axis=0).astype(np.uint8)[..., None].repeat(3, axis=2) % 2
+        >>> detail_similarity(board, np.stack([board, 4 * board, 0 * board]))
+        array([1.  , 0.25, 0.  ])
+        >>> detail_similarity(0 * board, board[None])
+        array([nan])
+
+    References:
+        Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eq. (12).
+    """
+    if min(reference.shape[:2]) < _CELLS:
+        return np.full(len(shifted), np.nan)
+    before = _deviations(reference)
+    textured = before >= _UNIFORM
+    if not textured.any():
+        return np.full(len(shifted), np.nan)
+    kept = before[textured]
+    return np.array([_similarity(kept, _deviations(view)[textured]) for view in shifted], dtype=np.float64)
+
+
+def _similarity(before: Float64[np.ndarray, " rows"], after: Float64[np.ndarray, " rows"], /) -> float:
+    # exp(−|log r|) is the lesser of r and 1 / r, and this form needs no logarithm of a flattened cell's 0.
+    return float(np.mean(np.minimum(before, after) / np.maximum(before, after)))
+
+
+def _deviations(pixels: Pixels, /) -> Float64[np.ndarray, " rows"]:
+    """Standard deviation of the gray of each cell, row by row, in gray levels."""
+    height, width = pixels.shape[0] // _CELLS, pixels.shape[1] // _CELLS
+    gray = gray_thousandths(pixels)[: height * _CELLS, : width * _CELLS]
+    cells = gray.reshape(_CELLS, height, _CELLS, width).swapaxes(1, 2)  # (8, 8, height, width)
+    centred = cells.astype(np.float64, order="C").reshape(_CELLS**2, -1)  # (64, pixels)
+    # In place: a second array of this size costs more, in memory handed back and forth, than the sums.
+    centred -= centred.mean(axis=1, keepdims=True)
+    return np.sqrt(np.vecdot(centred, centred) / centred.shape[1]) / 1000.0

@@ -1,0 +1,64 @@
+"""Patch similarity: colours compared place by place."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.metrics import PAPER, pixel_metric
+from embshift.metrics.cells import colour_cells
+from embshift.types import Direction, Pixels, Views
+
+__all__ = ["patch_similarity"]
+
+_CELLS = 4
+
+
+@pixel_metric(
+    name="patch_similarity",
+    summary="mean squared colour difference in each cell of a 4x4 grid",
+    unit="1",
+    bounds=(0.5, 1.0),
+    identity=1.0,
+    direction=Direction.HIGHER,
+    blind_to="where inside a cell the colours differ, and whether they changed or only moved",
+    performance=True,
+    reference=PAPER.format(section="A.1.2, eqs. (7), (8)"),
+)
+def patch_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
+    """Mean over a 4x4 grid of 1 / (1 + MSE / 255²), in real-number arithmetic.
+
+    ``patch_sim = 1/16 Σ_k 1 / (1 + MSE_k / 255²)``, with ``MSE_k`` the mean of ``(P − P′)²`` over pixels
+    and channels of cell k. Cells come by integer division; the remainder at the right and the bottom is
+    dropped.
+
+    Blind to where inside a cell the colours differ, and to whether they changed or only moved: a flipped
+    picture scores like a repainted one.
+
+    Args:
+        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
+
+    Returns:
+        One pure number a view, from 0.5 (black against white) to 1 (equal cells). NaN where a side is
+        shorter than 4 pixels: there is no cell to compare.
+
+    Example:
+        >>> import numpy as np
+        >>> black = np.zeros((8, 8, 3), dtype=np.uint8)
+        >>> patch_similarity(black, np.stack([black, black + 255]))
+        array([1. , 0.5])
+
+    References:
+        Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eqs. (7), (8).
+    """
+    if min(reference.shape[:2]) < _CELLS:
+        return np.full(len(shifted), np.nan)
+    return np.array([_similarity(reference, view) for view in shifted], dtype=np.float64)
+
+
+def _similarity(reference: Pixels, view: Pixels, /) -> float:
+    pairs = zip(colour_cells(reference, count=_CELLS), colour_cells(view, count=_CELLS), strict=True)
+    # Eq. (8). OpenCV sums the squares of 8-bit differences in integers wide enough; a subtraction of uint8
+    # arrays would wrap modulo 256.
+    squares = np.array([cv2.norm(before, after, cv2.NORM_L2SQR) / before.size for before, after in pairs])
+    return float(np.mean(1.0 / (1.0 + squares / 255.0**2)))

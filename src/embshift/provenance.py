@@ -1,0 +1,78 @@
+"""What a result depends on beside its plan: versions, weights, machine; and the fingerprint of all of it."""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from embshift import __version__
+from embshift.plan import COUNTED, Plan
+from embshift.types import EncoderSpec, MetricSpec
+
+__all__ = ["fingerprint", "machine", "metric_content", "peak_memory", "plan_content", "versions"]
+
+_PIXELS = ("albucore", "albumentations", "numpy", "opencv-python-headless", "pillow", "scipy")
+_NUMBERS = ("pyarrow", "safetensors", "torch", "transformers")
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that touches pixels or numbers."""
+    return {"embshift": __version__, **{name: _version(name) for name in (*_PIXELS, *_NUMBERS)}}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def machine() -> dict[str, Any]:
+    """The machine, in words that help to compare timings."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+def plan_content(plan: Plan) -> dict[str, Any]:
+    """A plan ready for JSON."""
+    return json.loads(json.dumps(asdict(plan)))
+
+
+def metric_content(spec: MetricSpec) -> dict[str, Any]:
+    """A metric's spec ready for JSON; an infinite bound is null."""
+    bounds = [None if abs(bound) == float("inf") else bound for bound in spec.bounds]
+    return asdict(spec) | {"bounds": bounds, "direction": spec.direction.value, "needs": spec.needs.value}
+
+
+def fingerprint(plan: Plan, *, encoder: EncoderSpec) -> str:
+    """32 hexadecimal digits of everything that results depend on; stands in every file of the run."""
+    content = {
+        "plan": {name: value for name, value in plan_content(plan).items() if name in COUNTED},
+        "weights": encoder.digest,
+        "versions": versions(),
+    }
+    return _digest(content)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def peak_memory() -> int | None:
+    """Greatest resident memory of this process so far, in bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,148 @@
+"""Starting a run folder, or going on in one: nothing is mixed that was not made alike."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from embshift.errors import ResumeError, ShiftError, UsageError
+from embshift.plan import CHUNK, Plan
+from embshift.plan_files import difference, plan_from_content
+from embshift.provenance import versions
+from embshift.sinks.files import read_json
+from embshift.sinks.listing import (
+    FrozenRow,
+    ListingChange,
+    compare_listing,
+    freeze,
+    read_listing,
+    write_listing,
+)
+from embshift.types import ImageRecord
+
+__all__ = ["check_weights", "continued_plan", "recorded", "save_listing", "settled_listing"]
+
+_NEW_FOLDER = "give another --out, or remove the folder to start again"
+
+
+def recorded(folder: Path) -> dict[str, Any] | None:
+    """What ``run.json`` says; None where the folder is new.
+
+    Raises:
+        UsageError: If the folder holds something that is no run.
+        ResumeError: If ``run.json`` cannot be read.
+    """
+    path = folder / "run.json"
+    if not path.exists():
+        others = [name for name in os.listdir(folder) if not name.startswith(".")]
+        if others:
+            raise UsageError(
+                f"{folder} is not empty and is no run folder (it holds {others[0]}); give another --out"
+            )
+        return None
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise ResumeError(f"{path} cannot be read: {error}; {_NEW_FOLDER}") from error
+
+
+def continued_plan(asked: Plan, info: Mapping[str, Any] | None) -> Plan:
+    """The plan to work by: as asked, with what the run has recorded where nothing was asked.
+
+    Raises:
+        ResumeError: If the folder holds another plan's results or another version's; names every difference.
+    """
+    if info is None:
+        return asked
+    lines = _other_versions(info.get("versions", {}))
+    try:
+        before = plan_from_content(info["plan"])
+    except (KeyError, TypeError, ShiftError) as error:  # fields of another version, or no run's file
+        listed = "\n  ".join([f"run.json holds a plan that this version does not know: {error}", *lines])
+        raise ResumeError(f"the run folder cannot be continued:\n  {listed}\n{_NEW_FOLDER}") from error
+    lines = difference(before, asked) + lines
+    if lines:
+        listed = "\n  ".join(lines)
+        raise ResumeError(f"the run folder holds the results of another plan:\n  {listed}\n{_NEW_FOLDER}")
+    return replace(asked, batch=before.batch, threads=before.threads, device=_device(before, asked))
+
+
+def _device(before: Plan, asked: Plan) -> str:
+    return before.device if asked.device == "auto" else asked.device
+
+
+def _other_versions(before: Mapping[str, str]) -> list[str]:
+    now = versions()
+    return [
+        f"{name}: {before.get(name, 'not recorded')} in the run, {now[name]} installed"
+        for name in now
+        if now[name] != before.get(name)
+    ]
+
+
+def check_weights(info: Mapping[str, Any] | None, *, digest: str) -> None:
+    """Raise where the encoder's weights are not those that the run was started with."""
+    if info is not None and info["encoder"]["digest"] != digest:
+        raise ResumeError(
+            f"the encoder's weights are not those of the run: {info['encoder']['digest'][:12]}… in the run,"
+            f" {digest[:12]}… now; {_NEW_FOLDER}"
+        )
+
+
+def settled_listing(
+    path: Path, records: Sequence[ImageRecord], *, plan: Plan, update: bool
+) -> tuple[tuple[FrozenRow, ...], list[str]]:
+    """The listing to work by, and what the user must be told about it.
+
+    It is frozen when a run first starts. Later, new pictures are named and left out unless ``update`` appends
+    them; changed and vanished ones are reported.
+
+    Raises:
+        ResumeError: If the sources share no picture with the frozen listing.
+    """
+    if not path.exists():
+        return freeze(records, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed), []
+    frozen = read_listing(path)
+    change = compare_listing(frozen, records)
+    if len(change.gone) == len(frozen):
+        raise ResumeError(f"none of the run's {len(frozen):,} pictures is among the sources; {_NEW_FOLDER}")
+    rows = _with_content(frozen, records)
+    if update and change.new:
+        rows += freeze(change.new, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed, after=rows)
+    return rows, _notes(change, update=update)
+
+
+def _with_content(frozen: Sequence[FrozenRow], records: Sequence[ImageRecord]) -> tuple[FrozenRow, ...]:
+    """Pictures handed over in memory are not in the file; they are handed over again."""
+    held = {record.index: record for record in records if record.path is None}
+    return tuple(
+        row if row.record.path is not None else replace(row, record=held.get(row.record.index, row.record))
+        for row in frozen
+    )
+
+
+def _notes(change: ListingChange, *, update: bool) -> list[str]:
+    named = [record.member for record in change.new]
+    new = "appended" if update else "left out (--update appends them)"
+    notes = {
+        f"{len(named):,} new pictures {new}": named,
+        f"{len(change.changed):,} pictures have changed since the run was started": _members(change.changed),
+        f"{len(change.gone):,} pictures of the run are no longer there": _members(change.gone),
+    }
+    return [f"{note}: {_some(members)}" for note, members in notes.items() if members]
+
+
+def _members(rows: Sequence[FrozenRow]) -> list[str]:
+    return [row.record.member for row in rows]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def save_listing(path: Path, rows: Sequence[FrozenRow]) -> None:
+    """Write the listing if it is new or has grown."""
+    if not path.exists() or len(read_listing(path)) != len(rows):
+        write_listing(path, rows)

@@ -1,0 +1,148 @@
+"""Every table of a run folder, column by column; the documentation is made from here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+__all__ = ["SCHEMA_VERSION", "TABLES", "Column", "Table"]
+
+SCHEMA_VERSION = 1
+"""Rises when a reader of an older version would misread a table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: Its name.
+        type: Its Arrow type; for an embedding the length is the encoder's.
+        meaning: What it holds, with unit or range, and when it is null.
+    """
+
+    name: str
+    type: pa.DataType
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table, a folder of ``chunk-*.parquet`` files.
+
+    Attributes:
+        name: Name of the folder.
+        summary: What one row is.
+        columns: Its columns, in order.
+    """
+
+    name: str
+    summary: str
+    columns: tuple[Column, ...]
+
+    def arrow(self, *, metadata: Mapping[str, str] | None = None, dim: int | None = None) -> pa.Schema:
+        """The Arrow schema; ``dim`` fixes the length of the embeddings."""
+        columns = [pa.field(c.name, _sized(c.type, dim)) for c in self.columns]
+        return pa.schema(columns, metadata=dict(metadata or {}))
+
+
+def _sized(kind: pa.DataType, dim: int | None) -> pa.DataType:
+    return pa.list_(pa.float32(), dim) if kind == EMBEDDING and dim is not None else kind
+
+
+EMBEDDING = pa.list_(pa.float32(), 0)
+"""Stands for ``fixed_size_list<float32>`` until the encoder's length is known."""
+
+
+def _column(name: str, kind: pa.DataType, meaning: str) -> Column:
+    return Column(name=name, type=kind, meaning=meaning)
+
+
+_ROW = _column("row", pa.int64(), "position in the sorted listing, from 0: the join key of all tables")
+_IMAGE_ID = _column(
+    "image_id", pa.string(), "first 32 hexadecimal digits of sha256; equal pictures have equal ids"
+)
+_TRANSFORM = _column("transform", pa.string(), "name in the plan")
+_SEVERITY = _column("severity", pa.int8(), "level 1-5; null for a transform without levels")
+_STRENGTH = _column(
+    "strength", pa.float64(), "physical parameter, in the transform's unit; null where it has none"
+)
+_DRAW = _column("draw", pa.int32(), "repeat with other random numbers, from 0")
+
+IMAGES = Table(
+    name="images",
+    summary="one row per input, also where it could not be used; written last, it commits the chunk",
+    columns=(
+        _ROW,
+        _IMAGE_ID,
+        _column("source", pa.string(), "the SOURCE argument that it came from"),
+        _column("member", pa.string(), "path below the source"),
+        _column("index", pa.int64(), "position inside a file that holds several pictures; 0 otherwise"),
+        _column("path", pa.string(), "absolute path; undecodable bytes shown as U+FFFD; null for memory"),
+        _column("path_bytes", pa.binary(), "the path's bytes where `path` is not exact; null otherwise"),
+        _column("bytes", pa.int64(), "size of the file in bytes; null where it could not be read"),
+        _column("sha256", pa.string(), "SHA-256 of the file's content, 64 hexadecimal digits"),
+        _column("width", pa.int64(), "pixels, before orientation; null where the header could not be read"),
+        _column("height", pa.int64(), "pixels, before orientation"),
+        _column("mode", pa.string(), "Pillow's mode in the file, e.g. RGB, L, RGBA, CMYK"),
+        _column("flags", pa.string(), "what decoding did: orientation, alpha, 16bit, icc (noted only), …"),
+        _column("sampled", pa.bool_(), "whether it is in the metric sample"),
+        _column("status", pa.string(), "ok, or why there are no results"),
+        _column("error", pa.string(), "the reason in words; null for ok"),
+    ),
+)
+
+EMBEDDINGS = Table(
+    name="embeddings",
+    summary='one row per view, and one with transform "original" for the resized picture itself',
+    columns=(
+        _ROW,
+        _IMAGE_ID,
+        _TRANSFORM,
+        _SEVERITY,
+        _STRENGTH,
+        _DRAW,
+        _column("status", pa.string(), "ok, transform_failed or non_finite"),
+        _column("error", pa.string(), "the reason in words; null for ok"),
+        _column("parameters", pa.string(), "JSON of the values that were drawn"),
+        _column("pixels_digest", pa.string(), "SHA-256 of the view's shape and bytes; null where it failed"),
+        _column("embedding", EMBEDDING, "raw, not normalised; null unless status is ok"),
+    ),
+)
+
+SHIFTS = Table(
+    name="shifts",
+    summary="one value: one metric of one view against its original",
+    columns=(
+        _ROW,
+        _IMAGE_ID,
+        _TRANSFORM,
+        _SEVERITY,
+        _STRENGTH,
+        _DRAW,
+        _column("metric", pa.string(), "name of the metric"),
+        _column("value", pa.float64(), "in the metric's unit; NaN where it is undefined"),
+    ),
+)
+
+ATTENTION = Table(
+    name="attention",
+    summary="the encoder's map of one view or original, for the metric sample",
+    columns=(
+        _ROW,
+        _IMAGE_ID,
+        _TRANSFORM,
+        _DRAW,
+        _column("rows", pa.int32(), "rows of the patch grid"),
+        _column("columns", pa.int32(), "columns of the patch grid"),
+        _column(
+            "field",
+            pa.list_(pa.float32(), 4),
+            "top, left, height, width of what the encoder saw, in pixels of the resized picture",
+        ),
+        _column("map", pa.list_(pa.float32()), "mean over heads, row by row, not normalised"),
+    ),
+)
+
+TABLES: Mapping[str, Table] = {table.name: table for table in (IMAGES, EMBEDDINGS, SHIFTS, ATTENTION)}
+"""The tables of a run folder by name."""

@@ -1,0 +1,368 @@
+"""From sources to a run folder: plan checked, listing frozen, chunks measured and committed."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from embshift.engines.local import Work, run_local
+from embshift.gallery import choose_views, keep_views, keep_while_running
+from embshift.images import list_sources
+from embshift.metrics import METRICS, Metric
+from embshift.pipeline import Compared, Item, Perturbed, Recipe
+from embshift.plan import Plan, make_plan
+from embshift.plan_files import load_plan, plan_to_toml
+from embshift.provenance import fingerprint, machine, metric_content, peak_memory, plan_content, versions
+from embshift.resume import check_weights, continued_plan, recorded, save_listing, settled_listing
+from embshift.run import Run, open_run
+from embshift.schema import SCHEMA_VERSION
+from embshift.sinks.files import write_json, write_text
+from embshift.sinks.folder import locked
+from embshift.sinks.listing import FrozenRow
+from embshift.sinks.parquet import ParquetSink
+from embshift.transforms.building import build, describe, wrap
+from embshift.transforms.plans import TransformPlan
+from embshift.types import Capture, EncoderSpec, Transform
+
+__all__ = ["Reporter", "Silent", "carry_out", "default_folder", "measure"]
+
+_log = logging.getLogger("embshift")
+
+_CPU_BATCH, _ACCELERATOR_BATCH = 32, 128
+_FEW = 64  # pictures below which starting a worker takes longer than its help saves
+_NAMED_FAILURES = 100
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Who is told how a run goes."""
+
+    def note(self, text: str) -> None:
+        """One line for people."""
+        ...
+
+    def begin(self, *, total: int, done: int) -> None:
+        """Work starts: pictures in the listing, and those already committed."""
+        ...
+
+    def advance(self, *, failed: bool) -> None:
+        """One more picture is finished."""
+        ...
+
+    def end(self) -> None:
+        """No more pictures in this session."""
+        ...
+
+
+class Silent:
+    """Tells the log of the module ``logging``, and nobody else."""
+
+    def note(self, text: str) -> None:
+        _log.info("%s", text)
+
+    def begin(self, *, total: int, done: int) -> None:
+        _log.info("%d of %d pictures are done", done, total)
+
+    def advance(self, *, failed: bool) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+def measure(
+    source: Any,
+    /,
+    *,
+    transforms: Mapping[str, Any] | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    plan: Plan | str | Path | None = None,
+    update: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Run:
+    """Measure how embeddings move when pictures are changed, into a run folder.
+
+    The same call on the same folder continues where it was stopped, and returns at once when it is finished.
+
+    Args:
+        source: A folder, a picture file, a glob, a text file of paths, a PIL image, a uint8 array of height x
+            width x 3, or a list of these.
+        transforms: Names of the preset's transforms, or a dictionary of transforms by name: albumentations
+            objects, registered functions, "package.module:function", or callables ``(pixels)`` or
+            ``(pixels, *, rng)``. None or an empty dictionary means the preset.
+        out: The run folder; ``runs/<time>-<encoder>`` where None.
+        plan: A plan or its TOML file; options stand above it.
+        update: Whether pictures that are new since the run was started are appended.
+        reporter: Who is told how it goes; the log of the module ``logging`` where None.
+        **options: Fields of `embshift.plan.Plan`: encoder, preset, seed, draws, image_size, …
+
+    Returns:
+        The run, opened for reading.
+
+    Raises:
+        UsageError: If an option, the plan or the run folder does not fit.
+        SourceError: If there is no picture.
+        EncoderError: If the encoder cannot be opened.
+
+    Example:
+        >>> run = measure("photos/", encoder="lite", out="run")  # doctest: +SKIP
+        >>> run.summary()  # doctest: +SKIP
+    """
+    sources = list(source) if isinstance(source, (list, tuple)) else [source]
+    base = load_plan(Path(plan)) if isinstance(plan, (str, Path)) else plan
+    objects = dict(transforms) if isinstance(transforms, Mapping) else {}
+    names = None if isinstance(transforms, Mapping) else transforms
+    asked = make_plan(base=base, transforms=names, sources=[_named(one) for one in sources], **options)
+    if objects:
+        asked = replace(asked, transforms=tuple(_planned(name, thing) for name, thing in objects.items()))
+    return carry_out(
+        asked,
+        sources=sources,
+        objects=objects,
+        out=default_folder(asked) if out is None else Path(out),
+        update=update,
+        reporter=reporter or Silent(),
+    )
+
+
+def _named(source: Any) -> str:
+    return str(source) if isinstance(source, (str, Path)) else "memory"
+
+
+def _planned(name: str, thing: Any) -> TransformPlan:
+    """An object's plan; what no file can repeat is written down by its name, for readers."""
+    wrap(name, thing)
+    address = f"{getattr(thing, '__module__', '?')}:{getattr(thing, '__qualname__', type(thing).__name__)}"
+    return describe(name, thing) or TransformPlan(name=name, kind="function", target=address)
+
+
+def default_folder(plan: Plan) -> Path:
+    """``runs/<local time>-<encoder>``."""
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in plan.encoder).strip("-.")[-60:]
+    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+
+
+def carry_out(
+    asked: Plan,
+    /,
+    *,
+    sources: Sequence[Any],
+    out: Path,
+    reporter: Reporter,
+    objects: Mapping[str, Any] | None = None,
+    update: bool = False,
+) -> Run:
+    """Carry out a plan into a run folder, from its start or from where it was stopped.
+
+    Args:
+        asked: The plan.
+        sources: Its sources, also those that stand only in memory.
+        out: The run folder.
+        reporter: Who is told how it goes.
+        objects: The transforms of a caller's own dictionary, by name.
+        update: Whether new pictures are appended.
+    """
+    records = list_sources(sources)[: asked.limit]
+    reporter.note(f"{len(records):,} pictures found")
+    with locked(out):
+        info = recorded(out)
+        plan = continued_plan(asked, info)
+        rows, notes = settled_listing(out / "listing.parquet", records, plan=plan, update=update)
+        for note in notes:
+            reporter.note(note)
+        if info is not None and info["state"] == "finished" and len(rows) == info["counts"]["images"]:
+            reporter.note("nothing left to do: the run is finished")
+            return open_run(out)
+        session = _start(plan, info=info, rows=rows, out=out, objects=objects or {})
+        _work(session, reporter)
+        _finish(session, reporter)
+    return open_run(out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Session:
+    """One stretch of work on a run folder."""
+
+    plan: Plan
+    out: Path
+    rows: Sequence[FrozenRow]
+    work: Work
+    sink: ParquetSink
+    info: Mapping[str, Any]
+    started: float
+
+    @property
+    def items(self) -> list[Item]:
+        return [Item(record=row.record, sampled=row.sampled, chunk=row.chunk) for row in self.rows]
+
+
+def _start(
+    asked: Plan,
+    *,
+    info: Mapping[str, Any] | None,
+    rows: Sequence[FrozenRow],
+    out: Path,
+    objects: Mapping[str, Any],
+) -> _Session:
+    import torch
+
+    from embshift.encoders.opening import open_encoder
+
+    torch.set_num_threads(asked.threads or torch.get_num_threads())
+    encoder = open_encoder(asked.encoder, device=asked.device, allow_pickle=asked.allow_pickle)
+    check_weights(info, digest=encoder.spec.digest)
+    plan = _chosen(
+        asked, spec=encoder.spec, threads=torch.get_num_threads(), count=len(rows), objects=objects
+    )
+    chosen = {name: METRICS[name] for name in plan.metrics}
+    pixel, pair = _by_need(chosen)
+    recipe = partial(build_recipe, plan, metrics=pixel, objects=objects)
+    recipe()  # every transform is built once before any work starts
+    batch, workers = plan.batch or 1, plan.workers or 0
+    work = Work(build=recipe, encoder=encoder, metrics=pair, batch=batch, workers=workers)
+    sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=encoder.spec))
+    content = _content(plan, encoder.spec, sink, before=info)
+    write_json(out / "run.json", content)  # first: it is what makes a folder a run folder
+    write_text(out / "plan.toml", plan_to_toml(plan))
+    save_listing(out / "listing.parquet", rows)
+    sink.discard_uncommitted()
+    return _Session(
+        plan=plan, out=out, rows=rows, work=work, sink=sink, info=content, started=time.perf_counter()
+    )
+
+
+def _chosen(plan: Plan, *, spec: EncoderSpec, threads: int, count: int, objects: Mapping[str, Any]) -> Plan:
+    """The plan with everything decided that was left open."""
+    batch = _CPU_BATCH if spec.device == "cpu" else _ACCELERATOR_BATCH
+    workers = 0 if count < _FEW else min(8, max(1, (machine()["cores"] or 1) - 1))
+    # What lives only in this process cannot be built in another.
+    bound = any(describe(name, thing) is None for name, thing in objects.items())
+    workers = 0 if bound else workers
+    return replace(
+        plan,
+        batch=plan.batch or batch,
+        threads=threads,
+        device=spec.device,
+        workers=workers if plan.workers is None or bound else plan.workers,
+    )
+
+
+def _by_need(metrics: Mapping[str, Metric]) -> tuple[dict[str, Any], dict[str, Metric]]:
+    """Metrics on pixels, which workers take, and metrics on encodings."""
+    pixel = {name: metric.compute for name, metric in metrics.items() if metric.spec.needs == Capture.PIXELS}
+    return pixel, {name: metric for name, metric in metrics.items() if name not in pixel}
+
+
+def build_recipe(plan: Plan, *, metrics: Mapping[str, Any], objects: Mapping[str, Any]) -> Recipe:
+    """What happens to every picture before the encoder; called once in every worker."""
+    transforms: dict[str, Transform] = {
+        each.name: wrap(each.name, objects[each.name]) if each.name in objects else build(each)
+        for each in plan.transforms
+    }
+    return Recipe(
+        limits=plan.limits,
+        size=plan.image_size,
+        rule=plan.resize,
+        seed=plan.seed,
+        draws=plan.draws,
+        transforms=transforms,
+        metrics=metrics,
+    )
+
+
+def _content(
+    plan: Plan, spec: EncoderSpec, sink: ParquetSink, *, before: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """``run.json`` while the run goes on."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        "schema": SCHEMA_VERSION,
+        "state": "running",
+        "started": now if before is None else before["started"],
+        "finished": None,
+        "fingerprint": sink.fingerprint,
+        "plan": plan_content(plan),
+        "encoder": {**asdict(spec), "preprocessing": dict(spec.preprocessing)},
+        "metrics": [metric_content(METRICS[name].spec) for name in plan.metrics],
+        "versions": versions(),
+        "machine": machine(),
+        "counts": {} if before is None else before["counts"],
+        "failures": [] if before is None else before["failures"],
+        "sessions": [] if before is None else before["sessions"],
+    }
+
+
+def _work(session: _Session, reporter: Reporter) -> None:
+    done = sum(session.sink.has(row.chunk) for row in session.rows)
+    plan = session.plan
+    reporter.note(
+        f"encoder {plan.encoder} on {plan.device}, {plan.threads} threads, batches of {plan.batch} views,"
+        f" {plan.workers} workers"
+    )
+    reporter.begin(total=len(session.rows), done=done)
+
+    def see(perturbed: Perturbed) -> None:
+        if perturbed.item.record.row < plan.keep_views:
+            keep_while_running(perturbed, folder=session.out)
+
+    def report(result: Compared) -> None:
+        reporter.advance(failed=result.decoded.status != "ok")
+
+    try:
+        run_local(session.items, work=session.work, sink=session.sink, see=see, report=report)
+    finally:
+        reporter.end()
+    seconds = time.perf_counter() - session.started
+    _record_session(session, images=len(session.rows) - done, seconds=seconds)
+
+
+def _record_session(session: _Session, *, images: int, seconds: float) -> None:
+    """Timing of this stretch, before the pictures are kept: what the rate is taken from."""
+    rate = images / seconds if seconds > 0 else 0.0
+    stretch = {
+        "images": images,
+        "seconds": round(seconds, 3),
+        "images_per_second": round(rate, 4),
+        "peak_memory_bytes": peak_memory(),
+    }
+    session.info["sessions"].append(stretch)
+
+
+def _finish(session: _Session, reporter: Reporter) -> None:
+    """Keep pictures, count, and say that the run is finished, in this order."""
+    run = open_run(session.out)
+    reporter.note("keeping pictures of views")
+    recipe = session.work.build()
+    wanted = choose_views(run, seed=session.plan.seed)
+    kept = keep_views(run, wanted, items=session.items, recipe=recipe)
+    if kept.changed:
+        reporter.note(f"{len(kept.changed):,} pictures could not be made again as they were measured")
+    counts, failures = _counted(run)
+    finished = {
+        **session.info,
+        "state": "finished",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "counts": counts | {"views_kept": kept.views, "views_changed": len(kept.changed)},
+        "failures": failures,
+    }
+    write_json(session.out / "run.json", finished)
+
+
+def _counted(run: Run) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    images = run.images().select(["row", "member", "status", "error"]).to_pylist()
+    failed = [image for image in images if image["status"] != "ok"]
+    views, views_failed = run.count_views()
+    counts = {
+        "images": len(images),
+        "failed": len(failed),
+        "repeated": len(run.repeated()),
+        "views": views,
+        "views_failed": views_failed,
+        "undefined": run.count_undefined(),
+    }
+    return counts, failed[:_NAMED_FAILURES]

@@ -1,0 +1,1 @@
+"""Record: chunks of results are committed whole or not at all."""

@@ -1,0 +1,73 @@
+"""Writing that is never half done: a file gets its name when all of its bytes are on the disk."""
+
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from embshift.errors import ShiftError
+
+__all__ = ["StorageError", "read_json", "write_aside", "write_json", "write_text"]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class StorageError(ShiftError):
+    """Results cannot be written."""
+
+
+def write_aside(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the target, flush to the disk, rename.
+
+    Args:
+        path: Where the file shall stand.
+        write: Writes the content to the path that it is handed.
+
+    Raises:
+        StorageError: If the disk is full or the folder cannot be written; nothing readable is left behind.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(aside)
+        _flush(aside)
+        aside.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        wanted = aside.stat().st_size if aside.exists() else 0
+        reason = "the disk is full" if error.errno in _FULL else (error.strerror or str(error))
+        message = (
+            f"{path} cannot be written: {reason} (after {wanted:,} bytes); free space, then run it again"
+        )
+        raise StorageError(message) from error
+    finally:
+        with suppress(OSError):  # there is none, or what hindered writing hinders this too
+            aside.unlink()
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all."""
+    write_aside(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """A JSON file, whole or not at all; NaN is refused, since it is not JSON."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A file's name need not be text: Python holds such bytes as lone surrogates, which JSON writes so too.
+    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))

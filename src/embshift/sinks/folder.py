@@ -1,0 +1,48 @@
+"""A run folder opened for writing: one writer at a time, and nothing in it from another plan."""
+
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from embshift.errors import ResumeError, UsageError
+
+__all__ = ["locked"]
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Hold a run folder for writing.
+
+    Raises:
+        ResumeError: If another process holds it; says which, and on which machine.
+        UsageError: If it cannot be made or written.
+    """
+    _make(folder)
+    lock, owner = FileLock(folder / ".lock"), folder / ".owner"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        held = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+        raise ResumeError(
+            f"{folder} is being written by {held}; wait for it, or give another --out"
+        ) from None
+    try:
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be a run folder: {error.strerror}; give another --out") from error
+    if not writable:
+        raise UsageError(f"{folder} cannot be a run folder: it is not writable; give another --out")

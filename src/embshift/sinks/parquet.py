@@ -1,0 +1,72 @@
+"""The run folder as a sink: a chunk exists when its ``images`` file does, which is renamed last."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from embshift.schema import TABLES
+from embshift.sinks.files import write_aside
+
+__all__ = ["ParquetSink"]
+
+_COMMIT = "images"
+_STREAMS = {"embeddings": ["embedding.list.element"], "shifts": ["value"], "attention": ["map.list.element"]}
+_REPEATED = {
+    "images": ["source", "mode", "flags", "status"],
+    "embeddings": ["transform", "status"],
+    "shifts": ["image_id", "transform", "metric"],
+    "attention": ["transform"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParquetSink:
+    """Chunks as Parquet files below a folder.
+
+    Attributes:
+        folder: The run folder.
+        fingerprint: What the results depend on; stands in every footer.
+    """
+
+    folder: Path
+    fingerprint: str
+
+    def _path(self, table: str, chunk: int) -> Path:
+        return self.folder / table / f"chunk-{chunk:06d}.parquet"
+
+    def has(self, chunk: int) -> bool:
+        """Whether the chunk was committed."""
+        return self._path(_COMMIT, chunk).is_file()
+
+    def write(self, chunk: int, tables: Mapping[str, pa.Table]) -> None:
+        """Commit one chunk: all tables, the committing one last."""
+        for name in sorted(tables, key=lambda name: name == _COMMIT):
+            write_aside(self._path(name, chunk), lambda aside, name=name: _write(aside, name, tables[name]))
+
+    def discard_uncommitted(self) -> int:
+        """Remove what an interruption left behind; returns the number of files removed."""
+        removed = 0
+        for name in TABLES:
+            for file in (self.folder / name).glob("chunk-*.parquet"):
+                if not (self.folder / _COMMIT / file.name).is_file():
+                    file.unlink()
+                    removed += 1
+        for pattern in (".*.tmp", "*/.*.tmp", "views/*/.*.tmp"):
+            for file in self.folder.glob(pattern):
+                file.unlink()
+                removed += 1
+        return removed
+
+
+def _write(path: Path, name: str, table: pa.Table) -> None:
+    # Lists of columns where the library's own annotations know only switches.
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": _REPEATED[name],
+        "use_byte_stream_split": _STREAMS.get(name, False),
+    }
+    pq.write_table(table, path, **options)

@@ -1,0 +1,118 @@
+"""The summary table: transforms by metrics, with an overall score and a rank."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embshift.summaries.values import ImageValues
+from embshift.types import Direction, MetricSpec
+
+__all__ = ["Cell", "Summary", "SummaryRow", "summarise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One metric of one transform over the images.
+
+    Attributes:
+        mean: Mean over images, in the metric's unit; NaN without a defined value.
+        deviation: Standard deviation over images (n - 1); NaN for fewer than two.
+        n: Images with a defined value.
+        undefined: Images where it was taken and is undefined.
+    """
+
+    mean: float
+    deviation: float
+    n: int
+    undefined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """One transform.
+
+    Attributes:
+        transform: Its name.
+        cells: Its metrics by name.
+        overall: Mean of the means of the performance metrics; NaN where one of them is.
+        rank: 1 for the greatest overall score; None where it is NaN.
+    """
+
+    transform: str
+    cells: Mapping[str, Cell]
+    overall: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Transforms by metrics, in the order of the plan.
+
+    Attributes:
+        metrics: How each column states itself, in order.
+        rows: One for each transform.
+        map_name: What the encoder's maps are: "attention map", or what stands in for it.
+    """
+
+    metrics: tuple[MetricSpec, ...]
+    rows: tuple[SummaryRow, ...]
+    map_name: str
+
+    def closest(self, metric: str) -> frozenset[str]:
+        """The transforms whose mean is closest to the original under a metric."""
+        return self._extreme(metric, sign=1)
+
+    def furthest(self, metric: str) -> frozenset[str]:
+        """The transforms whose mean is furthest from the original under a metric."""
+        return self._extreme(metric, sign=-1)
+
+    def _extreme(self, metric: str, *, sign: int) -> frozenset[str]:
+        spec = next(spec for spec in self.metrics if spec.name == metric)
+        sign = sign if spec.direction is Direction.HIGHER else -sign
+        means = {row.transform: sign * row.cells[metric].mean for row in self.rows}
+        known = {name: mean for name, mean in means.items() if not np.isnan(mean)}
+        if len(set(known.values())) < 2:
+            return frozenset()
+        return frozenset(name for name, mean in known.items() if mean == max(known.values()))
+
+
+def summarise(
+    values: ImageValues, *, metrics: Sequence[MetricSpec], map_name: str = "attention map"
+) -> Summary:
+    """Mean and deviation over images of every metric and transform, the overall score and its rank.
+
+    The overall score of the ranked profiles is the mean of cosine, attention, patch, edge and detail.
+
+    Args:
+        values: One value an image, transform and metric.
+        metrics: Specs of the metrics along the last axis, in order.
+        map_name: What the encoder's maps are.
+    """
+    cells = [
+        {spec.name: _cell(values, transform, metric) for metric, spec in enumerate(metrics)}
+        for transform in range(len(values.transforms))
+    ]
+    performance = [spec.name for spec in metrics if spec.performance]
+    overall = [float(np.mean([row[name].mean for name in performance] or [np.nan])) for row in cells]
+    ranks = _ranks(overall)
+    rows = zip(values.transforms, cells, overall, ranks, strict=True)
+    return Summary(
+        metrics=tuple(metrics),
+        rows=tuple(SummaryRow(transform=t, cells=c, overall=o, rank=r) for t, c, o, r in rows),
+        map_name=map_name,
+    )
+
+
+def _cell(values: ImageValues, transform: int, metric: int) -> Cell:
+    column = values.values[:, transform, metric]
+    defined = column[~np.isnan(column)]
+    undefined = int(values.recorded[:, transform, metric].sum()) - len(defined)
+    mean = float(defined.mean()) if len(defined) else float("nan")
+    deviation = float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
+    return Cell(mean=mean, deviation=deviation, n=len(defined), undefined=undefined)
+
+
+def _ranks(scores: Sequence[float]) -> list[int | None]:
+    """1 for the greatest; equal scores share the better rank; NaN has none."""
+    return [None if np.isnan(score) else 1 + sum(other > score for other in scores) for score in scores]

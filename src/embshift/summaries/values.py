@@ -1,0 +1,83 @@
+"""One value an image, transform and metric: draws are averaged first, equal pictures count once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool, Float64, Int64
+
+__all__ = ["ImageValues", "image_values"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageValues:
+    """Values with the image as the unit.
+
+    Attributes:
+        rows: Row of each image in the listing.
+        transforms: Names along the second axis.
+        metrics: Names along the third axis.
+        values: Mean over the draws that are defined; NaN where none is.
+        recorded: Whether any draw was recorded; a recorded value that is NaN is undefined, not missing.
+        undefined: Draws that were recorded and are NaN.
+    """
+
+    rows: Int64[np.ndarray, " images"]
+    transforms: tuple[str, ...]
+    metrics: tuple[str, ...]
+    values: Float64[np.ndarray, "images transforms metrics"]
+    recorded: Bool[np.ndarray, "images transforms metrics"]
+    undefined: Int64[np.ndarray, "images transforms metrics"]
+
+
+def image_values(
+    chunks: Iterable[pa.Table], *, transforms: Sequence[str], metrics: Sequence[str], skip: frozenset[int]
+) -> ImageValues:
+    """Values of the table ``shifts``, image by image.
+
+    Args:
+        chunks: The table, chunk by chunk; all rows of an image stand in one chunk.
+        transforms: Names to take, in order.
+        metrics: Names to take, in order.
+        skip: Rows that are left out: pictures equal to one before them.
+    """
+    parts = [_chunk_values(chunk, transforms, metrics, skip) for chunk in chunks]
+    shape = (0, len(transforms), len(metrics))
+    empty = (np.empty(0, np.int64), np.empty(shape), np.empty(shape, bool), np.empty(shape, np.int64))
+    rows, values, recorded, undefined = (np.concatenate(part) for part in zip(empty, *parts, strict=True))
+    return ImageValues(
+        rows=rows,
+        transforms=tuple(transforms),
+        metrics=tuple(metrics),
+        values=values,
+        recorded=recorded,
+        undefined=undefined,
+    )
+
+
+def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> Int64[np.ndarray, " values"]:
+    """Position of each name, -1 where it is not among them."""
+    encoded = column.combine_chunks().dictionary_encode()
+    position = {name: at for at, name in enumerate(names)}
+    lookup = np.array([position.get(name, -1) for name in encoded.dictionary.to_pylist()] or [-1], np.int64)
+    return lookup[encoded.indices.to_numpy()]
+
+
+def _chunk_values(
+    chunk: pa.Table, transforms: Sequence[str], metrics: Sequence[str], skip: frozenset[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    row = chunk["row"].to_numpy()
+    transform, metric = _codes(chunk["transform"], transforms), _codes(chunk["metric"], metrics)
+    keep = (transform >= 0) & (metric >= 0) & ~np.isin(row, list(skip))
+    rows, image = np.unique(row[keep], return_inverse=True)
+    value = chunk["value"].to_numpy()[keep]
+    at = (image, transform[keep], metric[keep])
+    shape = (len(rows), len(transforms), len(metrics))
+    defined = ~np.isnan(value)
+    total, count, undefined = np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    np.add.at(total, at, np.where(defined, value, 0.0))
+    np.add.at(count, at, defined)
+    np.add.at(undefined, at, ~defined)
+    mean = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+    return rows, mean, count + undefined > 0, undefined

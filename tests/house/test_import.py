@@ -1,0 +1,60 @@
+"""Importing is light, and what is public is there and says what it is."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import embshift
+
+HEAVY = ("torch", "transformers", "albumentations", "cv2", "pyarrow", "scipy", "matplotlib", "pandas")
+
+
+def loaded(code):
+    """Top-level modules after some code, in a process of its own."""
+    report = "import sys, json; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    command = [sys.executable, "-c", f"{code}\n{report}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(json.loads(found.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not loaded("import embshift") & {*HEAVY, "numpy", "PIL", "jaxtyping", "rich"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["run", "schema", "types", "summaries.table", "summaries.clusters", "summaries.format", "sinks.parquet"],
+)
+def test_the_showing_half_loads_no_measuring(module):
+    assert not loaded(f"import embshift.{module}") & {"torch", "transformers", "albumentations"}
+
+
+def test_opening_a_run_loads_no_measuring_either():
+    code = "import embshift\ntry: embshift.open_run('/nowhere')\nexcept embshift.ShiftError: pass"
+    assert not loaded(code) & {"torch", "transformers", "albumentations", "pandas"}
+
+
+@pytest.mark.parametrize("command", [["--version"], ["--help"], ["run", "--help"], ["clusters", "--help"]])
+def test_help_and_version_wait_for_nothing_heavy(command):
+    code = f"from embshift.cli import main\ntry: main({command})\nexcept SystemExit: pass"
+    assert not loaded(code) & {"torch", "transformers", "albumentations", "pyarrow", "scipy"}
+
+
+def test_importing_the_showing_half_sets_nothing_for_other_libraries():
+    assert loaded(
+        "import os; before = dict(os.environ); import embshift.run; assert dict(os.environ) == before"
+    )
+
+
+@pytest.mark.parametrize("name", embshift.__all__)
+def test_public_names_resolve_and_say_what_they_are(name):
+    found = getattr(embshift, name)
+    assert name in dir(embshift)
+    assert isinstance(found, str) or (found.__doc__ or "").strip()
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="module 'embshift' has no attribute 'mesure'"):
+        _ = embshift.mesure

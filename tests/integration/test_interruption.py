@@ -1,0 +1,91 @@
+"""Stopped at any point and started again: nothing lost, nothing twice, the same bits."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from embshift.run import open_run
+from tests.integration.command import call, start
+from tests.integration.crops import write_crops
+from tests.integration.tables import assert_identical, read
+
+COUNT = 500
+OPTIONS = ("--encoder", "lite", "--image-size", "64", "--workers", "1", "--metric-sample", "200")
+
+
+@pytest.fixture(scope="module")
+def crops(samples, tmp_path_factory):
+    return write_crops(samples, tmp_path_factory.mktemp("crops"), count=COUNT)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(crops, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "run"
+    result = call("run", str(crops), *OPTIONS, "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+def stop_after(chunks: int, process, out, number: int) -> int:
+    """Send a signal once so many chunks are committed; returns the exit status."""
+    deadline = time.monotonic() + 240
+    while len(list((out / "images").glob("chunk-*.parquet"))) < chunks:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def test_killed_and_resumed_is_identical(crops, uninterrupted, tmp_path):
+    out = tmp_path / "run"
+    for chunks in (1, 3):
+        process = start(["run", str(crops), *OPTIONS, "--out", str(out)])
+        assert stop_after(chunks, process, out, signal.SIGKILL) == -signal.SIGKILL
+    result = call("run", str(crops), *OPTIONS, "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    assert_identical(uninterrupted, out)
+    assert read(out, "images")["row"].to_pylist() == list(range(COUNT))
+    assert len(open_run(out).info["sessions"]) == 1  # the killed ones could not say
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_it_soon_and_cleanly(crops, tmp_path, number, code):
+    out = tmp_path / "run"
+    process = start(["run", str(crops), *OPTIONS, "--out", str(out)], start_new_session=True)
+    started = time.monotonic()
+    assert stop_after(1, process, out, number) == code
+    assert time.monotonic() - started < 120
+    assert not list(out.rglob("*.tmp"))
+    time.sleep(1.0)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # no worker is left behind
+
+
+def test_two_writers(crops, tmp_path):
+    out = tmp_path / "run"
+    first = start(["run", str(crops), *OPTIONS, "--out", str(out)])
+    deadline = time.monotonic() + 60
+    while not (out / "run.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    second = call("run", str(crops), *OPTIONS, "--out", str(out))
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    assert f"process {first.pid}" in second.stderr
+
+
+def test_the_metric_sample_limits_all_but_the_embedding_metrics(uninterrupted):
+    run = open_run(uninterrupted)
+    rows = {}
+    for row in run.shifts().select(["row", "metric"]).to_pylist():
+        rows.setdefault(row["metric"], set()).add(row["row"])
+    assert {len(rows[name]) for name in ("cosine", "l2")} == {COUNT}
+    sampled = {name: rows[name] for name in rows if name not in ("cosine", "l2")}
+    assert {len(found) for found in sampled.values()} == {200}
+    assert len(set(map(frozenset, sampled.values()))) == 1
+    assert sorted(next(iter(sampled.values()))) != list(range(200))

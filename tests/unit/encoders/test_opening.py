@@ -1,0 +1,286 @@
+"""From a name to an encoder, with and without a hub that answers."""
+
+import hashlib
+import json
+import shutil
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import torch
+
+from embshift.encoders import ENCODERS, checkpoints, hub
+from embshift.encoders.opening import choose_device, entry_of, open_encoder
+from embshift.errors import EncoderError, OfflineError, UnknownNameError, UsageError, WeightsError
+from embshift.types import Capture
+from tests.unit.encoders.families import FAMILIES, make_checkpoint
+
+NAME = "someone/small-clip"
+VIEWS = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    """An empty cache, and a hub at a port where nothing listens."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        yield tmp_path / "cache"
+
+
+@pytest.fixture
+def silent_hub(monkeypatch):
+    """A hub that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        yield
+
+
+class Handler(BaseHTTPRequestHandler):
+    """As much of a hub as a download needs: one repository's listing and its files."""
+
+    folder = None
+    asked = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        self.asked.append(path)
+        if path in (f"/api/models/{NAME}", f"/api/models/{NAME}/revision/main"):
+            return self.answer(json.dumps(self.listing()).encode(), {})
+        prefix = f"/{NAME}/resolve/"
+        if path.startswith(prefix) and (self.folder / path.rsplit("/", 1)[1]).is_file():
+            content = (self.folder / path.rsplit("/", 1)[1]).read_bytes()
+            etag = hashlib.sha256(content).hexdigest()
+            return self.answer(content, {"X-Repo-Commit": "c" * 40, "ETag": f'"{etag}"'})
+        self.send_response(404)
+        self.send_header("X-Error-Code", "RepoNotFound")
+        self.send_header("Content-Length", "0")
+        return self.end_headers()
+
+    def listing(self):
+        files = [
+            {
+                "rfilename": file.name,
+                "lfs": {
+                    "sha256": checkpoints._digest(file, together=hashlib.sha256()),
+                    "size": 1,
+                    "pointerSize": 1,
+                },
+            }
+            for file in sorted(self.folder.iterdir())
+        ]
+        return {"id": NAME, "modelId": NAME, "sha": "c" * 40, "siblings": files, "tags": [], "downloads": 0}
+
+    def answer(self, content, headers):
+        self.send_response(200)
+        for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+
+@pytest.fixture
+def small_hub(tmp_path, monkeypatch):
+    """A hub that has one repository; gives its folder and the paths asked for."""
+    folder = make_checkpoint("clip", tmp_path / "served")
+    (folder / "README.md").write_text("not wanted")
+    handler = type("Served", (Handler,), {"folder": folder, "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    yield folder, handler.asked
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def fill(cache, folder):
+    snapshot = cache / "models--someone--small-clip" / "snapshots" / ("c" * 40)
+    shutil.copytree(folder, snapshot)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("c" * 40)
+    return snapshot
+
+
+def embedding(source, **options):
+    return open_encoder(source, device="cpu", **options).encode(VIEWS, capture=Capture.EMBEDDING).embedding
+
+
+def test_a_refused_connection_ends_soon():
+    start = time.monotonic()
+    with pytest.raises(
+        OfflineError, match=r"(?s)'someone/small-clip' .*not answer.*--encoder lite.*--encoder FOLDER"
+    ):
+        open_encoder(NAME, device="cpu")
+    assert time.monotonic() - start < 10
+
+
+def test_offline_by_choice(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OfflineError, match="OfflineModeIsEnabled"):
+        open_encoder(NAME, device="cpu")
+
+
+@pytest.mark.usefixtures("silent_hub")
+def test_a_connection_that_hangs_ends_soon():
+    start = time.monotonic()
+    with pytest.raises(OfflineError, match=r"(?s)not answer.*--encoder lite.*--encoder FOLDER"):
+        open_encoder(NAME, device="cpu")
+    assert time.monotonic() - start < 10
+
+
+def test_a_name_server_that_hangs_ends_soon(monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: release.wait(60))
+    monkeypatch.setattr(hub, "REPLY_S", 0.3)
+    start = time.monotonic()
+    with pytest.raises(OfflineError, match="no answer in 0 s"):
+        open_encoder(NAME, device="cpu")
+    assert time.monotonic() - start < 5
+    release.set()
+
+
+def test_the_cache_needs_no_connection(empty_cache, tmp_path, monkeypatch):
+    folder = make_checkpoint("clip", tmp_path / "clip")
+    fill(empty_cache, folder)
+    expected = embedding(str(folder))
+
+    def refuse(*_):
+        raise AssertionError("no connection is needed")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert torch.equal(embedding(NAME), expected)
+    assert open_encoder(NAME, device="cpu").spec.name == NAME
+
+
+def test_half_a_download_is_not_a_checkpoint(empty_cache, tmp_path):
+    snapshot = fill(empty_cache, make_checkpoint("clip", tmp_path / "clip", max_shard_size="40KB"))
+    assert hub.resolve(NAME) == snapshot
+    next(snapshot.glob("model-*.safetensors")).unlink()
+    with pytest.raises(OfflineError):
+        hub.resolve(NAME)
+
+
+def test_a_download(small_hub):
+    folder, asked = small_hub
+    assert torch.equal(embedding(NAME), embedding(str(folder)))
+    fetched = {path.rsplit("/", 1)[1] for path in asked if "/resolve/" in path}
+    assert fetched == {"config.json", "preprocessor_config.json", "model.safetensors"}
+    asked.clear()
+    assert embedding(NAME).shape == (2, 24)
+    assert asked == []
+
+
+def test_a_download_in_shards(small_hub, tmp_path):
+    folder, _ = small_hub
+    (folder / "model.safetensors").unlink()
+    make_checkpoint("clip", folder, max_shard_size="40KB")
+    assert torch.equal(embedding(NAME), embedding(str(folder)))
+
+
+def test_a_pickle_is_refused_before_it_is_fetched(small_hub, monkeypatch):
+    folder, asked = small_hub
+    (folder / "model.safetensors").unlink()
+    torch.save(make_tensors(folder), folder / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match="only as a pickle"):
+        open_encoder(NAME, device="cpu")
+    assert not any("pytorch_model" in path for path in asked)
+    digest = checkpoints._digest(folder / "pytorch_model.bin", together=hashlib.sha256())
+    monkeypatch.setitem(checkpoints.PINNED, digest, "a test")
+    assert embedding(NAME).shape == (2, 24)
+
+
+def make_tensors(folder):
+    from tests.unit.encoders.families import reference_network
+
+    return reference_network("clip").state_dict()
+
+
+@pytest.mark.usefixtures("small_hub")
+def test_a_repository_that_is_not_there():
+    with pytest.raises(
+        EncoderError, match="has no repository 'someone/smal-clip', and there is no folder"
+    ) as raised:
+        open_encoder("someone/smal-clip", device="cpu")
+    assert not isinstance(raised.value, OfflineError)
+
+
+def test_a_repository_without_an_encoder(small_hub):
+    folder, _ = small_hub
+    (folder / "preprocessor_config.json").unlink()
+    with pytest.raises(EncoderError, match=r"lacks config\.json or preprocessor_config\.json"):
+        open_encoder(NAME, device="cpu")
+
+
+def test_a_misspelt_name():
+    with pytest.raises(
+        UnknownNameError, match=r"unknown encoder 'dinov2s'; did you mean .*dinov2.*folder.*hub name"
+    ):
+        open_encoder("dinov2s", device="cpu")
+
+
+@pytest.mark.parametrize("name", sorted({kind.name for kind in FAMILIES.values()}))
+def test_a_family_is_not_an_encoder(name):
+    with pytest.raises(
+        UsageError, match=f"'{name}' is a family of checkpoints, not one of them; give a folder"
+    ):
+        open_encoder(name, device="cpu")
+
+
+@pytest.mark.parametrize("source", ["./nowhere", "/nowhere/at/all", "a/b/c", "..", ""])
+def test_a_folder_that_is_not_there(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((UsageError, EncoderError), match=r"no folder|no config\.json|unknown encoder"):
+        open_encoder(source, device="cpu")
+
+
+def test_a_file_is_not_a_folder(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.touch()
+    with pytest.raises(UsageError, match="is a file; give a folder"):
+        open_encoder(str(file), device="cpu")
+
+
+def test_a_type_that_nothing_opens(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "siglip3"}')
+    with pytest.raises(
+        EncoderError, match=r"holds a 'siglip3', which no encoder opens; the nearest is siglip2?;"
+    ):
+        open_encoder(str(tmp_path), device="cpu")
+
+
+def test_a_folder_of_a_family_s_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_checkpoint("vit", tmp_path / "clip")
+    assert entry_of("clip").name == "vit"
+    assert embedding("clip").shape == (2, 32)
+
+
+def test_each_type_opens_in_one_family():
+    kinds = [kind for entry in ENCODERS.values() for kind in entry.model_types]
+    assert len(kinds) == len(set(kinds))
+
+
+@pytest.mark.parametrize("device", ["gpu0", "cuda:77", ""])
+def test_a_device_that_is_not_there(device):
+    with pytest.raises(EncoderError, match="cannot be used"):
+        choose_device(device)
+
+
+def test_device_auto():
+    assert choose_device("auto") in ("cuda:0", "mps", "cpu")
+    assert choose_device("cpu") == "cpu"

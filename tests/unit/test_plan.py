@@ -1,0 +1,347 @@
+"""A plan is wholly checked before any work starts, and is the same when written down and read back."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embshift.errors import PlanError, UnknownNameError, UsageError
+from embshift.plan import COUNTED, DEFAULTS, Plan, make_plan
+from embshift.plan_files import difference, load_plan, plan_from_content, plan_to_toml
+from embshift.provenance import plan_content
+from embshift.transforms import TRANSFORMS
+from embshift.transforms.presets import TransformPlan, load_preset
+
+NINE = (
+    "noise",
+    "blur",
+    "color_jitter",
+    "shift_scale_rotate",
+    "horizontal_flip",
+    "elastic",
+    "perspective",
+    "random_brightness_contrast",
+    "coarse_dropout",
+)
+
+SMALL = """
+name = "small"
+summary = "two"
+[[transform]]
+name = "fog"
+albumentations = "RandomFog"
+[[transform]]
+name = "noise"
+albumentations = "GaussNoise"
+"""
+
+
+def names(plan):
+    return [transform.name for transform in plan.transforms]
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return str(path)
+
+
+class TestDefaults:
+    def test_are_those_of_the_specification(self):
+        plan = make_plan()
+        assert plan.encoder == "openai/clip-vit-base-patch32"
+        assert (plan.seed, plan.draws, plan.image_size, plan.resize) == (0, 1, (224, 224), "linear")
+        assert (plan.metric_sample, plan.keep_views, plan.max_error_rate) == (2000, 8, 0.01)
+        assert (plan.limit, plan.batch, plan.workers, plan.device) == (None, None, None, "auto")
+        assert (plan.max_pixels, plan.max_aspect, plan.background) == (50_000_000, 20.0, (255, 255, 255))
+        assert plan.preset == "paper"
+        assert names(plan) == list(NINE)
+        assert plan.transforms == load_preset("paper").transforms
+        assert plan.metrics == (
+            "cosine",
+            "l2",
+            "attention_similarity",
+            "patch_similarity",
+            "edge_similarity",
+            "detail_similarity",
+        )
+        assert not plan.allow_pickle
+
+    def test_can_be_read_without_a_plan(self):
+        assert {name: getattr(Plan(), name) for name in DEFAULTS} == DEFAULTS
+
+    def test_none_leaves_them(self):
+        assert make_plan(seed=None, preset=None, transforms=None) == make_plan()
+
+    def test_limits(self):
+        limits = make_plan(max_pixels=7, max_aspect=3, background=[1, 2, 3]).limits
+        assert (limits.pixels, limits.aspect, limits.background) == (7, 3.0, (1, 2, 3))
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            ({"draws": 0}, "draws is 0; wanted 1 or more"),
+            ({"draws": 1.5}, "draws is 1.5; wanted a whole number"),
+            ({"draws": True}, "draws is True; wanted a whole number"),
+            ({"draws": "2"}, "draws is '2'; wanted a whole number"),
+            ({"limit": 0}, "limit is 0; wanted 1 or more"),
+            ({"limit": "all"}, "limit is 'all'; wanted a whole number"),
+            ({"batch": 0}, "batch is 0"),
+            ({"batch": False}, "batch is False; wanted a whole number"),
+            ({"threads": 0}, "threads is 0"),
+            ({"workers": -1}, "workers is -1; wanted 0 or more"),
+            ({"metric_sample": -1}, "metric_sample is -1"),
+            ({"keep_views": -1}, "keep_views is -1"),
+            ({"seed": -1}, "seed is -1"),
+            ({"seed": 1.0}, "seed is 1.0; wanted a whole number"),
+            ({"max_error_rate": 1.1}, "max_error_rate is 1.1; wanted a fraction from 0 to 1"),
+            ({"max_error_rate": math.nan}, "max_error_rate is nan; wanted a fraction"),
+            ({"max_aspect": 0.5}, "max_aspect is 0.5; wanted 1 or more"),
+            ({"max_aspect": math.nan}, "max_aspect is nan"),
+            ({"max_aspect": math.inf}, "max_aspect is inf"),
+            ({"max_pixels": 0}, "max_pixels is 0"),
+            ({"image_size": 7}, r"image_size is \(7, 7\); wanted height and width from 8 to 4096 pixels"),
+            ({"image_size": (224, 5000)}, "wanted height and width from 8 to 4096"),
+            ({"image_size": (224,)}, r"image_size is \(224,\); wanted 2 whole numbers"),
+            ({"image_size": (1, 2, 3)}, "wanted 2 whole numbers"),
+            ({"image_size": (224.0, 224.0)}, "wanted a list in which each is a whole number"),
+            ({"image_size": ("a", "b")}, "wanted a list in which each is a whole number"),
+            ({"image_size": "224"}, "image_size is '224'; wanted a list"),
+            ({"image_size": True}, "image_size is True"),
+            ({"background": (0, 0, 256)}, "wanted red, green and blue from 0 to 255"),
+            ({"background": (0, 0)}, "wanted 3 whole numbers"),
+            ({"background": ("red", 0, 0)}, "wanted a list in which each is a whole number"),
+            ({"metrics": "cosine"}, "metrics is 'cosine'; wanted a list"),
+            ({"metrics": [1]}, r"metrics is \[1\]; wanted a list in which each is a text"),
+            ({"metrics": ["l2", "l2"]}, "metrics named twice: l2; every metric needs its own name"),
+            ({"metrics": ["cosin"]}, "unknown metric 'cosin'; did you mean cosine"),
+            ({"encoder": 5}, "encoder is 5; wanted a text"),
+            ({"device": None, "encoder": ["a"]}, "encoder is .*; wanted a text"),
+            ({"resize": "liner"}, "unknown resize 'liner'; did you mean linear"),
+            ({"decode": "fast"}, "unknown decode 'fast'"),
+            ({"precision": "float16"}, "unknown precision 'float16'"),
+            ({"views": "quick"}, "unknown views 'quick'"),
+            ({"preset": "papper"}, "unknown preset 'papper'; did you mean paper"),
+            ({"preset": "no/such.toml"}, "no/such.toml cannot be read"),
+            ({"transforms": ["nois"]}, "unknown transform 'nois'; did you mean noise"),
+            ({"transforms": "noise"}, "transforms is 'noise'; wanted a list"),
+            ({"transforms": ["noise", "noise"]}, "transforms named twice: noise"),
+            ({"drawz": 3}, "unknown plan field 'drawz'; did you mean draws"),
+        ],
+    )
+    def test_with_what_came_and_what_was_wanted(self, options, text):
+        with pytest.raises(UsageError, match=text) as caught:
+            make_plan(**options)
+        assert caught.value.exit_code == 2
+
+    def test_the_beginning_of_a_name_offers_the_whole(self):
+        with pytest.raises(UnknownNameError) as caught:
+            make_plan(metrics=["edge"])
+        assert caught.value.near[0] == "edge_similarity"
+
+
+class TestTransforms:
+    def test_names_select_in_their_order(self):
+        assert names(make_plan(transforms=["blur", "noise"])) == ["blur", "noise"]
+        assert make_plan(transforms=["blur"]).transforms == (load_preset("paper").transforms[1],)
+
+    def test_an_empty_list_means_the_preset(self):
+        assert names(make_plan(transforms=[])) == list(NINE)
+
+    def test_registered_ones_join(self):
+        name = next(iter(TRANSFORMS))
+        plan = make_plan(transforms=["noise", name])
+        assert plan.transforms[1] == TransformPlan(name=name, kind="registered", target=name)
+
+    def test_a_preset_of_ones_own(self, small):
+        assert names(make_plan(preset=small)) == ["fog", "noise"]
+        assert names(make_plan(preset=Path(small))) == ["fog", "noise"]
+        assert names(make_plan(preset=small, transforms=["fog"])) == ["fog"]
+
+    def test_a_base_keeps_its_transforms_until_a_preset_is_given(self, small):
+        base = make_plan(preset=small, transforms=["fog"], seed=5)
+        assert names(make_plan(base=base, draws=2)) == ["fog"]
+        assert make_plan(base=base, draws=2).seed == 5
+        assert names(make_plan(base=base, preset="paper")) == list(NINE)
+
+
+class TestFiles:
+    def test_of_a_few_lines(self, tmp_path, small):
+        path = tmp_path / "plan.toml"
+        path.write_text('encoder = "lite"\nimage_size = 64\nmax_aspect = 3\n')
+        assert load_plan(path) == make_plan(encoder="lite", image_size=(64, 64), max_aspect=3.0)
+        path.write_text(f'preset = "{small}"\ntransforms = ["fog"]\n')
+        assert load_plan(path) == make_plan(preset=small, transforms=["fog"])
+
+    def test_written_out_transforms_need_no_preset(self, tmp_path):
+        path = tmp_path / "plan.toml"
+        path.write_text('preset = "gone.toml"\n[[transform]]\nname = "fog"\nalbumentations = "RandomFog"\n')
+        assert (names(load_plan(path)), load_plan(path).preset) == (["fog"], "gone.toml")
+
+    @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("seed = ", "is not TOML"),
+            ("sede = 1", "unknown plan field 'sede'; did you mean seed"),
+            ("base = 1", "unknown plan field 'base'"),
+            ("seed = 'x'", "seed is 'x'; wanted a whole number"),
+            ("transform = 3", r"has no \[\[transform\]\]"),
+            (
+                "preset = 5\n[[transform]]\nname = 'fog'\nalbumentations = 'RandomFog'",
+                "preset is 5; wanted a text",
+            ),
+            ("[[transform]]\nname = 'fog'\nalbumentations = 'RandomFg'", "RandomFog"),
+        ],
+    )
+    def test_broken_ones(self, tmp_path, text, wanted):
+        path = tmp_path / "plan.toml"
+        path.write_text(text)
+        with pytest.raises(UsageError, match=wanted):
+            load_plan(path)
+
+    def test_missing_and_binary(self, tmp_path):
+        with pytest.raises(PlanError, match="cannot be read: No such file or directory; wanted a TOML file"):
+            load_plan(tmp_path / "no.toml")
+        (tmp_path / "plan.toml").write_bytes(b"\xff\xfe")
+        with pytest.raises(PlanError, match="is not TOML"):
+            load_plan(tmp_path / "plan.toml")
+
+    def test_a_source_that_is_no_text_does_not_spoil_the_file(self, tmp_path):
+        path = tmp_path / "plan.toml"
+        path.write_text(plan_to_toml(make_plan(sources=["caf\udce9"])), encoding="utf-8")
+        assert load_plan(path).sources == ("caf\ufffd",)
+
+
+PARAMETERS = st.fixed_dictionaries(
+    {"p": st.just(1.0)},
+    optional={
+        "blur_limit": st.tuples(st.sampled_from([3, 5]), st.sampled_from([7, 9])).map(list),
+        "sigma_limit": st.tuples(st.floats(0.5, 1), st.floats(1, 5)).map(list),
+    },
+)
+BLURS = st.dictionaries(st.from_regex(r"[a-z0-9_]{1,12}", fullmatch=True), PARAMETERS, min_size=1, max_size=3)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+FIELDS = {
+    "sources": st.lists(TEXT, max_size=3).map(tuple),
+    "encoder": TEXT,
+    "preset": TEXT,
+    "transforms": BLURS.map(
+        lambda found: tuple(
+            TransformPlan(name=f"x{name}", kind="albumentations", target="GaussianBlur", parameters=values)
+            for name, values in found.items()
+        )
+    ),
+    "metrics": st.lists(st.sampled_from(DEFAULTS["metrics"]), unique=True).map(tuple),
+    "limit": st.none() | st.integers(1, 10**12),
+    "metric_sample": st.integers(0, 10**9),
+    "draws": st.integers(1, 99),
+    "seed": st.integers(0, 2**63),
+    "image_size": st.tuples(st.integers(8, 4096), st.integers(8, 4096)),
+    "resize": st.sampled_from(["linear", "area", "cubic", "lanczos", "nearest"]),
+    "max_pixels": st.integers(1, 10**12),
+    "max_aspect": st.floats(1, 1e6),
+    "background": st.tuples(*[st.integers(0, 255)] * 3),
+    "allow_pickle": st.booleans(),
+    "batch": st.none() | st.integers(1, 999),
+    "threads": st.none() | st.integers(1, 999),
+    "device": st.sampled_from(["auto", "cpu", "cuda:1"]),
+    "workers": st.none() | st.integers(0, 64),
+    "keep_views": st.integers(0, 99),
+    "max_error_rate": st.floats(0, 1),
+}
+
+
+@given(values=st.fixed_dictionaries(FIELDS))
+@settings(max_examples=40, deadline=None)
+def test_a_plan_is_the_same_when_read_back(tmp_path_factory, values):
+    plan = Plan(**values)
+    path = tmp_path_factory.mktemp("plan") / "plan.toml"
+    path.write_text(plan_to_toml(plan), encoding="utf-8")
+    assert load_plan(path) == plan
+    assert plan_from_content(plan_content(plan)) == plan
+    assert difference(plan, load_plan(path)) == []
+
+
+def test_every_plan_field_goes_through_the_round_trip():
+    drawn = {"decode", "views", "precision"}  # one value each, so far
+    assert {field.name for field in dataclasses.fields(Plan)} - drawn == set(FIELDS)
+
+
+OTHER = {
+    "encoder": "lite",
+    "transforms": ["noise", "blur"],
+    "metrics": ["cosine"],
+    "limit": 5,
+    "metric_sample": 7,
+    "draws": 2,
+    "seed": 1,
+    "image_size": (64, 224),
+    "resize": "area",
+    "max_pixels": 9,
+    "max_aspect": 2.0,
+    "background": (0, 0, 0),
+    "batch": 3,
+    "threads": 5,
+    "device": "cuda",
+}
+FREE = {
+    "sources": ["elsewhere"],
+    "preset": "paper",
+    "allow_pickle": True,
+    "workers": 3,
+    "keep_views": 0,
+    "max_error_rate": 0.5,
+}
+
+
+class TestDifference:
+    @pytest.fixture
+    def recorded(self):
+        return make_plan(batch=32, threads=2, device="cpu")
+
+    @pytest.mark.parametrize("name", list(OTHER))
+    def test_each_field_that_counts_is_named(self, recorded, name):
+        lines = difference(recorded, make_plan(base=recorded, **{name: OTHER[name]}))
+        assert len(lines) == 1
+        assert lines[0].startswith(f"{name}: ")
+        assert " in the run, " in lines[0]
+        assert lines[0].endswith(" asked")
+
+    def test_each_field_is_one_or_the_other(self):
+        fixed = {"decode", "views", "precision"}  # one value each, so far
+        assert set(OTHER) | fixed == set(COUNTED)
+        assert set(FREE) | set(COUNTED) == {field.name for field in dataclasses.fields(Plan)}
+        assert not set(FREE) & set(COUNTED)
+
+    @pytest.mark.parametrize("name", list(FREE))
+    def test_none_of_the_others_is(self, recorded, name):
+        assert difference(recorded, make_plan(base=recorded, **{name: FREE[name]})) == []
+
+    def test_what_was_left_open_takes_what_was_recorded(self, recorded):
+        asked = dataclasses.replace(recorded, batch=None, threads=None, device="auto")
+        assert difference(recorded, asked) == []
+
+    def test_the_index_of_a_device_is_free(self, recorded):
+        one, other = (dataclasses.replace(recorded, device=f"cuda:{index}") for index in range(2))
+        assert difference(one, other) == []
+        assert difference(one, recorded) == ["device: cuda in the run, cpu asked"]
+
+    def test_a_changed_parameter_is_shown_by_itself(self, recorded):
+        noise, *others = recorded.transforms
+        changed = dataclasses.replace(noise, parameters=noise.parameters | {"std_range": [0.1, 0.2]})
+        lines = difference(recorded, dataclasses.replace(recorded, transforms=(changed, *others)))
+        assert lines[-1] == (
+            "transform noise: GaussNoise {'std_range': [0.44, 0.88]} in the run,"
+            " GaussNoise {'std_range': [0.1, 0.2]} asked"
+        )
+
+    def test_the_order_of_transforms_counts(self, recorded):
+        turned = dataclasses.replace(recorded, transforms=recorded.transforms[::-1])
+        assert difference(recorded, turned)[0].startswith("transforms: noise, blur")

@@ -1,0 +1,335 @@
+"""What is written is whole or not there; one writer at a time; the listing is what it was."""
+
+import errno
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import embshift.sinks.parquet
+from embshift.errors import ResumeError, ShiftError, UsageError
+from embshift.schema import TABLES
+from embshift.sinks.files import read_json, write_aside, write_json, write_text
+from embshift.sinks.folder import locked
+from embshift.sinks.listing import compare_listing, freeze, read_listing, write_listing
+from embshift.sinks.parquet import ParquetSink
+from embshift.sinks.views import view_path, write_view
+from embshift.types import ImageRecord
+
+
+def everything(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+class TestWriteAside:
+    @pytest.mark.parametrize("before", [None, "old"])
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(errno.ENOSPC, "No space left on device"),
+            KeyboardInterrupt(),
+            ValueError("no"),
+            SystemExit(),
+        ],
+    )
+    def test_leaves_nothing_half_written(self, tmp_path, error, before):
+        path = tmp_path / "down" / "file.txt"
+        if before:
+            write_text(path, before)
+
+        def write(aside):
+            aside.write_text("half")
+            raise error
+
+        wanted = ShiftError if isinstance(error, OSError) else type(error)
+        with pytest.raises(wanted):
+            write_aside(path, write)
+        assert everything(tmp_path) == (["down/file.txt"] if before else [])
+        assert not before or path.read_text() == before
+
+    def test_a_full_disk_is_said_with_the_bytes(self, tmp_path):
+        def write(aside):
+            aside.write_bytes(b"x" * 1234)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with pytest.raises(
+            ShiftError, match=r"file cannot be written: the disk is full \(after 1,234 bytes\)"
+        ):
+            write_aside(tmp_path / "file", write)
+
+    @pytest.mark.parametrize("at", ["fsync", "replace"])
+    def test_a_failure_after_writing_leaves_nothing_either(self, tmp_path, monkeypatch, at):
+        def fail(*_, **__):
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(os, "fsync", fail) if at == "fsync" else monkeypatch.setattr(
+            Path, "replace", fail
+        )
+        with pytest.raises(ShiftError, match="Input/output error"):
+            write_text(tmp_path / "file", "text")
+        assert everything(tmp_path) == []
+
+    def test_a_real_limit_on_file_sizes(self, tmp_path):
+        code = (
+            "import resource, signal, sys; from pathlib import Path\n"
+            "import pyarrow as pa, pyarrow.parquet as pq\n"
+            "from embshift.sinks.files import write_aside\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+            "table = pa.table({'a': list(range(100_000))})\n"
+            "write_aside(Path(sys.argv[1]), lambda aside: pq.write_table(table, aside))"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path / "file")]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "StorageError" in found.stderr
+        assert "cannot be written: the disk is full" in found.stderr
+        assert everything(tmp_path) == []
+
+    def test_a_folder_that_is_a_file_is_said_as_such(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(ShiftError, match="cannot be written: "):
+            write_text(tmp_path / "file" / "below", "text")
+
+
+class TestJson:
+    def test_names_that_are_no_text_come_back(self, tmp_path):
+        content = {"path": "caf\udce9", "more": 'é\n"\\ud83d\\'}
+        write_json(tmp_path / "a.json", content)
+        assert read_json(tmp_path / "a.json") == content
+        assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+    def test_nan_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write_json(tmp_path / "a.json", {"a": float("nan")})
+        assert everything(tmp_path) == []
+
+    @given(content=st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
+    @settings(max_examples=30, deadline=None)
+    def test_round_trip(self, tmp_path_factory, content):
+        path = tmp_path_factory.mktemp("json") / "a.json"
+        write_json(path, content)
+        assert read_json(path) == content
+
+
+def chunk_tables():
+    return {name: table.arrow(dim=4).empty_table() for name, table in TABLES.items()}
+
+
+class TestParquet:
+    @pytest.fixture
+    def sink(self, tmp_path):
+        return ParquetSink(folder=tmp_path, fingerprint="f")
+
+    def test_the_committing_file_is_renamed_last(self, sink, monkeypatch):
+        order = []
+
+        def record(path, write):
+            order.append(path.parent.name)
+            write_aside(path, write)
+
+        monkeypatch.setattr(embshift.sinks.parquet, "write_aside", record)
+        sink.write(3, chunk_tables())
+        assert order[-1] == "images"
+        assert sorted(order) == sorted(TABLES)
+        assert sink.has(3)
+        assert not sink.has(0)
+        assert everything(sink.folder) == sorted(f"{name}/chunk-000003.parquet" for name in TABLES)
+
+    @pytest.mark.parametrize("failing", range(4))
+    def test_a_write_that_fails_leaves_no_chunk(self, sink, monkeypatch, failing):
+        calls = iter(range(9))
+
+        def fail(table, path, **_):
+            Path(path).write_bytes(b"half")
+            if next(calls) == failing:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            pq.write_table(table, path)
+
+        monkeypatch.setattr(embshift.sinks.parquet, "pq", type("", (), {"write_table": fail}))
+        with pytest.raises(ShiftError, match="the disk is full"):
+            sink.write(0, chunk_tables())
+        assert not sink.has(0)
+        assert sink.discard_uncommitted() == failing
+        assert everything(sink.folder) == []
+
+    def test_what_an_interruption_left_is_removed_and_nothing_else(self, sink):
+        sink.write(0, chunk_tables())
+        kept = everything(sink.folder)
+        rest = [
+            "embeddings/chunk-000001.parquet",
+            "shifts/chunk-000001.parquet",
+            "images/.chunk-000001.parquet.77.tmp",
+            "views/abc/.original.png.77.tmp",
+            ".run.json.77.tmp",
+        ]
+        own = ["notes.txt", "shifts/.DS_Store", "shifts/mine.csv", "views/abc/original.png", "run.json"]
+        for name in rest + own:
+            (sink.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (sink.folder / name).touch()
+        assert sink.discard_uncommitted() == len(rest)
+        assert everything(sink.folder) == sorted(kept + own)
+
+    def test_a_folder_without_tables_has_nothing_to_discard(self, sink):
+        assert sink.discard_uncommitted() == 0
+
+    def test_what_was_written_is_read_back(self, sink):
+        values = {"row": [0, 1], "value": [float("nan"), 0.25], "metric": ["cosine"] * 2, "draw": [0, 0]}
+        schema = TABLES["shifts"].arrow(metadata={"fingerprint": "f"})
+        nothing = {name: [None, None] for name in schema.names if name not in values}
+        table = pa.table({**values, **nothing}, schema=schema)
+        sink.write(0, {**chunk_tables(), "shifts": table})
+        found = pq.read_table(sink.folder / "shifts" / "chunk-000000.parquet")
+        assert found.schema.metadata[b"fingerprint"] == b"f"
+        assert found.schema.equals(schema, check_metadata=False)
+        np.testing.assert_array_equal(found["value"].to_numpy(), [np.nan, 0.25])
+
+
+class TestLock:
+    HOLD = (
+        "import sys; from pathlib import Path; from embshift.sinks.folder import locked\n"
+        "with locked(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); sys.stdin.readline()"
+    )
+
+    def test_a_second_writer_is_told_who_holds_it(self, tmp_path):
+        with subprocess.Popen(
+            [sys.executable, "-c", self.HOLD, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as other:
+            assert other.stdout.readline() == "held\n"
+            holder = f"is being written by process {other.pid} on {socket.gethostname()}; wait for it"
+            with pytest.raises(ResumeError, match=holder) as caught, locked(tmp_path):
+                pass
+            assert caught.value.exit_code == 2
+            other.communicate("\n")
+        with locked(tmp_path):
+            pass
+
+    def test_a_killed_writer_leaves_it_free(self, tmp_path):
+        with subprocess.Popen(
+            [sys.executable, "-c", self.HOLD, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as other:
+            other.stdout.readline()
+            other.kill()
+        with locked(tmp_path):
+            assert str(os.getpid()) in (tmp_path / ".owner").read_text()
+        assert not (tmp_path / ".owner").exists()
+
+    def test_a_place_that_cannot_be_a_folder(self, tmp_path):
+        (tmp_path / "file").touch()
+        for place in (tmp_path / "file", tmp_path / "file" / "below"):
+            with (
+                pytest.raises(UsageError, match=r"cannot be a run folder: .*; give another --out"),
+                locked(place),
+            ):
+                pass
+
+
+def records(count, start=0):
+    return [
+        ImageRecord(row=at, source="s", member=f"{at + start}.jpg", path=f"/p/{at + start}.jpg")
+        for at in range(count)
+    ]
+
+
+class TestListing:
+    def test_names_that_are_no_text_come_back(self, tmp_path):
+        names = ["caf\udce9.jpg", "two\nlines.jpg", "é.jpg", "\udcff\udcfe"]
+        given = [ImageRecord(row=at, source=f"s{n}", member=n, path=f"/{n}") for at, n in enumerate(names)]
+        given.append(ImageRecord(row=4, source="memory", member="", index=4))
+        rows = freeze(given, chunk=2, sample=3, seed=0)
+        write_listing(tmp_path / "listing.parquet", rows)
+        assert read_listing(tmp_path / "listing.parquet") == rows
+
+    @given(
+        count=st.integers(1, 50), sample=st.integers(0, 60), seed=st.integers(0, 5), chunk=st.integers(1, 9)
+    )
+    @settings(max_examples=40, deadline=None)
+    def test_the_sample_has_its_size_and_follows_the_seed(self, count, sample, seed, chunk):
+        rows = freeze(records(count), chunk=chunk, sample=sample, seed=seed)
+        assert sum(row.sampled for row in rows) == min(sample, count)
+        assert [row.chunk for row in rows] == [at // chunk for at in range(count)]
+        assert [row.record.row for row in rows] == list(range(count))
+        assert freeze(records(count), chunk=chunk, sample=sample, seed=seed) == rows
+
+    def test_another_seed_takes_another_sample(self):
+        taken = {
+            tuple(row.sampled for row in freeze(records(40), chunk=9, sample=9, seed=s)) for s in range(5)
+        }
+        assert len(taken) == 5
+
+    def test_the_sample_is_spread_over_the_listing(self):
+        sampled = [
+            row.record.row for row in freeze(records(1000), chunk=64, sample=100, seed=0) if row.sampled
+        ]
+        assert 400 < np.mean(sampled) < 600
+
+    @given(count=st.integers(1, 20), more=st.integers(1, 20), sample=st.integers(0, 30))
+    @settings(max_examples=40, deadline=None)
+    def test_an_update_appends_rows_in_chunks_of_their_own(self, count, more, sample):
+        before = freeze(records(count), chunk=4, sample=sample, seed=0)
+        after = freeze(records(more, start=count), chunk=4, sample=sample, seed=0, after=before)
+        assert [row.record.row for row in after] == list(range(count, count + more))
+        assert min(row.chunk for row in after) == before[-1].chunk + 1
+        assert max(after.count(row) for row in after) == 1
+        assert sum(row.sampled for row in before + after) == min(sample, count + more)
+
+    def test_what_has_changed_is_told_without_reading_contents(self, tmp_path):
+        for name in "abc":
+            (tmp_path / name).write_text(name)
+        given = [
+            ImageRecord(row=i, source="s", member=n, path=str(tmp_path / n)) for i, n in enumerate("abc")
+        ]
+        frozen = freeze(given, chunk=2, sample=9, seed=0)
+        assert next((row.size, row.mtime_ns) for row in frozen) == (1, (tmp_path / "a").stat().st_mtime_ns)
+        nothing = compare_listing(frozen, given)
+        assert (nothing.new, nothing.gone, nothing.changed) == ((), (), ())
+        (tmp_path / "b").write_text("longer")
+        new = ImageRecord(row=0, source="s", member="d", path=str(tmp_path / "d"))
+        change = compare_listing(frozen, [new, *(replace(one, row=9) for one in given[1:])])
+        assert [one.member for one in change.new] == ["d"]
+        assert [row.record.member for row in change.gone] == ["a"]
+        assert [row.record.member for row in change.changed] == ["b"]
+
+    def test_a_file_that_cannot_be_asked_is_still_listed(self):
+        odd = [
+            ImageRecord(row=0, source="s", member="a", path="/no/such"),
+            ImageRecord(row=1, source="s", member="b", path="/a\0b"),
+        ]
+        assert [(row.size, row.mtime_ns) for row in freeze(odd, chunk=2, sample=1, seed=0)] == [(-1, -1)] * 2
+
+
+class TestViews:
+    def test_paths(self, tmp_path):
+        path = view_path(tmp_path, image_id="ab", transform="noise", draw=2)
+        assert str(path.relative_to(tmp_path)) == "views/ab/noise-2.png"
+        assert view_path(tmp_path, image_id="ab", transform="original", draw=0).name == "original.png"
+
+    def test_pixels_come_back_exactly(self, tmp_path):
+        from PIL import Image
+
+        pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+        write_view(tmp_path / "views" / "a.png", pixels)
+        with Image.open(tmp_path / "views" / "a.png") as found:
+            np.testing.assert_array_equal(np.asarray(found), pixels)
+
+
+def test_json_is_for_people_too(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert (tmp_path / "a.json").read_text() == '{\n  "a": 1\n}\n'
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"a": 1}

@@ -1,0 +1,30 @@
+"""A file's name can do nothing to a terminal."""
+
+import pytest
+
+from embshift.cli.main import main
+from embshift.cli.terminal import harmless
+
+
+@pytest.mark.parametrize("payload", ["\x1b[31m", "\x1b]0;title\x07", "\x9b2J", "\r", "\x08", "\x7f", "\x00"])
+def test_control_characters_are_shown_as_one_that_does_nothing(payload):
+    shown = harmless(f"a{payload}b\n\tc")
+    assert not {"\x1b", "\x9b", "\x07", "\r", "\x08", "\x7f", "\x00"} & set(shown)
+    assert shown.startswith("a\ufffd")
+    assert shown.endswith("b\n\tc")
+
+
+def test_other_words_stay():
+    assert harmless("é 漢字 ▲ –\n") == "é 漢字 ▲ –\n"
+
+
+def test_errors_pass_through_it(capsys):
+    assert main(["run", "no\x1b]0;x\x07.jpg", "--encoder", "lite"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_verbose_errors_keep_their_exit_code(capsys):
+    assert main(["run", "no.jpg", "--encoder", "lite", "-v"]) == 2
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "error: source 'no.jpg' does not exist" in shown

@@ -1,0 +1,31 @@
+"""What workers build in tests; a module of its own, since they import it by name."""
+
+import os
+
+import numpy as np
+
+from embshift.images import Limits
+from embshift.pipeline import Recipe
+from embshift.transforms.building import wrap
+
+DEADLY = 251
+"""A picture whose first value is this ends the process that makes its views."""
+
+
+def jitter(pixels, *, rng):
+    if pixels[0, 0, 0] == DEADLY:
+        os._exit(7)
+    return (pixels // 2 + rng.integers(0, 100, pixels.shape)).astype(np.uint8)
+
+
+def build():
+    """A recipe of one transform and no metrics."""
+    transforms = {"jitter": wrap("jitter", jitter)}
+    return Recipe(
+        limits=Limits(), size=(8, 8), rule="linear", seed=3, draws=2, transforms=transforms, metrics={}
+    )
+
+
+def build_nothing():
+    """As where a worker cannot import what its parent could."""
+    raise ImportError("no module of that name")

