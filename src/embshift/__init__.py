@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from embshift.dataset import ImageTransformDataset
     from embshift.errors import ShiftError
+    from embshift.measuring import measure
     from embshift.plan import Plan
     from embshift.run import Run, open_run
-    from embshift.session import measure
 
 __version__ = "0.1.0"
 
@@ -22,7 +22,7 @@ _HOMES = {
     "Plan": "embshift.plan",
     "Run": "embshift.run",
     "ShiftError": "embshift.errors",
-    "measure": "embshift.session",
+    "measure": "embshift.measuring",
     "open_run": "embshift.run",
 }
 

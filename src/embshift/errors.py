@@ -12,7 +12,8 @@ ShiftError
 ├── EncoderError           an encoder cannot be opened, or gave what it must not
 │   ├── WeightsError       weights are missing, altered, incomplete or in a format that may run code
 │   └── OfflineError       an encoder must be downloaded and the hub does not answer
-└── RunError               a run folder cannot be read
+├── RunError               a run folder cannot be read
+└── StorageError           results cannot be written (exit 4)
 
 Every message says what came, what was wanted, and what to do.
 """
@@ -30,6 +31,7 @@ __all__ = [
     "RunError",
     "ShiftError",
     "SourceError",
+    "StorageError",
     "TransformError",
     "UnknownNameError",
     "UsageError",
@@ -111,3 +113,9 @@ class OfflineError(EncoderError):
 
 class RunError(ShiftError):
     """A run folder cannot be read."""
+
+
+class StorageError(ShiftError):
+    """Results cannot be written."""
+
+    exit_code = 4

@@ -58,7 +58,7 @@ def _column(name: str, kind: pa.DataType, meaning: str) -> Column:
     return Column(name=name, type=kind, meaning=meaning)
 
 
-_ROW = _column("row", pa.int64(), "position in the sorted listing, from 0: the join key of all tables")
+_ROW = _column("row", pa.int64(), "position in the frozen listing, from 0: the join key of all tables")
 _IMAGE_ID = _column(
     "image_id", pa.string(), "first 32 hexadecimal digits of sha256; equal pictures have equal ids"
 )

@@ -1,22 +1,22 @@
 """From sources to a run folder: plan checked, listing frozen, chunks measured and committed."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from embshift.engines.local import Work, run_local
 from embshift.gallery import choose_views, keep_views, keep_while_running
 from embshift.images import list_sources
 from embshift.metrics import METRICS, Metric
 from embshift.pipeline import Compared, Item, Perturbed, Recipe
-from embshift.plan import Plan, make_plan
-from embshift.plan_files import load_plan, plan_to_toml
+from embshift.plan import Plan
+from embshift.plan_files import plan_to_toml
 from embshift.provenance import fingerprint, machine, metric_content, peak_memory, plan_content, versions
+from embshift.reporting import Reporter
 from embshift.resume import check_weights, continued_plan, recorded, save_listing, settled_listing
 from embshift.run import Run, open_run
 from embshift.schema import SCHEMA_VERSION
@@ -25,120 +25,13 @@ from embshift.sinks.folder import locked
 from embshift.sinks.listing import FrozenRow
 from embshift.sinks.parquet import ParquetSink
 from embshift.transforms.building import build, describe, wrap
-from embshift.transforms.plans import TransformPlan
 from embshift.types import Capture, EncoderSpec, Transform
 
-__all__ = ["Reporter", "Silent", "carry_out", "default_folder", "measure"]
-
-_log = logging.getLogger("embshift")
+__all__ = ["carry_out", "default_folder"]
 
 _CPU_BATCH, _ACCELERATOR_BATCH = 32, 128
 _FEW = 64  # pictures below which starting a worker takes longer than its help saves
 _NAMED_FAILURES = 100
-
-
-@runtime_checkable
-class Reporter(Protocol):
-    """Who is told how a run goes."""
-
-    def note(self, text: str) -> None:
-        """One line for people."""
-        ...
-
-    def begin(self, *, total: int, done: int) -> None:
-        """Work starts: pictures in the listing, and those already committed."""
-        ...
-
-    def advance(self, *, failed: bool) -> None:
-        """One more picture is finished."""
-        ...
-
-    def end(self) -> None:
-        """No more pictures in this session."""
-        ...
-
-
-class Silent:
-    """Tells the log of the module ``logging``, and nobody else."""
-
-    def note(self, text: str) -> None:
-        _log.info("%s", text)
-
-    def begin(self, *, total: int, done: int) -> None:
-        _log.info("%d of %d pictures are done", done, total)
-
-    def advance(self, *, failed: bool) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-
-def measure(
-    source: Any,
-    /,
-    *,
-    transforms: Mapping[str, Any] | Sequence[str] | None = None,
-    out: str | Path | None = None,
-    plan: Plan | str | Path | None = None,
-    update: bool = False,
-    reporter: Reporter | None = None,
-    **options: Any,
-) -> Run:
-    """Measure how embeddings move when pictures are changed, into a run folder.
-
-    The same call on the same folder continues where it was stopped, and returns at once when it is finished.
-
-    Args:
-        source: A folder, a picture file, a glob, a text file of paths, a PIL image, a uint8 array of height x
-            width x 3, or a list of these.
-        transforms: Names of the preset's transforms, or a dictionary of transforms by name: albumentations
-            objects, registered functions, "package.module:function", or callables ``(pixels)`` or
-            ``(pixels, *, rng)``. None or an empty dictionary means the preset.
-        out: The run folder; ``runs/<time>-<encoder>`` where None.
-        plan: A plan or its TOML file; options stand above it.
-        update: Whether pictures that are new since the run was started are appended.
-        reporter: Who is told how it goes; the log of the module ``logging`` where None.
-        **options: Fields of `embshift.plan.Plan`: encoder, preset, seed, draws, image_size, …
-
-    Returns:
-        The run, opened for reading.
-
-    Raises:
-        UsageError: If an option, the plan or the run folder does not fit.
-        SourceError: If there is no picture.
-        EncoderError: If the encoder cannot be opened.
-
-    Example:
-        >>> run = measure("photos/", encoder="lite", out="run")  # doctest: +SKIP
-        >>> run.summary()  # doctest: +SKIP
-    """
-    sources = list(source) if isinstance(source, (list, tuple)) else [source]
-    base = load_plan(Path(plan)) if isinstance(plan, (str, Path)) else plan
-    objects = dict(transforms) if isinstance(transforms, Mapping) else {}
-    names = None if isinstance(transforms, Mapping) else transforms
-    asked = make_plan(base=base, transforms=names, sources=[_named(one) for one in sources], **options)
-    if objects:
-        asked = replace(asked, transforms=tuple(_planned(name, thing) for name, thing in objects.items()))
-    return carry_out(
-        asked,
-        sources=sources,
-        objects=objects,
-        out=default_folder(asked) if out is None else Path(out),
-        update=update,
-        reporter=reporter or Silent(),
-    )
-
-
-def _named(source: Any) -> str:
-    return str(source) if isinstance(source, (str, Path)) else "memory"
-
-
-def _planned(name: str, thing: Any) -> TransformPlan:
-    """An object's plan; what no file can repeat is written down by its name, for readers."""
-    wrap(name, thing)
-    address = f"{getattr(thing, '__module__', '?')}:{getattr(thing, '__qualname__', type(thing).__name__)}"
-    return describe(name, thing) or TransformPlan(name=name, kind="function", target=address)
 
 
 def default_folder(plan: Plan) -> Path:
@@ -228,12 +121,19 @@ def _start(
     sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=encoder.spec))
     content = _content(plan, encoder.spec, sink, before=info)
     write_json(out / "run.json", content)  # first: it is what makes a folder a run folder
-    write_text(out / "plan.toml", plan_to_toml(plan))
+    write_text(out / "plan.toml", _repeatable(plan, objects) + plan_to_toml(plan))
     save_listing(out / "listing.parquet", rows)
     sink.discard_uncommitted()
     return _Session(
         plan=plan, out=out, rows=rows, work=work, sink=sink, info=content, started=time.perf_counter()
     )
+
+
+def _repeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
+    """A comment for ``plan.toml`` where no file can repeat the run."""
+    lost = [f"transform {name}" for name, thing in objects.items() if describe(name, thing) is None]
+    lost += ["pictures from memory"] * ("memory" in plan.sources)
+    return f"# Not repeatable from this file: {', '.join(lost)} lived in Python alone.\n" if lost else ""
 
 
 def _chosen(plan: Plan, *, spec: EncoderSpec, threads: int, count: int, objects: Mapping[str, Any]) -> Plan:

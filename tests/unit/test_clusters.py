@@ -126,6 +126,7 @@ def test_average_is_the_default():
 def test_a_threshold_of_ones_own():
     assert set(clusters(threshold=0.0).labels.tolist()) == {1, 2, 3, 4, 5}
     assert clusters(threshold=99.0).members() == {1: NAMES}
+    assert sorted(clusters(threshold=0.0).members().values()) == [(name,) for name in NAMES]
     assert clusters(threshold=99.0).threshold == 99.0
 
 

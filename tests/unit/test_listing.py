@@ -125,7 +125,12 @@ class TestTextFile:
             "missing.jpg",
         }
         assert len(found) == 4
-        assert statuses(text)["missing.jpg"] == "missing"
+        assert sorted(statuses(text).values()) == ["missing", "unsupported", "unsupported", "unsupported"]
+
+    def test_names_that_are_no_text(self, tmp_path):
+        touch(tmp_path, "caf\udce9.jpg")
+        (tmp_path / "list.txt").write_bytes(b"caf\xe9.jpg\n")
+        assert statuses(tmp_path / "list.txt") == {"caf\udce9.jpg": "unsupported"}
 
     def test_a_mark_of_the_byte_order_is_no_part_of_a_name(self, tmp_path):
         (tmp_path / "list").write_text("a.jpg\n", encoding="utf-8-sig")

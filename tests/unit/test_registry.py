@@ -56,8 +56,8 @@ def test_modules_beside_the_package_join_by_being_there(family):
 
 
 def test_installed_packages_join_through_entry_points(family, installed):
-    installed("from trial_family import THINGS\nTHINGS.add('plum', 'plum!')\n")
-    assert dict(things()) == {"apple": "apple!", "pear": "pear!", "plum": "plum!"}
+    installed("from trial_family import THINGS\nTHINGS.add('fig', 'fig!')\n")
+    assert list(things().items()) == [("apple", "apple!"), ("fig", "fig!"), ("pear", "pear!")]
 
 
 def test_an_installed_package_of_another_group_does_not(family, installed):

@@ -93,7 +93,9 @@ def test_no_chunk_at_all():
 
 def test_names_that_were_not_asked_for_are_left_out():
     more = [(0, "other", 0, "cosine", 9.0), (0, "a", 0, "other", 9.0)]
-    assert cell(summary(cosines(0.5) + more))[:3:2] == (0.5, 1)
+    found = summary(cosines(0.5) + more)
+    assert cell(found)[:3:2] == (0.5, 1)
+    assert sum(one.n for row in found.rows for one in row.cells.values()) == 1
 
 
 class TestRank:

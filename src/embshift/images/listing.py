@@ -103,12 +103,12 @@ def _file_record(source: str, path: Path, member: str | None = None) -> ImageRec
 
 
 def _is_picture(path: Path) -> bool:
-    """By suffix; without a known one, whatever is not text is tried as a picture."""
+    """By suffix; without a known one, whatever is not text is tried as a picture. Names need not be UTF-8."""
     if path.suffix.lower() in SUFFIXES or not path.is_file():
         return True
     with path.open("rb") as file:
         start = file.read(_LIST_PROBE)
-    return b"\0" in start or not _is_text(start)
+    return b"\0" in start or not (path.suffix.lower() == ".txt" or _is_text(start))
 
 
 def _is_text(start: bytes) -> bool:

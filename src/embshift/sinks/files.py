@@ -8,15 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from embshift.errors import ShiftError
+from embshift.errors import StorageError
 
-__all__ = ["StorageError", "read_json", "write_aside", "write_json", "write_text"]
+__all__ = ["read_json", "write_aside", "write_json", "write_text"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class StorageError(ShiftError):
-    """Results cannot be written."""
 
 
 def write_aside(path: Path, write: Callable[[Path], object]) -> None:

@@ -36,6 +36,7 @@ def locked(folder: Path) -> Generator[None]:
     finally:
         owner.unlink(missing_ok=True)
         lock.release()
+        _remove_if_unused(folder)
 
 
 def _make(folder: Path) -> None:
@@ -46,3 +47,10 @@ def _make(folder: Path) -> None:
         raise UsageError(f"{folder} cannot be a run folder: {error.strerror}; give another --out") from error
     if not writable:
         raise UsageError(f"{folder} cannot be a run folder: it is not writable; give another --out")
+
+
+def _remove_if_unused(folder: Path) -> None:
+    """A start that failed, for want of an encoder say, leaves no empty folder behind."""
+    if [entry.name for entry in folder.iterdir()] == [".lock"]:
+        (folder / ".lock").unlink()
+        folder.rmdir()

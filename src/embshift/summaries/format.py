@@ -23,6 +23,7 @@ FORMATS = ("table", "markdown", "csv", "json", "latex")
 """Names for ``--format``."""
 
 CLOSEST, FURTHEST = "▲", "▼"
+_NO_MARK = "\N{NO-BREAK SPACE}" * 2  # as wide as a mark; a plain space would be trimmed
 _LEGEND = f"mean ± standard deviation over images · {CLOSEST} closest to the original, {FURTHEST} furthest"
 
 
@@ -116,12 +117,12 @@ def _marks(summary: Summary) -> Marks:
 def _marked(row: SummaryRow, metric: str, marks: Marks) -> str:
     cell = row.cells[metric]
     closest, furthest = marks[metric]
-    text = f"{_number(cell.mean)} ±{_number(cell.deviation)}"
+    text = _plain(cell, sign=" ±")
     if row.transform in closest:
         return f"[bold green]{text} {CLOSEST}[/]"
     if row.transform in furthest:
         return f"[bold red]{text} {FURTHEST}[/]"
-    return f"{text}  "
+    return f"{text}{_NO_MARK}"
 
 
 def _summary_cells(summary: Summary) -> tuple[list[str], list[list[str]]]:
@@ -139,8 +140,10 @@ def _summary_cells(summary: Summary) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _plain(cell: Cell) -> str:
-    return f"{_number(cell.mean)} ± {_number(cell.deviation)}"
+def _plain(cell: Cell, *, sign: str = " ± ") -> str:
+    """Mean and deviation; a deviation needs two images."""
+    deviation = "" if math.isnan(cell.deviation) else f"{sign}{_number(cell.deviation)}"
+    return f"{_number(cell.mean)}{deviation}"
 
 
 def _summary_columns(summary: Summary) -> tuple[list[str], list[list[str]]]:
