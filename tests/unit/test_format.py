@@ -150,7 +150,7 @@ class TestMarkdown:
         assert all(set(part) <= {"-", ":"} for part in rule)
         assert [len(line) for line in [rule, *rows]] == [6] * 4
         assert rows[0] == ["colour_jitter", "0.1235 ± 0.0100", "12.35 ± 1.5000", "0.3000", "2", "7"]
-        assert rows[2][1] == "– ± –"
+        assert rows[2][1] == "–"
         assert rows[1][-1] == "6 / 1"
 
     def test_a_bar_in_a_name_makes_no_cell(self):
@@ -170,7 +170,7 @@ class TestLatex:
         assert len(body) == 4
         assert all(len(re.split(r"(?<!\\)&", line)) == 6 for line in body)
         assert r"0.1235 $\pm$ 0.0100" in body[1]
-        assert body[3].startswith(r"none & -- $\pm$ --")
+        assert body[3].startswith("none & -- &")
 
     def test_what_means_something_to_it_is_escaped(self):
         line = format_summary(renamed("a_b%c&d#e$f{g}h\\i~j^k"), style="latex").splitlines()[4]
@@ -185,7 +185,7 @@ class TestTerminal:
             for line in format_summary(SUMMARY, style="table").splitlines()
             if line.split()
         }
-        assert "0.9000 ±– ▲" in lines["blur"]
+        assert "0.9000 ▲" in lines["blur"]
         assert "0.1235 ±0.0100 ▼" in lines["colour_jitter"]
         assert "12.35 ±1.5000 ▼" in lines["colour_jitter"]
 
