@@ -107,6 +107,9 @@ def settled_listing(
     change = compare_listing(frozen, records)
     if len(change.gone) == len(frozen):
         raise ResumeError(f"none of the run's {len(frozen):,} pictures is among the sources; {_NEW_FOLDER}")
+    other = [row.record.row for row in change.changed if row.record.path is None]
+    if other:
+        raise ResumeError(f"the picture from memory in row {other[0]} is not the run's; {_NEW_FOLDER}")
     rows = _with_content(frozen, records)
     if update and change.new:
         rows += freeze(change.new, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed, after=rows)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import embshift
-from embshift.errors import PlanError, UnknownNameError
+from embshift.errors import PlanError, ResumeError, UnknownNameError
 
 QUICK = {"encoder": "lite", "image_size": (64, 64)}
 
@@ -28,6 +28,12 @@ def test_pictures_from_memory(photos, tmp_path):
     assert run.embeddings("noise").values.shape == (2, 256)
     again = embshift.measure(held, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
     assert again.shifts().equals(run.shifts())
+    others = [held[1], held[1]]
+    with pytest.raises(ResumeError, match="picture from memory in row 0 is not the run's"):
+        embshift.measure(others, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
+    assert (
+        (tmp_path / "run" / "plan.toml").read_text().startswith("# Not repeatable from this file: pictures")
+    )
 
 
 def test_transforms_of_the_users_own(photos, tmp_path):

@@ -185,9 +185,9 @@ class TestTerminal:
             for line in format_summary(SUMMARY, style="table").splitlines()
             if line.split()
         }
-        assert "0.9000 ▲" in lines["blur"]
-        assert "0.1235 ±0.0100 ▼" in lines["colour_jitter"]
-        assert "12.35 ±1.5000 ▼" in lines["colour_jitter"]
+        assert "▲ 0.9000" in lines["blur"]
+        assert "▼ 0.1235 ±0.0100" in lines["colour_jitter"]
+        assert "▼ 12.35 ±1.5000" in lines["colour_jitter"]
 
     def test_says_how_many_values_are_undefined(self):
         assert "8 undefined values are left out" in format_summary(SUMMARY, style="table")

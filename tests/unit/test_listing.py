@@ -167,7 +167,7 @@ def test_a_source_that_cannot_be_looked_into(tmp_path):
 def test_an_empty_folder_says_what_was_wanted(tmp_path):
     with pytest.raises(SourceError, match=f"no picture in {tmp_path}; wanted files that end in avif .* webp"):
         list_sources([tmp_path])
-    with pytest.raises(SourceError, match="no picture in no source"):
+    with pytest.raises(SourceError, match="no picture, since no source was given"):
         list_sources([])
 
 

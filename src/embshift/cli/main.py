@@ -13,7 +13,7 @@ from embshift.errors import ShiftError
 
 __all__ = ["main"]
 
-_INTERRUPTED, _TERMINATED, _NO_READER = 130, 143, 141
+_DEFECT, _INTERRUPTED, _TERMINATED, _NO_READER = 70, 130, 143, 141
 
 _ENVIRONMENT = {
     # No library may ask a server for news.
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 for success; 1 when too many pictures failed; 2 for wrong use or a wrong plan; 3 when nothing was
-        readable; 130 and 143 after Ctrl-C and SIGTERM.
+        readable; 4 when results could not be written; 70 for a defect of embshift; 130 and 143 after Ctrl-C and SIGTERM.
     """
     parsed = build_parser().parse_args(arguments)
     for name, value in _ENVIRONMENT.items():
@@ -54,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone, e.g. `| head`; what is left to flush would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _NO_READER
+    except Exception:  # noqa: BLE001 - a defect of ours must not end with the code of a finished run
+        traceback.print_exc()
+        return _say("this is a defect of embshift; please report it with the lines above", _DEFECT)
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -25,7 +25,7 @@ _LIST_PROBE = 4096  # bytes read to tell a list of paths from a picture with an 
 
 
 def list_sources(sources: Sequence[Any]) -> tuple[ImageRecord, ...]:
-    """Every picture of the sources, sorted by source and by path below it; a file counts once.
+    """Every picture of the sources, in the order of the sources and sorted within each; a file counts once.
 
     Args:
         sources: Folders (searched recursively), picture files, globs, text files of paths (one a line,
@@ -37,18 +37,24 @@ def list_sources(sources: Sequence[Any]) -> tuple[ImageRecord, ...]:
 
     Raises:
         PlanError: If a source does not exist or cannot be looked into.
-        SourceError: If the sources hold no picture.
+        SourceError: If there is no source, or one of them holds no picture.
     """
-    found = [record for source in sources for record in _list_one(source)]
+    found = [record for source in sources for record in _list_some(source)]
     rows = tuple(
         replace(record, row=row, index=row if record.path is None else record.index)
         for row, record in enumerate(_unique(found))
     )
     if not rows:
-        named = ", ".join(str(source) for source in sources) or "no source"
-        wanted = " ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
-        raise SourceError(f"no picture in {named}; wanted files that end in {wanted} (any case)")
+        raise SourceError("no picture, since no source was given")
     return rows
+
+
+def _list_some(source: Any) -> list[ImageRecord]:
+    found = _list_one(source)
+    if not found:
+        wanted = " ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
+        raise SourceError(f"no picture in {source}; wanted files that end in {wanted} (any case)")
+    return found
 
 
 def _unique(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:

@@ -1,10 +1,8 @@
 """Summaries and clusters as text: for a terminal, a paper, a spreadsheet, a program."""
 
-import csv
-import io
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -14,6 +12,7 @@ from rich.table import Table
 
 from embshift.errors import UnknownNameError
 from embshift.summaries.clusters import Clusters
+from embshift.summaries.markup import comma_separated, latex, markdown
 from embshift.summaries.table import Cell, Summary, SummaryRow
 from embshift.types import Capture
 
@@ -23,12 +22,11 @@ FORMATS = ("table", "markdown", "csv", "json", "latex")
 """Names for ``--format``."""
 
 CLOSEST, FURTHEST = "▲", "▼"
-_NO_MARK = "\N{NO-BREAK SPACE}" * 2  # as wide as a mark; a plain space would be trimmed
 _LEGEND = f"mean ± standard deviation over images · {CLOSEST} closest to the original, {FURTHEST} furthest"
 
 
 def _writer(style: str) -> Callable[[Sequence[str], Sequence[Sequence[str]]], str]:
-    writers = {"markdown": _markdown, "latex": _latex, "csv": _csv}
+    writers = {"markdown": markdown, "latex": latex, "csv": comma_separated}
     if style not in writers:
         raise UnknownNameError("format", style, FORMATS)
     return writers[style]
@@ -49,7 +47,7 @@ def format_summary(summary: Summary, *, style: str) -> str:
     if style == "json":
         return json.dumps(_summary_content(summary), indent=2, allow_nan=False)
     if style == "csv":
-        return _csv(*_summary_columns(summary))
+        return comma_separated(*_summary_columns(summary))
     return _writer(style)(*_summary_cells(summary))
 
 
@@ -119,10 +117,10 @@ def _marked(row: SummaryRow, metric: str, marks: Marks) -> str:
     closest, furthest = marks[metric]
     text = _plain(cell, sign=" ±")
     if row.transform in closest:
-        return f"[bold green]{text} {CLOSEST}[/]"
+        return f"[bold green]{CLOSEST} {text}[/]"
     if row.transform in furthest:
-        return f"[bold red]{text} {FURTHEST}[/]"
-    return f"{text}{_NO_MARK}"
+        return f"[bold red]{FURTHEST} {text}[/]"
+    return text
 
 
 def _summary_cells(summary: Summary) -> tuple[list[str], list[list[str]]]:
@@ -242,61 +240,6 @@ def _clusters_content(clusters: Clusters) -> dict[str, Any]:
         "n": clusters.n.tolist(),
         "note": clusters.note,
     }
-
-
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
-def _latex(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    body = [f"{' & '.join(_tex(cell) for cell in row)} \\\\" for row in rows]
-    return "\n".join(
-        [
-            f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            "\\toprule",
-            f"{' & '.join(_tex(cell) for cell in header)} \\\\",
-            "\\midrule",
-            *body,
-            "\\bottomrule",
-            "\\end{tabular}",
-        ]
-    )
-
-
-_TEX = {character: f"\\{character}" for character in "_%&#${}"} | {
-    "±": r"$\pm$",
-    "–": "--",
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_safe(cell) for cell in header])
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
-    return text.getvalue().rstrip("\n")
-
-
-def _safe(cell: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula; a quote before it makes it text."""
-    formula = cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not _is_number(cell))
-    return f"'{cell}" if formula else cell
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def summary_html(summary: Summary, *, title: str) -> str:
