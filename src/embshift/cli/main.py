@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 for success; 1 when too many pictures failed; 2 for wrong use or a wrong plan; 3 when nothing was
-        readable; 4 when results could not be written; 70 for a defect of embshift; 130 and 143 after Ctrl-C and SIGTERM.
+        readable; 4 when results could not be written; 70 for a defect of embshift; 130 and 143 after
+        Ctrl-C and SIGTERM.
     """
     parsed = build_parser().parse_args(arguments)
     for name, value in _ENVIRONMENT.items():
