@@ -12,9 +12,19 @@ from typing import Any
 
 from embshift import __version__
 from embshift.plan import COUNTED, Plan
+from embshift.transforms.functions import code_digest, load_object
 from embshift.types import EncoderSpec, MetricSpec
 
-__all__ = ["fingerprint", "machine", "metric_content", "peak_memory", "plan_content", "versions"]
+__all__ = [
+    "code_content",
+    "encoder_content",
+    "fingerprint",
+    "machine",
+    "metric_content",
+    "peak_memory",
+    "plan_content",
+    "versions",
+]
 
 _PIXELS = ("albucore", "albumentations", "numpy", "opencv-python-headless", "pillow", "scipy")
 _NUMBERS = ("pyarrow", "safetensors", "torch", "transformers")
@@ -53,11 +63,26 @@ def metric_content(spec: MetricSpec) -> dict[str, Any]:
     return asdict(spec) | {"bounds": bounds, "direction": spec.direction.value, "needs": spec.needs.value}
 
 
-def fingerprint(plan: Plan, *, encoder: EncoderSpec) -> str:
+def encoder_content(spec: EncoderSpec) -> dict[str, Any]:
+    """An encoder's spec ready for JSON."""
+    return json.loads(json.dumps({**asdict(spec), "preprocessing": dict(spec.preprocessing)}))
+
+
+def code_content(plan: Plan, *, objects: Mapping[str, Any]) -> dict[str, str | None]:
+    """A digest of the code of every transform that is a function; None where it has no text."""
+    own = {each.name: each.target for each in plan.transforms if each.kind == "function"}
+    return {
+        name: code_digest(objects[name] if name in objects else load_object(target))
+        for name, target in own.items()
+    }
+
+
+def fingerprint(plan: Plan, *, encoder: EncoderSpec, code: Mapping[str, str | None]) -> str:
     """32 hexadecimal digits of everything that results depend on; stands in every file of the run."""
     content = {
         "plan": {name: value for name, value in plan_content(plan).items() if name in COUNTED},
-        "weights": encoder.digest,
+        "encoder": encoder_content(encoder),
+        "code": dict(code),
         "versions": versions(),
     }
     return _digest(content)

@@ -21,7 +21,7 @@ from embshift.sinks.listing import (
 )
 from embshift.types import ImageRecord
 
-__all__ = ["check_weights", "continued_plan", "recorded", "save_listing", "settled_listing"]
+__all__ = ["check_code", "check_encoder", "continued_plan", "recorded", "save_listing", "settled_listing"]
 
 _NEW_FOLDER = "give another --out, or remove the folder to start again"
 
@@ -42,12 +42,12 @@ def recorded(folder: Path) -> dict[str, Any] | None:
             )
         return None
     try:
-        return read_json(path)
-    except ValueError as error:
+        return dict(read_json(path))
+    except (TypeError, ValueError) as error:
         raise ResumeError(f"{path} cannot be read: {error}; {_NEW_FOLDER}") from error
 
 
-def continued_plan(asked: Plan, info: Mapping[str, Any] | None) -> Plan:
+def continued_plan(asked: Plan, info: Mapping[str, Any] | None, *, update: bool = False) -> Plan:
     """The plan to work by: as asked, with what the run has recorded where nothing was asked.
 
     Raises:
@@ -65,7 +65,15 @@ def continued_plan(asked: Plan, info: Mapping[str, Any] | None) -> Plan:
     if lines:
         listed = "\n  ".join(lines)
         raise ResumeError(f"the run folder holds the results of another plan:\n  {listed}\n{_NEW_FOLDER}")
-    return replace(asked, batch=before.batch, threads=before.threads, device=_device(before, asked))
+    return replace(
+        asked,
+        # What repeats the run is recorded: the listing is frozen, whatever is named now.
+        sources=tuple(dict.fromkeys(before.sources + asked.sources)) if update else before.sources,
+        preset=before.preset,
+        batch=before.batch,
+        threads=before.threads,
+        device=_device(before, asked),
+    )
 
 
 def _device(before: Plan, asked: Plan) -> str:
@@ -81,13 +89,29 @@ def _other_versions(before: Mapping[str, str]) -> list[str]:
     ]
 
 
-def check_weights(info: Mapping[str, Any] | None, *, digest: str) -> None:
-    """Raise where the encoder's weights are not those that the run was started with."""
-    if info is not None and info["encoder"]["digest"] != digest:
-        raise ResumeError(
-            f"the encoder's weights are not those of the run: {info['encoder']['digest'][:12]}… in the run,"
-            f" {digest[:12]}… now; {_NEW_FOLDER}"
-        )
+_ENCODER_FIELDS = ("digest", "config", "preprocessing", "embedding", "map_source", "dim", "precision")
+
+
+def check_encoder(info: Mapping[str, Any] | None, encoder: Mapping[str, Any]) -> None:
+    """Raise where the encoder is not what the run was started with: weights, config or preprocessing."""
+    before = {} if info is None else info["encoder"]
+    for name in _ENCODER_FIELDS:
+        if name in before and before[name] != encoder[name]:
+            raise ResumeError(
+                f"the encoder is not that of the run: its {_ENCODER_WORDS.get(name, name)} was"
+                f" {str(before[name])[:80]} and is {str(encoder[name])[:80]}; {_NEW_FOLDER}"
+            )
+
+
+_ENCODER_WORDS = {"digest": "weights' digest", "config": "config.json's digest"}
+
+
+def check_code(info: Mapping[str, Any] | None, code: Mapping[str, str | None]) -> None:
+    """Raise where a function of the user's has been changed since the run was started."""
+    before = {} if info is None else info.get("code", {})
+    changed = [name for name, digest in code.items() if name in before and before[name] != digest]
+    if changed:
+        raise ResumeError(f"the code of transform {', '.join(changed)} has been changed; {_NEW_FOLDER}")
 
 
 def settled_listing(
@@ -102,7 +126,8 @@ def settled_listing(
         ResumeError: If the sources share no picture with the frozen listing.
     """
     if not path.exists():
-        return freeze(records, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed), []
+        first = records[: plan.limit]
+        return freeze(first, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed), []
     frozen = read_listing(path)
     change = compare_listing(frozen, records)
     if len(change.gone) == len(frozen):
@@ -111,6 +136,8 @@ def settled_listing(
     if other:
         raise ResumeError(f"the picture from memory in row {other[0]} is not the run's; {_NEW_FOLDER}")
     rows = _with_content(frozen, records)
+    if plan.limit is not None:
+        change = replace(change, new=())  # what a limit left out is not news
     if update and change.new:
         rows += freeze(change.new, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed, after=rows)
     return rows, _notes(change, update=update)

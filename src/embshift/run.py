@@ -178,6 +178,11 @@ class Run:
             f" {len(self.transforms)} transforms, encoder {self.info['encoder']['name']})"
         )
 
+    @property
+    def finished(self) -> bool:
+        """Whether every picture of the listing is committed."""
+        return self.info["state"] == "finished"
+
     def files(self, table: str) -> list[Path]:
         """The committed files of one table, in order of rows."""
         # Only committed chunks exist: an interrupted one has no file in images/.
@@ -251,7 +256,9 @@ def open_run(folder: str | Path) -> Run:
         ) from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path / 'run.json'} cannot be read: {error}") from error
-    if info.get("schema", 0) > SCHEMA_VERSION:
+    if not {"plan", "encoder", "metrics", "schema"} <= set(info):
+        raise RunError(f"{path / 'run.json'} is not the record of a run; give the folder of 'embshift run'")
+    if info["schema"] > SCHEMA_VERSION:
         raise RunError(
             f"{path} has schema {info['schema']}, and {SCHEMA_VERSION} is the newest read; upgrade embshift"
         )

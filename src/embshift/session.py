@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,18 @@ from embshift.metrics import METRICS, Metric
 from embshift.pipeline import Compared, Item, Perturbed, Recipe
 from embshift.plan import Plan
 from embshift.plan_files import plan_to_toml
-from embshift.provenance import fingerprint, machine, metric_content, peak_memory, plan_content, versions
+from embshift.provenance import (
+    code_content,
+    encoder_content,
+    fingerprint,
+    machine,
+    metric_content,
+    peak_memory,
+    plan_content,
+    versions,
+)
 from embshift.reporting import Reporter
-from embshift.resume import check_weights, continued_plan, recorded, save_listing, settled_listing
+from embshift.resume import check_code, check_encoder, continued_plan, recorded, save_listing, settled_listing
 from embshift.run import Run, open_run
 from embshift.schema import SCHEMA_VERSION
 from embshift.sinks.files import write_json, write_text
@@ -60,18 +69,21 @@ def carry_out(
         objects: The transforms of a caller's own dictionary, by name.
         update: Whether new pictures are appended.
     """
-    records = list_sources(sources)[: asked.limit]
-    reporter.note(f"{len(records):,} pictures found")
+    records = list_sources(sources)
+    count = len(records[: asked.limit])
+    within = "" if count == len(records) else f", the first {count:,} are taken"
+    reporter.note(f"{len(records):,} pictures found{within}; run folder: {out}")
     with locked(out):
         info = recorded(out)
-        plan = continued_plan(asked, info)
+        plan = continued_plan(asked, info, update=update)
         rows, notes = settled_listing(out / "listing.parquet", records, plan=plan, update=update)
         for note in notes:
             reporter.note(note)
-        if info is not None and info["state"] == "finished" and len(rows) == info["counts"]["images"]:
+        session = _start(plan, info=info, rows=rows, out=out, objects=objects or {})
+        if session.complete:
             reporter.note("nothing left to do: the run is finished")
             return open_run(out)
-        session = _start(plan, info=info, rows=rows, out=out, objects=objects or {})
+        _record(session)
         _work(session, reporter)
         _finish(session, reporter)
     return open_run(out)
@@ -86,7 +98,9 @@ class _Session:
     rows: Sequence[FrozenRow]
     work: Work
     sink: ParquetSink
+    header: str
     info: Mapping[str, Any]
+    complete: bool
     started: float
 
     @property
@@ -108,7 +122,9 @@ def _start(
 
     torch.set_num_threads(asked.threads or torch.get_num_threads())
     encoder = open_encoder(asked.encoder, device=asked.device, allow_pickle=asked.allow_pickle)
-    check_weights(info, digest=encoder.spec.digest)
+    check_encoder(info, encoder_content(encoder.spec))
+    code = code_content(asked, objects=objects)
+    check_code(info, code)
     plan = _chosen(
         asked, spec=encoder.spec, threads=torch.get_num_threads(), count=len(rows), objects=objects
     )
@@ -118,15 +134,27 @@ def _start(
     recipe()  # every transform is built once before any work starts
     batch, workers = plan.batch or 1, plan.workers or 0
     work = Work(build=recipe, encoder=encoder, metrics=pair, batch=batch, workers=workers)
-    sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=encoder.spec))
-    content = _content(plan, encoder.spec, sink, before=info)
-    write_json(out / "run.json", content)  # first: it is what makes a folder a run folder
-    write_text(out / "plan.toml", _repeatable(plan, objects) + plan_to_toml(plan))
-    save_listing(out / "listing.parquet", rows)
-    sink.discard_uncommitted()
+    sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=encoder.spec, code=code))
+    finished = info is not None and info["state"] == "finished" and len(rows) == info["counts"]["images"]
     return _Session(
-        plan=plan, out=out, rows=rows, work=work, sink=sink, info=content, started=time.perf_counter()
+        plan=plan,
+        out=out,
+        rows=rows,
+        work=work,
+        sink=sink,
+        header=_repeatable(plan, objects),
+        info=_content(plan, encoder.spec, sink, before=info) | {"code": code},
+        complete=finished and all(sink.has(chunk) for chunk in {row.chunk for row in rows}),
+        started=time.perf_counter(),
     )
+
+
+def _record(session: _Session) -> None:
+    """What is known when work starts; ``run.json`` first, for it makes a folder a run folder."""
+    write_json(session.out / "run.json", session.info)
+    write_text(session.out / "plan.toml", session.header + plan_to_toml(session.plan))
+    save_listing(session.out / "listing.parquet", session.rows)
+    session.sink.discard_uncommitted()
 
 
 def _repeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
@@ -187,7 +215,7 @@ def _content(
         "finished": None,
         "fingerprint": sink.fingerprint,
         "plan": plan_content(plan),
-        "encoder": {**asdict(spec), "preprocessing": dict(spec.preprocessing)},
+        "encoder": encoder_content(spec),
         "metrics": [metric_content(METRICS[name].spec) for name in plan.metrics],
         "versions": versions(),
         "machine": machine(),
@@ -217,12 +245,13 @@ def _work(session: _Session, reporter: Reporter) -> None:
         run_local(session.items, work=session.work, sink=session.sink, see=see, report=report)
     finally:
         reporter.end()
+        _record_stretch(session, done=done)
+
+
+def _record_stretch(session: _Session, *, done: int) -> None:
+    """Timing of this stretch, also of one that was stopped, before the pictures are kept."""
     seconds = time.perf_counter() - session.started
-    _record_session(session, images=len(session.rows) - done, seconds=seconds)
-
-
-def _record_session(session: _Session, *, images: int, seconds: float) -> None:
-    """Timing of this stretch, before the pictures are kept: what the rate is taken from."""
+    images = sum(session.sink.has(row.chunk) for row in session.rows) - done
     rate = images / seconds if seconds > 0 else 0.0
     stretch = {
         "images": images,
@@ -231,6 +260,7 @@ def _record_session(session: _Session, *, images: int, seconds: float) -> None:
         "peak_memory_bytes": peak_memory(),
     }
     session.info["sessions"].append(stretch)
+    write_json(session.out / "run.json", session.info)
 
 
 def _finish(session: _Session, reporter: Reporter) -> None:
@@ -247,7 +277,11 @@ def _finish(session: _Session, reporter: Reporter) -> None:
         **session.info,
         "state": "finished",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "counts": counts | {"views_kept": kept.views, "views_changed": len(kept.changed)},
+        "counts": counts
+        | {
+            "views_kept": sum(1 for _ in (session.out / "views").glob("*/*.png")),
+            "views_changed": len(kept.changed),
+        },
         "failures": failures,
     }
     write_json(session.out / "run.json", finished)

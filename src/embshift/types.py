@@ -163,6 +163,7 @@ class EncoderSpec:
         layers: Number of blocks whose class-token row can be captured; 0 where there is none.
         heads: Heads of the final map.
         digest: SHA-256 over the weight files, 64 hexadecimal digits.
+        config: SHA-256 of the checkpoint's ``config.json``; empty for the bundled encoder.
         preprocessing: Resize, crop, mean, deviation and the backend that does them, ready for JSON.
         precision: "float32", …
         device: "cpu", "cuda:0", …
@@ -180,3 +181,4 @@ class EncoderSpec:
     preprocessing: Mapping[str, Any]
     precision: str
     device: str
+    config: str = ""

@@ -11,6 +11,7 @@ from embshift.cli.terminal import harmless
 from embshift.errors import UsageError
 from embshift.run import Run, open_run
 from embshift.summaries.format import clusters_table, format_clusters, format_summary, summary_table
+from embshift.summaries.table import Summary
 
 __all__ = ["clusters", "demo", "list_names", "run", "summarise"]
 
@@ -83,7 +84,7 @@ def _show(found: Run, *, max_error_rate: float) -> int:
     if counts["failed"] == counts["images"]:
         messages.print(_failures(found), markup=False, soft_wrap=True)
         return _NOTHING_READABLE
-    _print(summary_table(found.summary()))
+    _print_summary(found.summary())
     print(f"run folder: {found.folder}")
     if counts["failed"] or counts["views_failed"]:
         messages.print(_failures(found), markup=False, soft_wrap=True)
@@ -101,6 +102,13 @@ def _failures(found: Run) -> str:
     return harmless("\n".join(["; ".join(parts), *named]))
 
 
+def _say_if_unfinished(found: Run) -> None:
+    if not found.finished:
+        measured = len(found.images())
+        text = f"note: the run is not finished; {measured:,} pictures are measured so far"
+        Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
+
+
 def _print(table: Table) -> None:
     """On a terminal as wide as it is; elsewhere as wide as the table, so that nothing is cut."""
     console = Console(highlight=False)
@@ -109,11 +117,25 @@ def _print(table: Table) -> None:
     console.print(table)
 
 
+def _print_summary(summary: Summary) -> None:
+    """On a narrow terminal mean and deviation stand one above the other; never is a number cut."""
+    console = Console(highlight=False)
+    table = summary_table(summary)
+    if console.is_terminal and console.measure(table).maximum > console.width:
+        table = summary_table(summary, stacked=True)
+        width = max(console.width, Console(width=400).measure(table).maximum)
+        Console(highlight=False, width=width).print(table)
+        return
+    _print(table)
+
+
 def summarise(parsed: argparse.Namespace) -> int:
     """``embshift summarise``."""
-    summary = open_run(parsed.run).summary()
+    found = open_run(parsed.run)
+    summary = found.summary()
+    _say_if_unfinished(found)
     if parsed.format == "table":
-        _print(summary_table(summary))
+        _print_summary(summary)
     else:
         print(format_summary(summary, style=parsed.format))
     return 0
@@ -121,9 +143,9 @@ def summarise(parsed: argparse.Namespace) -> int:
 
 def clusters(parsed: argparse.Namespace) -> int:
     """``embshift clusters``."""
-    found = open_run(parsed.run).clusters(
-        distance=parsed.distance, linkage=parsed.linkage, threshold=parsed.threshold
-    )
+    opened = open_run(parsed.run)
+    _say_if_unfinished(opened)
+    found = opened.clusters(distance=parsed.distance, linkage=parsed.linkage, threshold=parsed.threshold)
     if parsed.format == "table":
         _print(clusters_table(found))
     else:

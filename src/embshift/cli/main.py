@@ -48,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _say(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        return _say("interrupted; the same command continues from here", _INTERRUPTED)
+        return _say("interrupted; the same command with --out of this run continues from here", _INTERRUPTED)
     except _Terminated:
-        return _say("terminated; the same command continues from here", _TERMINATED)
+        return _say("terminated; the same command with --out of this run continues from here", _TERMINATED)
     except BrokenPipeError:
         # The reader of our output has gone, e.g. `| head`; what is left to flush would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,5 +1,6 @@
 """Registration of a family of checkpoints that opens through the transformers library."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def family(
                 preprocessing=preprocessing.settings,
                 precision="float32",
                 device=chosen,
+                config=hashlib.sha256((folder / "config.json").read_bytes()).hexdigest(),
             )
             return VisionEncoder(spec=spec, tower=tower, preprocessing=preprocessing)
 

@@ -35,9 +35,8 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         wanted = aside.stat().st_size if aside.exists() else 0
         reason = "the disk is full" if error.errno in _FULL else (error.strerror or str(error))
-        message = (
-            f"{path} cannot be written: {reason} (after {wanted:,} bytes); free space, then run it again"
-        )
+        remedy = "free space" if error.errno in _FULL else "mend that, or give another --out"
+        message = f"{path} cannot be written: {reason} (after {wanted:,} bytes); {remedy}, then run it again"
         raise StorageError(message) from error
     finally:
         with suppress(OSError):  # there is none, or what hindered writing hinders this too

@@ -39,8 +39,8 @@ class ParquetSink:
         return self.folder / table / f"chunk-{chunk:06d}.parquet"
 
     def has(self, chunk: int) -> bool:
-        """Whether the chunk was committed."""
-        return self._path(_COMMIT, chunk).is_file()
+        """Whether the chunk was committed, and all of it is still there."""
+        return all(self._path(name, chunk).is_file() for name in TABLES)
 
     def write(self, chunk: int, tables: Mapping[str, pa.Table]) -> None:
         """Commit one chunk: all tables, the committing one last."""

@@ -172,6 +172,8 @@ def cluster_transforms(
     """
     if method not in LINKAGES:
         raise UnknownNameError("linkage", method, LINKAGES)
+    if threshold is not None and not 0 <= threshold < float("inf"):
+        raise PlanError(f"threshold is {threshold}; wanted a distance of 0 or more")
     if len(transforms) < 2:
         raise PlanError(f"clusters need at least two transforms; the run has {len(transforms)}")
     _check_pairs(condensed, transforms)

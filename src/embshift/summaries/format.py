@@ -88,8 +88,13 @@ def _caption(summary: Summary) -> str:
     return _LEGEND + undefined + (own if mapped and summary.map_name != "attention map" else "")
 
 
-def summary_table(summary: Summary) -> Table:
-    """The summary for a terminal: closest and furthest transform of every metric marked."""
+def summary_table(summary: Summary, *, stacked: bool = False) -> Table:
+    """The summary for a terminal: closest and furthest transform of every metric marked.
+
+    Args:
+        summary: The summary.
+        stacked: Whether the deviation stands below the mean, for a narrow terminal.
+    """
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=_caption(summary), caption_justify="left")
     table.add_column("transform", no_wrap=True)
     for spec in summary.metrics:
@@ -99,7 +104,7 @@ def summary_table(summary: Summary) -> Table:
     table.add_column("n", justify="right", no_wrap=True)
     marks = _marks(summary)
     for row in summary.rows:
-        cells = [_marked(row, spec.name, marks) for spec in summary.metrics]
+        cells = [_marked(row, spec.name, marks, sign="\n±" if stacked else " ±") for spec in summary.metrics]
         rank = "–" if row.rank is None else str(row.rank)
         table.add_row(row.transform, *cells, _number(row.overall), rank, _counts(row))
     return table
@@ -112,10 +117,10 @@ def _marks(summary: Summary) -> Marks:
     return {spec.name: (summary.closest(spec.name), summary.furthest(spec.name)) for spec in summary.metrics}
 
 
-def _marked(row: SummaryRow, metric: str, marks: Marks) -> str:
+def _marked(row: SummaryRow, metric: str, marks: Marks, *, sign: str) -> str:
     cell = row.cells[metric]
     closest, furthest = marks[metric]
-    text = _plain(cell, sign=" ±")
+    text = _plain(cell, sign=sign)
     if row.transform in closest:
         return f"[bold green]{CLOSEST} {text}[/]"
     if row.transform in furthest:

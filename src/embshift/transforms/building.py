@@ -86,7 +86,7 @@ def perturb(pixels: Pixels, transform: Transform, *, key: ViewKey) -> View:
         result = checked(view.pixels, shape=pixels.shape)
     except TransformError as error:
         raise TransformError(f"transform '{key.transform}' {one_line(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TransformError(
             f"transform '{key.transform}' failed: {type(error).__name__}: {one_line(error)}"
         ) from error

@@ -1,5 +1,6 @@
 """A Python function as a transform: ``(pixels)`` or ``(pixels, *, rng)``, with parameters if it has any."""
 
+import hashlib
 import importlib
 import inspect
 import sys
@@ -14,7 +15,7 @@ from embshift.transforms.checking import checked
 from embshift.transforms.plans import one_line
 from embshift.types import Pixels, View
 
-__all__ = ["FunctionTransform", "address_of", "as_transform", "load_object"]
+__all__ = ["FunctionTransform", "address_of", "as_transform", "code_digest", "load_object"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +86,18 @@ def address_of(function: Any) -> str | None:
         return None
     found = getattr(sys.modules.get(module_name), name, None)
     return f"{module_name}:{name}" if found is function else None
+
+
+def code_digest(function: Any) -> str | None:
+    """SHA-256 of a function's text, so that a changed function is another transform; None where it has none.
+
+    Values that a closure holds and functions that it calls are not part of its text.
+    """
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):
+        return None
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _public(module: Any) -> list[str]:
