@@ -42,8 +42,8 @@ def recorded(folder: Path) -> dict[str, Any] | None:
             )
         return None
     try:
-        return dict(read_json(path))
-    except (TypeError, ValueError) as error:
+        return read_json(path)
+    except ValueError as error:
         raise ResumeError(f"{path} cannot be read: {error}; {_NEW_FOLDER}") from error
 
 
