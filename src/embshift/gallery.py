@@ -1,7 +1,7 @@
 """The pictures that a run keeps: a seeded few, and the most and least shifted of every transform."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +14,13 @@ from embshift.seeding import generator
 from embshift.sinks.views import view_path, write_view
 from embshift.types import ORIGINAL, Direction
 
-__all__ = ["Kept", "choose_views", "keep_views", "keep_while_running"]
+__all__ = ["choose_views", "keep_views", "keep_while_running"]
 
 SEEDED = 50
 EXTREME = 5
 
 Wanted = Mapping[int, frozenset[str]]
 """Transforms whose views are kept, by row."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What became of the pictures that a run should keep.
-
-    Attributes:
-        views: Views that stand in the folder, the originals among them.
-        changed: Rows whose views could not be made again as they were measured.
-    """
-
-    views: int
-    changed: tuple[int, ...]
 
 
 def keep_while_running(perturbed: Perturbed, *, folder: Path) -> None:
@@ -63,7 +50,7 @@ def choose_views(run: Run, *, seed: int) -> Wanted:
     return {row: frozenset(names) for row, names in sorted(wanted.items())}
 
 
-def keep_views(run: Run, wanted: Wanted, *, items: Sequence[Item], recipe: Recipe) -> Kept:
+def keep_views(run: Run, wanted: Wanted, *, items: Sequence[Item], recipe: Recipe) -> list[int]:
     """Make the wanted views again from their seeds and write them, each checked by its digest.
 
     Args:
@@ -71,17 +58,18 @@ def keep_views(run: Run, wanted: Wanted, *, items: Sequence[Item], recipe: Recip
         wanted: What to keep.
         items: The listing, in order of rows.
         recipe: What the run's views were made with.
+
+    Returns:
+        Rows whose views could not be made again as they were measured.
     """
     digests = _digests(run, wanted)
-    count, changed = 0, list[int]()
+    changed = list[int]()
     for row, names in wanted.items():
         ids = {key: digest for key, digest in digests[row].items() if key[0] in names | {ORIGINAL}}
         picture = _again(items[row], names, recipe)
-        written = _write(picture, folder=run.folder, digests=ids)
-        count += written
-        if written < len(ids):
+        if _write(picture, folder=run.folder, digests=ids) < len(ids):
             changed.append(row)
-    return Kept(views=count, changed=tuple(changed))
+    return changed
 
 
 def _again(item: Item, names: Iterable[str], recipe: Recipe) -> Perturbed:

@@ -269,9 +269,9 @@ def _finish(session: _Session, reporter: Reporter) -> None:
     reporter.note("keeping pictures of views")
     recipe = session.work.build()
     wanted = choose_views(run, seed=session.plan.seed)
-    kept = keep_views(run, wanted, items=session.items, recipe=recipe)
-    if kept.changed:
-        reporter.note(f"{len(kept.changed):,} pictures could not be made again as they were measured")
+    changed = keep_views(run, wanted, items=session.items, recipe=recipe)
+    if changed:
+        reporter.note(f"{len(changed):,} pictures could not be made again as they were measured")
     counts, failures = _counted(run)
     finished = {
         **session.info,
@@ -280,7 +280,7 @@ def _finish(session: _Session, reporter: Reporter) -> None:
         "counts": counts
         | {
             "views_kept": sum(1 for _ in (session.out / "views").glob("*/*.png")),
-            "views_changed": len(kept.changed),
+            "views_changed": len(changed),
         },
         "failures": failures,
     }

@@ -135,16 +135,3 @@ def test_a_transform_that_exits_is_a_row_with_a_status(photos, tmp_path):
         out=tmp_path / "run",
     )
     assert run.info["counts"]["views_failed"] == 6
-
-
-def test_a_narrow_terminal_cuts_nothing(photos, lite_run):
-    from rich.console import Console
-
-    from embshift.summaries.format import summary_table
-
-    console = Console(width=110, force_terminal=True, no_color=True)
-    with console.capture() as captured:
-        console.print(summary_table(lite_run.summary(), stacked=True))
-    assert "…" not in captured.get()
-    for word in ("overall", "rank", "▲", "▼", "±"):
-        assert word in captured.get()

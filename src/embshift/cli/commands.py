@@ -120,13 +120,16 @@ def _print(table: Table) -> None:
 def _print_summary(summary: Summary) -> None:
     """On a narrow terminal mean and deviation stand one above the other; never is a number cut."""
     console = Console(highlight=False)
-    table = summary_table(summary)
-    if console.is_terminal and console.measure(table).maximum > console.width:
-        table = summary_table(summary, stacked=True)
-        width = max(console.width, Console(width=400).measure(table).maximum)
-        Console(highlight=False, width=width).print(table)
+    if not console.is_terminal or _natural_width(summary_table(summary)) <= console.width:
+        _print(summary_table(summary))
         return
-    _print(table)
+    stacked = summary_table(summary, stacked=True)
+    Console(highlight=False, width=max(console.width, _natural_width(stacked))).print(stacked)
+
+
+def _natural_width(table: Table) -> int:
+    """What a table takes where nothing presses it; a console never measures beyond its own width."""
+    return Console(width=1000).measure(table).maximum
 
 
 def summarise(parsed: argparse.Namespace) -> int:
