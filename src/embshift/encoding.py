@@ -23,6 +23,8 @@ class Encoding:
         attention: The final map, one per head: non-negative, over patches only (no class or register
             tokens), not renormalised. None where it was not captured.
         layers: The class token's row of every block. None where not captured or the encoder has none.
+        tokens: Class token first, then patches, after every block; as the encoder's class documents. None
+            where not captured or the encoder does not give them.
     """
 
     embedding: Float32[torch.Tensor, "views dim"]
@@ -30,6 +32,7 @@ class Encoding:
     field: Field
     attention: Float32[torch.Tensor, "views heads patches"] | None = None
     layers: Float32[torch.Tensor, "views layers heads patches"] | None = None
+    tokens: Float32[torch.Tensor, "views layers places width"] | None = None
 
     def __len__(self) -> int:
         return self.embedding.shape[0]
@@ -42,6 +45,7 @@ class Encoding:
             embedding=self.embedding[index],
             attention=None if self.attention is None else self.attention[index],
             layers=None if self.layers is None else self.layers[index],
+            tokens=None if self.tokens is None else self.tokens[index],
         )
 
     def to_cpu(self) -> "Encoding":
@@ -51,6 +55,7 @@ class Encoding:
             embedding=self.embedding.cpu(),
             attention=None if self.attention is None else self.attention.cpu(),
             layers=None if self.layers is None else self.layers.cpu(),
+            tokens=None if self.tokens is None else self.tokens.cpu(),
         )
 
 
@@ -62,6 +67,7 @@ def concatenate(parts: Sequence[Encoding]) -> Encoding:
         embedding=torch.cat([part.embedding for part in parts]),
         attention=_concatenate([part.attention for part in parts]),
         layers=_concatenate([part.layers for part in parts]),
+        tokens=_concatenate([part.tokens for part in parts]),
     )
 
 

@@ -53,6 +53,8 @@ class Capture(enum.Flag):
     """The encoder's final map over patches: what the embedding's own token looked at."""
     LAYERS = enum.auto()
     """The class token's attention row of every block, where the encoder has one."""
+    TOKENS = enum.auto()
+    """Class token and patches after every block, where the encoder gives them."""
 
 
 class Direction(enum.StrEnum):

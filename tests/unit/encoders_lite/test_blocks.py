@@ -1,0 +1,128 @@
+"""The transformer: what it is before training, and a second, literal writing of what it does."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from embshift.encoders.lite_blocks import BLOCKS, HEADS, LAYERS, WIDTH, initial, look
+
+
+def drawn(*, seed=3, scale=0.05):
+    """Weights away from the start, where every branch does something."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = initial(generator)
+    return {name: v + scale * torch.randn(v.shape, generator=generator) for name, v in weights.items()}
+
+
+def tokens(views, patches, *, seed=4):
+    return torch.randn(views, patches, WIDTH, generator=torch.Generator().manual_seed(seed))
+
+
+def literal(patches, weights):
+    """One picture in float64, loops over heads and places."""
+    w = {name: values.double().numpy() for name, values in weights.items()}
+    x = np.concatenate([w["class_token"][None], patches.double().numpy()])
+    maps, states = [], []
+
+    def normed(rows, name):
+        mean, variance = rows.mean(1, keepdims=True), rows.var(1, keepdims=True)
+        return (rows - mean) / np.sqrt(variance + 1e-5) * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def linear(rows, name):
+        return rows @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def softmax(scores):
+        powers = np.exp(scores - scores.max())
+        return powers / powers.sum()
+
+    part = WIDTH // HEADS
+    for index in range(BLOCKS):
+        name = f"layers.{index}"
+        q, k, v = np.split(linear(normed(x, f"{name}.norm"), f"{name}.qkv"), 3, axis=1)
+        heard = np.zeros_like(x)
+        rows = []
+        for head in range(HEADS):
+            at = slice(head * part, (head + 1) * part)
+            for place in range(len(x)):
+                share = softmax(k[:, at] @ q[place, at] / math.sqrt(part))
+                heard[place, at] = share @ v[:, at]
+                if place == 0:
+                    rows.append(share[1:])
+        x = x + linear(heard, f"{name}.out")
+        inner = linear(normed(x, f"{name}.inner_norm"), f"{name}.widen")
+        gelu = 0.5 * inner * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
+        x = x + linear(gelu, f"{name}.narrow")
+        maps.append(rows)
+        states.append(x)
+    n = normed(x, "last.norm")
+    q, k = linear(n[:1], "last.query")[0], linear(n[1:], "last.key")
+    last = []
+    for head in range(HEADS):
+        at = slice(head * part, (head + 1) * part)
+        last.append(softmax(k[:, at] @ q[at] / math.sqrt(part)))
+    embedding = np.mean(last, axis=0) @ x[1:]
+    return embedding, [*maps, last], [*states, np.concatenate([embedding[None], x[1:]])]
+
+
+def test_untrained_embedding_is_the_mean_of_the_patches():
+    patches = tokens(3, 49)
+    looked = look(patches, weights=initial(torch.Generator().manual_seed(1)))
+    torch.testing.assert_close(looked.embedding, patches.mean(1), rtol=1e-5, atol=1e-6)
+    assert torch.equal(looked.tokens[-1][:, 1:], patches)
+
+
+def test_it_does_what_the_literal_writing_does():
+    patches, weights = tokens(2, 6), drawn()
+    looked = look(patches, weights=weights)
+    for row in range(2):
+        embedding, maps, states = literal(patches[row], weights)
+        np.testing.assert_allclose(looked.embedding[row], embedding, rtol=1e-4, atol=1e-5)
+        for layer in range(LAYERS):
+            np.testing.assert_allclose(looked.attention[layer][row], maps[layer], rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(looked.tokens[layer][row], states[layer], rtol=1e-4, atol=1e-5)
+
+
+def test_embedding_is_the_last_tokens_weighted_by_the_mean_map():
+    looked = look(tokens(2, 9), weights=drawn())
+    weighted = (looked.attention[-1].mean(1)[..., None] * looked.tokens[-1][:, 1:]).sum(1)
+    torch.testing.assert_close(looked.embedding, weighted, rtol=1e-5, atol=1e-6)
+
+
+def test_order_of_the_patches_does_not_matter():
+    patches, weights = tokens(2, 12), drawn()
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(5))
+    straight, shuffled = look(patches, weights=weights), look(patches[:, order], weights=weights)
+    torch.testing.assert_close(shuffled.embedding, straight.embedding, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(shuffled.attention[0], straight.attention[0][..., order], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("patches", [1, 4, 49, 200])
+def test_any_grid_is_taken(patches):
+    looked = look(tokens(2, patches), weights=drawn())
+    assert len(looked.attention) == len(looked.tokens) == LAYERS
+    assert all(rows.shape == (2, HEADS, patches) for rows in looked.attention)
+    assert all(states.shape == (2, patches + 1, WIDTH) for states in looked.tokens)
+    torch.testing.assert_close(looked.attention[-1].sum(-1), torch.ones(2, HEADS))
+
+
+def test_training_and_use_compute_the_same():
+    patches, weights = tokens(2, 9), drawn()
+    learning = {name: values.clone().requires_grad_() for name, values in weights.items()}
+    torch.testing.assert_close(
+        look(patches, weights=learning).embedding,
+        look(patches, weights=weights).embedding,
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+def test_everything_that_can_be_trained_has_a_gradient_once_it_has_begun():
+    learning = {name: values.clone().requires_grad_() for name, values in drawn().items()}
+    look(tokens(2, 9), weights=learning).embedding.square().sum().backward()
+    # What is added to every key alike changes no attention.
+    idle = {
+        name for name, values in learning.items() if values.grad is None or not values.grad.abs().max() > 1e-9
+    }
+    assert idle <= {"last.key.bias"}
