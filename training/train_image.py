@@ -57,13 +57,7 @@ def train(given: argparse.Namespace) -> None:
     weights = {
         name: values.requires_grad_() for name, values in initial(torch.Generator().manual_seed(SEED)).items()
     }
-    decayed = [values for values in weights.values() if values.ndim > 1]
-    plain = [values for values in weights.values() if values.ndim < 2]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0}],
-        lr=given.rate,
-        betas=(0.9, 0.98),
-    )
+    optimiser = torch.optim.AdamW(groups(weights, rate=given.rate), betas=(0.9, 0.98))
     step = restored(checkpoint, weights, optimiser)
     rows = class_rows()
     validation = [read_shard(path) for path in sorted(SHARDS.glob("validation-*.safetensors"))]
@@ -71,7 +65,7 @@ def train(given: argparse.Namespace) -> None:
     start, seen = time.monotonic(), 0
     for batch in batches(step, given.steps):
         for group in optimiser.param_groups:
-            group["lr"] = given.rate * pace(step, given.steps)
+            group["lr"] = group["rate"] * pace(step, given.steps)
         loss = loss_of(batch, weights, rows, map_weight=given.map_weight)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -84,6 +78,18 @@ def train(given: argparse.Namespace) -> None:
     aside = given.out.with_suffix(".part")
     save_file({name: values.detach().contiguous() for name, values in weights.items()}, aside)
     aside.rename(given.out)
+
+
+def groups(weights: Tensors, *, rate: float) -> list[dict[str, object]]:
+    """What is decayed, what is not, and the four gains, which have far to go."""
+    gains = [values for name, values in weights.items() if name.endswith("gain")]
+    decayed = [values for values in weights.values() if values.ndim > 1]
+    plain = [values for name, values in weights.items() if values.ndim < 2 and not name.endswith("gain")]
+    return [
+        {"params": decayed, "weight_decay": 0.05, "rate": rate},
+        {"params": plain, "weight_decay": 0.0, "rate": rate},
+        {"params": gains, "weight_decay": 0.0, "rate": 10 * rate},
+    ]
 
 
 def loss_of(

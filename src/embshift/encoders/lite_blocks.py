@@ -3,8 +3,8 @@
 A class token and the projected local vectors go through pre-norm blocks; then the class token attends to the
 patches once more. The values of that last attention are the projected local vectors themselves, so that the
 embedding is their mean, weighted by the last attention's mean over heads: the transformer decides where to
-look and cannot alter what is seen there. Where the last query is zero, that is the even mean: the teacher's
-embedding.
+look and cannot alter what is seen there. Where the last query and gain are zero, that is the even mean: the
+teacher's embedding.
 
 References:
     Vaswani et al. (2017), Attention Is All You Need, section 3.2.
@@ -67,7 +67,7 @@ def look(patches: Float[torch.Tensor, "views patches width"], /, *, weights: Wei
         tokens, attention = _block(tokens, name=f"layers.{index}", weights=weights)
         maps.append(attention[:, :, 0, 1:])
         states.append(tokens)
-    last = _last_attention(tokens, weights=weights)
+    last = _last_attention(tokens, patches, weights=weights)
     embedding = torch.bmm(last.mean(1, keepdim=True), patches)  # (views, 1, width)
     states.append(torch.cat([embedding, patches], dim=1))
     return Looked(embedding=embedding[:, 0], attention=(*maps, last), tokens=tuple(states))
@@ -76,7 +76,7 @@ def look(patches: Float[torch.Tensor, "views patches width"], /, *, weights: Wei
 def initial(generator: torch.Generator, /) -> dict[str, Float[torch.Tensor, "..."]]:
     """Weights to begin the training with: what they do to any tokens is take their mean.
 
-    Residual branches and the last query are zero, all else is small and random.
+    Residual branches, the last query and the last gain are zero, all else is small and random.
     """
     inner = RATIO * WIDTH
     weights = {_CLASS_TOKEN: 0.02 * torch.randn(WIDTH, generator=generator)}
@@ -87,6 +87,7 @@ def initial(generator: torch.Generator, /) -> dict[str, Float[torch.Tensor, "...
         weights |= _linear(f"{name}.widen", inner, WIDTH, generator) | _linear(
             f"{name}.narrow", WIDTH, inner, None
         )
+    weights |= {f"{_LAST}.gain": torch.zeros(HEADS)}
     weights |= _norm(f"{_LAST}.norm") | _linear(f"{_LAST}.query", WIDTH, WIDTH, None)
     return weights | _linear(f"{_LAST}.key", WIDTH, WIDTH, generator)
 
@@ -97,7 +98,7 @@ def _block(
     normed = _normed(tokens, name=f"{name}.norm", weights=weights)
     mixed = _projected(normed, name=f"{name}.qkv", weights=weights)
     query, key, value = (_split(part) for part in mixed.chunk(3, dim=2))
-    attention = _attention(query, key)
+    attention = torch.softmax(_scores(query, key), dim=3)
     heard = (attention @ value).transpose(1, 2).flatten(2)  # (views, places, width)
     tokens = tokens + _projected(heard, name=f"{name}.out", weights=weights)
     normed = _normed(tokens, name=f"{name}.inner_norm", weights=weights)
@@ -106,18 +107,24 @@ def _block(
 
 
 def _last_attention(
-    tokens: Float[torch.Tensor, "views places width"], *, weights: Weights
+    tokens: Float[torch.Tensor, "views places width"],
+    patches: Float[torch.Tensor, "views patches width"],
+    *,
+    weights: Weights,
 ) -> Float[torch.Tensor, "views heads patches"]:
     normed = _normed(tokens, name=f"{_LAST}.norm", weights=weights)
     query = _split(_projected(normed[:, :1], name=f"{_LAST}.query", weights=weights))
     key = _split(_projected(normed[:, 1:], name=f"{_LAST}.key", weights=weights))
-    return _attention(query, key)[:, :, 0]
+    # Norms take a vector's length away, and long vectors are those of objects.
+    length = patches.norm(dim=2).clamp_min(1e-6).log()[:, None, None]  # (views, 1, 1, patches)
+    gain = weights[f"{_LAST}.gain"][:, None, None]
+    return torch.softmax(_scores(query, key) + gain * length, dim=3)[:, :, 0]
 
 
-def _attention(
+def _scores(
     query: Float[torch.Tensor, "views heads asking part"], key: Float[torch.Tensor, "views heads asked part"]
 ) -> Float[torch.Tensor, "views heads asking asked"]:
-    return torch.softmax(query @ key.transpose(2, 3) * query.shape[3] ** -0.5, dim=3)
+    return query @ key.transpose(2, 3) * query.shape[3] ** -0.5
 
 
 def _split(

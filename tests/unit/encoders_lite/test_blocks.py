@@ -23,7 +23,8 @@ def tokens(views, patches, *, seed=4):
 def literal(patches, weights):
     """One picture in float64, loops over heads and places."""
     w = {name: values.double().numpy() for name, values in weights.items()}
-    x = np.concatenate([w["class_token"][None], patches.double().numpy()])
+    x0 = patches.double().numpy()
+    x = np.concatenate([w["class_token"][None], x0])
     maps, states = [], []
 
     def normed(rows, name):
@@ -61,9 +62,10 @@ def literal(patches, weights):
     last = []
     for head in range(HEADS):
         at = slice(head * part, (head + 1) * part)
-        last.append(softmax(k[:, at] @ q[at] / math.sqrt(part)))
-    embedding = np.mean(last, axis=0) @ x[1:]
-    return embedding, [*maps, last], [*states, np.concatenate([embedding[None], x[1:]])]
+        length = np.log(np.linalg.norm(x0, axis=1))
+        last.append(softmax(k[:, at] @ q[at] / math.sqrt(part) + w["last.gain"][head] * length))
+    embedding = np.mean(last, axis=0) @ x0
+    return embedding, [*maps, last], [*states, np.concatenate([embedding[None], x0])]
 
 
 def test_untrained_embedding_is_the_mean_of_the_patches():
@@ -84,10 +86,25 @@ def test_it_does_what_the_literal_writing_does():
             np.testing.assert_allclose(looked.tokens[layer][row], states[layer], rtol=1e-4, atol=1e-5)
 
 
-def test_embedding_is_the_last_tokens_weighted_by_the_mean_map():
-    looked = look(tokens(2, 9), weights=drawn())
-    weighted = (looked.attention[-1].mean(1)[..., None] * looked.tokens[-1][:, 1:]).sum(1)
+def test_embedding_is_what_came_in_weighted_by_the_mean_map():
+    patches = tokens(2, 9)
+    looked = look(patches, weights=drawn())
+    weighted = (looked.attention[-1].mean(1)[..., None] * patches).sum(1)
     torch.testing.assert_close(looked.embedding, weighted, rtol=1e-5, atol=1e-6)
+
+
+def test_gain_turns_to_long_vectors():
+    patches = tokens(1, 5)
+    patches[0, 3] *= 4
+    weights = initial(torch.Generator().manual_seed(1))
+    weights["last.gain"] = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    share = look(patches, weights=weights).attention[-1][0, :, 3]
+    assert share[0] == pytest.approx(0.2)
+    assert (share.diff() > 0).all()
+
+
+def test_black_pictures_give_numbers():
+    assert look(torch.zeros(1, 4, WIDTH), weights=drawn()).embedding.isfinite().all()
 
 
 def test_order_of_the_patches_does_not_matter():
