@@ -17,6 +17,7 @@ import embshift
 from embshift import errors
 from embshift.cli.parser import build_parser
 from embshift.encoders import ENCODERS
+from embshift.figures import FIGURES
 from embshift.metrics import METRICS, Metric
 from embshift.plan import COUNTED, Plan
 from embshift.provenance import versions
@@ -322,6 +323,10 @@ READ = {
     "embshift.summaries.table": ["Summary", "SummaryRow", "Cell"],
     "embshift.summaries.values": ["ImageValues"],
     "embshift.summaries.clusters": ["Clusters"],
+    "embshift.summaries.statistics": ["Statistics"],
+    "embshift.summaries.resampling": ["Intervals"],
+    "embshift.summaries.ranks": ["Ranks", "RankInterval"],
+    "embshift.summaries.separation": ["Separation"],
 }
 WRITE = {
     "embshift.transforms": ["transform", "TransformSpec"],
@@ -329,6 +334,9 @@ WRITE = {
     "embshift.metrics": ["pixel_metric", "pair_metric"],
     "embshift.encoders": ["encoder", "EncoderEntry"],
     "embshift.encoding": ["Encoding"],
+    "embshift.figures": ["figure", "FigureEntry", "Drawing"],
+    "embshift.figures.material": ["Material", "Picture", "EncoderMap"],
+    "embshift.figures.sheets": ["Frame", "Sheet", "open_sheet"],
     "embshift.types": ["MetricSpec", "EncoderSpec", "View", "ViewKey", "Capture", "Direction", "Field"],
 }
 
@@ -377,6 +385,15 @@ def names_of_clusters() -> str:
     return f"Distances: {codes(DISTANCES)}.\n\nLinkages: {codes(LINKAGES)}.\n"
 
 
+def figures_table() -> str:
+    header = ("figure", "question", "what is drawn", "follows", "needs")
+    rows = [
+        (code(name), entry.question, entry.shows, entry.source, entry.needs or "–")
+        for name, entry in FIGURES.items()
+    ]
+    return table(header, rows)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "metrics_table": metrics_table,
     "metrics_sections": metrics_sections,
@@ -385,6 +402,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "registered": registered_table,
     "paper_parameters": paper_parameters,
     "encoders": encoders_table,
+    "figures": figures_table,
     "schema": schema_tables,
     "counted": counted_fields,
     "free": free_fields,

@@ -13,6 +13,7 @@ ShiftError
 │   ├── WeightsError       weights are missing, altered, incomplete or in a format that may run code
 │   └── OfflineError       an encoder must be downloaded and the hub does not answer
 ├── RunError               a run folder cannot be read
+├── FigureError            a run lacks what a figure is drawn from (exit 2)
 └── StorageError           results cannot be written (exit 4)
 
 Every message says what came, what was wanted, and what to do.
@@ -23,6 +24,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "EncoderError",
+    "FigureError",
     "ImageError",
     "MissingExtraError",
     "OfflineError",
@@ -113,6 +115,10 @@ class OfflineError(EncoderError):
 
 class RunError(ShiftError):
     """A run folder cannot be read."""
+
+
+class FigureError(ShiftError):
+    """A run lacks what a figure is drawn from."""
 
 
 class StorageError(ShiftError):

@@ -17,12 +17,16 @@ from embshift.schema import SCHEMA_VERSION, TABLES
 from embshift.sinks.files import read_json
 from embshift.summaries.clusters import Clusters, check_distance, cluster_transforms, mean_distances
 from embshift.summaries.format import summary_html
+from embshift.summaries.resampling import LEVEL, RESAMPLES
+from embshift.summaries.separation import Separation, separation
+from embshift.summaries.statistics import OVERALL, Statistics, statistics
 from embshift.summaries.table import Summary, summarise
 from embshift.summaries.values import ImageValues, image_values
 from embshift.types import Capture, Direction, MetricSpec
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["Embeddings", "Run", "open_run"]
 
@@ -72,9 +76,18 @@ class Run:
         """The shift table: one row for each image, transform, draw and metric."""
         return self._table("shifts")
 
-    def attention(self) -> pa.Table:
-        """The encoder's maps over the metric sample."""
-        return self._table("attention")
+    def attention(
+        self, *, rows: Sequence[int] | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """The encoder's maps over the metric sample.
+
+        Args:
+            rows: Only these rows of the listing.
+            columns: Only these columns.
+        """
+        wanted = None if rows is None else pc.field("row").isin(list(rows))
+        found = self._read("attention", columns=columns, filters=wanted)
+        return found.replace_schema_metadata(None)
 
     def embeddings(self, transform: str = "original") -> Embeddings:
         """Raw embeddings of one transform, of every image and draw where there is one.
@@ -109,6 +122,48 @@ class Run:
     def summary(self) -> Summary:
         """Transforms by metrics: mean, deviation, n, overall score, rank."""
         return summarise(self.values(), metrics=self.metrics, map_name=self.info["encoder"]["map_name"])
+
+    def statistics(
+        self, *, by: str = OVERALL, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+    ) -> Statistics:
+        """Intervals of every mean, and which order of the transforms is certain: bootstrap over images.
+
+        Args:
+            by: What transforms are ranked by: "overall" or a metric of the run.
+            resamples: Number of resamples of the images.
+            level: Coverage of each interval; that of the ranks is joint.
+            seed: Seed of the resamples.
+        """
+        return statistics(
+            self.values(), metrics=self.metrics, by=by, resamples=resamples, level=level, seed=seed
+        )
+
+    def figure(self, name: str, *, width: float = 6.9, page: int = 1, pictures: int = 4) -> "Figure":
+        """A figure of the run; ``get_label()`` of it is its alt text.
+
+        Args:
+            name: A figure of ``embshift list figures``, e.g. "dendrogram".
+            width: Inches; 3.3 is a column, 6.9 a page of two. The height follows.
+            page: Which page, of a figure that has several, from 1.
+            pictures: How many pictures to show, where pictures are shown.
+
+        Raises:
+            FigureError: If the run lacks what the figure needs, or has no such page.
+            UnknownNameError: If there is no such figure.
+        """
+        # Figures are drawn from runs: their layer is above, and this is the way back, at the call.
+        drawing = importlib.import_module("embshift.figures.drawing")
+        material = importlib.import_module("embshift.figures.material").Material(run=self)
+        return drawing.draw_page(material, name, page=page, width=width, pictures=pictures).figure
+
+    def separation(self, *, seed: int = 0) -> Separation:
+        """Mean distance between the originals of different pictures; equal pictures count once.
+
+        Args:
+            seed: Seed of the sample of images that the mean L2 distance is over, above 5,000 images.
+        """
+        found = self.embeddings()
+        return separation(found.values[~np.isin(found.rows, list(self.repeated()))], seed=seed)
 
     def clusters(
         self, *, distance: str = "cosine", linkage: str = "average", threshold: float | None = None

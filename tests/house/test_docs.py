@@ -17,6 +17,7 @@ import embshift
 from embshift import errors
 from embshift.cli.parser import build_parser
 from embshift.encoders import ENCODERS
+from embshift.figures import FIGURES
 from embshift.metrics import METRICS
 from embshift.plan import COUNTED, Plan
 from embshift.schema import TABLES
@@ -131,6 +132,13 @@ def test_metric_is_documented(name: str):
 @pytest.mark.parametrize("name", sorted(ENCODERS))
 def test_encoder_is_documented(name: str):
     assert {name, *ENCODERS[name].model_types} <= named(whole("encoders"))
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_figure_is_documented(name: str):
+    page = whole("figures")
+    assert f"| `{name}` | {FIGURES[name].question} |" in page
+    assert re.search(rf"^\*\*.*`{name}`.*\*\*:|\*\*`{name}`\*\*", page, flags=re.MULTILINE), "not explained"
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))

@@ -25,7 +25,18 @@ def test_importing_the_package_loads_nothing_heavy():
 
 @pytest.mark.parametrize(
     "module",
-    ["run", "schema", "types", "summaries.table", "summaries.clusters", "summaries.format", "sinks.parquet"],
+    [
+        "run",
+        "schema",
+        "types",
+        "summaries.table",
+        "summaries.clusters",
+        "summaries.format",
+        "summaries.statistics",
+        "sinks.parquet",
+        "figures.drawing",
+        "figures.material",
+    ],
 )
 def test_the_showing_half_loads_no_measuring(module):
     assert not loaded(f"import embshift.{module}") & {"torch", "transformers", "albumentations"}
@@ -40,6 +51,10 @@ def test_opening_a_run_loads_no_measuring_either():
 def test_help_and_version_wait_for_nothing_heavy(command):
     code = f"from embshift.cli import main\ntry: main({command})\nexcept SystemExit: pass"
     assert not loaded(code) & {"torch", "transformers", "albumentations", "pyarrow", "scipy"}
+
+
+def test_opening_a_run_waits_for_no_matplotlib():
+    assert "matplotlib" not in loaded("import embshift.run")
 
 
 def test_importing_the_showing_half_sets_nothing_for_other_libraries():

@@ -1,6 +1,7 @@
 """One function a command: results on stdout, messages on stderr."""
 
 import argparse
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -8,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from embshift.cli.terminal import harmless
-from embshift.errors import UsageError
+from embshift.errors import FigureError, UsageError
 from embshift.run import Run, open_run
 from embshift.summaries.format import clusters_table, format_clusters, format_summary, summary_table
 from embshift.summaries.table import Summary
 
-__all__ = ["clusters", "demo", "list_names", "run", "summarise"]
+__all__ = ["clusters", "demo", "figures", "list_names", "run", "summarise"]
 
 _TOO_MANY_FAILED, _NOTHING_READABLE = 1, 3
 _OPTIONS = (
@@ -155,6 +156,39 @@ def clusters(parsed: argparse.Namespace) -> int:
         print(format_clusters(found, style=parsed.format))
     if found.note and not parsed.quiet:
         Console(stderr=True, highlight=False).print(f"note: {found.note}", markup=False, soft_wrap=True)
+    return 0
+
+
+def figures(parsed: argparse.Namespace) -> int:
+    """``embshift figures``."""
+    from embshift.figures import FIGURES
+    from embshift.figures.drawing import write_figure
+    from embshift.figures.material import Material
+
+    found = open_run(parsed.run)
+    asked = list(dict.fromkeys(parsed.only or FIGURES))
+    known = [FIGURES[name].name for name in asked]  # an unknown name is said before anything is drawn
+    _say_if_unfinished(found)
+    material, skipped = Material(run=found), list[str]()
+    folder = Path(parsed.out) if parsed.out else found.folder / "figures"
+    options = {"style": parsed.format, "width": parsed.width, "pictures": parsed.pictures}
+    for name in known:
+        try:
+            for path in write_figure(material, name, folder=folder, **options):
+                print(path)
+        except FigureError as error:
+            skipped.append(f"{name}: {error}")
+    return _say_skipped(skipped, wanted=bool(parsed.only) or len(skipped) == len(known), quiet=parsed.quiet)
+
+
+def _say_skipped(skipped: Sequence[str], *, wanted: bool, quiet: bool) -> int:
+    """What was not drawn, and why; an error where it was asked for by name, or nothing was drawn at all."""
+    if wanted and skipped:
+        raise FigureError("; ".join(skipped))
+    if not quiet:
+        messages = Console(stderr=True, highlight=False)
+        for line in skipped:
+            messages.print(harmless(f"skipped {line}"), markup=False, soft_wrap=True)
     return 0
 
 

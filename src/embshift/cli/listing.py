@@ -62,10 +62,20 @@ def _presets() -> Table:
     return table
 
 
+def _figures() -> Table:
+    from embshift.figures import FIGURES
+
+    table = _table("figure", "question", "what is drawn", "follows", "needs")
+    for name, entry in FIGURES.items():
+        table.add_row(name, entry.question, entry.shows, entry.source, entry.needs or "–")
+    return table
+
+
 TABLES: Mapping[str, Callable[[], Table]] = {
     "transforms": _transforms,
     "metrics": _metrics,
     "encoders": _encoders,
     "presets": _presets,
+    "figures": _figures,
 }
 """What can be listed."""

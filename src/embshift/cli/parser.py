@@ -30,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands_)
     _add_summarise(commands_)
     _add_clusters(commands_)
+    _add_figures(commands_)
     _add_list(commands_)
     return parser
 
@@ -246,6 +247,43 @@ def _add_clusters(group: Any) -> None:
     _add_format(parser)
 
 
+def _add_figures(group: Any) -> None:
+    parser = _command(
+        group,
+        "figures",
+        "figures",
+        "draw a run's figures into files",
+        description="Draw a run's figures into files, each under its name in 'embshift list figures'. A"
+        " figure that the run holds too little for is skipped with the reason; the others are drawn.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        help="only these figures; one that must be skipped is then an error (default: all)",
+    )
+    parser.add_argument(
+        "--format", choices=("png", "svg", "pdf"), default="png", help="(default: %(default)s)"
+    )
+    parser.add_argument("--out", metavar="FOLDER", help="where to (default: RUN/figures)")
+    parser.add_argument(
+        "--width",
+        type=float,
+        metavar="INCHES",
+        default=6.9,
+        help="3.3 fits a column, 6.9 a page of two; the height follows (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        metavar="N",
+        default=4,
+        help="pictures in the attention grid, which has as many pages as they take (default: %(default)s)",
+    )
+
+
 def _add_list(group: Any) -> None:
     parser = _command(group, "list", "list_names", "what can be chosen")
-    parser.add_argument("what", choices=("transforms", "metrics", "encoders", "presets"))
+    parser.add_argument("what", choices=("transforms", "metrics", "encoders", "presets", "figures"))

@@ -16,7 +16,15 @@ from embshift.summaries.markup import comma_separated, latex, markdown
 from embshift.summaries.table import Cell, Summary, SummaryRow
 from embshift.types import Capture
 
-__all__ = ["FORMATS", "clusters_table", "format_clusters", "format_summary", "summary_html", "summary_table"]
+__all__ = [
+    "FORMATS",
+    "clusters_table",
+    "format_clusters",
+    "format_summary",
+    "short_name",
+    "summary_html",
+    "summary_table",
+]
 
 FORMATS = ("table", "markdown", "csv", "json", "latex")
 """Names for ``--format``."""
@@ -71,7 +79,8 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"
 
 
-def _short(metric: str) -> str:
+def short_name(metric: str) -> str:
+    """A metric's name as tables and figures head their columns with it."""
     return metric.removesuffix("_similarity")
 
 
@@ -98,7 +107,7 @@ def summary_table(summary: Summary, *, stacked: bool = False) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=_caption(summary), caption_justify="left")
     table.add_column("transform", no_wrap=True)
     for spec in summary.metrics:
-        table.add_column(_short(spec.name), justify="right", no_wrap=True)
+        table.add_column(short_name(spec.name), justify="right", no_wrap=True)
     table.add_column("overall", justify="right")
     table.add_column("rank", justify="right")
     table.add_column("n", justify="right", no_wrap=True)

@@ -1,0 +1,190 @@
+"""How figures look: one palette in which a transform keeps its colour, sizes for print, vector text."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import style
+from matplotlib.colors import to_hex, to_rgb
+
+__all__ = [
+    "GREY",
+    "INK",
+    "PALE",
+    "SIZES",
+    "SLIDE",
+    "Look",
+    "area",
+    "drawn_alike",
+    "looks",
+    "on",
+    "readable",
+    "scale_colour",
+]
+
+_COLOURS = (
+    "#CC6677",
+    "#332288",
+    "#DDCC77",
+    "#117733",
+    "#88CCEE",
+    "#882255",
+    "#44AA99",
+    "#999933",
+    "#AA4499",
+)
+"""Nine colours that stay apart for the colour-blind: Paul Tol's "muted" scheme (SRON/EPS/TN/09-002)."""
+
+_HATCHES = ("", "/////", ".....", "xxxxx", "-----", "|||||", "ooo")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_LINES = ("-", "--", ":", "-.")
+
+INK, GREY, PALE = "#1A1A1A", "#555555", "#D5D5D5"
+
+SLIDE = "cividis"
+"""Colours of a heat map: the same order of lightness for every kind of sight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """Points. Nothing is below 5.5 at the width that it is drawn for."""
+
+    title: float = 8.5
+    note: float = 6.5
+    label: float = 6.5
+    small: float = 5.5
+
+
+SIZES = _Sizes()
+
+_SETTINGS = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib; a generic name would take what the machine has
+    "font.size": SIZES.label,
+    "text.hinting": "none",  # else a text is up to a tenth wider than measured, by the resolution
+    "text.parse_math": False,  # a name may hold a dollar
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.5,
+    "axes.labelsize": SIZES.label,
+    "axes.labelpad": 2.0,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.4,
+    "xtick.labelsize": SIZES.label,
+    "ytick.labelsize": SIZES.label,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "xtick.major.pad": 2.0,
+    "ytick.major.pad": 2.0,
+    "hatch.linewidth": 0.5,
+    "lines.linewidth": 1.0,
+    "patch.linewidth": 0.5,
+    "image.composite_image": False,  # each picture by itself in vector files, and not one of the whole page
+    "savefig.dpi": 300,
+    "savefig.bbox": None,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "embshift",  # else identifiers are drawn by chance
+    "pdf.fonttype": 42,
+}
+
+
+@contextmanager
+def drawn_alike() -> Generator[None]:
+    """Settings of all figures, whatever the user's own matplotlibrc says; the user's come back after."""
+    with style.context([_SETTINGS], after_reset=True):
+        yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What marks one transform in every figure.
+
+    Attributes:
+        colour: Of areas.
+        edge: The same colour, dark enough for lines on white: contrast 3 to 1.
+        text: The same, dark enough for text on white: 4.5 to 1.
+        hatch: Tells apart transforms of one colour, in areas.
+        over: Colour of the hatch and of the edge around it, seen on `colour`.
+        marker: The same, for points.
+        line: The same, for curves.
+    """
+
+    colour: str
+    edge: str
+    text: str
+    hatch: str
+    over: str
+    marker: str
+    line: str
+
+
+def looks(transforms: Sequence[str]) -> dict[str, Look]:
+    """The look of each transform: a function of its place in the plan alone.
+
+    The nine colours come again with another hatch, marker and line: 63 areas and points and 36 curves differ.
+    """
+    found = dict[str, Look]()
+    for place, name in enumerate(transforms):
+        turn, colour = place // len(_COLOURS), _COLOURS[place % len(_COLOURS)]
+        hatch = _HATCHES[turn % len(_HATCHES)]
+        found[name] = Look(
+            colour=colour,
+            edge=readable(colour, contrast=3.0),
+            text=readable(colour, contrast=4.5),
+            hatch=hatch,
+            over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else readable(colour, contrast=3.0),
+            marker=_MARKERS[turn % len(_MARKERS)],
+            line=_LINES[turn % len(_LINES)],
+        )
+    return found
+
+
+def area(look: Look) -> dict[str, Any]:
+    """A look for matplotlib's patches; a hatched area has no edge, which would have the hatch's colour."""
+    return {
+        "facecolor": look.colour,
+        "edgecolor": look.over,
+        "hatch": look.hatch,
+        "linewidth": 0.0 if look.hatch else 0.5,
+    }
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2.1, from 0 to 1."""
+    linear = [(c / 12.92) if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def readable(colour: str, *, contrast: float) -> str:
+    """The colour, darkened until it has some contrast with white; WCAG 2.1 asks for 3 and 4.5 (level AA)."""
+    red, green, blue = to_rgb(colour)
+    for step in range(100):
+        left = 1 - step / 100
+        darker = to_hex((red * left, green * left, blue * left))
+        if 1.05 / (_luminance(darker) + 0.05) >= contrast:
+            return darker
+    return INK
+
+
+def on(colour: str) -> str:
+    """White or dark ink, whichever stands out more on a colour."""
+    luminance = _luminance(colour)
+    dark = (luminance + 0.05) / (_luminance(INK) + 0.05)
+    return INK if dark >= 1.05 / (luminance + 0.05) else "#FFFFFF"
+
+
+def scale_colour(share: float) -> str:
+    """The heat map's colour at a share of its range, from 0 to 1."""
+    return to_hex(mpl.colormaps[SLIDE](share))

@@ -1,0 +1,239 @@
+"""Which order of transforms is certain: bootstrap rank frequencies, simultaneous intervals of ranks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from embshift.summaries.resampling import LEVEL, weighted_means
+
+__all__ = ["RankInterval", "Ranks", "rank_transforms"]
+
+_PAIRS = 512
+"""Pairs whose variances are resampled at once; more would only take memory."""
+
+_TIE = 1e-12
+"""Scores closer than this, beside the greatest, are equal: only rounding tells them apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankInterval:
+    """Where one transform stands.
+
+    Attributes:
+        transform: Its name.
+        rank: 1 for the closest to the original; equal scores share the better rank.
+        low: Best rank that the images leave open.
+        high: Worst rank that they leave open.
+    """
+
+    transform: str
+    rank: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranks:
+    """The order of transforms by one score, and how much of it is certain.
+
+    Attributes:
+        by: What they are ordered by: "overall" or a metric.
+        transforms: Names along every axis: those with a defined score, in the order of the plan.
+        score: Mean over images of each, in the metric's unit.
+        intervals: Rank of each with its interval, in the order of `transforms`. The intervals hold jointly:
+            with probability `level` all of them cover the ranks that infinitely many images would give.
+        frequency: Share of resamples in which a transform (row) has each rank (column, from 1); equal scores
+            share their ranks evenly. Not a probability that the rank is true: for two equal transforms it
+            may take any value. NaN for fewer than two images.
+        difference: Score of the row minus score of the column, in the metric's unit.
+        half_width: The interval of each difference is ± this, and they hold jointly at `level`; infinite
+            where too few images stand behind it.
+        certain: Whether the row is closer to the original than the column, for certain: the interval of their
+            difference excludes 0.
+        critical: Multiple of its standard error that a difference must exceed.
+        level: Joint coverage.
+        resamples: Resamples that were used: those in which every score is defined.
+    """
+
+    by: str
+    transforms: tuple[str, ...]
+    score: Float64[np.ndarray, " transforms"]
+    intervals: tuple[RankInterval, ...]
+    frequency: Float64[np.ndarray, "transforms ranks"]
+    difference: Float64[np.ndarray, "transforms transforms"]
+    half_width: Float64[np.ndarray, "transforms transforms"]
+    certain: Bool[np.ndarray, "transforms transforms"]
+    critical: float
+    level: float
+    resamples: int
+
+    def ordered(self) -> tuple[RankInterval, ...]:
+        """The intervals from the closest to the furthest; equal ones in the order of the plan."""
+        return tuple(sorted(self.intervals, key=lambda one: one.rank))
+
+    def adjacent(self) -> tuple[tuple[str, str, bool], ...]:
+        """Each two neighbours in the order, the closer first, and whether their order is certain."""
+        names = [one.transform for one in self.ordered()]
+        at = {name: position for position, name in enumerate(self.transforms)}
+        pairs = pairwise(names)
+        return tuple((one, other, bool(self.certain[at[one], at[other]])) for one, other in pairs)
+
+
+def rank_transforms(
+    score: Float64[np.ndarray, " transforms"],
+    *,
+    resampled: Float64[np.ndarray, "resamples transforms"],
+    pulls: Float64[np.ndarray, "images transforms"],
+    known: Bool[np.ndarray, " transforms"],
+    transforms: Sequence[str],
+    by: str,
+    seed: int,
+    higher: bool = True,
+    level: float = LEVEL,
+) -> Ranks:
+    """Ranks with simultaneous intervals.
+
+    The largest studentised difference of any two transforms over the resamples gives one critical value c, so
+    that the intervals Δⱼₖ ± c·seⱼₖ of all differences hold jointly. A transform's rank is at least 1 + the
+    number of transforms certainly closer, and at most all but those certainly further. Equal transforms are
+    allowed. Standard errors are taken anew in every resample: with them taken once the intervals would cover
+    too seldom on few images. It cannot see that images were chosen unlike those meant.
+
+    Args:
+        score: Mean of each transform; those with NaN are left out.
+        resampled: The same over every resample.
+        pulls: Influence of each image on each score, its mean over a resample being the score's change.
+        known: Whether a transform's standard error can be told: two images or more behind each of its means.
+        transforms: Names.
+        by: What the score is, for the reader.
+        seed: Seed that `resampled` was drawn with.
+        higher: Whether higher is closer.
+        level: Joint coverage of the intervals.
+
+    References:
+        Mogstad, Romano, Shaikh & Wilhelm 2024, Inference for Ranks with Applications to Mobility across
+        Neighbourhoods and Academic Achievement across Countries, Review of Economic Studies 91(1), section 3
+        (single step, two-sided, all differences).
+    """
+    defined = np.flatnonzero(~np.isnan(score))
+    names = [transforms[at] for at in defined.tolist()]
+    score, resampled, known = score[defined], resampled[:, defined], known[defined]
+    whole = np.asarray(~np.isnan(resampled).any(axis=1))
+    error, critical = _critical(
+        score, resampled, pulls=pulls[:, defined], whole=whole, seed=seed, level=level
+    )
+    difference = _settled(score[:, None] - score, scale=score)
+    half_width = _half_width(error, critical=critical, known=known)
+    closer = difference if higher else -difference
+    certain = closer > half_width
+    return Ranks(
+        by=by,
+        transforms=tuple(names),
+        score=score,
+        intervals=_intervals(names, closer=closer, certain=certain),
+        frequency=_frequency(resampled[whole] if higher else -resampled[whole], known=known),
+        difference=difference,
+        half_width=half_width,
+        certain=certain,
+        critical=critical,
+        level=level,
+        resamples=int(whole.sum()),
+    )
+
+
+def _settled(
+    values: Float64[np.ndarray, "*shape"], *, scale: Float64[np.ndarray, "*other"]
+) -> Float64[np.ndarray, "*shape"]:
+    """Values with 0 for what only rounding keeps from it."""
+    return np.where(np.abs(values) <= _TIE * np.abs(scale).max(initial=0.0), 0.0, values)
+
+
+def _critical(
+    score: Float64[np.ndarray, " transforms"],
+    resampled: Float64[np.ndarray, "resamples transforms"],
+    *,
+    pulls: Float64[np.ndarray, "images transforms"],
+    whole: Bool[np.ndarray, " resamples"],
+    seed: int,
+    level: float,
+) -> tuple[Float64[np.ndarray, "transforms transforms"], float]:
+    """Standard error of every difference; and the quantile of the largest studentised one."""
+    first, second = np.triu_indices(len(score), 1)
+    error = np.zeros((len(score), len(score)))
+    largest = np.zeros(len(resampled))
+    for start in range(0, len(first), _PAIRS):
+        one, other = first[start : start + _PAIRS], second[start : start + _PAIRS]
+        apart = _settled(pulls[:, one] - pulls[:, other], scale=pulls)  # images pairs
+        error[one, other] = error[other, one] = np.sqrt((apart**2).mean(axis=0) / max(len(pulls) - 1, 1))
+        change = resampled[:, one] - resampled[:, other] - (score[one] - score[other])
+        change = _settled(change, scale=score)
+        largest = np.maximum(largest, _largest(apart, change, resamples=len(resampled), seed=seed))
+    found = largest[whole]
+    # "higher" takes a value that was seen: never between a finite one and an infinite one.
+    return error, float(np.quantile(found, level, method="higher")) if len(found) else float("inf")
+
+
+def _largest(
+    apart: Float64[np.ndarray, "images pairs"],
+    change: Float64[np.ndarray, "resamples pairs"],
+    *,
+    resamples: int,
+    seed: int,
+) -> Float64[np.ndarray, " resamples"]:
+    """The largest studentised change of each resample; infinite where its images show no spread at all."""
+    moments = weighted_means(np.concatenate([apart, apart**2], axis=1), resamples=resamples, seed=seed)
+    first, second = moments[:, : apart.shape[1]], moments[:, apart.shape[1] :]
+    variance = np.maximum(second - first**2, 0.0)
+    variance[variance <= _TIE * second] = 0.0  # what rounding leaves where all images of a resample agree
+    error = np.sqrt(variance / max(len(apart) - 1, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(change) / error
+    return np.where(change == 0, 0.0, ratio).max(axis=1)
+
+
+def _half_width(
+    error: Float64[np.ndarray, "transforms transforms"],
+    *,
+    critical: float,
+    known: Bool[np.ndarray, " transforms"],
+) -> Float64[np.ndarray, "transforms transforms"]:
+    width = np.full(error.shape, np.inf)
+    told = known[:, None] & known
+    if np.isfinite(critical):
+        width[told] = critical * error[told]
+    np.fill_diagonal(width, 0.0)
+    return width
+
+
+def _intervals(
+    names: Sequence[str],
+    *,
+    closer: Float64[np.ndarray, "transforms transforms"],
+    certain: Bool[np.ndarray, "transforms transforms"],
+) -> tuple[RankInterval, ...]:
+    rank = 1 + (closer < 0).sum(axis=1)
+    low, high = 1 + certain.sum(axis=0), len(names) - certain.sum(axis=1)
+    rows = zip(names, rank.tolist(), low.tolist(), high.tolist(), strict=True)
+    return tuple(RankInterval(transform=t, rank=r, low=best, high=worst) for t, r, best, worst in rows)
+
+
+def _frequency(
+    closeness: Float64[np.ndarray, "resamples transforms"], *, known: Bool[np.ndarray, " transforms"]
+) -> Float64[np.ndarray, "transforms ranks"]:
+    """Share of resamples by transform and rank; equal scores share the ranks that they take together."""
+    count = closeness.shape[1]
+    if not closeness.size or not known.all():
+        return np.full((count, count), np.nan)
+    scale = np.abs(closeness).max()
+    levels = np.round(closeness / (scale * _TIE)) if scale > 0 else closeness
+    better = np.stack([(levels > levels[:, [at]]).sum(axis=1) for at in range(count)], axis=1)
+    equal = np.stack([(levels == levels[:, [at]]).sum(axis=1) for at in range(count)], axis=1)
+    ranks = np.arange(count)
+    found = np.empty((count, count))
+    for at in range(count):
+        taken = (ranks >= better[:, [at]]) & (ranks < (better + equal)[:, [at]])
+        found[at] = (taken / equal[:, [at]]).mean(axis=0)
+    return found

@@ -1,0 +1,175 @@
+"""Intervals of every mean and the certainty of ranks: what these images say about others like them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from embshift.errors import PlanError, UnknownNameError
+from embshift.summaries.ranks import Ranks, rank_transforms
+from embshift.summaries.resampling import (
+    LEVEL,
+    RESAMPLES,
+    Intervals,
+    bca,
+    influence,
+    means,
+    resampled_means,
+)
+from embshift.summaries.values import ImageValues
+from embshift.types import Direction, MetricSpec
+
+__all__ = ["OVERALL", "Statistics", "statistics"]
+
+OVERALL = "overall"
+"""What ranks are by, where no metric is named: the mean of the performance metrics' means."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Statistics:
+    """Means with intervals, and ranks with theirs.
+
+    Attributes:
+        transforms: Names along the first axis, in the order of the plan.
+        metrics: Names along the second axis of `means`.
+        means: Mean over images of every transform and metric, (transforms, metrics), in the metric's unit.
+        overall: The overall score of every transform, (transforms,), a pure number; `n` is that of the
+            metric with the fewest images.
+        ranks: Order of the transforms.
+        level: Coverage of each interval by itself; that of the ranks is joint.
+        resamples: Resamples of the images.
+        seed: Their seed.
+    """
+
+    transforms: tuple[str, ...]
+    metrics: tuple[str, ...]
+    means: Intervals
+    overall: Intervals
+    ranks: Ranks
+    level: float
+    resamples: int
+    seed: int
+
+
+def statistics(
+    values: ImageValues,
+    *,
+    metrics: Sequence[MetricSpec],
+    by: str = OVERALL,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Statistics:
+    """Paired bootstrap over images: BCa intervals of all means, and ranks with simultaneous intervals.
+
+    Every transform and metric sees the same resampled images; a mean is over the defined values among them.
+
+    Args:
+        values: One value an image, transform and metric.
+        metrics: Specs of the metrics along the last axis, in order.
+        by: What transforms are ranked by: "overall" or a metric's name.
+        resamples: Number of resamples, 100 or more.
+        level: Coverage of the intervals, above 0 and below 1.
+        seed: Seed of the resamples.
+
+    Raises:
+        PlanError: If `resamples` or `level` are out of range.
+        UnknownNameError: If there is no such score.
+    """
+    _check(metrics, by=by, resamples=resamples, level=level)
+    scores = _all_scores(values, resamples=resamples, seed=seed)
+    overall = _overall(scores, [spec.performance for spec in metrics])
+    spec = next((spec for spec in metrics if spec.name == by), None)
+    ranked = overall if spec is None else _part(scores, values.metrics.index(by))
+    return Statistics(
+        transforms=values.transforms,
+        metrics=values.metrics,
+        means=_intervals(scores, level=level),
+        overall=_intervals(overall, level=level),
+        ranks=rank_transforms(
+            ranked.mean,
+            resampled=ranked.resampled,
+            pulls=ranked.pulls,
+            known=ranked.n > 1,
+            transforms=values.transforms,
+            by=by,
+            seed=seed,
+            higher=spec is None or spec.direction is Direction.HIGHER,
+            level=level,
+        ),
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _check(metrics: Sequence[MetricSpec], *, by: str, resamples: int, level: float) -> None:
+    known = (OVERALL, *(spec.name for spec in metrics))
+    if by not in known:
+        raise UnknownNameError("score", by, known)
+    if resamples < 100:
+        raise PlanError(f"resamples is {resamples}; wanted 100 or more, e.g. {RESAMPLES}")
+    if not 0 < level < 1:
+        raise PlanError(f"level is {level}; wanted a share above 0 and below 1, e.g. {LEVEL}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Scores:
+    """Means over images of anything, over their resamples, and the images' influence on them."""
+
+    mean: Float64[np.ndarray, "*shape"]
+    n: Int64[np.ndarray, "*shape"]
+    resampled: Float64[np.ndarray, "resamples ..."]
+    pulls: Float64[np.ndarray, "images ..."]
+
+
+def _all_scores(values: ImageValues, *, resamples: int, seed: int) -> _Scores:
+    shape = values.values.shape[1:]
+    flat = values.values.reshape(len(values.rows), shape[0] * shape[1])
+    return _Scores(
+        mean=means(flat).reshape(shape),
+        n=(~np.isnan(flat)).sum(axis=0).reshape(shape),
+        resampled=resampled_means(flat, resamples=resamples, seed=seed).reshape(resamples, *shape),
+        pulls=influence(flat).reshape(len(flat), *shape),
+    )
+
+
+def _part(scores: _Scores, metric: int) -> _Scores:
+    return _Scores(
+        mean=scores.mean[:, metric],
+        n=scores.n[:, metric],
+        resampled=scores.resampled[:, :, metric],
+        pulls=scores.pulls[:, :, metric],
+    )
+
+
+def _overall(scores: _Scores, performance: Sequence[bool]) -> _Scores:
+    """The mean of the performance metrics; NaN where one of them is, or there is none."""
+    taken = np.array(performance, bool)
+    none = np.nan if not taken.any() else 0.0
+    share = max(int(taken.sum()), 1)
+    return _Scores(
+        mean=scores.mean[:, taken].sum(axis=1) / share + none,
+        n=scores.n[:, taken].min(axis=1, initial=len(scores.pulls) if taken.any() else 0),
+        resampled=scores.resampled[:, :, taken].sum(axis=2) / share + none,
+        pulls=scores.pulls[:, :, taken].sum(axis=2) / share,
+    )
+
+
+def _intervals(scores: _Scores, *, level: float) -> Intervals:
+    shape = scores.mean.shape
+    found = bca(
+        scores.resampled.reshape(len(scores.resampled), scores.mean.size),
+        mean=scores.mean.ravel(),
+        pulls=scores.pulls.reshape(len(scores.pulls), scores.mean.size),
+        n=scores.n.ravel(),
+        level=level,
+    )
+    return Intervals(
+        mean=scores.mean,
+        low=found.low.reshape(shape),
+        high=found.high.reshape(shape),
+        n=scores.n,
+        plain=found.plain.reshape(shape),
+    )

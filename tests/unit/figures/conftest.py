@@ -1,0 +1,17 @@
+"""One synthetic run of nine transforms for all tests that only look."""
+
+import pytest
+
+from embshift.figures.material import Material
+from tests.synthetic_runs import Wanted, make_run
+
+
+@pytest.fixture(scope="session")
+def nine(tmp_path_factory):
+    """Nine transforms, twelve images, every metric of the paper."""
+    return make_run(tmp_path_factory.mktemp("figures") / "nine", Wanted())
+
+
+@pytest.fixture(scope="session")
+def material(nine):
+    return Material(run=nine)
