@@ -24,7 +24,7 @@ def test_results_go_to_stdout_and_messages_to_stderr(finished):
     assert result.returncode == 0, result.stderr
     assert result.stderr.startswith("6 pictures found")
     assert f"run folder: {out}" in result.stdout
-    for word in ("noise", "coarse_dropout", "overall", "rank", "▲", "▼", "similarity map"):
+    for word in ("noise", "coarse_dropout", "overall", "rank", "▲", "▼"):
         assert word in result.stdout
     assert "pictures found" not in result.stdout
 

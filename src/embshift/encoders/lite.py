@@ -1,45 +1,36 @@
-"""The bundled encoder: a small image network with a similarity map, which needs no download.
+"""The bundled encoder: a small image and text network, which needs no download.
 
-A CLIP-style image encoder made from a supervised ImageNet network; its shift profile is its own and says
+A CLIP-style encoder distilled from a supervised ImageNet network; its shift profile is its own and says
 nothing about OpenAI CLIP. The model card is ``weights/lite.md``.
 """
 
 import contextlib
+from collections.abc import Sequence
 from typing import final
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
-from torch.nn import functional
 
 from embshift.encoders import encoder
 from embshift.encoders.devices import choose_device
+from embshift.encoders.lite_blocks import HEADS, LAYERS, look
+from embshift.encoders.lite_text import text_vectors
 from embshift.encoders.lite_trunk import STRIDE, Weights, local_vectors
 from embshift.encoders.lite_weights import DIGEST, read_weights
 from embshift.encoding import Encoding
 from embshift.errors import EncoderError
 from embshift.types import Capture, EncoderSpec, Field, Views
 
-__all__ = ["SMALLEST", "TEMPERATURE", "LiteEncoder", "open_lite", "workable_side"]
+__all__ = ["SMALLEST", "LiteEncoder", "open_lite", "workable_side"]
 
 SMALLEST = 64
 """Least side that goes into the network, in pixels: a grid of two by two."""
 
-TEMPERATURE = 0.2
-"""Divisor of the cosines before the softmax.
-
-At 1 the map is all but even (entropy at least .99 of the greatest on ten sample photographs with one main
-object); at .05 it keeps one or two positions of the object. At .2 the object is covered, the background dark,
-and the greatest value stands 2 to 5 times above the mean.
-"""
-
-EMBEDDING = "mean over the grid of projected local vectors"
-MAP_NAME = "similarity map"
-MAP_SOURCE = (
-    "softmax over the grid of the cosine between projected local vector and embedding, "
-    f"temperature {TEMPERATURE}"
-)
+EMBEDDING = "mean of the last patch tokens, weighted by the last class attention"
+MAP_NAME = "attention map"
+MAP_SOURCE = "last class attention, mean over heads; pulled to the object in training"
 
 # What the published network was trained with, on every channel.
 _MEAN, _DEVIATION = 127.0, 128.0
@@ -47,7 +38,7 @@ _MEAN, _DEVIATION = 127.0, 128.0
 
 @encoder(
     name="lite",
-    summary="bundled: CLIP-style image encoder made from a supervised ImageNet network; no download",
+    summary="bundled: CLIP-style encoder distilled from a supervised ImageNet network; no download",
     embedding=EMBEDDING,
     map_source=MAP_SOURCE,
     model_types=(),
@@ -97,11 +88,12 @@ class LiteEncoder:
 
         Args:
             views: Pictures of one size, at least one.
-            capture: `Capture.ATTENTION` adds the similarity map: one head, sum 1 over the grid. There are no
-                layers to capture.
+            capture: What is wanted beside the embedding; all of it is at hand.
 
         Returns:
-            Raw embeddings of 256 values on the encoder's device, the same whatever else is captured.
+            Raw embeddings of 256 values on the encoder's device, the same whatever else is captured. Rows of
+            the three blocks lack what the class token gave to itself; the last attention, which is also the
+            map, is over the patches alone and sums to 1.
 
         Raises:
             EncoderError: `views` is not a batch of pictures.
@@ -109,15 +101,33 @@ class LiteEncoder:
         height, width = _checked(views).shape[1:3]
         with torch.no_grad(), _full_precision(self._spec.device):
             local = local_vectors(_planes(views, device=self._spec.device), weights=self._weights)
-            # The mean before the projection: the same by linearity, and less work where no map is asked for.
-            embedding = self._projected(local.mean((2, 3))[:, None])[:, 0]  # (views, dim)
-            attention = self._similarity(local, embedding) if Capture.ATTENTION in capture else None
+            looked = look(self._projected(local.flatten(2).transpose(1, 2)), weights=self._weights)
+        every, states = Capture.LAYERS in capture, Capture.TOKENS in capture
         return Encoding(
-            embedding=embedding,
+            embedding=looked.embedding,
             grid=(local.shape[2], local.shape[3]),
             field=Field(0.0, 0.0, float(height), float(width)),
-            attention=attention,
+            attention=looked.attention[-1] if Capture.ATTENTION in capture else None,
+            layers=torch.stack(looked.attention, dim=1) if every else None,
+            tokens=torch.stack(looked.tokens, dim=1) if states else None,
         )
+
+    def encode_text(self, texts: Sequence[str], /) -> Float32[torch.Tensor, "texts dim"]:
+        """Embeddings of texts, in the space of the pictures' embeddings.
+
+        Args:
+            texts: At least one; English, best in the form "a photo of a dog". What goes beyond 24 tokens is
+                cut off.
+
+        Returns:
+            Vectors of 256 values on the encoder's device; compare them with pictures by cosine, their length
+            means nothing.
+
+        Raises:
+            EncoderError: No texts, or something that is no text.
+        """
+        with torch.no_grad():
+            return text_vectors(texts, weights=self._weights)
 
     def _projected(
         self, vectors: Float32[torch.Tensor, "views rows 1280"]
@@ -125,15 +135,6 @@ class LiteEncoder:
         # One product per view. In a single product over all views, how a row is rounded depends on where in
         # the batch it stands: seen with five and seven views on two threads.
         return torch.bmm(vectors, self._weights["projection"].T.expand(len(vectors), -1, -1))
-
-    def _similarity(
-        self,
-        local: Float32[torch.Tensor, "views 1280 rows columns"],
-        embedding: Float32[torch.Tensor, "views dim"],
-    ) -> Float32[torch.Tensor, "views 1 patches"]:
-        tokens = self._projected(local.flatten(2).transpose(1, 2))  # (views, patches, dim)
-        cosine = functional.cosine_similarity(tokens, embedding[:, None], dim=2)  # (views, patches)
-        return torch.softmax(cosine / TEMPERATURE, dim=1)[:, None]
 
 
 def workable_side(side: int, /) -> int:
@@ -173,8 +174,8 @@ def _spec(source: str, *, dim: int, device: str) -> EncoderSpec:
         embedding=EMBEDDING,
         map_name=MAP_NAME,
         map_source=MAP_SOURCE,
-        layers=0,
-        heads=1,
+        layers=LAYERS,
+        heads=HEADS,
         digest=DIGEST,
         preprocessing={
             "resize": f"each side to the nearest multiple of {STRIDE} pixels, at least {SMALLEST}",

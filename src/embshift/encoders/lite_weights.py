@@ -14,7 +14,7 @@ __all__ = ["DIGEST", "PATH", "read_weights"]
 PATH = Path(__file__).parent / "weights" / "lite.safetensors"
 """Half precision, as ``training/make_lite_weights.py`` writes it."""
 
-DIGEST = "c9c246b6108e9e44f3d28df00fb107d59b4f5e1dc1791f4522e57490da87e799"
+DIGEST = "9230e716db734fe9441958d5749cd247d0819c458849e5813fc5d75a72d3977a"
 """SHA-256 of the file that belongs to this version of embshift."""
 
 _REMEDY = "run: pip install --force-reinstall --no-deps embshift"

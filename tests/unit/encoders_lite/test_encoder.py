@@ -5,14 +5,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from embshift.encoders.lite import TEMPERATURE, workable_side
+from embshift.encoders import ENCODERS
+from embshift.encoders.lite import LiteEncoder, workable_side
+from embshift.encoders.lite_blocks import HEADS, LAYERS, initial
 from embshift.encoders.lite_trunk import local_vectors
 from embshift.encoders.lite_weights import read_weights
 from embshift.encoding import Encoder
 from embshift.errors import EncoderError
 from embshift.types import Capture, Field
 
-EVERYTHING = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
+EVERYTHING = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS | Capture.TOKENS
 
 
 def embed(lite, views):
@@ -33,24 +35,43 @@ def test_it_is_an_encoder(lite):
     assert isinstance(lite, Encoder)
 
 
-def test_embedding_is_the_mean_of_projected_tokens(lite, squares):
-    torch.testing.assert_close(embed(lite, squares[:4]), tokens(squares[:4]).mean(1), rtol=1e-4, atol=1e-4)
+def untrained():
+    """The encoder as it was before training, over the shipped trunk."""
+    weights = {**read_weights(device="cpu"), **initial(torch.Generator().manual_seed(1))}
+    spec = ENCODERS["lite"].open("lite", device="cpu", allow_pickle=False).spec
+    return LiteEncoder(weights=weights, spec=spec)
 
 
-def test_map_is_the_softmax_of_cosines(lite, squares):
-    local = tokens(squares[:4])
-    cosine = torch.stack(
-        [functional.normalize(t, dim=1) @ functional.normalize(t.mean(0), dim=0) for t in local]
-    )
-    got = lite.encode(squares[:4], capture=EVERYTHING).attention
-    assert got.shape == (4, 1, 49)
-    torch.testing.assert_close(got[:, 0], torch.softmax(cosine / TEMPERATURE, dim=1))
+def test_untrained_embedding_is_the_teachers(squares):
+    wanted = tokens(squares[:4]).mean(1)
+    torch.testing.assert_close(embed(untrained(), squares[:4]), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_training_moved_it(lite, squares):
+    cosine = torch.cosine_similarity(embed(lite, squares), embed(untrained(), squares), dim=1)
+    assert cosine.max() < 0.9999
+    assert cosine.mean() > 0.8
+
+
+def test_embedding_is_what_the_map_weighs(lite, squares):
+    seen = lite.encode(squares[:4], capture=EVERYTHING)
+    weighted = (seen.attention.mean(1)[..., None] * tokens(squares[:4])).sum(1)
+    torch.testing.assert_close(seen.embedding, weighted, rtol=1e-4, atol=1e-4)
+
+
+def test_every_layer_is_given(lite, squares):
+    seen = lite.encode(squares[:3], capture=EVERYTHING)
+    assert seen.layers.shape == (3, LAYERS, HEADS, 49)
+    assert seen.tokens.shape == (3, LAYERS, 50, 256)
+    assert torch.equal(seen.layers[:, -1], seen.attention)
+    assert torch.equal(seen.tokens[:, -1, 0], seen.embedding)
+    assert (seen.layers[:, :-1].sum(-1) < 1).all()  # the class token looks at itself too
 
 
 def test_map_is_a_distribution(lite, squares):
     attention = lite.encode(squares, capture=EVERYTHING).attention
     assert attention.min() >= 0
-    torch.testing.assert_close(attention.sum(-1), torch.ones(len(squares), 1))
+    torch.testing.assert_close(attention.sum(-1), torch.ones(len(squares), HEADS))
 
 
 def test_map_of_a_flat_picture_is_finite(lite):
@@ -64,7 +85,7 @@ def test_map_lies_on_the_object(lite, photographs):
     sky = cv2.resize(photographs["rocket"][:60, :60], (224, 224))
     kingfisher = cv2.resize(photographs["kingfisher"][:, 60:260], (112, 112), interpolation=cv2.INTER_AREA)
     sky[112:, :112] = kingfisher
-    attention = lite.encode(sky[None], capture=EVERYTHING).attention[0, 0].reshape(7, 7)
+    attention = lite.encode(sky[None], capture=EVERYTHING).attention[0].mean(0).reshape(7, 7)
     assert attention[4:, :3].mean() > 1.5 * attention[:3, 4:].mean()
 
 
@@ -73,8 +94,10 @@ def test_only_what_is_wanted_is_captured(lite, squares):
     full = lite.encode(squares[:2], capture=EVERYTHING)
     assert bare.attention is None
     assert bare.layers is None
+    assert bare.tokens is None
     assert full.attention is not None
-    assert full.layers is None
+    assert full.layers is not None
+    assert full.tokens is not None
     assert torch.equal(bare.embedding, full.embedding)
 
 
@@ -114,6 +137,7 @@ def test_row_depends_on_its_own_picture_alone(lite, shape):
     assert torch.equal(shuffled.attention, straight.attention[order])
     assert torch.equal(few.embedding[:2], straight.embedding[:2])
     assert torch.equal(few.attention[:2], straight.attention[:2])
+    assert torch.equal(few.tokens[:2], straight.tokens[:2])
     assert not torch.equal(few.embedding[2], straight.embedding[2])
 
 
@@ -124,7 +148,7 @@ def test_row_depends_on_its_own_picture_alone(lite, shape):
 def test_grid_follows_the_size_and_the_whole_picture_is_seen(lite, height, width, grid):
     encoding = lite.encode(noise(2, height, width, 3), capture=EVERYTHING)
     assert encoding.grid == grid
-    assert encoding.attention.shape == (2, 1, grid[0] * grid[1])
+    assert encoding.attention.shape == (2, HEADS, grid[0] * grid[1])
     assert encoding.field == Field(0.0, 0.0, float(height), float(width))
     assert encoding.embedding.shape == (2, 256)
     assert encoding.embedding.dtype == torch.float32

@@ -59,8 +59,8 @@ def test_opening_is_quick():
 
 def test_spec_states_the_encoder(lite):
     spec, entry = lite.spec, ENCODERS["lite"]
-    assert (spec.name, spec.family, spec.dim, spec.heads, spec.layers) == ("lite", "lite", 256, 1, 0)
-    assert (spec.map_name, spec.precision, spec.device) == ("similarity map", "float32", "cpu")
+    assert (spec.name, spec.family, spec.dim, spec.heads, spec.layers) == ("lite", "lite", 256, 4, 4)
+    assert (spec.map_name, spec.precision, spec.device) == ("attention map", "float32", "cpu")
     assert (spec.embedding, spec.map_source) == (entry.embedding, entry.map_source)
     assert spec.digest == DIGEST
     assert json.loads(json.dumps(spec.preprocessing)) == spec.preprocessing
