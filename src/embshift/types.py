@@ -1,16 +1,17 @@
 """What travels through the pipeline: frozen records and protocols, data only. Never imports torch."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 __all__ = [
     "ORIGINAL",
     "Capture",
+    "Coordinates",
     "Direction",
     "EncoderSpec",
     "Field",
@@ -28,6 +29,9 @@ Pixels: TypeAlias = UInt8[np.ndarray, "height width 3"]
 
 Views: TypeAlias = UInt8[np.ndarray, "views height width 3"]
 """A batch of pictures of one size: sRGB, 0-255, channels last."""
+
+Coordinates: TypeAlias = Float32[np.ndarray, "height width 2"]
+"""Where each pixel of a view was in the original: column and row of pixel centres; NaN where it was nowhere."""
 
 ORIGINAL = "original"
 """Name of the untouched, resized picture wherever a transform's name stands."""
@@ -55,6 +59,8 @@ class Capture(enum.Flag):
     """The class token's attention row of every block, where the encoder has one."""
     TOKENS = enum.auto()
     """Class token and patches after every block, where the encoder gives them."""
+    COORDINATES = enum.auto()
+    """Where the pixels of a view come from: what its transform says, and nothing from the encoder."""
 
 
 class Direction(enum.StrEnum):
@@ -92,7 +98,8 @@ class ViewKey:
     Attributes:
         run_seed: The run's seed.
         image_id: 32 hexadecimal digits of the SHA-256 of the file's content.
-        transform: The transform's name in the plan.
+        transform: The transform's name in the plan; where it has a severity or strength, what is drawn is
+            that of the registered transform's name, so that a sweep follows one draw.
         draw: 0 for the first repeat.
     """
 
@@ -109,10 +116,12 @@ class View:
     Attributes:
         pixels: The result, of the shape of what went in.
         parameters: The values that were drawn, ready for JSON.
+        coordinates: Gives where each pixel comes from; None where every pixel stays at its place.
     """
 
     pixels: Pixels
     parameters: Mapping[str, Any]
+    coordinates: Callable[[], Coordinates] | None = None
 
 
 @runtime_checkable

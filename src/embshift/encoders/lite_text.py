@@ -130,11 +130,16 @@ def _checked(texts: Sequence[str]) -> Sequence[str]:
         raise EncoderError(f"encoder 'lite' was given one text, {texts!r}; {wanted}: [{texts!r}]")
     if not len(texts):
         raise EncoderError(f"encoder 'lite' was given no texts; {wanted}")
-    strange = next((text for text in texts if not isinstance(text, str)), None)  # pyright: ignore[reportUnnecessaryIsInstance]
-    if strange is not None:
-        raise EncoderError(
-            f"encoder 'lite' was given {strange!r} among the texts; {wanted}, each of them a str"
-        )
+    for text in texts:
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise EncoderError(
+                f"encoder 'lite' was given {text!r} among the texts; {wanted}, each of them a str"
+            )
+        if any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise EncoderError(
+                f"encoder 'lite' was given {text!r}, which holds half a surrogate pair; {wanted}"
+                " of whole characters: text.encode('utf-8', 'replace').decode() makes it one"
+            )
     return texts
 
 

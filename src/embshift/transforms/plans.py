@@ -25,12 +25,16 @@ class TransformPlan:
         kind: Where ``target`` is looked up.
         target: Class of albumentations, name in the registry, or "package.module:function".
         parameters: Its arguments, of the types that TOML and JSON share.
+        severity: Level 1-5 of a registered transform with a strength; None where no level was asked for.
+        strength: Its strength, in its own unit; None where none was asked for.
     """
 
     name: str
     kind: Kind
     target: str
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    severity: int | None = None
+    strength: float | None = None
 
 
 def check_name(name: object) -> str:

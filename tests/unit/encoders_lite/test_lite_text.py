@@ -143,8 +143,16 @@ def test_one_text_alone_is_refused():
 def test_what_is_no_text_is_named(monkeypatch):
     # As in use, where no checker of types stands before the function's own.
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-    with pytest.raises(EncoderError, match=r"given 7 among the texts; wanted .* each of them a str"):
-        text_vectors(["a dog", 7], weights=drawn())
+    for strange in (7, None):
+        with pytest.raises(
+            EncoderError, match=rf"given {strange} among the texts; wanted .* each of them a str"
+        ):
+            text_vectors(["a dog", strange], weights=drawn())
+
+
+def test_half_a_surrogate_pair_is_named():
+    with pytest.raises(EncoderError, match=r"'a \\ud83d', which holds half a surrogate pair"):
+        text_vectors(["a dog", "a \ud83d"], weights=drawn())
 
 
 def test_weights_without_text_side_are_refused():
