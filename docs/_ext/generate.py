@@ -23,7 +23,8 @@ from embshift.plan import COUNTED, Plan
 from embshift.provenance import versions
 from embshift.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
 from embshift.summaries.clusters import DISTANCES, LINKAGES
-from embshift.transforms import TRANSFORMS
+from embshift.summaries.stated import MEASURES
+from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.presets import load_preset, preset_names
 from embshift.types import Capture
 
@@ -34,6 +35,8 @@ NEEDS = {
     Capture.EMBEDDING: "the embedding",
     Capture.ATTENTION: "the attention map",
     Capture.LAYERS: "the attention row of every block",
+    Capture.COORDINATES: "the resized pixels, and where those of a view come from",
+    Capture.ATTENTION | Capture.COORDINATES: "the attention map, and where a view's pixels come from",
 }
 SECTIONS = ("Args:", "Returns:", "Raises:", "Example:", "References:", "Yields:", "Attributes:")
 
@@ -136,8 +139,22 @@ def presets_table() -> str:
 
 
 def registered_table() -> str:
-    rows = [(code(name), spec.family, spec.summary) for name, spec in TRANSFORMS.items()]
-    return table(("transform", "family", "what it does"), rows)
+    rows = [
+        (code(name), spec.family, spec.summary, *strength_cells(spec.strength))
+        for name, spec in TRANSFORMS.items()
+    ]
+    header = ("transform", "family", "what it does", "strength", "severities 1 to 5", "leaves it", "paper")
+    return table(header, rows)
+
+
+def strength_cells(strength: Strength | None) -> Sequence[str]:
+    if strength is None:
+        return ("–", "–", "–", "–")
+    unit = "" if strength.unit == "1" else f", in {strength.unit}"
+    span = f"{strength.least:g} to {strength.greatest:g}"
+    ends = ["–" if each is None else f"{each:g}" for each in (strength.zero, strength.paper)]
+    levels = " · ".join(f"{each:g}" for each in strength.severities)
+    return (f"{strength.meaning}{unit}; {span}", levels, *ends)
 
 
 def paper_parameters() -> str:
@@ -327,11 +344,22 @@ READ = {
     "embshift.summaries.resampling": ["Intervals"],
     "embshift.summaries.ranks": ["Ranks", "RankInterval"],
     "embshift.summaries.separation": ["Separation"],
+    "embshift.summaries.measures": ["Measured", "Measure"],
+    "embshift.summaries.direction": ["Removal", "removals"],
+    "embshift.summaries.floors": ["Floor", "floor"],
+    "embshift.summaries.pairs": ["Pairs", "Views"],
+    "embshift.summaries.paired_tests": ["PairedTests", "PairedTest"],
+    "embshift.summaries.sizes": ["Stability", "images_needed"],
+    "embshift.summaries.sweep": ["Sweep", "Curve"],
+    "embshift.summaries.matched": ["Matched", "MatchedGroup", "MatchedRow", "Solved"],
 }
 WRITE = {
-    "embshift.transforms": ["transform", "TransformSpec"],
+    "embshift.transforms": ["transform", "TransformSpec", "Strength"],
+    "embshift.sweeping": ["measure_sweep"],
+    "embshift.matching": ["measure_matched", "solve"],
+    "embshift.coordinates": ["carry", "grid", "mean_displacement"],
     "embshift.transforms.plans": ["TransformPlan"],
-    "embshift.metrics": ["pixel_metric", "pair_metric"],
+    "embshift.metrics": ["pixel_metric", "aligned_metric", "pair_metric"],
     "embshift.encoders": ["encoder", "EncoderEntry"],
     "embshift.encoding": ["Encoding"],
     "embshift.figures": ["figure", "FigureEntry", "Drawing"],
@@ -371,6 +399,8 @@ def autodoc(module: str, name: str) -> str:
         lines = [f".. autoclass:: {module}.{name}{'(**fields)' if thing is Plan else ''}"]
         if has_methods(thing):
             lines.append("   :members:")
+        if any(base.__module__.startswith("embshift.") for base in thing.__mro__[1:]) and name == "Run":
+            lines.append("   :inherited-members:")
     return "```{eval-rst}\n" + "\n".join(lines) + "\n```\n"
 
 
@@ -394,7 +424,26 @@ def figures_table() -> str:
     return table(header, rows)
 
 
+def measurements_tables() -> str:
+    header = ("measure", "what it is", "range", "identity", "blind to", "source")
+    parts = [
+        f"**`--show {name}`**\n\n" + table(header, [measure_row(one) for one in measures])
+        for name, measures in MEASURES.items()
+    ]
+    return "\n".join(parts)
+
+
+def measure_row(one: Any) -> Sequence[object]:
+    low, high = (number(bound) for bound in one.bounds)
+    unit = "" if one.unit == "1" else f" {one.unit}"
+    identity = "undefined" if one.identity != one.identity else number(one.identity)
+    closer = "" if one.direction is None else f"; {one.direction}"
+    summary = f"{one.summary}{closer}"
+    return code(one.name), summary, f"{low}\u00a0to\u00a0{high}{unit}", identity, one.blind_to, one.reference
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "measurements": measurements_tables,
     "metrics_table": metrics_table,
     "metrics_sections": metrics_sections,
     "clusters": names_of_clusters,

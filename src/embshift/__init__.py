@@ -12,10 +12,20 @@ if TYPE_CHECKING:
     from embshift.measuring import measure
     from embshift.plan import Plan
     from embshift.run import Run, open_run
+    from embshift.verifying import verify_run
 
 __version__ = "0.1.0"
 
-__all__ = ["ImageTransformDataset", "Plan", "Run", "ShiftError", "__version__", "measure", "open_run"]
+__all__ = [
+    "ImageTransformDataset",
+    "Plan",
+    "Run",
+    "ShiftError",
+    "__version__",
+    "measure",
+    "open_run",
+    "verify_run",
+]
 
 _HOMES = {
     "ImageTransformDataset": "embshift.dataset",
@@ -24,6 +34,7 @@ _HOMES = {
     "ShiftError": "embshift.errors",
     "measure": "embshift.measuring",
     "open_run": "embshift.run",
+    "verify_run": "embshift.verifying",
 }
 
 

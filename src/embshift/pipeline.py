@@ -5,8 +5,8 @@
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -17,7 +17,18 @@ from embshift.images import Decoded, Limits, decode, resize
 from embshift.metrics import Metric
 from embshift.transforms.building import perturb, pixels_digest
 from embshift.transforms.drawn import jsonable
-from embshift.types import ORIGINAL, Capture, ImageRecord, Pixels, Transform, View, ViewKey, Views
+from embshift.transforms.levels import level_of
+from embshift.types import (
+    ORIGINAL,
+    Capture,
+    Coordinates,
+    ImageRecord,
+    Pixels,
+    Transform,
+    View,
+    ViewKey,
+    Views,
+)
 
 __all__ = [
     "Attempt",
@@ -31,6 +42,7 @@ __all__ = [
 ]
 
 PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
+AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +66,8 @@ class Recipe:
         draws: Repeats of every transform.
         transforms: The transforms by name, in order.
         metrics: The pixel metrics by name; taken for the metric sample.
+        aligned: The metrics on pixels that take the maps of the views; for the metric sample.
+        mapped: Whether the maps of the sample's views are kept for the metrics on encodings.
     """
 
     limits: Limits
@@ -63,6 +77,8 @@ class Recipe:
     draws: int
     transforms: Mapping[str, Transform]
     metrics: Mapping[str, PixelMetric]
+    aligned: Mapping[str, AlignedMetric] = field(default_factory=dict[str, AlignedMetric])
+    mapped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +88,8 @@ class Attempt:
     Attributes:
         transform: The transform's name, or "original".
         draw: The repeat.
+        severity: Level 1-5; None where the plan asks for none.
+        strength: In the transform's unit; None for one without strength.
         status: "ok", "transform_failed" or "non_finite".
         error: The reason in words; None for "ok".
         parameters: JSON of the values drawn.
@@ -80,6 +98,8 @@ class Attempt:
 
     transform: str
     draw: int
+    severity: int | None = None
+    strength: float | None = None
     status: str = "ok"
     error: str | None = None
     parameters: str = "{}"
@@ -96,6 +116,7 @@ class Perturbed:
         attempts: The original first, then every transform and draw, also those that failed.
         pixels: The attempts that succeeded, in their order.
         values: Pixel metrics of the views that succeeded (the original is not among them).
+        coordinates: Their maps, None for those whose pixels stay; empty where no metric takes them.
     """
 
     item: Item
@@ -103,6 +124,7 @@ class Perturbed:
     attempts: tuple[Attempt, ...] = ()
     pixels: Views | None = None
     values: Mapping[str, Float64[np.ndarray, " views-1"]]
+    coordinates: Sequence[Coordinates | None] = ()
 
 
 def perturb_image(item: Item, /, *, recipe: Recipe) -> Perturbed:
@@ -112,21 +134,36 @@ def perturb_image(item: Item, /, *, recipe: Recipe) -> Perturbed:
         return Perturbed(item=item, decoded=decoded, values={})
     original = resize(decoded.pixels, size=recipe.size, rule=recipe.rule)
     attempts = [Attempt(transform=ORIGINAL, draw=0, digest=pixels_digest(original))]
-    pixels = [original]
+    pixels, views = [original], list[View]()
     for attempt, view in _views(original, image_id=str(decoded.image_id), recipe=recipe):
         attempts.append(attempt)
         if view is not None:
             pixels.append(view.pixels)
+            views.append(view)
     stacked = np.stack(pixels)
-    metrics = recipe.metrics if item.sampled else {}
-    values = {name: metric(original, stacked[1:]) for name, metric in metrics.items()}
+    maps = _maps(views) if item.sampled and (recipe.aligned or recipe.mapped) else ()
+    values = _pixel_values(original, stacked[1:], maps, recipe=recipe) if item.sampled else {}
     return Perturbed(
         item=item,
         decoded=replace(decoded, pixels=None),
         attempts=tuple(attempts),
         pixels=stacked,
         values=values,
+        coordinates=maps if recipe.mapped else (),
     )
+
+
+def _maps(views: Iterable[View]) -> tuple[Coordinates | None, ...]:
+    return tuple(None if view.coordinates is None else view.coordinates() for view in views)
+
+
+def _pixel_values(
+    original: Pixels, views: Views, maps: Sequence[Coordinates | None], *, recipe: Recipe
+) -> dict[str, Float64[np.ndarray, " views"]]:
+    plain = {name: metric(original, views) for name, metric in recipe.metrics.items()}
+    return plain | {
+        name: metric(original, views, coordinates=maps) for name, metric in recipe.aligned.items()
+    }
 
 
 def _views(original: Pixels, *, image_id: str, recipe: Recipe) -> Iterator[tuple[Attempt, View | None]]:
@@ -137,7 +174,10 @@ def _views(original: Pixels, *, image_id: str, recipe: Recipe) -> Iterator[tuple
 
 
 def _view(original: Pixels, transform: Transform, key: ViewKey) -> tuple[Attempt, View | None]:
-    attempt = Attempt(transform=key.transform, draw=key.draw)
+    level = level_of(transform)
+    attempt = Attempt(
+        transform=key.transform, draw=key.draw, severity=level.severity, strength=level.strength
+    )
     try:
         view = perturb(original, transform, key=key)
     except TransformError as error:
@@ -272,8 +312,16 @@ def compare_views(
     values = {name: column[kept[1:] - 1] for name, column in perturbed.values.items()}
     reference, shifted = encoding.select([0] * (len(kept) - 1)), encoding.select(kept[1:].tolist())
     wanted = {n: m for n, m in metrics.items() if perturbed.item.sampled or m.spec.needs == Capture.EMBEDDING}
-    paired = {name: np.asarray(metric.compute(reference, shifted)) for name, metric in wanted.items()}
+    maps = [perturbed.coordinates[at - 1] for at in kept[1:]] if perturbed.coordinates else ()
+    paired = {
+        name: np.asarray(metric.compute(reference, shifted, **_needed(metric, maps)))
+        for name, metric in wanted.items()
+    }
     return replace(plain, values=paired | values)
+
+
+def _needed(metric: Metric, maps: Sequence[Coordinates | None]) -> dict[str, Sequence[Coordinates | None]]:
+    return {"coordinates": maps} if Capture.COORDINATES in metric.spec.needs else {}
 
 
 def _mark_non_finite(attempts: tuple[Attempt, ...], finite: np.ndarray) -> tuple[Attempt, ...]:

@@ -16,6 +16,8 @@ __all__ = [
     "COUNTED",
     "DEFAULTS",
     "DEFAULT_ENCODER",
+    "PRECISIONS",
+    "RUNTIMES",
     "Plan",
     "check_fields",
     "checked_types",
@@ -37,6 +39,9 @@ DEFAULT_METRICS = (
 
 CHUNK = 64
 """Images that are committed together: what an interruption can cost."""
+
+PRECISIONS = ("float32", "float16", "bfloat16", "auto")
+RUNTIMES = ("torch", "compiled", "openvino")
 
 _FREE = "the results do not depend on it"
 
@@ -68,9 +73,11 @@ class Plan:
         seed: The run's seed.
         image_size: Height and width that every picture is resized to, in pixels.
         resize: A key of `embshift.images.RESIZE_RULES`.
-        decode: "full": pictures are decoded at their own size.
-        views: "reference": views as the transforms' own library makes them.
-        precision: Number format of the encoder.
+        decode: "full", or "scaled": a JPEG at 1/2, 1/4 or 1/8 of its size, never below ``image_size``.
+        views: "reference": as the transforms' own library makes them; "fast": of the same law, in less time.
+        precision: Number format of the encoder's products: "float32", "float16" or "bfloat16"; "auto" becomes
+            the fastest that qualifies when the run starts.
+        runtime: What runs the encoder: "torch", "compiled" (by torch) or "openvino".
         max_pixels: Largest picture that is decoded, in pixels.
         max_aspect: Greatest ratio of sides that is decoded.
         background: Red, green and blue (0-255) behind transparent pixels.
@@ -97,6 +104,7 @@ class Plan:
     decode: str = _counted("full")
     views: str = _counted("reference")
     precision: str = _counted("float32")
+    runtime: str = _counted("torch")
     max_pixels: int = _counted(50_000_000)
     max_aspect: float = _counted(20.0)
     background: tuple[int, int, int] = _counted((255, 255, 255))
@@ -115,7 +123,10 @@ class Plan:
     @property
     def limits(self) -> Limits:
         """What one picture may ask for."""
-        return Limits(pixels=self.max_pixels, aspect=self.max_aspect, background=self.background)
+        wanted = self.image_size if self.decode == "scaled" else None
+        return Limits(
+            pixels=self.max_pixels, aspect=self.max_aspect, background=self.background, wanted=wanted
+        )
 
 
 COUNTED = tuple(f.name for f in fields(Plan) if f.metadata["counted"])
@@ -144,9 +155,23 @@ def _one_of(name: str, known: Sequence[str]) -> Any:
     return check
 
 
+def _check_views(plan: Plan) -> None:
+    if plan.views == "gpu":
+        raise PlanError("views gpu is not built in this version; take fast, or reference")
+    _one_of("views", ("reference", "fast"))(plan)
+
+
 def _check_image_size(plan: Plan) -> None:
     if len(plan.image_size) != 2 or min(plan.image_size) < 8 or max(plan.image_size) > 4096:
         raise PlanError(f"image_size is {plan.image_size}; wanted height and width from 8 to 4096 pixels")
+
+
+def _check_precision(plan: Plan) -> None:
+    if plan.precision == "int8":
+        raise PlanError(
+            "precision is int8, which is off by 11 to 20 % in L2, more than some transforms move; "
+            f"wanted {', '.join(PRECISIONS)}"
+        )
 
 
 def _check_rate(plan: Plan) -> None:
@@ -172,9 +197,11 @@ _CHECKS = (
     _at_least(1, "limit", "draws", "batch", "threads", "max_pixels", "max_aspect"),
     _at_least(0, "metric_sample", "seed", "workers", "keep_views"),
     _one_of("resize", tuple(RESIZE_RULES)),
-    _one_of("decode", ("full",)),
-    _one_of("views", ("reference",)),
-    _one_of("precision", ("float32",)),
+    _one_of("decode", ("full", "scaled")),
+    _check_views,
+    _check_precision,
+    _one_of("precision", PRECISIONS),
+    _one_of("runtime", RUNTIMES),
     _check_image_size,
     _check_rate,
     _check_background,
@@ -187,7 +214,8 @@ def make_plan(*, transforms: Sequence[str] | None = None, base: Plan | None = No
 
     Args:
         transforms: Names to keep of the preset's transforms, in this order; also registered transforms that
-            the preset does not hold. None or an empty list keeps the preset's.
+            the preset does not hold, "blur:3" for one at severity 3, "blur=2.5" for one at strength 2.5. None
+            or an empty list keeps the preset's.
         base: A plan whose fields stand where no option is given.
         **values: Fields of `Plan`; None leaves the default.
 
@@ -262,7 +290,11 @@ def _select(planned: Sequence[TransformPlan], names: Sequence[str]) -> tuple[Tra
 
 def _registered(name: str, known: Mapping[str, TransformPlan]) -> TransformPlan:
     from embshift.transforms import TRANSFORMS
+    from embshift.transforms.levels import read_level
 
+    levelled = read_level(name)
+    if levelled is not None:
+        return levelled
     if name not in TRANSFORMS:
         raise UnknownNameError("transform", name, {*known, *TRANSFORMS})
     return TransformPlan(name=name, kind="registered", target=name, parameters={})

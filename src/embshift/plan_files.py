@@ -70,6 +70,8 @@ def difference(recorded: Plan, asked: Plan) -> list[str]:
         before, now = getattr(recorded, name), getattr(asked, name)
         if now is None and name in ("batch", "threads"):
             continue
+        if name == "precision" and now == "auto":  # chosen when the run was started
+            continue
         if name == "device":
             before = before.split(":")[0]
             now = before if now == "auto" else str(now).split(":")[0]
@@ -96,4 +98,6 @@ def _parameter_differences(before: Sequence[TransformPlan], now: Sequence[Transf
 def _shown(transform: TransformPlan, other: TransformPlan) -> str:
     """The target, and the parameters that the other has not or has otherwise."""
     changed = {k: v for k, v in transform.parameters.items() if other.parameters.get(k, ...) != v}
+    level = {"severity": transform.severity, "strength": transform.strength}
+    changed |= {name: value for name, value in level.items() if value != getattr(other, name)}
     return f"{transform.target} {changed}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from embshift import __version__
 from embshift.plan import COUNTED, Plan
+from embshift.transforms import TRANSFORMS
 from embshift.transforms.functions import code_digest, load_object
 from embshift.types import EncoderSpec, MetricSpec
 
@@ -23,6 +24,8 @@ __all__ = [
     "metric_content",
     "peak_memory",
     "plan_content",
+    "recorded_fingerprint",
+    "strength_content",
     "versions",
 ]
 
@@ -57,6 +60,22 @@ def plan_content(plan: Plan) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(plan)))
 
 
+def strength_content(plan: Plan) -> dict[str, Any]:
+    """What the strengths of the plan's transforms are, by registered name, for who reads the run."""
+    found = dict[str, Any]()
+    for each in plan.transforms:
+        stated = TRANSFORMS[each.target].strength if each.strength is not None else None
+        if stated is not None:
+            found[each.target] = {
+                "family": TRANSFORMS[each.target].family,
+                "meaning": stated.meaning,
+                "unit": stated.unit,
+                "zero": stated.zero,
+                "rising": stated.rising,
+            }
+    return found
+
+
 def metric_content(spec: MetricSpec) -> dict[str, Any]:
     """A metric's spec ready for JSON; an infinite bound is null."""
     bounds = [None if abs(bound) == float("inf") else bound for bound in spec.bounds]
@@ -79,13 +98,14 @@ def code_content(plan: Plan, *, objects: Mapping[str, Any]) -> dict[str, str | N
 
 def fingerprint(plan: Plan, *, encoder: EncoderSpec, code: Mapping[str, str | None]) -> str:
     """32 hexadecimal digits of everything that results depend on; stands in every file of the run."""
-    content = {
-        "plan": {name: value for name, value in plan_content(plan).items() if name in COUNTED},
-        "encoder": encoder_content(encoder),
-        "code": dict(code),
-        "versions": versions(),
-    }
-    return _digest(content)
+    info = {"plan": plan_content(plan), "encoder": encoder_content(encoder)}
+    return recorded_fingerprint({**info, "code": dict(code), "versions": versions()})
+
+
+def recorded_fingerprint(info: Mapping[str, Any]) -> str:
+    """The fingerprint that follows from what ``run.json`` holds."""
+    counted = {name: value for name, value in info["plan"].items() if name in COUNTED}
+    return _digest({"plan": counted, **{name: info[name] for name in ("encoder", "code", "versions")}})
 
 
 def _digest(content: Mapping[str, Any]) -> str:

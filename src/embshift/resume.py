@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from embshift.errors import ResumeError, ShiftError, UsageError
 from embshift.plan import CHUNK, Plan
 from embshift.plan_files import difference, plan_from_content
@@ -16,12 +18,21 @@ from embshift.sinks.listing import (
     ListingChange,
     compare_listing,
     freeze,
+    listed_rows,
     read_listing,
     write_listing,
 )
 from embshift.types import ImageRecord
 
-__all__ = ["check_code", "check_encoder", "continued_plan", "recorded", "save_listing", "settled_listing"]
+__all__ = [
+    "check_code",
+    "check_encoder",
+    "continued_plan",
+    "other_versions",
+    "recorded",
+    "save_listing",
+    "settled_listing",
+]
 
 _NEW_FOLDER = "give another --out, or remove the folder to start again"
 
@@ -55,7 +66,7 @@ def continued_plan(asked: Plan, info: Mapping[str, Any] | None, *, update: bool 
     """
     if info is None:
         return asked
-    lines = _other_versions(info.get("versions", {}))
+    lines = other_versions(info.get("versions", {}))
     try:
         before = plan_from_content(info["plan"])
     except (KeyError, TypeError, ShiftError) as error:  # fields of another version, or no run's file
@@ -73,6 +84,7 @@ def continued_plan(asked: Plan, info: Mapping[str, Any] | None, *, update: bool 
         batch=before.batch,
         threads=before.threads,
         device=_device(before, asked),
+        precision=before.precision if asked.precision == "auto" else asked.precision,
     )
 
 
@@ -80,7 +92,8 @@ def _device(before: Plan, asked: Plan) -> str:
     return before.device if asked.device == "auto" else asked.device
 
 
-def _other_versions(before: Mapping[str, str]) -> list[str]:
+def other_versions(before: Mapping[str, str]) -> list[str]:
+    """What is installed in another version than the run was made with, one line each."""
     now = versions()
     return [
         f"{name}: {before.get(name, 'not recorded')} in the run, {now[name]} installed"
@@ -123,11 +136,13 @@ def settled_listing(
     them; changed and vanished ones are reported.
 
     Raises:
-        ResumeError: If the sources share no picture with the frozen listing.
+        ResumeError: If the sources share no picture with the frozen listing; or if it has been removed, and
+            the sources do not give the rows of what is committed.
     """
     if not path.exists():
-        first = records[: plan.limit]
-        return freeze(first, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed), []
+        first = freeze(records[: plan.limit], chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed)
+        _check_committed(path.parent, first)
+        return first, []
     frozen = read_listing(path)
     change = compare_listing(frozen, records)
     if len(change.gone) == len(frozen):
@@ -141,6 +156,18 @@ def settled_listing(
     if update and change.new:
         rows += freeze(change.new, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed, after=rows)
     return rows, _notes(change, update=update)
+
+
+def _check_committed(folder: Path, rows: Sequence[FrozenRow]) -> None:
+    """Chunks whose listing is gone are of use only where listing the sources again gives their rows."""
+    for file in sorted((folder / "images").glob("chunk-[0-9]*.parquet")):
+        chunk = int(file.stem.removeprefix("chunk-"))
+        now = [(r.record.row, r.record.path, r.sampled) for r in rows if r.chunk == chunk]
+        if listed_rows(pq.read_table(file)) != now:
+            raise ResumeError(
+                f"listing.parquet is gone, and the sources do not give the rows of {file.name} again;"
+                f" {_NEW_FOLDER}"
+            )
 
 
 def _with_content(frozen: Sequence[FrozenRow], records: Sequence[ImageRecord]) -> tuple[FrozenRow, ...]:

@@ -1,127 +1,65 @@
 """A run folder, opened for reading: all that showing knows of measuring. Never imports torch."""
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from jaxtyping import Float32, Int64
+from jaxtyping import Float64
 
-from embshift.errors import MissingExtraError, RunError, UnknownNameError
-from embshift.schema import SCHEMA_VERSION, TABLES
+from embshift.errors import RunError, UnknownNameError
+from embshift.recorded import Embeddings, RunTables
+from embshift.schema import SCHEMA_VERSION
 from embshift.sinks.files import read_json
+from embshift.summaries.calibration import calibrate
 from embshift.summaries.clusters import Clusters, check_distance, cluster_transforms, mean_distances
+from embshift.summaries.direction import mean_shift, shift_directions
+from embshift.summaries.floors import Floor
 from embshift.summaries.format import summary_html
+from embshift.summaries.matched import Matched, matched, read_solved
+from embshift.summaries.measures import Measured
+from embshift.summaries.paired_tests import PairedTests
+from embshift.summaries.pairs import Pairs, make_pairs
+from embshift.summaries.precision import MetricError, precision_errors, precision_line
 from embshift.summaries.resampling import LEVEL, RESAMPLES
+from embshift.summaries.retrieval import NEIGHBOURS, retrieve
 from embshift.summaries.separation import Separation, separation
+from embshift.summaries.sizes import Stability, order_stability, sizes_up_to
 from embshift.summaries.statistics import OVERALL, Statistics, statistics
+from embshift.summaries.structure import PERMUTATIONS, structures
+from embshift.summaries.sweep import Sweep, sweep, swept_levels
 from embshift.summaries.table import Summary, summarise
-from embshift.summaries.values import ImageValues, image_values
-from embshift.types import Capture, Direction, MetricSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["Embeddings", "Run", "open_run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Embeddings:
-    """Embeddings of one transform.
-
-    Attributes:
-        rows: Row of each in the listing.
-        draws: Draw of each.
-        values: Raw embeddings; every row is finite.
-    """
-
-    rows: Int64[np.ndarray, " views"]
-    draws: Int64[np.ndarray, " views"]
-    values: Float32[np.ndarray, "views dim"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Run:
-    """What a run folder holds.
+class Run(RunTables):
+    """A run folder: its tables, and what is computed from them.
 
     Attributes:
         folder: The folder.
         info: The content of ``run.json``.
     """
 
-    folder: Path
-    info: dict[str, Any]
-
-    @property
-    def transforms(self) -> tuple[str, ...]:
-        """Names of the transforms, in the order of the plan."""
-        return tuple(transform["name"] for transform in self.info["plan"]["transforms"])
-
-    @property
-    def metrics(self) -> tuple[MetricSpec, ...]:
-        """How the run's metrics state themselves, in order."""
-        return tuple(_metric_spec(spec) for spec in self.info["metrics"])
-
-    def images(self) -> pa.Table:
-        """One row an input, with its status."""
-        return self._table("images")
-
-    def shifts(self) -> pa.Table:
-        """The shift table: one row for each image, transform, draw and metric."""
-        return self._table("shifts")
-
-    def attention(
-        self, *, rows: Sequence[int] | None = None, columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """The encoder's maps over the metric sample.
-
-        Args:
-            rows: Only these rows of the listing.
-            columns: Only these columns.
-        """
-        wanted = None if rows is None else pc.field("row").isin(list(rows))
-        found = self._read("attention", columns=columns, filters=wanted)
-        return found.replace_schema_metadata(None)
-
-    def embeddings(self, transform: str = "original") -> Embeddings:
-        """Raw embeddings of one transform, of every image and draw where there is one.
-
-        Args:
-            transform: A transform of the run, or "original".
-
-        Raises:
-            UnknownNameError: If the run has no such transform.
-        """
-        known = ("original", *self.transforms)
-        if transform not in known:
-            raise UnknownNameError("transform", transform, known)
-        wanted = (pc.field("transform") == transform) & (pc.field("status") == "ok")
-        columns = ["row", "draw", "embedding"]
-        table = self._read("embeddings", columns=columns, filters=wanted)
-        return Embeddings(
-            rows=table["row"].to_numpy(),
-            draws=table["draw"].to_numpy().astype(np.int64),
-            values=_matrix(table["embedding"]),
-        )
-
-    def values(self) -> ImageValues:
-        """One value an image, transform and metric: draws averaged, equal pictures once."""
-        return image_values(
-            self._chunks("shifts", ["row", "transform", "metric", "value"]),
-            transforms=self.transforms,
-            metrics=[spec.name for spec in self.metrics],
-            skip=self.repeated(),
-        )
-
     def summary(self) -> Summary:
         """Transforms by metrics: mean, deviation, n, overall score, rank."""
-        return summarise(self.values(), metrics=self.metrics, map_name=self.info["encoder"]["map_name"])
+        return summarise(
+            self.values(),
+            metrics=self.metrics,
+            map_name=self.info["encoder"]["map_name"],
+            precision=precision_line(self.info),
+        )
+
+    @property
+    def precision_error(self) -> dict[str, MetricError] | None:
+        """How far each metric's values lie from those in float32, on the first chunk; None for float32."""
+        return precision_errors(self.info)
 
     def statistics(
         self, *, by: str = OVERALL, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
@@ -156,6 +94,14 @@ class Run:
         material = importlib.import_module("embshift.figures.material").Material(run=self)
         return drawing.draw_page(material, name, page=page, width=width, pictures=pictures).figure
 
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write one HTML file that shows the run and opens without a network; returns its path.
+
+        Args:
+            out: The file; ``report.html`` in the run's folder where None.
+        """
+        return importlib.import_module("embshift.report").write_report(self, out)
+
     def separation(self, *, seed: int = 0) -> Separation:
         """Mean distance between the originals of different pictures; equal pictures count once.
 
@@ -164,6 +110,155 @@ class Run:
         """
         found = self.embeddings()
         return separation(found.values[~np.isin(found.rows, list(self.repeated()))], seed=seed)
+
+    def pairs(self, *, images: int | None = None, seed: int = 0) -> Pairs:
+        """Originals and, transform by transform, their views: what the measurements below are taken from.
+
+        Args:
+            images: A seeded sample of so many pictures; all where None. Equal pictures count once.
+            seed: Seed of the sample.
+        """
+        found = self.embeddings()
+        made = make_pairs(
+            rows=found.rows,
+            values=found.values,
+            ids=self.image_ids(),
+            transforms=self.transforms,
+            read=self.read_views,
+        )
+        return made.sample(images, seed=seed)
+
+    def calibration(
+        self, *, floors: Sequence[Floor] = (), images: int | None = None, seed: int = 0
+    ) -> Measured:
+        """Shifts against the distances between pictures, and against floors; see `floors`.
+
+        Args:
+            floors: What `floors` gave; of preparation floors the highest counts.
+            images: A seeded sample of so many pictures; all where None.
+            seed: Seed of sample and resamples.
+        """
+        return calibrate(self.pairs(images=images, seed=seed), floors=floors, seed=seed)
+
+    def retrieval(
+        self, *, neighbours: int = NEIGHBOURS, images: int | None = None, seed: int = 0
+    ) -> Measured:
+        """How well views find their originals among all pictures.
+
+        Args:
+            neighbours: Size of the neighbourhoods that are compared.
+            images: A seeded sample of so many pictures; all where None.
+            seed: Seed of sample and resamples.
+        """
+        return retrieve(self.pairs(images=images, seed=seed), neighbours=neighbours, seed=seed)
+
+    def direction(self, *, images: int | None = None, seed: int = 0) -> Measured:
+        """Whether a transform moves all pictures the same way, and how far that can be undone.
+
+        Args:
+            images: A seeded sample of so many pictures; all where None.
+            seed: Seed of sample, folds and resamples.
+        """
+        return shift_directions(self.pairs(images=images, seed=seed), seed=seed)
+
+    def structure(
+        self, *, permutations: int = PERMUTATIONS, images: int | None = None, seed: int = 0
+    ) -> Measured:
+        """Whether the pictures keep their arrangement, beside what chance alone would give.
+
+        Args:
+            permutations: Permutations of the chance values.
+            images: A seeded sample of so many pictures; all where None.
+            seed: Seed of sample and permutations.
+        """
+        return structures(self.pairs(images=images, seed=seed), permutations=permutations, seed=seed)
+
+    def mean_shift(self, transform: str) -> Float64[np.ndarray, " dim"]:
+        """The mean of z′ − z over pictures and draws, z of length 1: what `direction` tells the removal of.
+
+        Args:
+            transform: A transform of the run.
+        """
+        pairs = self.pairs()
+        draws, _ = pairs.views(transform)
+        originals = [pairs.units[draw.at] for draw in draws] or [pairs.units[:0]]
+        views = [draw.units for draw in draws] or [pairs.units[:0]]
+        return mean_shift(np.concatenate(originals), np.concatenate(views))
+
+    def floors(self, *others: "Run") -> tuple[Floor, ...]:
+        """Shifts of pictures that nobody changed, from this run's own transforms and from other runs.
+
+        Args:
+            others: Runs of the same pictures by the same encoder: of the preset "preparation", or with
+                another resize rule, device or batch.
+        """
+        return importlib.import_module("embshift.comparing").find_floors(self, others)
+
+    def differences(
+        self,
+        *,
+        by: str = "cosine",
+        against: "Run | None" = None,
+        detect: float | None = None,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+    ) -> PairedTests:
+        """Paired permutation tests between all transforms, or of each transform between two runs.
+
+        Args:
+            by: A metric of the run.
+            against: Another run of the same pictures, e.g. by another encoder.
+            detect: A difference to say the number of images for.
+            resamples: Number of random sign flips.
+            seed: Their seed.
+        """
+        comparing = importlib.import_module("embshift.comparing")
+        return comparing.compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
+
+    def order_stability(self, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
+        """Kendall's τ between the order of transforms by all images and that by 10, 30, 100, … of them.
+
+        Args:
+            by: A metric of the run.
+            seed: Seed of the draws.
+        """
+        found = self.values()
+        if by not in found.metrics:
+            raise UnknownNameError("metric", by, found.metrics)
+        column = found.values[:, :, found.metrics.index(by)]
+        return order_stability(column, sizes=sizes_up_to(len(column)), seed=seed)
+
+    def sweep(self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Sweep:
+        """Shift and recall against severity or strength, transform by transform; see ``embshift sweep``.
+
+        Args:
+            images: A seeded sample of so many pictures; all where None.
+            resamples: Number of resamples of the images.
+            seed: Seed of sample and resamples.
+
+        Raises:
+            RunError: If no transform of the run has a severity or strength.
+        """
+        pairs = self.pairs(images=images, seed=seed)
+        return sweep(pairs, swept_levels(self.info), resamples=resamples, seed=seed)
+
+    def matched(self, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
+        """Which transform shifts most at equal damage, of a run of ``embshift match``.
+
+        Args:
+            resamples: Number of resamples of the images.
+            seed: Their seed.
+
+        Raises:
+            RunError: If the run is none of ``embshift match``.
+        """
+        try:
+            solved_on, solved = read_solved(read_json(self.folder / "match.json"))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{self.folder} has no readable match.json; make a run with 'embshift match'"
+            ) from error
+        return matched(self.sweep(resamples=resamples, seed=seed), solved, solved_on=solved_on)
 
     def clusters(
         self, *, distance: str = "cosine", linkage: str = "average", threshold: float | None = None
@@ -176,7 +271,7 @@ class Run:
             threshold: Where the tree is cut; 0.7 of its greatest height where None.
         """
         check_distance(distance)
-        condensed, n = mean_distances(self._views(), transforms=self.transforms, distance=distance)
+        condensed, n = mean_distances(self.views_by_image(), transforms=self.transforms, distance=distance)
         return cluster_transforms(
             condensed,
             n=n,
@@ -185,43 +280,6 @@ class Run:
             method=linkage,
             threshold=threshold,
         )
-
-    def repeated(self) -> frozenset[int]:
-        """Rows whose picture equals one of an earlier row: they are measured, and count once."""
-        seen, repeated = set[str](), set[int]()
-        for chunk in self._chunks("images", ["row", "image_id", "status"]):
-            for row in chunk.to_pylist():
-                if row["status"] == "ok" and row["image_id"] in seen:
-                    repeated.add(row["row"])
-                seen.add(row["image_id"])
-        return frozenset(repeated)
-
-    def count_views(self) -> tuple[int, int]:
-        """Views that were tried, and those of them without an embedding."""
-        tried = failed = 0
-        for chunk in self._chunks("embeddings", ["transform", "status"]):
-            views = chunk.filter(pc.field("transform") != "original")
-            tried += len(views)
-            failed += len(views.filter(pc.field("status") != "ok"))
-        return tried, failed
-
-    def count_undefined(self) -> int:
-        """Values that were taken and are undefined."""
-        chunks = self._chunks("shifts", ["value"])
-        return sum(int(np.isnan(chunk["value"].to_numpy()).sum()) for chunk in chunks)
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """The shift table beside the images' names, as a pandas DataFrame.
-
-        Raises:
-            MissingExtraError: If pandas is not installed.
-        """
-        try:
-            importlib.import_module("pandas")
-        except ImportError:
-            raise MissingExtraError("pandas", "pandas") from None
-        images = self.images().select(["row", "source", "member", "path"]).to_pandas()
-        return self.shifts().to_pandas().merge(images, on="row", how="left")
 
     def _repr_html_(self) -> str:
         return summary_html(self.summary(), title=f"{self.info['encoder']['name']} · {self.folder.name}")
@@ -232,65 +290,6 @@ class Run:
             f"Run({str(self.folder)!r}: {counts['images']} images, {counts['failed']} failed,"
             f" {len(self.transforms)} transforms, encoder {self.info['encoder']['name']})"
         )
-
-    @property
-    def finished(self) -> bool:
-        """Whether every picture of the listing is committed."""
-        return self.info["state"] == "finished"
-
-    def files(self, table: str) -> list[Path]:
-        """The committed files of one table, in order of rows."""
-        # Only committed chunks exist: an interrupted one has no file in images/.
-        committed = sorted(file.name for file in (self.folder / "images").glob("chunk-*.parquet"))
-        return [self.folder / table / name for name in committed]
-
-    def _read(self, table: str, *, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
-        files = self.files(table)
-        if not files:
-            return TABLES[table].arrow(dim=1).empty_table().select(columns or TABLES[table].arrow().names)
-        names = list(columns) if columns is not None else None
-        return pq.read_table(files, columns=names, filters=filters)
-
-    def _table(self, table: str) -> pa.Table:
-        return self._read(table).replace_schema_metadata(None)
-
-    def _chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        for file in self.files(table):
-            yield pq.read_table(file, columns=list(columns))
-
-    def _views(self) -> Iterator[dict[str, Float32[np.ndarray, "draws dim"]]]:
-        """For each picture that counts, its views' embeddings by transform; failed draws are NaN."""
-        position = {name: at for at, name in enumerate(self.transforms)}
-        draws, skip = self.info["plan"]["draws"], list(self.repeated())
-        for chunk in self._chunks("embeddings", ["row", "transform", "draw", "status", "embedding"]):
-            kept = chunk.filter((pc.field("status") == "ok") & (pc.field("transform") != "original"))
-            kept = kept.filter(~pc.field("row").isin(skip)) if skip else kept
-            rows, image = np.unique(kept["row"].to_numpy(), return_inverse=True)
-            vectors = _matrix(kept["embedding"])
-            block = np.full((len(rows), len(position), draws, vectors.shape[1]), np.nan, np.float32)
-            transform = np.array([position[name] for name in kept["transform"].to_pylist()], np.int64)
-            block[image, transform, kept["draw"].to_numpy()] = vectors
-            for views in block:
-                yield dict(zip(self.transforms, views, strict=True))
-
-
-def _matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
-    flat = column.combine_chunks()
-    return flat.flatten().to_numpy().reshape(len(flat), flat.type.list_size)
-
-
-def _metric_spec(spec: dict[str, Any]) -> MetricSpec:
-    low, high = spec["bounds"]
-    typed: dict[str, Any] = {
-        "bounds": (_infinite(low, "-inf"), _infinite(high, "inf")),
-        "direction": Direction(spec["direction"]),
-        "needs": Capture(spec["needs"]),
-    }
-    return MetricSpec(**spec | typed)
-
-
-def _infinite(value: float | None, meant: str) -> float:
-    return float(meant) if value is None else value
 
 
 def open_run(folder: str | Path) -> Run:

@@ -15,6 +15,7 @@ from embshift.metrics import METRICS, Metric
 from embshift.pipeline import Compared, Item, Perturbed, Recipe
 from embshift.plan import Plan
 from embshift.plan_files import plan_to_toml
+from embshift.precision import settle_precision
 from embshift.provenance import (
     code_content,
     encoder_content,
@@ -23,6 +24,7 @@ from embshift.provenance import (
     metric_content,
     peak_memory,
     plan_content,
+    strength_content,
     versions,
 )
 from embshift.reporting import Reporter
@@ -34,6 +36,7 @@ from embshift.sinks.folder import locked
 from embshift.sinks.listing import FrozenRow
 from embshift.sinks.parquet import ParquetSink
 from embshift.transforms.building import build, describe, wrap
+from embshift.transforms.fast import hastened, slow_names
 from embshift.types import Capture, EncoderSpec, Transform
 
 __all__ = ["carry_out", "default_folder"]
@@ -79,7 +82,7 @@ def carry_out(
         rows, notes = settled_listing(out / "listing.parquet", records, plan=plan, update=update)
         for note in notes:
             reporter.note(note)
-        session = _start(plan, info=info, rows=rows, out=out, objects=objects or {})
+        session = _start(plan, info=info, rows=rows, out=out, objects=objects or {}, reporter=reporter)
         if session.complete:
             reporter.note("nothing left to do: the run is finished")
             return open_run(out)
@@ -115,13 +118,21 @@ def _start(
     rows: Sequence[FrozenRow],
     out: Path,
     objects: Mapping[str, Any],
+    reporter: Reporter,
 ) -> _Session:
     import torch
 
     from embshift.encoders.opening import open_encoder
 
     torch.set_num_threads(asked.threads or torch.get_num_threads())
-    encoder = open_encoder(asked.encoder, device=asked.device, allow_pickle=asked.allow_pickle)
+    reopen = partial(
+        open_encoder,
+        asked.encoder,
+        device=asked.device,
+        allow_pickle=asked.allow_pickle,
+        runtime=asked.runtime,
+    )
+    encoder = reopen(precision="float32" if asked.precision == "auto" else asked.precision)
     check_encoder(info, encoder_content(encoder.spec))
     code = code_content(asked, objects=objects)
     check_code(info, code)
@@ -130,9 +141,14 @@ def _start(
     )
     chosen = {name: METRICS[name] for name in plan.metrics}
     pixel, pair = _by_need(chosen)
-    recipe = partial(build_recipe, plan, metrics=pixel, objects=objects)
+    recipe = partial(build_recipe, plan, metrics=pixel, objects=objects, **_aligned(chosen))
     recipe()  # every transform is built once before any work starts
     batch, workers = plan.batch or 1, plan.workers or 0
+    items = [Item(record=row.record, sampled=row.sampled, chunk=row.chunk) for row in rows]
+    encoder, precision = settle_precision(
+        plan, encoder, info=info, reopen=reopen, items=items, recipe=recipe, metrics=pair, note=reporter.note
+    )
+    plan = replace(plan, precision=encoder.spec.precision)
     work = Work(build=recipe, encoder=encoder, metrics=pair, batch=batch, workers=workers)
     sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=encoder.spec, code=code))
     finished = info is not None and info["state"] == "finished" and len(rows) == info["counts"]["images"]
@@ -143,7 +159,7 @@ def _start(
         work=work,
         sink=sink,
         header=_repeatable(plan, objects),
-        info=_content(plan, encoder.spec, sink, before=info) | {"code": code},
+        info=_content(plan, encoder.spec, sink, before=info) | {"code": code, "precision": precision},
         complete=finished and all(sink.has(chunk) for chunk in {row.chunk for row in rows}),
         started=time.perf_counter(),
     )
@@ -183,15 +199,32 @@ def _chosen(plan: Plan, *, spec: EncoderSpec, threads: int, count: int, objects:
 def _by_need(metrics: Mapping[str, Metric]) -> tuple[dict[str, Any], dict[str, Metric]]:
     """Metrics on pixels, which workers take, and metrics on encodings."""
     pixel = {name: metric.compute for name, metric in metrics.items() if metric.spec.needs == Capture.PIXELS}
-    return pixel, {name: metric for name, metric in metrics.items() if name not in pixel}
+    aligned = _aligned(metrics)["aligned"]
+    return pixel, {name: metric for name, metric in metrics.items() if name not in {*pixel, *aligned}}
 
 
-def build_recipe(plan: Plan, *, metrics: Mapping[str, Any], objects: Mapping[str, Any]) -> Recipe:
+def _aligned(metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """Metrics that take the views' maps: those on pixels, and whether there are any on encodings."""
+    taking = {name: metric for name, metric in metrics.items() if Capture.COORDINATES in metric.spec.needs}
+    pixel = {n: metric.compute for n, metric in taking.items() if metric.spec.needs == Capture.COORDINATES}
+    return {"aligned": pixel, "mapped": len(pixel) < len(taking)}
+
+
+def build_recipe(
+    plan: Plan,
+    *,
+    metrics: Mapping[str, Any],
+    objects: Mapping[str, Any],
+    aligned: Mapping[str, Any] | None = None,
+    mapped: bool = False,
+) -> Recipe:
     """What happens to every picture before the encoder; called once in every worker."""
     transforms: dict[str, Transform] = {
         each.name: wrap(each.name, objects[each.name]) if each.name in objects else build(each)
         for each in plan.transforms
     }
+    if plan.views == "fast":
+        transforms = {name: hastened(transform) for name, transform in transforms.items()}
     return Recipe(
         limits=plan.limits,
         size=plan.image_size,
@@ -200,6 +233,8 @@ def build_recipe(plan: Plan, *, metrics: Mapping[str, Any], objects: Mapping[str
         draws=plan.draws,
         transforms=transforms,
         metrics=metrics,
+        aligned=aligned or {},
+        mapped=mapped,
     )
 
 
@@ -215,6 +250,7 @@ def _content(
         "finished": None,
         "fingerprint": sink.fingerprint,
         "plan": plan_content(plan),
+        "strengths": strength_content(plan),
         "encoder": encoder_content(spec),
         "metrics": [metric_content(METRICS[name].spec) for name in plan.metrics],
         "versions": versions(),
@@ -232,6 +268,9 @@ def _work(session: _Session, reporter: Reporter) -> None:
         f"encoder {plan.encoder} on {plan.device}, {plan.threads} threads, batches of {plan.batch} views,"
         f" {plan.workers} workers"
     )
+    slow = slow_names(session.work.build().transforms) if plan.views == "fast" else []
+    if slow:
+        reporter.note(f"views fast: {', '.join(slow)} have no fast form and are made as in 'reference'")
     reporter.begin(total=len(session.rows), done=done)
 
     def see(perturbed: Perturbed) -> None:

@@ -80,6 +80,8 @@ def _key(result: Compared, attempt: Attempt) -> dict[str, Any]:
         "row": result.item.record.row,
         "image_id": result.decoded.image_id,
         "transform": attempt.transform,
+        "severity": attempt.severity,
+        "strength": attempt.strength,
         "draw": attempt.draw,
     }
 

@@ -31,7 +31,7 @@ Views: TypeAlias = UInt8[np.ndarray, "views height width 3"]
 """A batch of pictures of one size: sRGB, 0-255, channels last."""
 
 Coordinates: TypeAlias = Float32[np.ndarray, "height width 2"]
-"""Where each pixel of a view was in the original: column and row of pixel centres; NaN where it was nowhere."""
+"""Where each pixel of a view was in the original: column and row, pixel centres whole; NaN for nowhere."""
 
 ORIGINAL = "original"
 """Name of the untouched, resized picture wherever a transform's name stands."""
@@ -176,8 +176,10 @@ class EncoderSpec:
         digest: SHA-256 over the weight files, 64 hexadecimal digits.
         config: SHA-256 of the checkpoint's ``config.json``; empty for the bundled encoder.
         preprocessing: Resize, crop, mean, deviation and the backend that does them, ready for JSON.
-        precision: "float32", …
+        precision: Number format of the products inside: "float32", "float16" or "bfloat16"; embeddings and
+            maps are float32 in any case.
         device: "cpu", "cuda:0", …
+        runtime: What runs it: "torch", "compiled" or "openvino".
     """
 
     name: str
@@ -193,3 +195,4 @@ class EncoderSpec:
     precision: str
     device: str
     config: str = ""
+    runtime: str = "torch"

@@ -33,6 +33,7 @@ CASES = {
     "tall_pictures": Wanted(size=(90, 20), images=5),
     "uneven": Wanted(uneven=True),
     "draws": Wanted(draws=3, images=5),
+    "swept": Wanted(transforms=tuple(f"blur_s{at}" for at in range(1, 6)), swept="blur", images=20),
     "one_metric": Wanted(metrics=("cosine",), maps=False),
     "no_performance_metric": Wanted(metrics=("l2",), maps=False),
     "strange_names": Wanted(
@@ -43,6 +44,7 @@ CASES = {
 }
 
 ALWAYS = {
+    "calibration": {"one_image", "one_of_either", "equal_images"},
     "clustermap": {"one_transform", "one_of_either", "missing_transform"},
     "clustermap_profiles": {"one_transform", "one_of_either", "undefined_metric"},
     "dendrogram": {"one_transform", "one_of_either", "missing_transform"},

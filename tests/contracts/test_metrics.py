@@ -27,6 +27,10 @@ def metric(request):
     return METRICS[request.param]
 
 
+def on_pixels(needs):
+    return needs in (Capture.PIXELS, Capture.COORDINATES)
+
+
 def random_views(*, shape, views=VIEWS, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (views, *shape, 3), dtype=np.uint8)
 
@@ -46,7 +50,7 @@ def random_encoding(*, seed=0, views=VIEWS, dim=16, grid=(3, 4), **options):
 
 def typical(needs, *, seed=0):
     """One reference and several views, nothing degenerate about them."""
-    if needs is Capture.PIXELS:
+    if on_pixels(needs):
         return random_views(shape=(64, 48), views=1, seed=seed)[0], random_views(
             shape=(64, 48), seed=seed + 1
         )
@@ -55,11 +59,11 @@ def typical(needs, *, seed=0):
 
 def against_itself(needs):
     reference, _ = typical(needs)
-    return (reference, np.stack([reference] * VIEWS)) if needs is Capture.PIXELS else (reference, reference)
+    return (reference, np.stack([reference] * VIEWS)) if on_pixels(needs) else (reference, reference)
 
 
 def one_row(needs, shifted, row):
-    return shifted[row : row + 1] if needs is Capture.PIXELS else shifted.select([row])
+    return shifted[row : row + 1] if on_pixels(needs) else shifted.select([row])
 
 
 def odd_pictures():
@@ -91,14 +95,14 @@ def odd_encodings():
 
 
 def odd(needs):
-    return odd_pictures() if needs is Capture.PIXELS else odd_encodings()
+    return odd_pictures() if on_pixels(needs) else odd_encodings()
 
 
 def values(metric, pair):
     """One value a view as numpy; the shape and the precision are part of the promise."""
     result = metric.compute(*pair)
     numbers = np.asarray(result)
-    assert type(result) is (np.ndarray if metric.spec.needs is Capture.PIXELS else torch.Tensor)
+    assert type(result) is (np.ndarray if on_pixels(metric.spec.needs) else torch.Tensor)
     assert numbers.dtype == np.float64
     assert numbers.shape == (len(pair[1]),)
     return numbers
@@ -139,7 +143,7 @@ def test_each_view_is_measured_by_itself(metric):
             values(
                 metric,
                 (
-                    reference if needs is Capture.PIXELS else reference.select([row]),
+                    reference if on_pixels(needs) else reference.select([row]),
                     one_row(needs, shifted, row),
                 ),
             )[0]
@@ -150,7 +154,7 @@ def test_each_view_is_measured_by_itself(metric):
 
 def test_no_views_give_no_values(metric):
     reference, shifted = typical(metric.spec.needs)
-    if metric.spec.needs is Capture.PIXELS:
+    if on_pixels(metric.spec.needs):
         assert values(metric, (reference, shifted[:0])).size == 0
     else:
         assert values(metric, (reference.select([]), shifted.select([]))).size == 0
@@ -195,6 +199,6 @@ def test_a_worker_can_be_handed_the_function(metric):
 
 
 def test_pixel_metrics_do_not_load_torch():
-    modules = {m.compute.__module__ for m in METRICS.values() if m.spec.needs is Capture.PIXELS}
+    modules = {m.compute.__module__ for m in METRICS.values() if on_pixels(m.spec.needs)}
     script = f"import sys, {', '.join(sorted(modules))}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -36,6 +36,7 @@ def test_importing_the_package_loads_nothing_heavy():
         "sinks.parquet",
         "figures.drawing",
         "figures.material",
+        "report",
     ],
 )
 def test_the_showing_half_loads_no_measuring(module):

@@ -23,6 +23,7 @@ from embshift.sinks.files import read_json, write_aside, write_json, write_text
 from embshift.sinks.folder import locked
 from embshift.sinks.listing import compare_listing, freeze, read_listing, write_listing
 from embshift.sinks.parquet import ParquetSink
+from embshift.sinks.seal import BROKEN, SEALED, UNSEALED, check_seal, write_sealed
 from embshift.sinks.views import view_path, write_view
 from embshift.types import ImageRecord
 
@@ -149,13 +150,13 @@ class TestParquet:
     def test_a_write_that_fails_leaves_no_chunk(self, sink, monkeypatch, failing):
         calls = iter(range(9))
 
-        def fail(table, path, **_):
+        def fail(path, table, **_):
             Path(path).write_bytes(b"half")
             if next(calls) == failing:
                 raise OSError(errno.ENOSPC, "No space left on device")
             pq.write_table(table, path)
 
-        monkeypatch.setattr(embshift.sinks.parquet, "pq", type("", (), {"write_table": fail}))
+        monkeypatch.setattr(embshift.sinks.parquet, "write_sealed", fail)
         with pytest.raises(ShiftError, match="the disk is full"):
             sink.write(0, chunk_tables())
         assert not sink.has(0)
@@ -190,8 +191,54 @@ class TestParquet:
         sink.write(0, {**chunk_tables(), "shifts": table})
         found = pq.read_table(sink.folder / "shifts" / "chunk-000000.parquet")
         assert found.schema.metadata[b"fingerprint"] == b"f"
+        assert check_seal(sink.folder / "shifts" / "chunk-000000.parquet") == SEALED
         assert found.schema.equals(schema, check_metadata=False)
         np.testing.assert_array_equal(found["value"].to_numpy(), [np.nan, 0.25])
+
+
+class TestSeal:
+    def sealed(self, folder, **columns):
+        path = folder / "sealed.parquet"
+        write_sealed(path, pa.table(columns or {"a": list(range(50)), "b": ["x"] * 50}))
+        return path
+
+    def test_every_bit_counts(self, tmp_path):
+        path = self.sealed(tmp_path)
+        assert check_seal(path) == SEALED
+        data = path.read_bytes()
+        for at in range(len(data)):
+            changed = bytearray(data)
+            changed[at] ^= 1 << at % 8
+            path.write_bytes(changed)
+            assert check_seal(path) in (BROKEN, UNSEALED), at
+
+    def test_no_length_but_the_whole_passes(self, tmp_path):
+        path = self.sealed(tmp_path)
+        data = path.read_bytes()
+        for cut in range(len(data)):
+            path.write_bytes(data[:cut])
+            assert check_seal(path) == BROKEN
+        path.write_bytes(data + b"\0")
+        assert check_seal(path) == BROKEN
+
+    def test_a_file_of_another_writer_has_none(self, tmp_path):
+        pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
+        assert check_seal(tmp_path / "other.parquet") == UNSEALED
+
+    def test_a_cell_that_looks_like_a_seal_is_none(self, tmp_path):
+        entry = "\x18\x04seal\x18@" + "0" * 64
+        path = self.sealed(tmp_path, a=[entry, entry + "x"], b=["a", entry])
+        assert check_seal(path) == SEALED
+        assert pq.read_table(path)["a"].to_pylist() == [entry, entry + "x"]
+
+    def test_the_footer_keeps_what_the_schema_says(self, tmp_path):
+        table = pa.table({"a": [1]}).replace_schema_metadata({"fingerprint": "f"})
+        write_sealed(tmp_path / "a", table)
+        assert pq.read_metadata(tmp_path / "a").metadata[b"fingerprint"] == b"f"
+
+    def test_a_listing_is_sealed(self, tmp_path):
+        write_listing(tmp_path / "l", freeze(records(3), chunk=2, sample=1, seed=0))
+        assert check_seal(tmp_path / "l") == SEALED
 
 
 class TestLock:

@@ -1,22 +1,36 @@
 """One function a command: results on stdout, messages on stderr."""
 
 import argparse
-from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from embshift.cli.terminal import harmless
-from embshift.errors import FigureError, UsageError
+from embshift.cli.drawing import draw_paper, figures, report, say_if_unfinished
+from embshift.cli.show_options import check_show_options
+from embshift.cli.sweeping import match, sweep
+from embshift.cli.terminal import harmless, print_harmless
+from embshift.errors import UsageError
 from embshift.run import Run, open_run
 from embshift.summaries.format import clusters_table, format_clusters, format_summary, summary_table
 from embshift.summaries.table import Summary
 
-__all__ = ["clusters", "demo", "figures", "list_names", "run", "summarise"]
+__all__ = [
+    "clusters",
+    "demo",
+    "figures",
+    "list_names",
+    "match",
+    "report",
+    "run",
+    "summarise",
+    "sweep",
+    "verify",
+]
 
 _TOO_MANY_FAILED, _NOTHING_READABLE = 1, 3
+_UNSOUND = 1
 _OPTIONS = (
     "encoder",
     "preset",
@@ -26,6 +40,8 @@ _OPTIONS = (
     "seed",
     "image_size",
     "resize",
+    "decode",
+    "views",
     "background",
     "max_pixels",
     "max_aspect",
@@ -33,6 +49,8 @@ _OPTIONS = (
     "threads",
     "workers",
     "device",
+    "precision",
+    "runtime",
     "keep_views",
     "max_error_rate",
     "allow_pickle",
@@ -76,7 +94,10 @@ def demo(parsed: argparse.Namespace) -> int:
         found = carry_out(
             plan, sources=plan.sources, out=Path(parsed.out), reporter=reporter(quiet=parsed.quiet)
         )
-    return _show(found, max_error_rate=plan.max_error_rate)
+    code = _show(found, max_error_rate=plan.max_error_rate)
+    if code != _NOTHING_READABLE:
+        draw_paper(found)
+    return code
 
 
 def _show(found: Run, *, max_error_rate: float) -> int:
@@ -86,7 +107,7 @@ def _show(found: Run, *, max_error_rate: float) -> int:
         messages.print(_failures(found), markup=False, soft_wrap=True)
         return _NOTHING_READABLE
     _print_summary(found.summary())
-    print(f"run folder: {found.folder}")
+    print(harmless(f"run folder: {found.folder}"))
     if counts["failed"] or counts["views_failed"]:
         messages.print(_failures(found), markup=False, soft_wrap=True)
     views = counts["views_failed"] / counts["views"] if counts["views"] else 0.0
@@ -103,19 +124,12 @@ def _failures(found: Run) -> str:
     return harmless("\n".join(["; ".join(parts), *named]))
 
 
-def _say_if_unfinished(found: Run) -> None:
-    if not found.finished:
-        measured = len(found.images())
-        text = f"note: the run is not finished; {measured:,} pictures are measured so far"
-        Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
-
-
 def _print(table: Table) -> None:
     """On a terminal as wide as it is; elsewhere as wide as the table, so that nothing is cut."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=200, no_color=True)
-    console.print(table)
+    print_harmless(console, table)
 
 
 def _print_summary(summary: Summary) -> None:
@@ -125,7 +139,8 @@ def _print_summary(summary: Summary) -> None:
         _print(summary_table(summary))
         return
     stacked = summary_table(summary, stacked=True)
-    Console(highlight=False, width=max(console.width, _natural_width(stacked))).print(stacked)
+    wide = Console(highlight=False, width=max(console.width, _natural_width(stacked)))
+    print_harmless(wide, stacked)
 
 
 def _natural_width(table: Table) -> int:
@@ -135,61 +150,54 @@ def _natural_width(table: Table) -> int:
 
 def summarise(parsed: argparse.Namespace) -> int:
     """``embshift summarise``."""
+    check_show_options(parsed)
     found = open_run(parsed.run)
+    if parsed.show != "shifts":
+        return _show_more(found, parsed)
     summary = found.summary()
-    _say_if_unfinished(found)
+    say_if_unfinished(found)
     if parsed.format == "table":
         _print_summary(summary)
     else:
-        print(format_summary(summary, style=parsed.format))
+        print(harmless(format_summary(summary, style=parsed.format)))
+    return 0
+
+
+def _show_more(found: Run, parsed: argparse.Namespace) -> int:
+    """What ``--show`` asks for beside the shifts."""
+    from embshift.cli.showing import shown
+
+    say_if_unfinished(found)
+    wanted = shown(found, parsed)
+    if isinstance(wanted, Table):
+        _print(wanted)
+    else:
+        print(harmless(wanted))
     return 0
 
 
 def clusters(parsed: argparse.Namespace) -> int:
     """``embshift clusters``."""
     opened = open_run(parsed.run)
-    _say_if_unfinished(opened)
+    say_if_unfinished(opened)
     found = opened.clusters(distance=parsed.distance, linkage=parsed.linkage, threshold=parsed.threshold)
     if parsed.format == "table":
         _print(clusters_table(found))
     else:
-        print(format_clusters(found, style=parsed.format))
+        print(harmless(format_clusters(found, style=parsed.format)))
     if found.note and not parsed.quiet:
         Console(stderr=True, highlight=False).print(f"note: {found.note}", markup=False, soft_wrap=True)
     return 0
 
 
-def figures(parsed: argparse.Namespace) -> int:
-    """``embshift figures``."""
-    from embshift.figures import FIGURES
-    from embshift.figures.drawing import write_figure
-    from embshift.figures.material import Material
+def verify(parsed: argparse.Namespace) -> int:
+    """``embshift verify``."""
+    from embshift.verifying import verify_run
 
-    found = open_run(parsed.run)
-    asked = list(dict.fromkeys(parsed.only or FIGURES))
-    known = [FIGURES[name].name for name in asked]  # an unknown name is said before anything is drawn
-    _say_if_unfinished(found)
-    material, skipped = Material(run=found), list[str]()
-    folder = Path(parsed.out) if parsed.out else found.folder / "figures"
-    options = {"style": parsed.format, "width": parsed.width, "pictures": parsed.pictures}
-    for name in known:
-        try:
-            for path in write_figure(material, name, folder=folder, **options):
-                print(path)
-        except FigureError as error:
-            skipped.append(f"{name}: {error}")
-    return _say_skipped(skipped, wanted=bool(parsed.only) or len(skipped) == len(known), quiet=parsed.quiet)
-
-
-def _say_skipped(skipped: Sequence[str], *, wanted: bool, quiet: bool) -> int:
-    """What was not drawn, and why; an error where it was asked for by name, or nothing was drawn at all."""
-    if wanted and skipped:
-        raise FigureError("; ".join(skipped))
-    if not quiet:
-        messages = Console(stderr=True, highlight=False)
-        for line in skipped:
-            messages.print(harmless(f"skipped {line}"), markup=False, soft_wrap=True)
-    return 0
+    verdict = verify_run(parsed.run, repair=parsed.repair, inputs=not parsed.folder_only)
+    shown = str(verdict).splitlines()
+    print(harmless("\n".join(shown[-1:] if parsed.quiet and verdict.sound else shown)))
+    return 0 if verdict.sound else _UNSOUND
 
 
 def list_names(parsed: argparse.Namespace) -> int:

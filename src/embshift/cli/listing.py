@@ -19,13 +19,14 @@ def _transforms() -> Table:
     from embshift.transforms import TRANSFORMS
     from embshift.transforms.presets import load_preset, preset_names
 
-    table = _table("transform", "from", "what it is")
+    table = _table("transform", "from", "what it is", "severities 1 to 5")
     for preset in preset_names():
         for plan in load_preset(preset).transforms:
             shown = ", ".join(f"{name}={value}" for name, value in plan.parameters.items())
-            table.add_row(plan.name, f"preset {preset}", f"{plan.target}({shown})")
+            table.add_row(plan.name, f"preset {preset}", f"{plan.target}({shown})", "–")
     for name, spec in TRANSFORMS.items():
-        table.add_row(name, spec.family, spec.summary)
+        levels = spec.strength.severities if spec.strength is not None else ()
+        table.add_row(name, spec.family, spec.summary, " ".join(f"{each:g}" for each in levels) or "–")
     return table
 
 

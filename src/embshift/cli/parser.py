@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from embshift import __version__
+from embshift.cli.drawing_options import add_figures_options, add_report_options
+from embshift.cli.show_options import add_show_options
+from embshift.cli.sweep_options import add_match_options, add_sweep_options
 from embshift.plan import DEFAULT_ENCODER, DEFAULTS
 
 __all__ = ["build_parser"]
@@ -28,9 +31,13 @@ def build_parser() -> argparse.ArgumentParser:
     commands_ = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands_)
     _add_demo(commands_)
+    _add_sweep(commands_)
+    _add_match(commands_)
     _add_summarise(commands_)
     _add_clusters(commands_)
     _add_figures(commands_)
+    _add_report(commands_)
+    _add_verify(commands_)
     _add_list(commands_)
     return parser
 
@@ -95,7 +102,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         f" name (default: {DEFAULT_ENCODER})",
     )
     add("--preset", metavar="NAME|FILE.toml", help=f"set of transforms (default: {DEFAULTS['preset']})")
-    add("--transform", metavar="NAME", action="append", help="only this transform; may be repeated")
+    add(
+        "--transform",
+        metavar="NAME",
+        action="append",
+        help="only this transform; blur:3 for severity 3, blur=2.5 for strength 2.5; may be repeated",
+    )
     add(
         "--metric",
         metavar="NAME",
@@ -138,6 +150,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         metavar="RULE",
         help=f"linear, area, cubic, lanczos or nearest (default: {DEFAULTS['resize']}, the paper's)",
     )
+    add("--decode", metavar="full|scaled", help=f"scaled: large JPEG faster (default: {DEFAULTS['decode']})")
+    add("--views", metavar="reference|fast", help=f"fast: in less time (default: {DEFAULTS['views']})")
     add(
         "--background", type=_colour, metavar="R,G,B", help="behind transparent pixels (default: 255,255,255)"
     )
@@ -174,6 +188,18 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that decode and make views (default: cores - 1, at most 8; 0 below 64 pictures)",
     )
+    add(
+        "--precision",
+        metavar="NAME",
+        help="float32, float16, bfloat16 or auto: the fastest that qualifies"
+        f" (default: {DEFAULTS['precision']}); others are measured against float32 on the first chunk",
+    )
+    add(
+        "--runtime",
+        metavar="NAME",
+        help=f"what runs the encoder: torch, compiled or openvino (default: {DEFAULTS['runtime']})",
+    )
+    add("--compile", dest="runtime", action="store_const", const="compiled", help="--runtime compiled")
     add("--device", metavar="auto|cpu|cuda|mps", help=f"(default: {DEFAULTS['device']})")
     add(
         "--keep-views",
@@ -208,9 +234,36 @@ def _add_demo(group: Any) -> None:
     )
 
 
+def _add_sweep(group: Any) -> None:
+    parser = _command(
+        group,
+        "sweep",
+        "sweep",
+        "how the shift grows with severity",
+        description="Measure transforms at several severities, all of one draw, into a run folder: curves of"
+        " the shift, the area below each, and the severity at which half of the views no longer find their"
+        " original. The same command continues an interrupted run.",
+    )
+    add_sweep_options(parser)
+
+
+def _add_match(group: Any) -> None:
+    parser = _command(
+        group,
+        "match",
+        "match",
+        "which transform shifts most at equal damage",
+        description="Solve, on one half of the pictures, the strengths at which transforms do equal damage;"
+        " measure the other half at these strengths into a run folder, and rank. Where a transform cannot"
+        " reach an amount of damage, that is said.",
+    )
+    add_match_options(parser)
+
+
 def _add_summarise(group: Any) -> None:
     parser = _command(group, "summarise", "summarise", "a run's table: transforms by metrics")
     parser.add_argument("run", metavar="RUN", help="a run folder")
+    add_show_options(parser)
     _add_format(parser)
 
 
@@ -256,31 +309,38 @@ def _add_figures(group: Any) -> None:
         description="Draw a run's figures into files, each under its name in 'embshift list figures'. A"
         " figure that the run holds too little for is skipped with the reason; the others are drawn.",
     )
+    add_figures_options(parser)
+
+
+def _add_report(group: Any) -> None:
+    parser = _command(
+        group,
+        "report",
+        "report",
+        "write a run's report: one HTML file",
+        description="Write what was found, every number, the pictures behind them and how they were made into"
+        " one HTML file that opens without a network. Only the run folder is read.",
+    )
+    add_report_options(parser)
+
+
+def _add_verify(group: Any) -> None:
+    parser = _command(
+        group,
+        "verify",
+        "verify",
+        "whether a run folder is sound, and its inputs and encoder are those it was made with",
+        description="Check every file of a run folder, its listing, counts and kept views, and hash the"
+        " pictures and the encoder again. Exit code 0 for a sound run, 1 for another, 2 for wrong use.",
+    )
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument(
-        "--only",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        help="only these figures; one that must be skipped is then an error (default: all)",
+        "--repair",
+        action="store_true",
+        help="remove what is broken and can be made again; the next embshift run makes it again",
     )
     parser.add_argument(
-        "--format", choices=("png", "svg", "pdf"), default="png", help="(default: %(default)s)"
-    )
-    parser.add_argument("--out", metavar="FOLDER", help="where to (default: RUN/figures)")
-    parser.add_argument(
-        "--width",
-        type=float,
-        metavar="INCHES",
-        default=6.9,
-        help="3.3 fits a column, 6.9 a page of two; the height follows (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--pictures",
-        type=int,
-        metavar="N",
-        default=4,
-        help="pictures in the attention grid, which has as many pages as they take (default: %(default)s)",
+        "--folder-only", action="store_true", help="read neither the pictures nor the encoder again"
     )
 
 

@@ -11,11 +11,24 @@ __all__ = ["ENCODERS", "EncoderEntry", "OpenEncoder", "encoder"]
 
 
 @runtime_checkable
-@runtime_checkable
 class OpenEncoder(Protocol):
-    """What opens an encoder: ``source`` is a name, a folder or a hub name; ``device`` as torch spells it."""
+    """What opens an encoder.
 
-    def __call__(self, source: str, /, *, device: str, allow_pickle: bool) -> Encoder: ...
+    ``source`` is a name, a folder or a hub name; ``device`` as torch spells it; ``precision`` is "float32",
+    "float16" or "bfloat16"; ``runtime`` is "torch", "compiled" or "openvino". One that cannot do what it is
+    asked for raises `EncoderError`; ``spec.precision`` and ``spec.runtime`` of what it opens say what runs.
+    """
+
+    def __call__(
+        self,
+        source: str,
+        /,
+        *,
+        device: str,
+        allow_pickle: bool,
+        precision: str = "float32",
+        runtime: str = "torch",
+    ) -> Encoder: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,13 @@
-"""Which device an encoder runs on."""
+"""Which device an encoder runs on, how pictures reach it, and with how many digits it may compute."""
+
+import contextlib
 
 import torch
+from jaxtyping import Shaped
 
 from embshift.errors import EncoderError
 
-__all__ = ["choose_device"]
+__all__ = ["choose_device", "full_precision", "moved"]
 
 
 def choose_device(device: str) -> str:
@@ -32,3 +35,25 @@ def _first() -> str:
     if torch.cuda.is_available():
         return "cuda:0"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def full_precision(device: str) -> contextlib.AbstractContextManager[None]:
+    """Within it, float32 convolutions keep all their digits, and choose their algorithm by no timing."""
+    # Convolutions on CUDA drop to 10 bits of mantissa unless told otherwise, and may pick their algorithm by
+    # timing, which differs from run to run.
+    if not device.startswith("cuda"):
+        return contextlib.nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+
+
+def moved(values: Shaped[torch.Tensor, "..."], *, device: str) -> Shaped[torch.Tensor, "..."]:
+    """Values on a device.
+
+    Args:
+        values: In main memory.
+        device: As torch spells it. On the way to "cuda" they pass through page-locked memory, so that the
+            copy is queued and this thread goes on; whatever is computed from them waits for it by itself.
+    """
+    if not device.startswith("cuda"):
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)

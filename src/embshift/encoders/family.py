@@ -46,7 +46,15 @@ def family(
         @encoder(
             name=name, summary=summary, embedding=embedding, map_source=map_source, model_types=model_types
         )
-        def opener(source: str, /, *, device: str, allow_pickle: bool) -> Encoder:
+        def opener(
+            source: str,
+            /,
+            *,
+            device: str,
+            allow_pickle: bool,
+            precision: str = "float32",
+            runtime: str = "torch",
+        ) -> Encoder:
             folder = Path(source) if Path(source).is_dir() else resolve(source, allow_pickle=allow_pickle)
             config = read_config(config_of(folder))
             preprocessing = open_preprocessing(folder, default=processor)
@@ -64,8 +72,9 @@ def family(
                 heads=tower.heads,
                 digest=weights.digest,
                 preprocessing=preprocessing.settings,
-                precision="float32",
+                precision=precision,
                 device=chosen,
+                runtime=runtime,
                 config=hashlib.sha256((folder / "config.json").read_bytes()).hexdigest(),
             )
             return VisionEncoder(spec=spec, tower=tower, preprocessing=preprocessing)

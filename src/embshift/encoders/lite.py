@@ -4,8 +4,8 @@ A CLIP-style encoder distilled from a supervised ImageNet network; its shift pro
 nothing about OpenAI CLIP. The model card is ``weights/lite.md``.
 """
 
-import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import final
 
 import cv2
@@ -14,11 +14,13 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from embshift.encoders import encoder
-from embshift.encoders.devices import choose_device
+from embshift.encoders.devices import choose_device, full_precision, moved
+from embshift.encoders.halving import DTYPES
 from embshift.encoders.lite_blocks import HEADS, LAYERS, look
 from embshift.encoders.lite_text import text_vectors
-from embshift.encoders.lite_trunk import STRIDE, Weights, local_vectors
+from embshift.encoders.lite_trunk import STRIDE, Weights, convolutions, local_vectors
 from embshift.encoders.lite_weights import DIGEST, read_weights
+from embshift.encoders.runtimes import Inputs, Outputs, Programs
 from embshift.encoding import Encoding
 from embshift.errors import EncoderError
 from embshift.types import Capture, EncoderSpec, Field, Views
@@ -43,22 +45,35 @@ _MEAN, _DEVIATION = 127.0, 128.0
     map_source=MAP_SOURCE,
     model_types=(),
 )
-def open_lite(source: str, /, *, device: str, allow_pickle: bool) -> "LiteEncoder":
+def open_lite(
+    source: str,
+    /,
+    *,
+    device: str,
+    allow_pickle: bool,
+    precision: str = "float32",
+    runtime: str = "torch",
+) -> "LiteEncoder":
     """The bundled encoder, on a device.
 
     Args:
         source: The name that it was asked for by.
         device: "auto" or as torch spells it.
         allow_pickle: Without effect: the weight file cannot run code.
+        precision: Number format of the trunk; the transformer behind it is computed in float32.
+        runtime: "torch", "compiled" or "openvino", which rounds the transformer too.
 
     Raises:
-        EncoderError: The device cannot be used.
+        EncoderError: The device or the runtime cannot be used.
+        MissingExtraError: OpenVINO is not installed.
         WeightsError: The weight file is missing or altered.
     """
     del allow_pickle
     place = choose_device(device)
     weights = read_weights(device=place)
-    return LiteEncoder(weights=weights, spec=_spec(source, dim=weights["projection"].shape[0], device=place))
+    dim = weights["projection"].shape[0]
+    spec = _spec(source, dim=dim, device=place, precision=precision, runtime=runtime)
+    return LiteEncoder(weights=weights, spec=spec)
 
 
 @final
@@ -66,13 +81,21 @@ class LiteEncoder:
     """Weights held open on a device.
 
     Args:
-        weights: Folded parameters and the projection, on the device that `spec` names.
-        spec: How the encoder states itself.
+        weights: Folded parameters and the projection, float32, on the device that `spec` names.
+        spec: How the encoder states itself; its precision and runtime are what the weights are brought to.
+
+    Raises:
+        EncoderError: The runtime cannot be used.
+        MissingExtraError: OpenVINO is not installed.
     """
 
     def __init__(self, *, weights: Weights, spec: EncoderSpec) -> None:
         self._weights = weights
         self._spec = spec
+        rounded = weights if spec.runtime == "openvino" else _rounded(weights, precision=spec.precision)
+        self._programs = Programs(
+            partial(_look, rounded), runtime=spec.runtime, device=spec.device, precision=spec.precision
+        )
 
     @property
     def spec(self) -> EncoderSpec:
@@ -99,17 +122,16 @@ class LiteEncoder:
             EncoderError: `views` is not a batch of pictures.
         """
         height, width = _checked(views).shape[1:3]
-        with torch.no_grad(), _full_precision(self._spec.device):
-            local = local_vectors(_planes(views, device=self._spec.device), weights=self._weights)
-            looked = look(self._projected(local.flatten(2).transpose(1, 2)), weights=self._weights)
-        every, states = Capture.LAYERS in capture, Capture.TOKENS in capture
+        planes = _planes(views, device=self._spec.device)
+        with full_precision(self._spec.device):
+            embedding, attention, layers, tokens = self._programs.run({"planes": planes}, capture=capture)
         return Encoding(
-            embedding=looked.embedding,
-            grid=(local.shape[2], local.shape[3]),
+            embedding=embedding,
+            grid=(planes.shape[2] // STRIDE, planes.shape[3] // STRIDE),
             field=Field(0.0, 0.0, float(height), float(width)),
-            attention=looked.attention[-1] if Capture.ATTENTION in capture else None,
-            layers=torch.stack(looked.attention, dim=1) if every else None,
-            tokens=torch.stack(looked.tokens, dim=1) if states else None,
+            attention=attention,
+            layers=layers,
+            tokens=tokens,
         )
 
     def encode_text(self, texts: Sequence[str], /) -> Float32[torch.Tensor, "texts dim"]:
@@ -129,12 +151,31 @@ class LiteEncoder:
         with torch.no_grad():
             return text_vectors(texts, weights=self._weights)
 
-    def _projected(
-        self, vectors: Float32[torch.Tensor, "views rows 1280"]
-    ) -> Float32[torch.Tensor, "views rows dim"]:
-        # One product per view. In a single product over all views, how a row is rounded depends on where in
-        # the batch it stands: seen with five and seven views on two threads.
-        return torch.bmm(vectors, self._weights["projection"].T.expand(len(vectors), -1, -1))
+
+def _rounded(weights: Weights, *, precision: str) -> Weights:
+    trunk = {f"{name}.{part}" for name in convolutions() for part in ("weight", "bias")}
+    return {
+        name: values.to(DTYPES[precision]) if name in trunk else values for name, values in weights.items()
+    }
+
+
+def _look(weights: Weights, inputs: Inputs, /, *, capture: Capture) -> Outputs:
+    local = local_vectors(inputs["planes"], weights=weights)
+    looked = look(_projected(local.flatten(2).transpose(1, 2), weights=weights), weights=weights)
+    return (
+        looked.embedding,
+        looked.attention[-1] if Capture.ATTENTION in capture else None,
+        torch.stack(looked.attention, dim=1) if Capture.LAYERS in capture else None,
+        torch.stack(looked.tokens, dim=1) if Capture.TOKENS in capture else None,
+    )
+
+
+def _projected(
+    vectors: Float32[torch.Tensor, "views rows 1280"], *, weights: Weights
+) -> Float32[torch.Tensor, "views rows dim"]:
+    # One product per view. In a single product over all views, how a row is rounded depends on where in
+    # the batch it stands: seen with five and seven views on two threads.
+    return torch.bmm(vectors, weights["projection"].T.expand(len(vectors), -1, -1))
 
 
 def workable_side(side: int, /) -> int:
@@ -153,7 +194,7 @@ def _checked(views: Views) -> Views:
 
 def _planes(views: Views, *, device: str) -> Float32[torch.Tensor, "views 3 _ _"]:
     # Channels come last in memory, as they are: the network is twice as fast on the CPU that way.
-    pixels = torch.as_tensor(_workable(views), device=device).permute(0, 3, 1, 2)
+    pixels = moved(torch.as_tensor(_workable(views)), device=device).permute(0, 3, 1, 2)
     return pixels.to(torch.float32).sub_(_MEAN).div_(_DEVIATION)
 
 
@@ -166,7 +207,7 @@ def _workable(views: Views) -> UInt8[np.ndarray, "views _ _ 3"]:
     return np.stack([cv2.resize(view, size, interpolation=cv2.INTER_LINEAR) for view in views])
 
 
-def _spec(source: str, *, dim: int, device: str) -> EncoderSpec:
+def _spec(source: str, *, dim: int, device: str, precision: str, runtime: str) -> EncoderSpec:
     return EncoderSpec(
         name=source,
         family="lite",
@@ -186,13 +227,7 @@ def _spec(source: str, *, dim: int, device: str) -> EncoderSpec:
             "scale": "0-255",
             "backend": "opencv",
         },
-        precision="float32",
+        precision=precision,
         device=device,
+        runtime=runtime,
     )
-
-
-def _full_precision(device: str) -> contextlib.AbstractContextManager[None]:
-    # By default CUDA convolutions round their inputs to 10 bits of mantissa.
-    if not device.startswith("cuda"):
-        return contextlib.nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

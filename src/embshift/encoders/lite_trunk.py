@@ -99,15 +99,16 @@ def local_vectors(
 
     Args:
         planes: Prepared pictures; height and width are multiples of 32.
-        weights: Folded parameters, as `convolutions` names them, in the precision of `planes`.
+        weights: Folded parameters, as `convolutions` names them, all in one precision: that of the products.
 
     Returns:
-        Vectors after the head's activation, each value in [0, 6].
+        Vectors after the head's activation, each value in [0, 6], in the precision of `planes`.
     """
-    values = _relu6(_strided(planes, name=STEM, kernel=3, weights=weights))
+    values = planes.to(weights[f"{STEM}.weight"].dtype)
+    values = _relu6(_strided(values, name=STEM, kernel=3, weights=weights))
     for block in BLOCKS:
         values = _bottleneck(values, block=block, weights=weights)
-    return _relu6(_pointwise(values, name=HEAD, weights=weights))
+    return _relu6(_pointwise(values, name=HEAD, weights=weights)).to(planes.dtype)
 
 
 def _bottleneck(

@@ -16,13 +16,23 @@ __all__ = ["choose_device", "entry_of", "open_encoder"]
 WANTED = "a folder that holds a checkpoint (config.json, preprocessor_config.json, model.safetensors)"
 
 
-def open_encoder(source: str, /, *, device: str, allow_pickle: bool = False) -> Encoder:
+def open_encoder(
+    source: str,
+    /,
+    *,
+    device: str,
+    allow_pickle: bool = False,
+    precision: str = "float32",
+    runtime: str = "torch",
+) -> Encoder:
     """Open an encoder.
 
     Args:
         source: A registered name such as "lite", a checkpoint's folder, or a hub name "organisation/name".
         device: "auto", or as torch spells it.
         allow_pickle: Whether weights may be read from a pickle that is not pinned.
+        precision: Number format of the products: "float32", "float16" or "bfloat16".
+        runtime: What runs the encoder: "torch", "compiled" or "openvino".
 
     Raises:
         UsageError: The name is no encoder's; the nearest names are offered.
@@ -30,7 +40,13 @@ def open_encoder(source: str, /, *, device: str, allow_pickle: bool = False) -> 
         OfflineError: It must be downloaded and the hub does not answer.
     """
     entry = entry_of(source, allow_pickle=allow_pickle)
-    return entry.open(source, device=choose_device(device), allow_pickle=allow_pickle)
+    return entry.open(
+        source,
+        device=choose_device(device),
+        allow_pickle=allow_pickle,
+        precision=precision,
+        runtime=runtime,
+    )
 
 
 def entry_of(source: str, /, *, allow_pickle: bool = False) -> EncoderEntry:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 
+from embshift.encoders.halving import single
 from embshift.errors import EncoderError
 
 __all__ = ["ATTENTION", "Tape", "class_row", "received_mean", "recording", "register_attention"]
@@ -99,12 +100,12 @@ def class_row(query: Queries, key: Queries, /, *, scaling: float) -> Rows:
         scaling: What the products are multiplied by.
 
     Returns:
-        How the class token divides its attention over all tokens; each row sums to 1.
+        How the class token divides its attention over all tokens, in float32 at least; each row sums to 1.
 
     References:
         Vaswani et al. (2017), Attention Is All You Need, equation 1.
     """
-    products = torch.matmul(query[:, :, :1], key.transpose(-1, -2)) * scaling
+    products = torch.matmul(single(query[:, :, :1]), single(key).transpose(-1, -2)) * scaling
     return products.squeeze(2).softmax(dim=-1)
 
 
@@ -117,12 +118,12 @@ def received_mean(query: Queries, key: Queries, /, *, scaling: float) -> Rows:
         scaling: What the products are multiplied by.
 
     Returns:
-        Mean over queries of the softmax rows; each row sums to 1.
+        Mean over queries of the softmax rows, in float32 at least; each row sums to 1.
     """
     # View by view: the whole attention matrix of a batch at 1024 patches would take gigabytes.
     rows = [
         torch.softmax(torch.matmul(q, k.transpose(-1, -2)) * scaling, dim=-1).mean(dim=1)
-        for q, k in zip(query, key, strict=True)
+        for q, k in zip(single(query), single(key), strict=True)
     ]
     return torch.stack(rows)
 
@@ -147,9 +148,18 @@ def register_attention() -> str:
             # The library's own default where a block leaves the scaling out.
             scaling = options.get("scaling") or query.shape[-1] ** -0.5
             tape.hear(query, key, scaling=scaling, masked=attention_mask is not None)
+        # Rotary positions, which are float32, leave queries and keys wider than the values.
+        query, key = query.to(value.dtype), key.to(value.dtype)
         return library.sdpa_attention_forward(module, query, key, value, attention_mask, **options)
 
     transformers.AttentionInterface.register(ATTENTION, attend)
+
+    def mask(*sizes: Any, attention_mask: Any = None, **options: Any) -> Any:
+        # While a graph is traced, the library writes out the mask that masks nothing.
+        if attention_mask is None and options.get("allow_is_bidirectional_skip"):
+            return None
+        return masking.sdpa_mask(*sizes, attention_mask=attention_mask, **options)
+
     # Without its own mask function the library drops every mask of an attention that it does not know.
-    transformers.AttentionMaskInterface.register(ATTENTION, masking.sdpa_mask)
+    transformers.AttentionMaskInterface.register(ATTENTION, mask)
     return ATTENTION

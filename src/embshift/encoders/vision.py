@@ -1,16 +1,18 @@
 """The encoder over a network of the transformers library."""
 
-import contextlib
-from collections.abc import Generator, Mapping
+from functools import partial
 from typing import final
 
 import torch
 from jaxtyping import Float32
 
+from embshift.encoders.devices import full_precision, moved
 from embshift.encoders.framing import field_of
+from embshift.encoders.halving import halve
 from embshift.encoders.pooling import listening
 from embshift.encoders.preprocessing import Preprocessing
 from embshift.encoders.probe import class_row, received_mean, recording
+from embshift.encoders.runtimes import Inputs, Outputs, Programs
 from embshift.encoders.towers import Tower
 from embshift.encoding import Encoding
 from embshift.errors import EncoderError
@@ -18,7 +20,6 @@ from embshift.types import Capture, EncoderSpec, Field, Views
 
 __all__ = ["VisionEncoder"]
 
-Inputs = Mapping[str, torch.Tensor]
 Embedding = Float32[torch.Tensor, "views dim"]
 Map = Float32[torch.Tensor, "views heads patches"]
 Stack = Float32[torch.Tensor, "views layers heads patches"]
@@ -27,14 +28,41 @@ Seen = tuple[Embedding, Map | None, Stack | None]
 
 @final
 class VisionEncoder:
-    """A network and its preprocessing, held open on a device."""
+    """A network and its preprocessing, held open on a device.
+
+    Args:
+        spec: How it states itself; its precision, device and runtime are what the network is brought to.
+        tower: The network, in float32.
+        preprocessing: What turns views into its inputs.
+
+    Raises:
+        EncoderError: The runtime cannot do this here.
+        MissingExtraError: OpenVINO is not installed.
+    """
 
     def __init__(self, *, spec: EncoderSpec, tower: Tower, preprocessing: Preprocessing) -> None:
+        if spec.runtime != "torch" and preprocessing.frame is None:
+            # How its positions are laid out follows from the pictures' shape, which a graph would fix.
+            raise EncoderError(
+                f"a NaFlex encoder cannot be run by '{spec.runtime}': its grid follows the pictures' shape; "
+                "use the runtime torch"
+            )
+        if spec.runtime == "compiled" and tower.pooling is not None:
+            # Seen with SigLIP: compiled, the head's single query is rounded by its place in the batch.
+            raise EncoderError(
+                "an encoder with a pooling head cannot be compiled: a view's embedding would depend on where "
+                "it stands in its batch; use the runtime torch or openvino"
+            )
         self._spec = spec
         self._tower = tower
         self._preprocessing = preprocessing
-        self._device = torch.device(spec.device)
-        tower.network.to(self._device)
+        tower.network.to(spec.device)
+        if spec.runtime != "openvino":  # which rounds by itself
+            head = None if tower.pooling is None else tower.pooling.module
+            halve(tower.network, precision=spec.precision, keep=head)
+        self._programs = Programs(
+            partial(_look, tower), runtime=spec.runtime, device=spec.device, precision=spec.precision
+        )
 
     @property
     def spec(self) -> EncoderSpec:
@@ -57,9 +85,11 @@ class VisionEncoder:
         """
         inputs = self._preprocessing.prepare(views)
         grid, field = self._grid(inputs, height=views.shape[1], width=views.shape[2])
-        inputs = {name: _evened(values).to(self._device) for name, values in inputs.items()}
-        with torch.inference_mode(), _full_precision(self._device):
-            embedding, attention, layers = _look(self._tower, inputs, capture=capture)
+        device = self._spec.device
+        inputs = {name: moved(_evened(values), device=device) for name, values in inputs.items()}
+        with full_precision(device):
+            seen: Outputs = self._programs.run(inputs, capture=capture)
+        embedding, attention, layers = seen
         count, patches = len(views), grid[0] * grid[1]
         return Encoding(
             embedding=embedding[:count],
@@ -93,7 +123,7 @@ def _evened(values: torch.Tensor) -> torch.Tensor:
     return torch.cat([values, values[-1:].expand(extra, *values.shape[1:])]) if extra else values
 
 
-def _look(tower: Tower, inputs: Inputs, *, capture: Capture) -> Seen:
+def _look(tower: Tower, inputs: Inputs, /, *, capture: Capture) -> Seen:
     if tower.prefix and capture & (Capture.ATTENTION | Capture.LAYERS):
         return _look_class(tower, inputs, capture=capture)
     if Capture.ATTENTION not in capture:
@@ -115,14 +145,3 @@ def _look_class(tower: Tower, inputs: Inputs, *, capture: Capture) -> Seen:
     attention = tape.rows[-1][..., tower.prefix :].contiguous() if Capture.ATTENTION in capture else None
     layers = torch.stack([row[..., tower.prefix :] for row in tape.rows], dim=1) if every else None
     return embedding, attention, layers
-
-
-@contextlib.contextmanager
-def _full_precision(device: torch.device) -> Generator[None]:
-    # Convolutions on CUDA drop to 10 bits of mantissa unless told otherwise, and may pick their algorithm by
-    # timing, which differs from run to run.
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from embshift.errors import ImageError
 from embshift.types import ImageRecord, Pixels
@@ -20,6 +20,9 @@ __all__ = ["FORMATS", "Decoded", "Limits", "decode"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Formats that are decoded, whatever a file is called. MPO opens through JPEG."""
+
+_REDUCED = frozenset({"JPEG", "MPO"})
+"""Formats whose decoder can leave out the high frequencies, and so decode to fewer pixels."""
 
 _SIXTEEN_BIT = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 
@@ -36,12 +39,15 @@ class Limits:
         aspect: Greatest ratio of the longer to the shorter side.
         bytes: Largest file, in bytes.
         background: Red, green and blue (0-255) behind transparent pixels.
+        wanted: Height and width, in pixels, below which a JPEG is never decoded, and above which it may be
+            decoded at a half, a quarter or an eighth of its size; None decodes at full size.
     """
 
     pixels: int = 50_000_000
     aspect: float = 20.0
     bytes: int = 512 * 2**20
     background: tuple[int, int, int] = (255, 255, 255)
+    wanted: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -170,8 +176,28 @@ def _from_bytes(data: bytes, limits: Limits, facts: dict[str, Any]) -> dict[str,
 def _from_image(image: Image.Image, limits: Limits, facts: dict[str, Any]) -> tuple[Pixels, list[str]]:
     facts |= {"width": image.width, "height": image.height, "mode": image.mode}
     _check_size(image.width, image.height, limits)
+    reduced = limits.wanted is not None and _reduce(image, limits.wanted)
     image.load()
-    return _to_rgb(image, limits)
+    pixels, flags = _to_rgb(image, limits)
+    return pixels, ["scaled", *flags] if reduced else flags
+
+
+def _reduce(image: Image.Image, wanted: tuple[int, int]) -> bool:
+    """Ask the JPEG decoder for the smallest size that still holds the wanted one; whether it is smaller."""
+    if image.format not in _REDUCED or not isinstance(image, ImageFile.ImageFile):
+        return False
+    height, width = wanted[::-1] if _is_turned(image) else wanted
+    if image.width < 2 * width or image.height < 2 * height:
+        return False  # and no call: one that changes nothing still doubles the time
+    image.draft(None, (width, height))
+    return True
+
+
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(0x0112) in range(5, 9)
+    except Exception:  # noqa: BLE001 - damaged metadata must not cost the picture
+        return False
 
 
 def _from_memory(content: Any, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from embshift.registry import Registry
 from embshift.types import Capture, Direction, MetricSpec, Pixels, Views
 
-__all__ = ["METRICS", "PAPER", "Metric", "Statement", "pair_metric", "pixel_metric"]
+__all__ = ["METRICS", "PAPER", "Metric", "Statement", "aligned_metric", "pair_metric", "pixel_metric"]
 
 PAPER = (
     "Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP (arXiv 2503.23495), supplement {section}"
@@ -30,7 +30,8 @@ class Metric:
         spec: How the metric states itself; ``spec.needs`` says what ``compute`` takes.
         compute: ``(reference: Pixels, shifted: Views, /)`` to a float64 array where ``spec.needs`` is
             `Capture.PIXELS`, else ``(reference: Encoding, shifted: Encoding, /)``, row against row, to a
-            float64 tensor. One value a view in either case.
+            float64 tensor. One value a view in either case. Where ``spec.needs`` has
+            `Capture.COORDINATES` it also takes ``coordinates``, one map or None a view.
     """
 
     spec: MetricSpec
@@ -54,6 +55,7 @@ class Statement(TypedDict):
 METRICS: Registry[Metric] = Registry(kind="metric", package="embshift.metrics", group="embshift.metrics")
 
 PixelFunction = TypeVar("PixelFunction", bound=Callable[[Pixels, Views], Float64[np.ndarray, " views"]])
+AlignedFunction = TypeVar("AlignedFunction", bound=Callable[..., Any])
 PairFunction = TypeVar("PairFunction", bound=Callable[..., Any])
 
 
@@ -72,6 +74,26 @@ def pixel_metric(**stated: Unpack[Statement]) -> Callable[[PixelFunction], Pixel
 
     def register(function: PixelFunction) -> PixelFunction:
         _add(MetricSpec(needs=Capture.PIXELS, **stated), function)
+        return function
+
+    return register
+
+
+def aligned_metric(**stated: Unpack[Statement]) -> Callable[[AlignedFunction], AlignedFunction]:
+    """Register a comparison of a picture with its views that knows where their pixels come from.
+
+    Args:
+        **stated: The fields of `MetricSpec` but ``needs``, which is `Capture.COORDINATES`.
+
+    Returns:
+        A decorator that gives the function back unchanged.
+
+    Raises:
+        PlanError: The name is taken.
+    """
+
+    def register(function: AlignedFunction) -> AlignedFunction:
+        _add(MetricSpec(needs=Capture.COORDINATES, **stated), function)
         return function
 
     return register

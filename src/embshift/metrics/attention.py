@@ -1,6 +1,7 @@
 """Attention similarity: how alike the two maps are where the encoder looked."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -87,14 +88,23 @@ class _Drawing(NamedTuple):
 def _drawing(encoding: Encoding, /) -> _Drawing:
     (rows, columns), field, device = encoding.grid, encoding.field, encoding.embedding.device
     height, width = round(field.height), round(field.width)
-    down, across = interpolation(size=height, cells=rows), interpolation(size=width, cells=columns)
+    down, across = _side(size=height, cells=rows), _side(size=width, cells=columns)
     return _Drawing(
         pixels=height * width,
-        corner_down=torch.as_tensor(down[corners(size=height, cells=rows)], device=device),
-        corner_across=torch.as_tensor(across[corners(size=width, cells=columns)], device=device),
-        factor_down=torch.as_tensor(np.linalg.qr(down, mode="r"), device=device),
-        factor_across=torch.as_tensor(np.linalg.qr(across, mode="r"), device=device),
+        corner_down=torch.as_tensor(down[0], device=device),
+        corner_across=torch.as_tensor(across[0], device=device),
+        factor_down=torch.as_tensor(down[1], device=device),
+        factor_across=torch.as_tensor(across[1], device=device),
     )
+
+
+@lru_cache(maxsize=32)  # a run asks for the same two sides thousands of times
+def _side(
+    *, size: int, cells: int
+) -> tuple[Float64[np.ndarray, "corners cells"], Float64[np.ndarray, "rank cells"]]:
+    """The rows of the drawing matrix that hold the extremes, and its triangular factor."""
+    matrix = interpolation(size=size, cells=cells)
+    return matrix[corners(size=size, cells=cells)], np.linalg.qr(matrix, mode="r")
 
 
 def _stretched(encoding: Encoding, drawing: _Drawing, /) -> Float64[torch.Tensor, "views rows columns"]:

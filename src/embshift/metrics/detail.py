@@ -1,10 +1,15 @@
 """Detail similarity: how much texture each place keeps."""
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import cv2
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, Int64
 
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import gray_thousandths
+from embshift.metrics.cells import grays
 from embshift.types import Direction, Pixels, Views
 
 __all__ = ["detail_similarity"]
@@ -12,6 +17,8 @@ __all__ = ["detail_similarity"]
 _CELLS = 8
 _UNIFORM = 1e-6
 """Deviation, in gray levels, below which a cell of the reference counts as uniform."""
+_EXACT = 2_000
+"""Pixels of a cell up to which all squared thousandths sum to less than 2**53, exact in float64."""
 
 
 @pixel_metric(
@@ -56,12 +63,13 @@ def detail_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarra
     """
     if min(reference.shape[:2]) < _CELLS:
         return np.full(len(shifted), np.nan)
-    before = _deviations(reference)
+    deviations = _deviations(chain([reference], shifted))
+    before = next(deviations)
     textured = before >= _UNIFORM
     if not textured.any():
         return np.full(len(shifted), np.nan)
     kept = before[textured]
-    return np.array([_similarity(kept, _deviations(view)[textured]) for view in shifted], dtype=np.float64)
+    return np.array([_similarity(kept, after[textured]) for after in deviations], dtype=np.float64)
 
 
 def _similarity(before: Float64[np.ndarray, " rows"], after: Float64[np.ndarray, " rows"], /) -> float:
@@ -69,12 +77,33 @@ def _similarity(before: Float64[np.ndarray, " rows"], after: Float64[np.ndarray,
     return float(np.mean(np.minimum(before, after) / np.maximum(before, after)))
 
 
-def _deviations(pixels: Pixels, /) -> Float64[np.ndarray, " rows"]:
-    """Standard deviation of the gray of each cell, row by row, in gray levels."""
-    height, width = pixels.shape[0] // _CELLS, pixels.shape[1] // _CELLS
-    gray = gray_thousandths(pixels)[: height * _CELLS, : width * _CELLS]
+def _deviations(pictures: Iterable[Pixels], /) -> Iterator[Float64[np.ndarray, " rows"]]:
+    """Standard deviations of the gray of each picture's cells, row by row, in gray levels."""
+    running: Any = (None, None)
+    for gray in grays(pictures):
+        height, width = gray.shape[0] // _CELLS, gray.shape[1] // _CELLS
+        inner = gray[: height * _CELLS, : width * _CELLS]
+        if height * width > _EXACT:
+            yield _centred(inner, height=height, width=width)
+            continue
+        # The sums of all that lies above and to the left, and those of its squares.
+        running = cv2.integral2(inner, *running, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+        sums, squares = (_of_cells(each, height, width) for each in running)
+        count = height * width
+        yield np.sqrt((count * squares - sums * sums).astype(np.float64)) / (count * 1000.0)
+
+
+def _of_cells(running: Float64[np.ndarray, "_ _"], height: int, width: int, /) -> Int64[np.ndarray, " rows"]:
+    corners = running[::height, ::width].astype(np.int64)  # (9, 9)
+    lines = corners[1:] - corners[:-1]
+    return (lines[:, 1:] - lines[:, :-1]).reshape(-1)
+
+
+def _centred(
+    gray: Float32[np.ndarray, "height width"], /, *, height: int, width: int
+) -> Float64[np.ndarray, " rows"]:
+    """The deviations of cells that are too large for exact sums of squares."""
     cells = gray.reshape(_CELLS, height, _CELLS, width).swapaxes(1, 2)  # (8, 8, height, width)
     centred = cells.astype(np.float64, order="C").reshape(_CELLS**2, -1)  # (64, pixels)
-    # In place: a second array of this size costs more, in memory handed back and forth, than the sums.
     centred -= centred.mean(axis=1, keepdims=True)
     return np.sqrt(np.vecdot(centred, centred) / centred.shape[1]) / 1000.0

@@ -1,11 +1,15 @@
 """Edge similarity: how alike the outlines are."""
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64
 
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import gray_thousandths
+from embshift.metrics.cells import grays
 from embshift.types import Direction, Pixels, Views
 
 __all__ = ["edge_map", "edge_similarity"]
@@ -51,24 +55,47 @@ def edge_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray,
     """
     if min(reference.shape[:2]) < 2:
         return np.full(len(shifted), np.nan)
-    before = edge_map(reference)
-    sums = [cv2.norm(before, edge_map(view), cv2.NORM_L1) for view in shifted]
+    maps = _edges(chain([reference], shifted))
+    before = next(maps).copy()
+    scale = _over_maximum(before)
+    difference: Any = np.empty(before.shape, np.float64)
+    sums = list[float]()
+    for after in maps:
+        # In float64: the doubled differences are exact integers up to this point.
+        difference = cv2.addWeighted(
+            before, scale, after, -_over_maximum(after), 0.0, dst=difference, dtype=cv2.CV_64F
+        )
+        sums.append(cv2.norm(difference, cv2.NORM_L1))
     return 1.0 - np.array(sums, dtype=np.float64) / before.size
 
 
 def edge_map(pixels: Pixels, /) -> Float64[np.ndarray, "height width"]:
     """|Gx| + |Gy| over its own maximum, 0 to 1; zero everywhere for a uniform picture."""
-    gray = gray_thousandths(pixels)
-    edges = _doubled_differences(gray) + _doubled_differences(gray.T).T
+    edges = next(_edges([pixels]))
+    return np.multiply(edges, _over_maximum(edges), dtype=np.float64)
+
+
+def _over_maximum(edges: Float32[np.ndarray, "height width"], /) -> float:
     peak = float(edges.max())
-    # Into float64 here: the doubled differences are exact integers up to this point.
-    return np.multiply(edges, 1.0 / peak if peak > 0 else 1.0, dtype=np.float64)
+    return 1.0 / peak if peak > 0 else 1.0
 
 
-def _doubled_differences(gray: Float32[np.ndarray, "height width"], /) -> Float32[np.ndarray, "height width"]:
-    """Twice the absolute differences along the columns: doubled, they stay integers."""
-    differences = np.empty_like(gray)
-    np.subtract(gray[2:], gray[:-2], out=differences[1:-1])
-    differences[0] = 2 * (gray[1] - gray[0])
-    differences[-1] = 2 * (gray[-1] - gray[-2])
-    return np.abs(differences, out=differences)
+def _edges(pictures: Iterable[Pixels], /) -> Iterator[Float32[np.ndarray, "height width"]]:
+    """Twice |Gx| + |Gy|, in thousandths of a gray level: doubled, the differences stay integers.
+
+    Each in the memory of the one before it, as `grays` are.
+    """
+    down: Any = None
+    across: Any = None
+    for gray in grays(pictures):
+        if down is None:
+            down, across = np.empty_like(gray), np.empty_like(gray)
+        if gray.shape[0] > 2:
+            cv2.absdiff(gray[2:], gray[:-2], dst=down[1:-1])
+        if gray.shape[1] > 2:
+            cv2.absdiff(gray[:, 2:], gray[:, :-2], dst=across[:, 1:-1])
+        for first, second in ((0, 1), (-1, -2)):
+            down[first] = 2 * np.abs(gray[first] - gray[second])
+            across[:, first] = 2 * np.abs(gray[:, first] - gray[:, second])
+        down = cv2.add(down, across, dst=down)
+        yield down

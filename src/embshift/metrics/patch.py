@@ -1,5 +1,7 @@
 """Patch similarity: colours compared place by place."""
 
+from itertools import repeat
+
 import cv2
 import numpy as np
 from jaxtyping import Float64
@@ -53,12 +55,12 @@ def patch_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray
     """
     if min(reference.shape[:2]) < _CELLS:
         return np.full(len(shifted), np.nan)
-    return np.array([_similarity(reference, view) for view in shifted], dtype=np.float64)
-
-
-def _similarity(reference: Pixels, view: Pixels, /) -> float:
-    pairs = zip(colour_cells(reference, count=_CELLS), colour_cells(view, count=_CELLS), strict=True)
+    before = list(colour_cells(reference, count=_CELLS))
     # Eq. (8). OpenCV sums the squares of 8-bit differences in integers wide enough; a subtraction of uint8
     # arrays would wrap modulo 256.
-    squares = np.array([cv2.norm(before, after, cv2.NORM_L2SQR) / before.size for before, after in pairs])
-    return float(np.mean(1.0 / (1.0 + squares / 255.0**2)))
+    sums = [
+        list(map(cv2.norm, before, colour_cells(view, count=_CELLS), repeat(cv2.NORM_L2SQR)))
+        for view in shifted
+    ]
+    squares = np.reshape(sums, (-1, _CELLS**2)) / before[0].size
+    return np.mean(1.0 / (1.0 + squares / 255.0**2), axis=1)

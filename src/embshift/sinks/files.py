@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from embshift.errors import StorageError
 
-__all__ = ["read_json", "write_aside", "write_json", "write_text"]
+__all__ = ["read_json", "storage_error", "write_aside", "write_json", "write_text"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -33,14 +33,20 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
         aside.replace(path)
         _flush(path.parent)
     except OSError as error:
-        wanted = aside.stat().st_size if aside.exists() else 0
-        reason = "the disk is full" if error.errno in _FULL else (error.strerror or str(error))
-        remedy = "free space" if error.errno in _FULL else "mend that, or give another --out"
-        message = f"{path} cannot be written: {reason} (after {wanted:,} bytes); {remedy}, then run it again"
-        raise StorageError(message) from error
+        written = aside.stat().st_size if aside.exists() else 0
+        raise storage_error(path, error, written=written) from error
     finally:
         with suppress(OSError):  # there is none, or what hindered writing hinders this too
             aside.unlink()
+
+
+def storage_error(path: Path, error: OSError, *, written: int) -> StorageError:
+    """Why a file cannot be written, after how many bytes, and what to do."""
+    reason = "the disk is full" if error.errno in _FULL else (error.strerror or str(error))
+    remedy = "free space" if error.errno in _FULL else "mend that, or give another --out"
+    return StorageError(
+        f"{path} cannot be written: {reason} (after {written:,} bytes); {remedy}, then run it again"
+    )
 
 
 def _flush(path: Path) -> None:

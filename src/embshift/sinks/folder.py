@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from embshift.errors import ResumeError, UsageError
+from embshift.sinks.files import storage_error
 
 __all__ = ["locked"]
 
@@ -20,6 +21,7 @@ def locked(folder: Path) -> Generator[None]:
     Raises:
         ResumeError: If another process holds it; says which, and on which machine.
         UsageError: If it cannot be made or written.
+        StorageError: If the disk is full.
     """
     _make(folder)
     lock, owner = FileLock(folder / ".lock"), folder / ".owner"
@@ -31,12 +33,19 @@ def locked(folder: Path) -> Generator[None]:
             f"{folder} is being written by {held}; wait for it, or give another --out"
         ) from None
     try:
-        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        _sign(owner)
         yield
     finally:
         owner.unlink(missing_ok=True)
         lock.release()
         _remove_if_unused(folder)
+
+
+def _sign(owner: Path) -> None:
+    try:
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+    except OSError as error:
+        raise storage_error(owner, error, written=0) from error
 
 
 def _make(folder: Path) -> None:

@@ -13,9 +13,18 @@ import pyarrow.parquet as pq
 
 from embshift.seeding import generator
 from embshift.sinks.files import write_aside
+from embshift.sinks.seal import write_sealed
 from embshift.types import ImageRecord
 
-__all__ = ["FrozenRow", "ListingChange", "compare_listing", "freeze", "read_listing", "write_listing"]
+__all__ = [
+    "FrozenRow",
+    "ListingChange",
+    "compare_listing",
+    "freeze",
+    "listed_rows",
+    "read_listing",
+    "write_listing",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +130,7 @@ def write_listing(path: Path, rows: Sequence[FrozenRow]) -> None:
         "mtime_ns": [row.mtime_ns for row in rows],
     }
     table = pa.table(columns, schema=_SCHEMA)
-    write_aside(path, lambda aside: pq.write_table(table, aside, compression="zstd"))
+    write_aside(path, lambda aside: write_sealed(aside, table, compression="zstd"))
 
 
 def read_listing(path: Path) -> tuple[FrozenRow, ...]:
@@ -142,6 +151,18 @@ def read_listing(path: Path) -> tuple[FrozenRow, ...]:
         )
         for row in pq.read_table(path).to_pylist()
     )
+
+
+def listed_rows(images: pa.Table) -> list[tuple[int, str | None, bool]]:
+    """Row, path, and whether it is in the metric sample, of a table ``images``."""
+    return [
+        (
+            line["row"],
+            os.fsdecode(line["path_bytes"]) if line["path_bytes"] else line["path"],
+            line["sampled"],
+        )
+        for line in images.select(["row", "path", "path_bytes", "sampled"]).to_pylist()
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from embshift.schema import TABLES
 from embshift.sinks.files import write_aside
+from embshift.sinks.seal import write_sealed
 
 __all__ = ["ParquetSink"]
 
@@ -69,4 +69,4 @@ def _write(path: Path, name: str, table: pa.Table) -> None:
         "use_dictionary": _REPEATED[name],
         "use_byte_stream_split": _STREAMS.get(name, False),
     }
-    pq.write_table(table, path, **options)
+    write_sealed(path, table, **options)

@@ -94,7 +94,8 @@ def _caption(summary: Summary) -> str:
     undefined = f" · {found:,} undefined values are left out" if found else ""
     mapped = any(Capture.ATTENTION in spec.needs for spec in summary.metrics)
     own = f"\nattention compares this encoder's {summary.map_name}"
-    return _LEGEND + undefined + (own if mapped and summary.map_name != "attention map" else "")
+    rounded = f"\n{summary.precision}" if summary.precision else ""
+    return _LEGEND + undefined + (own if mapped and summary.map_name != "attention map" else "") + rounded
 
 
 def summary_table(summary: Summary, *, stacked: bool = False) -> Table:
@@ -198,7 +199,8 @@ def _summary_content(summary: Summary) -> dict[str, Any]:
         for row in summary.rows
     ]
     metrics = [{"name": s.name, "unit": s.unit, "direction": str(s.direction)} for s in summary.metrics]
-    return {"map": summary.map_name, "metrics": metrics, "transforms": rows}
+    rounded = {"precision": summary.precision} if summary.precision else {}
+    return {"map": summary.map_name, "metrics": metrics, "transforms": rows} | rounded
 
 
 def _cell_content(cell: Cell) -> dict[str, Any]:

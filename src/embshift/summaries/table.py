@@ -53,11 +53,13 @@ class Summary:
         metrics: How each column states itself, in order.
         rows: One for each transform.
         map_name: What the encoder's maps are: "attention map", or what stands in for it.
+        precision: One line on the encoder's precision and its errors; empty for float32.
     """
 
     metrics: tuple[MetricSpec, ...]
     rows: tuple[SummaryRow, ...]
     map_name: str
+    precision: str = ""
 
     def closest(self, metric: str) -> frozenset[str]:
         """The transforms whose mean is closest to the original under a metric."""
@@ -78,7 +80,11 @@ class Summary:
 
 
 def summarise(
-    values: ImageValues, *, metrics: Sequence[MetricSpec], map_name: str = "attention map"
+    values: ImageValues,
+    *,
+    metrics: Sequence[MetricSpec],
+    map_name: str = "attention map",
+    precision: str = "",
 ) -> Summary:
     """Mean and deviation over images of every metric and transform, the overall score and its rank.
 
@@ -88,6 +94,7 @@ def summarise(
         values: One value an image, transform and metric.
         metrics: Specs of the metrics along the last axis, in order.
         map_name: What the encoder's maps are.
+        precision: A line on the encoder's precision, which is shown below the table.
     """
     cells = [
         {spec.name: _cell(values, transform, metric) for metric, spec in enumerate(metrics)}
@@ -101,6 +108,7 @@ def summarise(
         metrics=tuple(metrics),
         rows=tuple(SummaryRow(transform=t, cells=c, overall=o, rank=r) for t, c, o, r in rows),
         map_name=map_name,
+        precision=precision,
     )
 
 

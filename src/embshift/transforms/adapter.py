@@ -4,15 +4,18 @@ import copy
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from embshift.coordinates import nowhere
 from embshift.transforms.checking import checked
 from embshift.transforms.drawn import drawn_values
-from embshift.types import Pixels, View
+from embshift.transforms.geometry import moves, replayed
+from embshift.types import Coordinates, Pixels, View
 
 __all__ = ["AlbumentationsTransform", "adapt", "leaves"]
 
@@ -41,7 +44,11 @@ class AlbumentationsTransform:
         result = called(image=pixels)["image"]
         # A leaf that ran has at least the picture's shape among its parameters.
         values = drawn_values(called.params) if called.params else {"applied": False}
-        return View(pixels=checked(result, shape=pixels.shape), parameters=values)
+        return View(
+            pixels=checked(result, shape=pixels.shape),
+            parameters=values,
+            coordinates=replayed([called], pixels.shape),
+        )
 
 
 def adapt(composition_or_transform: Any) -> AlbumentationsTransform:
@@ -70,7 +77,21 @@ def _composed(composition: Any, pixels: Pixels) -> View:
     applied: list[tuple[str, dict[str, Any]]] = []
     result = composition(image=pixels, applied_transforms=applied)["image"]
     steps = [{"transform": name, "parameters": drawn_values(values)} for name, values in applied]
-    return View(pixels=checked(result, shape=pixels.shape), parameters={"applied": steps})
+    return View(
+        pixels=checked(result, shape=pixels.shape),
+        parameters={"applied": steps},
+        coordinates=_moved([name for name, _ in applied], composition, pixels.shape),
+    )
+
+
+def _moved(
+    names: Sequence[str], composition: Any, shape: tuple[int, ...]
+) -> Callable[[], Coordinates] | None:
+    """The map of what a composition applied; of nowhere, where it applied two alike: which came first?"""
+    ran = {type(leaf).__name__: leaf for leaf in leaves(composition) if leaf.params}
+    if any(moves(leaf) for leaf in ran.values()) and len(set(names)) < len(names):
+        return partial(nowhere, shape[0], shape[1])
+    return replayed([ran[name] for name in names if name in ran], shape)
 
 
 def _is_composition(candidate: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from embshift.errors import PlanError, TransformError, UnknownNameError
@@ -11,6 +12,7 @@ from embshift.transforms.adapter import adapt
 from embshift.transforms.checking import checked
 from embshift.transforms.construction import check_arguments, construct, is_albumentations, written
 from embshift.transforms.functions import address_of, as_transform, load_object
+from embshift.transforms.levels import at_strength, settled, stream_of
 from embshift.transforms.plans import TransformPlan, check_name, one_line
 from embshift.types import Pixels, Transform, View, ViewKey
 
@@ -56,7 +58,7 @@ def describe(name: str, thing: Any) -> TransformPlan | None:
     """
     check_name(name)
     if isinstance(thing, TransformPlan):
-        return TransformPlan(name=name, kind=thing.kind, target=thing.target, parameters=thing.parameters)
+        return settled(replace(thing, name=name))
     if is_albumentations(thing):
         found = written(thing)
         return found and TransformPlan(name=name, kind="albumentations", target=found[0], parameters=found[1])
@@ -81,8 +83,9 @@ def perturb(pixels: Pixels, transform: Transform, *, key: ViewKey) -> View:
     Raises:
         TransformError: The transform failed, or gave something else than a picture of this size.
     """
+    stream = replace(key, transform=stream_of(transform, key.transform))
     try:
-        view = transform(pixels.copy(), rng=view_generator(key))
+        view = transform(pixels.copy(), rng=view_generator(stream))
         result = checked(view.pixels, shape=pixels.shape)
     except TransformError as error:
         raise TransformError(f"transform '{key.transform}' {one_line(error)}") from error
@@ -90,7 +93,7 @@ def perturb(pixels: Pixels, transform: Transform, *, key: ViewKey) -> View:
         raise TransformError(
             f"transform '{key.transform}' failed: {type(error).__name__}: {one_line(error)}"
         ) from error
-    return View(pixels=result, parameters=view.parameters)
+    return replace(view, pixels=result)
 
 
 def pixels_digest(pixels: Pixels) -> str:
@@ -108,7 +111,7 @@ def _from_albumentations(plan: TransformPlan) -> Transform:
 
 
 def _from_registry(plan: TransformPlan) -> Transform:
-    return as_transform(TRANSFORMS[plan.target].apply, parameters=plan.parameters)
+    return at_strength(TRANSFORMS[plan.target], plan=plan)
 
 
 def _from_address(plan: TransformPlan) -> Transform:
@@ -126,12 +129,13 @@ _BUILDERS: dict[str, Callable[[TransformPlan], Transform]] = {
 
 
 def _wrapped(thing: Any) -> Transform:
-    if isinstance(thing, str):
-        return _wrapped(load_object(thing)) if ":" in thing else _wrapped(TRANSFORMS[thing])
     if isinstance(thing, TransformPlan):
         return build(thing)
-    if isinstance(thing, TransformSpec):
-        return as_transform(thing.apply, parameters={})
+    registered = _registered_name(thing)
+    if registered is not None:
+        return build(TransformPlan(name=registered, kind="registered", target=registered))
+    if isinstance(thing, str):
+        return _wrapped(load_object(thing))
     if is_albumentations(thing):
         check_arguments(thing)
         return adapt(thing)

@@ -8,8 +8,9 @@
     albumentations = "GaussNoise"
     parameters = { std_range = [0.44, 0.88] }
 
-In place of ``albumentations`` stands ``transform`` for a registered name, or ``function`` for a
-"package.module:function". A transform of albumentations is always applied unless ``p`` says otherwise.
+In place of ``albumentations`` stands ``transform`` for a registered name, with ``severity`` or ``strength``
+if it has one, or ``function`` for a "package.module:function". A transform of albumentations is always
+applied unless ``p`` says otherwise.
 """
 
 import tomllib
@@ -22,6 +23,7 @@ from typing import Any, cast
 
 from embshift.errors import PlanError, UnknownNameError, UsageError
 from embshift.transforms.building import build
+from embshift.transforms.levels import settled
 from embshift.transforms.plans import Kind, TransformPlan
 
 __all__ = ["Preset", "TransformPlan", "load_preset", "preset_names", "read_transforms", "transform_table"]
@@ -100,6 +102,8 @@ def transform_table(plan: TransformPlan) -> dict[str, Any]:
     """The plan as a ``[[transform]]`` table: what `read_transforms` makes the same plan of."""
     key = next(key for key, kind in KINDS.items() if kind == plan.kind)
     table: dict[str, Any] = {"name": plan.name, key: plan.target}
+    levels = {"severity": plan.severity, "strength": plan.strength}
+    table |= {name: value for name, value in levels.items() if value is not None}
     return {**table, "parameters": dict(plan.parameters)} if plan.parameters else table
 
 
@@ -116,7 +120,7 @@ def _read(table: Any, *, where: str) -> TransformPlan:
     if not isinstance(table, Mapping):
         raise PlanError(f"{where} is not a table; write [[transform]] above its lines")
     content = cast(Mapping[str, Any], table)
-    _check_keys(content, known=["name", *KINDS, "parameters"], where=where)
+    _check_keys(content, known=["name", *KINDS, "parameters", "severity", "strength"], where=where)
     name = _text(content, "name", where=where)
     key = _kind_key(content, where=f"{where} ('{name}')")
     parameters = content.get("parameters", {})
@@ -127,9 +131,13 @@ def _read(table: Any, *, where: str) -> TransformPlan:
         kind=KINDS[key],
         target=_text(content, key, where=where),
         parameters=cast(Mapping[str, Any], parameters),
+        severity=_number(content, "severity", where=f"{where} ('{name}')"),
+        strength=_number(content, "strength", where=f"{where} ('{name}')"),
     )
+    if KINDS[key] != "registered" and (plan.severity, plan.strength) != (None, None):
+        raise PlanError(f"{where} ('{name}'): only a registered transform has a severity or a strength")
     _check_builds(plan, where=where)
-    return plan
+    return settled(plan)
 
 
 def _check_builds(plan: TransformPlan, *, where: str) -> None:
@@ -159,6 +167,14 @@ def _text(table: Mapping[str, Any], key: str, *, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise PlanError(f"{where}: '{key}' must be a text, got {'nothing' if value is None else repr(value)}")
     return value
+
+
+def _number(table: Mapping[str, Any], key: str, *, where: str) -> Any:
+    value = table.get(key)
+    wanted = (int,) if key == "severity" else (int, float)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
+        raise PlanError(f"{where}: '{key}' must be a {'whole ' * (key == 'severity')}number, got {value!r}")
+    return float(value) if value is not None and key == "strength" else value
 
 
 def _check_distinct(plans: Sequence[TransformPlan], *, where: str) -> None:

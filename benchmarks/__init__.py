@@ -1,0 +1,1 @@
+"""How fast embshift is, against the procedure done the plain way: ``python -m benchmarks``."""

@@ -1,0 +1,48 @@
+"""One chunk of results to write: numbers of the right shape, for a run folder of the usual size."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from embshift.encoding import Encoding
+from embshift.images import Decoded
+from embshift.pipeline import Attempt, Compared, Item
+from embshift.plan import CHUNK, DEFAULT_METRICS
+from embshift.transforms.presets import load_preset
+from embshift.types import ORIGINAL, Field, ImageRecord
+
+if TYPE_CHECKING:
+    from benchmarks.stages import Setting
+
+__all__ = ["made_up_chunk"]
+
+DIM, HEADS, GRID = 512, 12, (7, 7)
+
+
+def made_up_chunk(setting: "Setting") -> tuple[list[Compared], int]:
+    """The results of a chunk of pictures with nine views each, and the length of their embeddings."""
+    names = [plan.name for plan in load_preset("paper").transforms]
+    return [_result(row, path, names) for row, path in enumerate(setting.pictures[:CHUNK])], DIM
+
+
+def _result(row: int, path: object, names: list[str]) -> Compared:
+    rng = np.random.default_rng(row)
+    views = 1 + len(names)
+    digest = rng.bytes(32).hex()
+    attempts = [Attempt(transform=name, draw=0, digest=rng.bytes(32).hex()) for name in [ORIGINAL, *names]]
+    attention = rng.dirichlet(np.ones(GRID[0] * GRID[1]), (views, HEADS)).astype(np.float32)
+    return Compared(
+        item=Item(
+            record=ImageRecord(row=row, source="", member=str(path), path=str(path)), sampled=True, chunk=0
+        ),
+        decoded=Decoded(sha256=digest, bytes=60_000, width=500, height=375, mode="RGB"),
+        attempts=tuple(attempts),
+        encoding=Encoding(
+            embedding=torch.from_numpy(rng.normal(size=(views, DIM)).astype(np.float32)),
+            grid=GRID,
+            field=Field(0, 0, 224, 224),
+            attention=torch.from_numpy(attention),
+        ),
+        values={name: rng.random(len(names)) for name in DEFAULT_METRICS},
+    )

@@ -1,0 +1,47 @@
+"""What the figures were taken on, without a word that names the machine."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from embshift.provenance import versions
+
+__all__ = ["described", "load"]
+
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8")
+
+
+def described() -> dict[str, Any]:
+    """Cores, what the processor can do, memory and versions."""
+    import torch
+
+    return {
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "architecture": platform.machine(),
+        "flags": [flag for flag in _FLAGS if flag in _processor_flags()],
+        "memory_bytes": _memory(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch_threads": torch.get_num_threads(),
+        "versions": versions(),
+    }
+
+
+def load() -> float | None:
+    """Processes that waited for a core over the last minute; None where the system does not tell."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def _processor_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return set(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+def _memory() -> int | None:
+    if not hasattr(os, "sysconf"):
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

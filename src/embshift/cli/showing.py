@@ -1,0 +1,67 @@
+"""What ``embshift summarise --show`` prints beside the table of shifts: each in one place."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from rich.table import Table
+
+from embshift.run import Run, open_run
+from embshift.summaries.direction import removals
+from embshift.summaries.measured_format import (
+    differences_table,
+    format_differences,
+    format_measured,
+    measured_table,
+)
+from embshift.summaries.measures import Measured
+from embshift.summaries.paired_tests import PairedTests
+
+__all__ = ["SHOWN", "shown"]
+
+
+def _calibration(run: Run, parsed: argparse.Namespace) -> Measured:
+    others = [open_run(folder) for folder in parsed.floor or ()]
+    return run.calibration(floors=run.floors(*others), images=parsed.images)
+
+
+def _retrieval(run: Run, parsed: argparse.Namespace) -> Measured:
+    return run.retrieval(images=parsed.images)
+
+
+def _direction(run: Run, parsed: argparse.Namespace) -> Measured:
+    found = run.direction(images=parsed.images)
+    return found.noted(*(one.told() for one in removals(found)))
+
+
+def _structure(run: Run, parsed: argparse.Namespace) -> Measured:
+    return run.structure(images=parsed.images)
+
+
+def _differences(run: Run, parsed: argparse.Namespace) -> PairedTests:
+    against = None if parsed.against is None else open_run(parsed.against)
+    by = parsed.by or "cosine"
+    found = run.differences(by=by, against=against, detect=parsed.detect)
+    order = ", ".join(f"{one.images:,}: {one.tau:.3f}" for one in run.order_stability(by=by))
+    return replace(found, notes=(f"mean Kendall τ of the order by so many images with that by all: {order}",))
+
+
+SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]] = {
+    "calibration": _calibration,
+    "retrieval": _retrieval,
+    "direction": _direction,
+    "structure": _structure,
+    "differences": _differences,
+}
+"""What can be shown beside "shifts"."""
+
+
+def shown(run: Run, parsed: argparse.Namespace) -> Table | str:
+    """What was asked for: a table for a terminal, or text in another format."""
+    found = SHOWN[parsed.show](run, parsed)
+    if isinstance(found, Measured):
+        table, text = measured_table(found), partial(format_measured, found)
+    else:
+        table, text = differences_table(found), partial(format_differences, found)
+    return table if parsed.format == "table" else text(style=parsed.format)

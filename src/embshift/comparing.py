@@ -1,0 +1,162 @@
+"""Runs side by side, picture by picture: floors of preparation and computation, differences of encoders."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.errors import RunError, UnknownNameError
+from embshift.run import Run
+from embshift.summaries.floors import Floor, floor
+from embshift.summaries.paired_tests import PairedTests, compare_columns, compare_sides
+from embshift.summaries.pairs import Pairs
+
+__all__ = ["PREPARATION", "compare", "find_floors"]
+
+PREPARATION = "preparation"
+"""Preset whose transforms prepare a picture otherwise without changing what it shows."""
+
+_PREPARED = ("image_size", "resize", "decode", "background")
+"""Fields of a plan that say how a picture is made into pixels."""
+
+_COMPUTED = ("precision", "device", "batch", "threads")
+"""Fields that say how pixels are made into embeddings."""
+
+
+def find_floors(run: Run, others: Sequence[Run] = ()) -> tuple[Floor, ...]:
+    """Shifts of pictures that nobody changed.
+
+    The transform `identity` of any of the runs is a numeric floor. Every other transform of the preset
+    "preparation" is a preparation floor. Where another run was made with another resize rule, size or
+    background, its originals beside this run's are one too; where only device, batch or precision differ,
+    they are a numeric floor.
+
+    Args:
+        run: The run that floors are wanted for.
+        others: Runs of the same pictures by the same encoder.
+
+    Raises:
+        RunError: If a run is of another encoder, or shares no picture.
+    """
+    found = list(_own(run))
+    originals = run.pairs()
+    for other in others:
+        if other.info["encoder"].get("digest") != run.info["encoder"].get("digest"):
+            raise RunError(
+                f"{other.folder} was measured by encoder {other.info['encoder']['name']} with other weights;"
+                f" a floor is of one encoder: measure it with {run.info['encoder']['name']}"
+            )
+        found += _own(other)
+        if other.folder.resolve() != run.folder.resolve():
+            found.append(_between(run, other, originals=originals))
+    return tuple(found)
+
+
+Kind: TypeAlias = Literal["numeric", "preparation"]
+
+
+def _own(run: Run) -> Iterator[Floor]:
+    """Floors that a run's own transforms give."""
+    plan = run.info["plan"]
+    kinds: dict[str, Kind | None] = {
+        one["name"]: _kind(one, preset=plan.get("preset")) for one in plan["transforms"]
+    }
+    if not any(kinds.values()):
+        return
+    pairs = run.pairs()
+    for name, kind in kinds.items():
+        if kind is None:
+            continue
+        draws, _ = pairs.views(name)
+        at = np.concatenate([draw.at for draw in draws] or [np.empty(0, np.int64)])
+        units = np.concatenate([draw.units for draw in draws] or [np.empty((0, pairs.units.shape[1]))])
+        yield floor(pairs.units[at], units, kind=kind, name=name)
+
+
+def _kind(transform: Mapping[str, Any], *, preset: str | None) -> Kind | None:
+    if transform.get("target") == "identity":
+        return "numeric"
+    return "preparation" if preset == PREPARATION else None
+
+
+def _between(run: Run, other: Run, *, originals: Pairs) -> Floor:
+    """Originals of two runs, matched by image id."""
+    beside = other.pairs()
+    place = {name: at for at, name in enumerate(beside.ids)}
+    shared = [(at, place[name]) for at, name in enumerate(originals.ids) if name in place]
+    if not shared:
+        raise RunError(f"{other.folder} shares no picture with {run.folder}; measure the same pictures")
+    ours, theirs = (list(side) for side in zip(*shared, strict=True))
+    prepared = _differing(run, other, _PREPARED)
+    computed = _differing(run, other, _COMPUTED)
+    return floor(
+        originals.units[ours],
+        beside.units[theirs],
+        kind="preparation" if prepared else "numeric",
+        name=", ".join([*prepared, *computed]) or f"measured again in {other.folder.name}",
+    )
+
+
+def _differing(run: Run, other: Run, names: Sequence[str]) -> list[str]:
+    one, two = run.info["plan"], other.info["plan"]
+    return [f"{name} {two[name]}" for name in names if name in two and one.get(name) != two[name]]
+
+
+def compare(
+    run: Run,
+    other: Run | None,
+    *,
+    by: str,
+    detect: float | None,
+    resamples: int,
+    seed: int,
+) -> PairedTests:
+    """Paired tests between all transforms of a run; or, transform by transform, between two runs.
+
+    Args:
+        run: The run.
+        other: Another run of the same pictures; None to compare the transforms of one.
+        by: A metric of the run.
+        detect: A difference to say the number of images for.
+        resamples: Number of sign flips.
+        seed: Their seed.
+
+    Raises:
+        PlanError: If an option is out of range, or the runs share no picture or transform.
+        UnknownNameError: If a run lacks the metric.
+    """
+    options: dict[str, Any] = {"by": by, "detect": detect, "resamples": resamples, "seed": seed}
+    unit = next((spec.unit for spec in run.metrics if spec.name == by), "1")
+    if other is None:
+        values = _column(run, by, transforms=run.transforms)
+        table = np.stack(list(values.values())) if values else np.empty((0, len(run.transforms)))
+        return compare_columns(table, transforms=run.transforms, unit=unit, **options)
+    shared = [name for name in run.transforms if name in other.transforms]
+    if not shared:
+        raise RunError(f"{other.folder} shares no transform with {run.folder}; measure the same preset")
+    return compare_sides(
+        _column(run, by, transforms=shared),
+        _column(other, by, transforms=shared),
+        transforms=shared,
+        sides=_sides(run, other),
+        unit=unit,
+        **options,
+    )
+
+
+def _sides(run: Run, other: Run) -> tuple[str, str]:
+    """What tells the two runs apart: encoders where these differ, else folders."""
+    one, two = (side.info["encoder"]["name"] for side in (run, other))
+    return (str(one), str(two)) if one != two else (run.folder.name, other.folder.name)
+
+
+def _column(run: Run, by: str, *, transforms: Sequence[str]) -> dict[str, Float64[np.ndarray, " transforms"]]:
+    """Values of one metric by image id, transforms in some order."""
+    values = run.values()
+    if by not in values.metrics:
+        raise UnknownNameError("metric", by, values.metrics)
+    ids = run.image_ids()
+    columns = [values.transforms.index(name) for name in transforms]
+    table = values.values[:, columns, values.metrics.index(by)]
+    return {ids[row]: table[at] for at, row in enumerate(values.rows.tolist())}

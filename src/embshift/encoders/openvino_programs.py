@@ -1,0 +1,98 @@
+"""Programs in OpenVINO, on a CPU: its kernels take several times torch's views a second."""
+
+import importlib
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from embshift.encoders.runtimes import Inputs, Outputs, Program, traced
+from embshift.errors import EncoderError, MissingExtraError
+
+__all__ = ["builder"]
+
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+def builder(*, device: str, precision: str) -> Callable[[Program, Inputs], Program]:
+    """What turns a computation into a program that OpenVINO runs, on as many threads as torch has.
+
+    In "bfloat16" everything is rounded, the residual stream and the attention row too.
+
+    Args:
+        device: "cpu".
+        precision: "float32" or "bfloat16".
+
+    Raises:
+        EncoderError: Another device or precision.
+        MissingExtraError: OpenVINO is not installed.
+    """
+    if device != "cpu":
+        raise EncoderError(f"runtime 'openvino' was asked for on {device}; it runs with --device cpu")
+    if precision not in _HINTS:
+        raise EncoderError(f"runtime 'openvino' takes float32 or bfloat16, and {precision} was asked for")
+    library = _library()
+    core: Any = library.Core()
+
+    def build(program: Program, inputs: Inputs) -> Program:
+        graph = traced(program, inputs)
+        options = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, on all threads
+        }
+        compiled = core.compile_model(_converted(graph, inputs), "CPU", options)
+        return _calling(compiled, given=[name is not None for name in graph.graph_signature.user_outputs])
+
+    return build
+
+
+def _library() -> Any:
+    # OpenVINO reports its use over the network through this package; without it, it keeps to itself.
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
+    try:
+        return importlib.import_module("openvino")
+    except ImportError:
+        raise MissingExtraError("openvino", "openvino") from None
+
+
+def _converted(graph: torch.export.ExportedProgram, inputs: Inputs) -> Any:
+    frontend: Any = importlib.import_module("openvino.frontend")
+    decoding: Any = importlib.import_module("openvino.frontend.pytorch.fx_decoder")
+    with _hushed():
+        decoder = decoding.TorchFXPythonDecoder.from_exported_program(graph)
+        loader = frontend.FrontEndManager().load_by_framework("pytorch")
+        model = loader.convert(loader.load(decoder))
+    shapes = zip(model.inputs, inputs.values(), strict=True)
+    model.reshape({port: list(values.shape) for port, values in shapes})
+    return model
+
+
+@contextmanager
+def _hushed() -> Generator[None]:
+    # Torch warns of its own calls; the converter sets up logging, to log what this torch has no longer.
+    root, silent, before = logging.getLogger(), logging.NullHandler(), logging.root.manager.disable
+    root.addHandler(silent)
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+        root.removeHandler(silent)
+
+
+def _calling(compiled: Any, *, given: Sequence[bool]) -> Program:
+    def call(inputs: Inputs) -> Outputs:
+        # Copied: the library writes its next results into the same memory.
+        found = compiled([values.contiguous().numpy() for values in inputs.values()], share_outputs=True)
+        results = iter([torch.tensor(found[port]) for port in range(len(compiled.outputs))])
+        embedding = next(results)
+        return embedding, *(next(results) if there else None for there in given[1:])
+
+    return call

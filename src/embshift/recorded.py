@@ -1,0 +1,229 @@
+"""The Parquet tables of a run folder, read: only what is committed, chunk by chunk or as a whole."""
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from jaxtyping import Float32, Int64
+
+from embshift.errors import MissingExtraError, UnknownNameError
+from embshift.schema import TABLES
+from embshift.summaries.values import ImageValues, image_values
+from embshift.types import Capture, Direction, MetricSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Embeddings", "RunTables", "read_table"]
+
+
+def committed(folder: Path, table: str) -> list[Path]:
+    """The committed files of one table, in order of rows."""
+    # Only committed chunks exist: an interrupted one has no file in images/.
+    names = sorted(file.name for file in (folder / "images").glob("chunk-*.parquet"))
+    return [folder / table / name for name in names]
+
+
+def read_table(
+    folder: Path, table: str, *, columns: Sequence[str] | None = None, filters: Any = None
+) -> pa.Table:
+    """All committed chunks of one table; an empty table of the same columns before the first."""
+    files = committed(folder, table)
+    if not files:
+        return TABLES[table].arrow(dim=1).empty_table().select(columns or TABLES[table].arrow().names)
+    names = list(columns) if columns is not None else None
+    return pq.read_table(files, columns=names, filters=filters)
+
+
+def chunks(folder: Path, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of one table, chunk by chunk."""
+    for file in committed(folder, table):
+        yield pq.read_table(file, columns=list(columns))
+
+
+def matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
+    """A column of embeddings as rows of numbers."""
+    flat = column.combine_chunks()
+    return flat.flatten().to_numpy().reshape(len(flat), flat.type.list_size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Embeddings:
+    """Embeddings of one transform.
+
+    Attributes:
+        rows: Row of each in the listing.
+        draws: Draw of each.
+        values: Raw embeddings; every row is finite.
+    """
+
+    rows: Int64[np.ndarray, " views"]
+    draws: Int64[np.ndarray, " views"]
+    values: Float32[np.ndarray, "views dim"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunTables:
+    """What a run folder holds, read.
+
+    Attributes:
+        folder: The folder.
+        info: The content of ``run.json``.
+    """
+
+    folder: Path
+    info: dict[str, Any]
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """Names of the transforms, in the order of the plan."""
+        return tuple(transform["name"] for transform in self.info["plan"]["transforms"])
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """How the run's metrics state themselves, in order."""
+        return tuple(_metric_spec(spec) for spec in self.info["metrics"])
+
+    def images(self) -> pa.Table:
+        """One row an input, with its status."""
+        return read_table(self.folder, "images").replace_schema_metadata(None)
+
+    def shifts(self) -> pa.Table:
+        """The shift table: one row for each image, transform, draw and metric."""
+        return read_table(self.folder, "shifts").replace_schema_metadata(None)
+
+    def attention(
+        self, *, rows: Sequence[int] | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """The encoder's maps over the metric sample.
+
+        Args:
+            rows: Only these rows of the listing.
+            columns: Only these columns.
+        """
+        wanted = None if rows is None else pc.field("row").isin(list(rows))
+        found = read_table(self.folder, "attention", columns=columns, filters=wanted)
+        return found.replace_schema_metadata(None)
+
+    def embeddings(self, transform: str = "original") -> Embeddings:
+        """Raw embeddings of one transform, of every image and draw where there is one.
+
+        Args:
+            transform: A transform of the run, or "original".
+
+        Raises:
+            UnknownNameError: If the run has no such transform.
+        """
+        known = ("original", *self.transforms)
+        if transform not in known:
+            raise UnknownNameError("transform", transform, known)
+        wanted = (pc.field("transform") == transform) & (pc.field("status") == "ok")
+        columns = ["row", "draw", "embedding"]
+        table = read_table(self.folder, "embeddings", columns=columns, filters=wanted)
+        return Embeddings(
+            rows=table["row"].to_numpy(),
+            draws=table["draw"].to_numpy().astype(np.int64),
+            values=matrix(table["embedding"]),
+        )
+
+    def values(self) -> ImageValues:
+        """One value an image, transform and metric: draws averaged, equal pictures once."""
+        return image_values(
+            chunks(self.folder, "shifts", ["row", "transform", "metric", "value"]),
+            transforms=self.transforms,
+            metrics=[spec.name for spec in self.metrics],
+            skip=self.repeated(),
+        )
+
+    def image_ids(self) -> dict[int, str]:
+        """Image id by row of the listing, of every picture that could be used."""
+        table = read_table(self.folder, "images", columns=["row", "image_id", "status"])
+        kept = table.filter(pc.field("status") == "ok")
+        return dict(zip(kept["row"].to_pylist(), kept["image_id"].to_pylist(), strict=True))
+
+    def repeated(self) -> frozenset[int]:
+        """Rows whose picture equals one of an earlier row: they are measured, and count once."""
+        seen, repeated = set[str](), set[int]()
+        for chunk in chunks(self.folder, "images", ["row", "image_id", "status"]):
+            for row in chunk.to_pylist():
+                if row["status"] == "ok" and row["image_id"] in seen:
+                    repeated.add(row["row"])
+                seen.add(row["image_id"])
+        return frozenset(repeated)
+
+    def count_views(self) -> tuple[int, int]:
+        """Views that were tried, and those of them without an embedding."""
+        tried = failed = 0
+        for chunk in chunks(self.folder, "embeddings", ["transform", "status"]):
+            views = chunk.filter(pc.field("transform") != "original")
+            tried += len(views)
+            failed += len(views.filter(pc.field("status") != "ok"))
+        return tried, failed
+
+    def count_undefined(self) -> int:
+        """Values that were taken and are undefined."""
+        found = chunks(self.folder, "shifts", ["value"])
+        return sum(int(np.isnan(chunk["value"].to_numpy()).sum()) for chunk in found)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The shift table beside the images' names, as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+        """
+        try:
+            importlib.import_module("pandas")
+        except ImportError:
+            raise MissingExtraError("pandas", "pandas") from None
+        images = self.images().select(["row", "source", "member", "path"]).to_pandas()
+        return self.shifts().to_pandas().merge(images, on="row", how="left")
+
+    @property
+    def finished(self) -> bool:
+        """Whether every picture of the listing is committed."""
+        return self.info["state"] == "finished"
+
+    def files(self, table: str) -> list[Path]:
+        """The committed files of one table, in order of rows."""
+        return committed(self.folder, table)
+
+    def read_views(
+        self, transform: str
+    ) -> tuple[Int64[np.ndarray, " views"], Int64[np.ndarray, " views"], Float32[np.ndarray, "views dim"]]:
+        found = self.embeddings(transform)
+        return found.rows, found.draws, found.values
+
+    def views_by_image(self) -> Iterator[dict[str, Float32[np.ndarray, "draws dim"]]]:
+        """For each picture that counts, its views' embeddings by transform; failed draws are NaN."""
+        position = {name: at for at, name in enumerate(self.transforms)}
+        draws, skip = self.info["plan"]["draws"], list(self.repeated())
+        for chunk in chunks(self.folder, "embeddings", ["row", "transform", "draw", "status", "embedding"]):
+            kept = chunk.filter((pc.field("status") == "ok") & (pc.field("transform") != "original"))
+            kept = kept.filter(~pc.field("row").isin(skip)) if skip else kept
+            rows, image = np.unique(kept["row"].to_numpy(), return_inverse=True)
+            vectors = matrix(kept["embedding"])
+            block = np.full((len(rows), len(position), draws, vectors.shape[1]), np.nan, np.float32)
+            transform = np.array([position[name] for name in kept["transform"].to_pylist()], np.int64)
+            block[image, transform, kept["draw"].to_numpy()] = vectors
+            for views in block:
+                yield dict(zip(self.transforms, views, strict=True))
+
+
+def _metric_spec(spec: dict[str, Any]) -> MetricSpec:
+    low, high = spec["bounds"]
+    typed: dict[str, Any] = {
+        "bounds": (_infinite(low, "-inf"), _infinite(high, "inf")),
+        "direction": Direction(spec["direction"]),
+        "needs": Capture(spec["needs"]),
+    }
+    return MetricSpec(**spec | typed)
+
+
+def _infinite(value: float | None, meant: str) -> float:
+    return float(meant) if value is None else value

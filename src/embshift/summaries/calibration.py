@@ -1,0 +1,167 @@
+"""How far is far: shifts against the distances between pictures, and against the measurement's own floor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.summaries.floors import Floor, floor_height
+from embshift.summaries.measures import Measured, check_sampling, mean_of_images
+from embshift.summaries.neighbours import half_squared_distances, scan
+from embshift.summaries.pairs import Pairs, Views, check_images, over_draws
+from embshift.summaries.resampling import LEVEL, RESAMPLES
+from embshift.summaries.stated import CALIBRATION, FLOOR_RATIO
+
+__all__ = ["Scale", "calibrate", "distance_scale", "mean_distance_to_others", "shares_below"]
+
+MOST_IMAGES = 100_000
+"""Images up to which all are compared with all."""
+
+_SAME = 1e-12
+"""Half squared distances up to this are 0: only rounding keeps unit vectors of equal direction apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scale:
+    """Distances between the originals of different pictures, ½‖z − z′‖².
+
+    Attributes:
+        others: Mean distance from each picture to all others; NaN for a single picture.
+        nearest: Distance from each picture to the nearest other; 0 for equal embeddings.
+    """
+
+    others: Float64[np.ndarray, " images"]
+    nearest: Float64[np.ndarray, " images"]
+
+
+def mean_distance_to_others(units: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, " images"]:
+    """Mean of ½‖zᵢ − zⱼ‖² over j ≠ i, for each i, without any pair.
+
+    With c = z − mean(z) it is ½ (N‖cᵢ‖² + Σ‖cⱼ‖²) / (N − 1), since Σcⱼ = 0. Centring keeps the digits where
+    all pictures lie close together.
+
+    Args:
+        units: Unit vectors, each picture once.
+
+    Returns:
+        From 0 to 2; NaN for a single picture.
+    """
+    n = len(units)
+    if n < 2:
+        return np.full(n, np.nan)
+    centred = units - units.mean(axis=0)
+    squares = np.einsum("ij,ij->i", centred, centred)
+    return 0.5 * (n * squares + squares.sum()) / (n - 1)
+
+
+def distance_scale(units: Float64[np.ndarray, "images dim"]) -> Scale:
+    """How far each picture lies from the others and from the nearest of them.
+
+    Args:
+        units: Unit vectors, each picture once.
+    """
+    found = scan(units, units, own=np.arange(len(units)))
+    nearest = np.full(len(units), np.nan)
+    if found.nearest.shape[1]:
+        nearest = half_squared_distances(units, units[found.nearest[:, 0]])
+    return Scale(others=mean_distance_to_others(units), nearest=nearest)
+
+
+def shares_below(
+    values: Float64[np.ndarray, " values"], scale: Float64[np.ndarray, " images"]
+) -> Float64[np.ndarray, " values"]:
+    """Per cent of a scale that lies below each value, strictly; NaN where nothing in it is defined."""
+    known = np.sort(scale[~np.isnan(scale)])
+    if not len(known):
+        return np.full(len(values), np.nan)
+    found = 100.0 * np.searchsorted(known, values, side="left") / len(known)
+    return np.where(np.isnan(values), np.nan, found)
+
+
+def calibrate(
+    pairs: Pairs,
+    *,
+    floors: Sequence[Floor] = (),
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Measured:
+    """Shifts in units that can be read: of the distance between pictures, and of the floor.
+
+    Args:
+        pairs: Originals and views.
+        floors: What `embshift.summaries.floors.floor` found; of preparation floors the highest counts.
+        resamples: Number of resamples of the images.
+        level: Coverage of the intervals.
+        seed: Seed of the resamples.
+
+    Raises:
+        PlanError: If `resamples` or `level` are out of range.
+        RunError: If there are more than 100,000 pictures.
+    """
+    check_sampling(resamples=resamples, level=level)
+    check_images(pairs, most=MOST_IMAGES, what="calibration")
+    height = floor_height(floors)
+    measures = CALIBRATION if height is None else (*CALIBRATION, FLOOR_RATIO)
+    scale = distance_scale(pairs.units)
+    values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(pairs)), bool)
+    for transform in pairs.transforms:
+        draws, seen = pairs.views(transform)
+        found = [(draw.at, _draw(pairs, draw, scale=scale, height=height)) for draw in draws]
+        values.append(over_draws(found, images=len(pairs), names=[one.name for one in measures]))
+        recorded = np.concatenate([recorded, seen[None]])
+    estimates, undefined = mean_of_images(
+        values, measures=measures, recorded=recorded, resamples=resamples, level=level, seed=seed
+    )
+    return Measured(
+        name="calibration",
+        measures=measures,
+        transforms=pairs.transforms,
+        estimates=estimates,
+        undefined=undefined,
+        images=len(pairs),
+        left_out=pairs.left_out,
+        notes=_notes(scale, floors),
+        level=level,
+    )
+
+
+def _draw(
+    pairs: Pairs, draw: Views, *, scale: Scale, height: float | None
+) -> dict[str, Float64[np.ndarray, " views"]]:
+    shift = half_squared_distances(pairs.units[draw.at], draw.units)
+    return {
+        "cosine_shift": shift,
+        "unit_l2": np.sqrt(2 * shift),
+        "norm_ratio": draw.norms / pairs.norms[draw.at],
+        "relative_shift": _ratio(shift, scale.others[draw.at]),
+        "neighbour_ratio": _ratio(shift, scale.nearest[draw.at]),
+        "neighbour_percentile": shares_below(shift, scale.nearest),
+        "floor_ratio": shift / (np.nan if height is None else height),
+    }
+
+
+def _ratio(
+    shift: Float64[np.ndarray, " views"], scale: Float64[np.ndarray, " views"]
+) -> Float64[np.ndarray, " views"]:
+    """The quotient; NaN where the denominator is 0 but for rounding, or undefined."""
+    return np.divide(shift, scale, out=np.full(len(shift), np.nan), where=scale > _SAME)
+
+
+def _notes(scale: Scale, floors: Sequence[Floor]) -> tuple[str, ...]:
+    notes = list[str]()
+    known = scale.nearest[~np.isnan(scale.nearest)]
+    if len(known):
+        notes.append(
+            f"cosine distance between different pictures: mean {scale.others.mean():.4g}, median to the"
+            f" nearest {float(np.median(known)):.4g}"
+        )
+    if equal := int((known <= _SAME).sum()):
+        notes.append(
+            f"{equal:,} pictures share their embedding with another; their neighbour ratio is undefined"
+        )
+    notes += [one.told() for one in floors]
+    if floors and floor_height(floors) is None:
+        notes.append("no preparation floor of 1e-7 or more was given, so shifts have no multiple of it")
+    return tuple(notes)

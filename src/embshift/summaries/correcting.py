@@ -1,0 +1,184 @@
+"""How much of a shift a simple repair takes away, on pictures that it was not fitted to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from scipy.linalg import eigh, svd
+
+from embshift.summaries.neighbours import half_squared_distances
+from embshift.summaries.pairs import unit_vectors
+
+__all__ = ["FOLDS", "REPAIRS", "folds_of", "repaired_shifts"]
+
+Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
+
+FOLDS = 5
+"""Parts that the pictures are dealt into; each is repaired by what was fitted to the four others."""
+
+REPAIRS = ("mean", "orthogonal", "linear")
+"""Subtract the mean shift; turn by an orthogonal map; subtract a linear prediction of the shift (ridge)."""
+
+_TOUCH = 1e-9
+
+_STRENGTHS = np.logspace(-4, 4, 17)
+"""Candidates of the ridge's penalty, in units of the mean variance of a direction."""
+
+
+def folds_of(images: int, *, seed: int) -> Int64[np.ndarray, " images"]:
+    """A seeded deal of pictures into parts of equal size, give or take one."""
+    found = np.empty(images, np.int64)
+    found[np.random.default_rng(seed).permutation(images)] = np.arange(images) % FOLDS
+    return found
+
+
+def repaired_shifts(
+    originals: Float64[np.ndarray, "images dim"],
+    views: Float64[np.ndarray, "images dim"],
+    /,
+    *,
+    seed: int = 0,
+) -> dict[str, Float64[np.ndarray, " images"]]:
+    """Cosine shift of every picture after each repair, fitted without the picture's fold.
+
+    mean: z′ − μ. orthogonal: z′Q, Q the orthogonal matrix that brings views nearest to originals and leaves
+    alone what they do not span. linear: z′ − (μ + (z′ − mean z′) B), B by ridge regression of the shift; its
+    penalty is the one with the least squared error when the training folds are predicted from each other. An
+    infinite penalty is the mean repair. Repaired vectors are brought to length 1 before d is taken.
+
+    Args:
+        originals: Unit vectors.
+        views: Unit vectors of the same pictures.
+        seed: Seed of the folds.
+
+    Returns:
+        Shifts by name of the repair, from 0 to 2; NaN for fewer than ten pictures (two a fold).
+    """
+    n = len(originals)
+    found = {name: np.full(n, np.nan) for name in REPAIRS}
+    if n < 2 * FOLDS:
+        return found
+    fold = folds_of(n, seed=seed)
+    shifts = views - originals
+    parts = [_moments(views[fold == at], shifts[fold == at]) for at in range(FOLDS)]
+    whole = reduce(_Moments.plus, parts)
+    penalties = _penalties(parts, whole)
+    for held in range(FOLDS):
+        training, test = whole.less(parts[held]), fold == held
+        fitted = {
+            "mean": views[test] - training.shift,
+            "orthogonal": views[test] @ _rotation(training),
+            "linear": _subtract_linear(training, views[test], penalty=penalties[held]),
+        }
+        for name, repaired in fitted.items():
+            found[name][test] = half_squared_distances(originals[test], unit_vectors(repaired)[0])
+    return found
+
+
+def _rotation(part: "_Moments") -> Float64[np.ndarray, "dim dim"]:
+    """The orthogonal Procrustes solution (Schönemann 1966); not centred: directions turn about the origin."""
+    product = part.xx - part.xy  # views times originals, since originals are views less shifts
+    # Where few pictures leave directions open, nothing turns: a touch of the identity settles them.
+    product[np.diag_indices_from(product)] += _TOUCH * float(np.trace(part.xx)) / len(part.x)
+    left, _, right = svd(product, full_matrices=False, check_finite=False)
+    return left @ right
+
+
+def _subtract_linear(part: "_Moments", held: Vectors, *, penalty: float) -> Vectors:
+    values, vectors = eigh(part.within(), check_finite=False)
+    strengths = np.maximum(values, 0.0) + penalty * part.unit()
+    weights = vectors @ ((vectors.T @ part.across()) / strengths[:, None])
+    return held - (part.shift + (held - part.middle) @ weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Moments:
+    """Sums of products of views x and shifts y; those of several parts add up."""
+
+    n: int
+    x: Float64[np.ndarray, " dim"]
+    y: Float64[np.ndarray, " dim"]
+    xx: Float64[np.ndarray, "dim dim"]
+    xy: Float64[np.ndarray, "dim dim"]
+
+    @property
+    def middle(self) -> Float64[np.ndarray, " dim"]:
+        return self.x / self.n
+
+    @property
+    def shift(self) -> Float64[np.ndarray, " dim"]:
+        return self.y / self.n
+
+    def within(self) -> Float64[np.ndarray, "dim dim"]:
+        """Σ (x − x̄)(x − x̄)ᵀ."""
+        return self.xx - np.outer(self.x, self.middle)
+
+    def across(self) -> Float64[np.ndarray, "dim dim"]:
+        """Σ (x − x̄)(y − ȳ)ᵀ."""
+        return self.xy - np.outer(self.x, self.shift)
+
+    def unit(self) -> float:
+        """Mean of the eigenvalues of `within`, what a penalty of 1 means; never 0, which divides nothing."""
+        return max(float(np.trace(self.within())) / len(self.x), np.finfo(np.float64).tiny ** 0.5)
+
+    def plus(self, other: "_Moments") -> "_Moments":
+        return _Moments(
+            n=self.n + other.n,
+            x=self.x + other.x,
+            y=self.y + other.y,
+            xx=self.xx + other.xx,
+            xy=self.xy + other.xy,
+        )
+
+    def less(self, other: "_Moments") -> "_Moments":
+        return _Moments(
+            n=self.n - other.n,
+            x=self.x - other.x,
+            y=self.y - other.y,
+            xx=self.xx - other.xx,
+            xy=self.xy - other.xy,
+        )
+
+
+def _moments(views: Vectors, shifts: Vectors) -> _Moments:
+    return _Moments(
+        n=len(views), x=views.sum(axis=0), y=shifts.sum(axis=0), xx=views.T @ views, xy=views.T @ shifts
+    )
+
+
+def _penalties(parts: Sequence[_Moments], whole: _Moments) -> Float64[np.ndarray, " folds"]:
+    """The best penalty of each fold, by predicting each of its training folds from the three others.
+
+    A model without folds a and b serves twice: for a it is tried on b, for b on a.
+    """
+    errors = np.zeros((FOLDS, len(_STRENGTHS)))
+    for one, other in combinations(range(FOLDS), 2):
+        model = whole.less(parts[one]).less(parts[other])
+        errors[one] += _errors(model, parts[other])
+        errors[other] += _errors(model, parts[one])
+    return _STRENGTHS[errors.argmin(axis=1)]
+
+
+def _errors(model: _Moments, tried: _Moments) -> Float64[np.ndarray, " strengths"]:
+    """Squared error of the ridge at every penalty on other pictures, but for what no penalty changes.
+
+    With B = V diag(w) C it is tr(Bᵀ K B) − 2 tr(Bᵀ M), K and M the moments tried, about the model's means:
+    sums over w once V has been multiplied out.
+    """
+    values, vectors = eigh(model.within(), check_finite=False)
+    coefficients = vectors.T @ model.across()  # C
+    middle, shift = model.middle, model.shift
+    squares = (
+        tried.xx - np.outer(tried.x, middle) - np.outer(middle, tried.x) + tried.n * np.outer(middle, middle)
+    )
+    products = (
+        tried.xy - np.outer(tried.x, shift) - np.outer(middle, tried.y) + tried.n * np.outer(middle, shift)
+    )
+    square = (vectors.T @ squares @ vectors) * (coefficients @ coefficients.T)
+    linear = np.einsum("ij,ij->i", vectors.T @ products, coefficients)
+    weights = 1 / (np.maximum(values, 0.0) + _STRENGTHS[:, None] * model.unit())  # strengths dim
+    return np.einsum("si,ij,sj->s", weights, square, weights, optimize=True) - 2 * weights @ linear

@@ -1,0 +1,87 @@
+"""The floor of a measurement: shifts of pictures that nobody changed, only prepared or computed otherwise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from embshift.summaries.neighbours import half_squared_distances
+from embshift.summaries.pairs import unit_vectors
+
+__all__ = ["LOWEST", "Floor", "floor", "floor_height"]
+
+LOWEST = 1e-7
+"""A preparation floor below this divides nothing: it is the encoder's rounding, and no preparation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """Cosine shifts between two embeddings of the same pictures.
+
+    Attributes:
+        kind: "numeric": the same pixels, computed otherwise (precision, device, batch). "preparation": the
+            same picture, made into pixels otherwise (resize filter, decoder, JPEG 95).
+        name: What was done otherwise.
+        median: Median shift over pictures; NaN without a picture.
+        high: 95th percentile of the shift over pictures.
+        most: Greatest shift.
+        images: Pictures behind it.
+    """
+
+    kind: Literal["numeric", "preparation"]
+    name: str
+    median: float
+    high: float
+    most: float
+    images: int
+
+    def told(self) -> str:
+        """The floor in one line."""
+        return (
+            f"{self.kind} floor, {self.name}: cosine shift {self.median:.3g} (median), {self.high:.3g} (95th"
+            f" percentile) over {self.images:,} pictures"
+        )
+
+
+def floor(
+    one: Float[np.ndarray, "images dim"],
+    other: Float[np.ndarray, "images dim"],
+    /,
+    *,
+    kind: Literal["numeric", "preparation"],
+    name: str,
+) -> Floor:
+    """Shifts between two embeddings of the same pictures, as d = ½‖z − z′‖² in float64.
+
+    Rounding of float32 embeddings alone gives about 1e-14, so d is told from 0 where 1 − cosine would not be.
+    It knows only what was done otherwise, and only these pictures.
+
+    Args:
+        one: Raw embeddings of pictures prepared or computed one way.
+        other: Raw embeddings of the same pictures, in the same order, the other way.
+        kind: What differs: the computation or the preparation.
+        name: What was done otherwise, for the reader.
+    """
+    first, second = unit_vectors(one)[0], unit_vectors(other)[0]
+    shifts = half_squared_distances(first, second)
+    shifts = shifts[~np.isnan(shifts)]
+    return Floor(
+        kind=kind,
+        name=name,
+        median=_quantile(shifts, 0.5),
+        high=_quantile(shifts, 0.95),
+        most=float(shifts.max()) if len(shifts) else float("nan"),
+        images=len(shifts),
+    )
+
+
+def _quantile(values: Float64[np.ndarray, " values"], level: float) -> float:
+    return float(np.quantile(values, level)) if len(values) else float("nan")
+
+
+def floor_height(floors: Sequence[Floor]) -> float | None:
+    """The highest 95th percentile among preparation floors; None where there is none of 1e-7 or more."""
+    known = [one.high for one in floors if one.kind == "preparation" and one.high >= LOWEST]
+    return max(known, default=None)

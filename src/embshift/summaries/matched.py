@@ -1,0 +1,179 @@
+"""Transforms at equal damage: which of them shifts embeddings most."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from embshift.errors import RunError
+from embshift.summaries.sweep import Curve, Sweep
+
+__all__ = [
+    "DISPLACEMENT",
+    "SSIM",
+    "Matched",
+    "MatchedGroup",
+    "MatchedRow",
+    "Solved",
+    "matched",
+    "read_solved",
+]
+
+SSIM, DISPLACEMENT = "ssim", "displacement"
+"""What damage is measured by: similarity where no pixel moves, else the mean way of the pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """A transform's strength for one amount of damage, on the half of the pictures that it was solved on.
+
+    Attributes:
+        transform: The registered transform.
+        family: Its family.
+        kind: "ssim" or "displacement".
+        target: What was asked for: mean structural similarity, or mean way in pixels.
+        unit: Unit of the strength.
+        strength: The strength; None where the target is out of reach.
+        achieved: The mean that it reaches; of the nearest strength where the target is out of reach.
+        why: Why the target is out of reach; empty where it is not.
+    """
+
+    transform: str
+    family: str
+    kind: str
+    target: float
+    unit: str
+    strength: float | None = None
+    achieved: float = math.nan
+    why: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the plan calls it behind its name: "ssim90", "px10"."""
+        if self.kind == SSIM:
+            return f"ssim{100 * self.target:g}".replace(".", "_").replace("-", "m")
+        return f"px{self.target:g}".replace(".", "_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedRow:
+    """One transform at one amount of damage.
+
+    Attributes:
+        transform: The registered transform.
+        family: Its family.
+        strength: Its strength, in `unit`.
+        unit: Unit of the strength.
+        achieved: Mean similarity or way that the strength reaches on the pictures it was solved on.
+        shift: Mean over the other half's images of d = 1 − cosine.
+        low: Lower end of the interval of that mean.
+        high: Upper end.
+        recall: Share of views whose original is the nearest of all originals.
+        n: Images.
+    """
+
+    transform: str
+    family: str
+    strength: float
+    unit: str
+    achieved: float
+    shift: float
+    low: float
+    high: float
+    recall: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedGroup:
+    """Transforms at one amount of damage, the one that shifts most first.
+
+    Attributes:
+        kind: "ssim" or "displacement".
+        target: The amount.
+        rows: Those that reach it.
+        out_of_reach: The others, each with the reason.
+    """
+
+    kind: str
+    target: float
+    rows: tuple[MatchedRow, ...]
+    out_of_reach: tuple[Solved, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """All groups of a run.
+
+    Attributes:
+        groups: One for each kind and amount, in the order asked for.
+        solved_on: Pictures in the half that strengths were solved on.
+        gallery: Different originals of the other half.
+        level: Coverage of each interval.
+    """
+
+    groups: tuple[MatchedGroup, ...]
+    solved_on: int
+    gallery: int
+    level: float
+
+
+def read_solved(content: Mapping[str, Any]) -> tuple[int, tuple[Solved, ...]]:
+    """What ``match.json`` holds: pictures solved on, and strengths."""
+    return int(content["solved_on"]), tuple(_solved(dict(each)) for each in content["solved"])
+
+
+def _solved(content: dict[str, Any]) -> Solved:
+    achieved = content.pop("achieved")
+    return Solved(**content, achieved=math.nan if achieved is None else achieved)
+
+
+def matched(sweep: Sweep, solved: Sequence[Solved], /, *, solved_on: int) -> Matched:
+    """Ranks transforms at equal damage by their mean shift.
+
+    Args:
+        sweep: Curves of the half that is ranked on.
+        solved: What was solved on the other half.
+        solved_on: Pictures in that half.
+
+    Raises:
+        RunError: If the run lacks a strength that was solved.
+    """
+    curves = {curve.transform: curve for curve in sweep.curves}
+    amounts = list(dict.fromkeys((each.kind, each.target) for each in solved))
+    return Matched(
+        groups=tuple(_group(kind, target, solved, curves) for kind, target in amounts),
+        solved_on=solved_on,
+        gallery=sweep.gallery,
+        level=sweep.level,
+    )
+
+
+def _group(kind: str, target: float, solved: Sequence[Solved], curves: Mapping[str, Curve]) -> MatchedGroup:
+    own = [each for each in solved if (each.kind, each.target) == (kind, target)]
+    rows = [_row(each, curves) for each in own if each.strength is not None]
+    return MatchedGroup(
+        kind=kind,
+        target=target,
+        rows=tuple(sorted(rows, key=lambda row: math.inf if math.isnan(row.shift) else -row.shift)),
+        out_of_reach=tuple(each for each in own if each.strength is None),
+    )
+
+
+def _row(solved: Solved, curves: Mapping[str, Curve]) -> MatchedRow:
+    curve, name = curves.get(solved.transform), f"{solved.transform}_{solved.label}"
+    if curve is None or name not in curve.names or solved.strength is None:
+        raise RunError(f"match.json names {name}, which the run does not hold; match again into a new folder")
+    at = curve.names.index(name)
+    return MatchedRow(
+        transform=solved.transform,
+        family=solved.family,
+        strength=solved.strength,
+        unit=solved.unit,
+        achieved=solved.achieved,
+        shift=float(curve.shift.mean[at]),
+        low=float(curve.shift.low[at]),
+        high=float(curve.shift.high[at]),
+        recall=float(curve.recall.mean[at]),
+        n=int(curve.shift.n[at]),
+    )

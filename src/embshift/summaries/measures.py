@@ -1,0 +1,168 @@
+"""What a measurement on a run's embeddings says of itself, and a table of measurements with intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from embshift.errors import PlanError
+from embshift.summaries.resampling import LEVEL, RESAMPLES, Intervals, bca, influence, means, resampled_means
+from embshift.types import Direction
+
+__all__ = ["Measure", "Measured", "beside", "check_sampling", "mean_of_images", "shaped", "whole"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """How a measurement states itself; tables, figures and documentation read it from here.
+
+    Attributes:
+        name: Name in tables.
+        summary: One line: what it is.
+        unit: Unit of its values; "1" for a pure number.
+        bounds: Least and greatest possible value.
+        identity: Value where every view equals its original; NaN where it is undefined then.
+        direction: Which values mean that views are alike their originals; None where neither do.
+        blind_to: What it cannot see.
+        reference: Its source.
+    """
+
+    name: str
+    summary: str
+    unit: str
+    bounds: tuple[float, float]
+    identity: float
+    direction: Direction | None
+    blind_to: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """Transforms by measures.
+
+    Attributes:
+        name: What was measured: "calibration", "retrieval", "direction" or "structure".
+        measures: How each column states itself, in order.
+        transforms: Names of the rows, in the order of the plan.
+        estimates: Values with their intervals, (transforms, measures), each in its measure's unit; ends
+            are NaN where a value has no interval.
+        undefined: Images whose value was taken and is undefined, of every transform and measure.
+        images: Different pictures with a usable embedding.
+        left_out: Pictures that were left out, since their embedding is all zeros or not finite.
+        notes: What the reader must know beside the numbers.
+        level: Coverage of each interval.
+    """
+
+    name: str
+    measures: tuple[Measure, ...]
+    transforms: tuple[str, ...]
+    estimates: Intervals
+    undefined: Int64[np.ndarray, "transforms measures"]
+    images: int
+    left_out: int
+    notes: tuple[str, ...]
+    level: float
+
+    def column(self, measure: str) -> int:
+        """Position of a measure along the second axis; ValueError where it is not there."""
+        return [one.name for one in self.measures].index(measure)
+
+    def mean(self, transform: str, measure: str) -> float:
+        """One value."""
+        return float(self.estimates.mean[self.transforms.index(transform), self.column(measure)])
+
+    def interval(self, transform: str, measure: str) -> tuple[float, float]:
+        """The ends of one interval; NaN where it has none."""
+        at = self.transforms.index(transform), self.column(measure)
+        return float(self.estimates.low[at]), float(self.estimates.high[at])
+
+    def noted(self, *notes: str) -> "Measured":
+        """The same with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+
+def check_sampling(*, resamples: int, level: float) -> None:
+    """Raise `PlanError` where a number of resamples or a coverage is out of range."""
+    if resamples < 100:
+        raise PlanError(f"resamples is {resamples}; wanted 100 or more, e.g. {RESAMPLES}")
+    if not 0 < level < 1:
+        raise PlanError(f"level is {level}; wanted a share above 0 and below 1, e.g. {LEVEL}")
+
+
+def mean_of_images(
+    values: Sequence[Mapping[str, Float64[np.ndarray, " images"]]],
+    *,
+    measures: Sequence[Measure],
+    recorded: Bool[np.ndarray, "transforms images"],
+    resamples: int,
+    level: float,
+    seed: int,
+) -> tuple[Intervals, Int64[np.ndarray, "transforms measures"]]:
+    """Means over images with BCa intervals, and how many values are undefined.
+
+    Images are resampled together for all transforms and measures, so that these are paired.
+
+    Args:
+        values: For each transform the values of every measure; NaN where undefined or not taken.
+        measures: The measures, in order.
+        recorded: Whether an image has a view of a transform at all.
+        resamples: Number of resamples.
+        level: Coverage.
+        seed: Seed of the resamples.
+    """
+    shape = (len(values), len(measures))
+    columns = [one[measure.name] for one in values for measure in measures]
+    table = np.stack(columns, axis=1) if columns else np.empty((recorded.shape[1], 0))
+    found = bca(
+        resampled_means(table, resamples=resamples, seed=seed),
+        mean=means(table),
+        pulls=influence(table),
+        n=(~np.isnan(table)).sum(axis=0),
+        level=level,
+    )
+    undefined = recorded.sum(axis=1)[:, None] - found.n.reshape(shape)
+    found = shaped(found, shape)
+    return replace(
+        found, low=_within(found.low, found, measures), high=_within(found.high, found, measures)
+    ), undefined
+
+
+def _within(
+    ends: Float64[np.ndarray, "transforms measures"], found: Intervals, measures: Sequence[Measure]
+) -> Float64[np.ndarray, "transforms measures"]:
+    """Ends of intervals without what rounding added: within the bounds, and 0 where they are 0."""
+    low, high = (np.array([one.bounds[side] for one in measures]) for side in (0, 1))
+    settled = np.where(np.abs(ends) <= 1e-12 * np.abs(found.mean), 0.0, ends)
+    return np.clip(settled, low, high)
+
+
+def shaped(found: Intervals, shape: tuple[int, int]) -> Intervals:
+    """A row of intervals as a table."""
+    return Intervals(
+        mean=found.mean.reshape(shape),
+        low=found.low.reshape(shape),
+        high=found.high.reshape(shape),
+        n=found.n.reshape(shape),
+        plain=found.plain.reshape(shape),
+    )
+
+
+def whole(
+    values: Float64[np.ndarray, "transforms measures"], n: Int64[np.ndarray, "transforms measures"]
+) -> Intervals:
+    """Values that describe all images at once and have no interval."""
+    none = np.full(values.shape, np.nan)
+    return Intervals(mean=values, low=none, high=none.copy(), n=n, plain=np.zeros(values.shape, bool))
+
+
+def beside(first: Intervals, second: Intervals) -> Intervals:
+    """Two tables of the same transforms as one."""
+    return Intervals(
+        mean=np.concatenate([first.mean, second.mean], axis=1),
+        low=np.concatenate([first.low, second.low], axis=1),
+        high=np.concatenate([first.high, second.high], axis=1),
+        n=np.concatenate([first.n, second.n], axis=1),
+        plain=np.concatenate([first.plain, second.plain], axis=1),
+    )

@@ -1,0 +1,168 @@
+"""Which pictures lie nearest to a vector, exactly: screened in float32, settled in float64, by blocks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+__all__ = ["Scan", "half_squared_distances", "scan"]
+
+Queries: TypeAlias = Float64[np.ndarray, "queries dim"]
+
+Gallery: TypeAlias = Float64[np.ndarray, "pictures dim"]
+Indices: TypeAlias = Int64[np.ndarray, " indices"]
+
+_BLOCK = 1 << 24
+"""Products held at once: 64 MiB as float32, whatever the number of pictures."""
+
+_GATHER = 1 << 21
+"""Numbers gathered at once to settle near ties: 16 MiB as float64, twice."""
+
+_SPARE = 8
+"""Candidates beyond the nearest asked for, so that few rows need all their products settled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scan:
+    """Every query against the whole gallery.
+
+    Attributes:
+        rank: 1 + the number of other pictures at least as near as the query's own; ties count against it.
+        own: Cosine of the query and its own picture.
+        best: Cosine of the query and the nearest other picture; NaN without another.
+        nearest: Positions of the nearest other pictures, the nearest first; equal ones in its order.
+    """
+
+    rank: Int64[np.ndarray, " queries"]
+    own: Float64[np.ndarray, " queries"]
+    best: Float64[np.ndarray, " queries"]
+    nearest: Int64[np.ndarray, "queries neighbours"]
+
+
+def half_squared_distances(
+    one: Float64[np.ndarray, "vectors dim"], other: Float64[np.ndarray, "vectors dim"], /
+) -> Float64[np.ndarray, " vectors"]:
+    """½‖z − z′‖² of unit vectors, which is 1 − cosine without its loss of digits near 0; from 0 to 2."""
+    apart = one - other
+    return 0.5 * np.einsum("ij,ij->i", apart, apart)
+
+
+def scan(
+    queries: Float64[np.ndarray, "queries dim"],
+    gallery: Float64[np.ndarray, "pictures dim"],
+    /,
+    *,
+    own: Int64[np.ndarray, " queries"],
+    neighbours: int = 1,
+) -> Scan:
+    """Rank of each query's own picture in the gallery, and the nearest others.
+
+    Products of matrices in float32 find what may matter. Whatever lies within their rounding error of a
+    decision is computed again in float64, each product by the same loop, so that equal vectors tie exactly.
+    The result is that of float64 throughout, in half the time and memory.
+
+    Args:
+        queries: Unit vectors.
+        gallery: Unit vectors.
+        own: Position of each query's own picture in the gallery.
+        neighbours: Nearest others wanted; fewer come back where there are fewer.
+    """
+    wanted = min(neighbours, len(gallery) - 1) if len(gallery) else 0
+    parts = list(_parts(queries, gallery, own=own, wanted=wanted))
+    nearest = [part.nearest for part in parts]
+    return Scan(
+        rank=np.concatenate([part.rank for part in parts] or [np.empty(0, np.int64)]),
+        own=np.concatenate([part.own for part in parts] or [np.empty(0)]),
+        best=np.concatenate([part.best for part in parts] or [np.empty(0)]),
+        nearest=np.concatenate(nearest) if nearest else np.empty((0, wanted), np.int64),
+    )
+
+
+def _parts(
+    queries: Queries, gallery: Gallery, *, own: Int64[np.ndarray, " queries"], wanted: int
+) -> Iterator[Scan]:
+    screened = gallery.astype(np.float32).T
+    block = max(1, _BLOCK // max(len(gallery), 1))
+    for start in range(0, len(queries), block):
+        rows = slice(start, start + block)
+        part, mine = queries[rows], own[rows]
+        products = np.asarray(part.astype(np.float32) @ screened)
+        exact = np.einsum("ij,ij->i", part, gallery[mine])
+        rank = _ranks(products, part, gallery, own=mine, exact=exact)
+        products[np.arange(len(part)), mine] = -np.inf
+        nearest, best = _nearest(products, part, gallery, own=mine, wanted=wanted)
+        yield Scan(rank=rank, own=exact, best=best, nearest=nearest)
+
+
+def _doubt(dim: int) -> float:
+    """Twice the greatest error of a float32 product of unit vectors (Higham 2002, section 3.1)."""
+    return 2 * (dim + 8) * 2.0**-24
+
+
+def _ranks(
+    products: Float32[np.ndarray, "queries pictures"],
+    queries: Queries,
+    gallery: Gallery,
+    *,
+    own: Int64[np.ndarray, " queries"],
+    exact: Float64[np.ndarray, " queries"],
+) -> Int64[np.ndarray, " queries"]:
+    doubt = _doubt(gallery.shape[1])
+    above = products > (exact + doubt).astype(np.float32)[:, None]
+    near: Bool[np.ndarray, "queries pictures"] = ~above & (
+        products >= (exact - doubt).astype(np.float32)[:, None]
+    )
+    near[np.arange(len(queries)), own] = False
+    rank = 1 + above.sum(axis=1)
+    row, picture = np.nonzero(near)
+    ahead = _settled(queries, gallery, row=row, picture=picture) >= exact[row]
+    return rank + np.bincount(row[ahead], minlength=len(queries))
+
+
+def _settled(
+    queries: Queries, gallery: Gallery, *, row: Indices, picture: Indices
+) -> Float64[np.ndarray, " indices"]:
+    """Products of chosen queries and pictures in float64, one by one."""
+    found = np.empty(len(row))
+    step = max(1, _GATHER // gallery.shape[1])
+    for start in range(0, len(row), step):
+        part = slice(start, start + step)
+        found[part] = np.einsum("ij,ij->i", queries[row[part]], gallery[picture[part]])
+    return found
+
+
+def _nearest(
+    products: Float32[np.ndarray, "queries pictures"],
+    queries: Queries,
+    gallery: Gallery,
+    *,
+    own: Int64[np.ndarray, " queries"],
+    wanted: int,
+) -> tuple[Int64[np.ndarray, "queries neighbours"], Float64[np.ndarray, " queries"]]:
+    if not wanted:
+        return np.empty((len(queries), 0), np.int64), np.full(len(queries), np.nan)
+    taken = min(wanted + _SPARE, len(gallery) - 1)
+    chosen = np.sort(np.argpartition(products, -taken, axis=1)[:, -taken:], axis=1)  # queries taken
+    row = np.repeat(np.arange(len(queries)), taken)
+    values = _settled(queries, gallery, row=row, picture=chosen.ravel()).reshape(chosen.shape)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :wanted]
+    nearest, cosines = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
+    best = cosines[:, 0].copy()
+    if taken < len(gallery) - 1:
+        last = np.take_along_axis(products, chosen, axis=1).min(axis=1)
+        open_ = np.flatnonzero(last + _doubt(gallery.shape[1]) >= cosines[:, -1])
+        for at in open_.tolist():
+            nearest[at], best[at] = _nearest_of_one(queries[at], gallery, own=int(own[at]), wanted=wanted)
+    return nearest, best
+
+
+def _nearest_of_one(
+    query: Float64[np.ndarray, " dim"], gallery: Gallery, *, own: int, wanted: int
+) -> tuple[Int64[np.ndarray, " neighbours"], float]:
+    """All products of one query in float64: where more pictures tie than were taken."""
+    values = np.einsum("ij,ij->i", np.broadcast_to(query, gallery.shape), gallery)
+    values[own] = -np.inf
+    found = np.argsort(-values, kind="stable")[:wanted]
+    return found, float(values[found[0]])

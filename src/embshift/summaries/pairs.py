@@ -1,0 +1,168 @@
+"""Originals and views side by side: what measurements beyond the shift table are taken from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int64
+
+from embshift.errors import RunError
+
+__all__ = ["Pairs", "ReadViews", "Views", "check_images", "make_pairs", "over_draws", "unit_vectors"]
+
+Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
+
+ReadViews: TypeAlias = Callable[
+    [str], tuple[Int64[np.ndarray, " views"], Int64[np.ndarray, " views"], Float[np.ndarray, "views dim"]]
+]
+"""From a transform's name to rows of the listing, draws and raw embeddings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Views:
+    """One draw of one transform.
+
+    Attributes:
+        at: Position of each view's original in `Pairs`.
+        units: Embeddings of length 1, float64.
+        norms: Lengths of the raw embeddings.
+    """
+
+    at: Int64[np.ndarray, " views"]
+    units: Float64[np.ndarray, "views dim"]
+    norms: Float64[np.ndarray, " views"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairs:
+    """Originals, each picture once, and a way to their views.
+
+    Attributes:
+        rows: Row of each original in the listing, ascending.
+        ids: Its image id.
+        units: Embeddings of length 1, float64.
+        norms: Lengths of the raw embeddings.
+        left_out: Originals without an angle: all zeros, or not finite.
+        transforms: Names of the transforms, in the order of the plan.
+        read: Reads one transform's views; they are not kept, so that one transform is held at a time.
+    """
+
+    rows: Int64[np.ndarray, " images"]
+    ids: tuple[str, ...]
+    units: Float64[np.ndarray, "images dim"]
+    norms: Float64[np.ndarray, " images"]
+    left_out: int
+    transforms: tuple[str, ...]
+    read: ReadViews
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def views(self, transform: str) -> tuple[tuple[Views, ...], Bool[np.ndarray, " images"]]:
+        """The draws of a transform; and which originals have a view at all, with an angle or without."""
+        rows, draws, values = self.read(transform)
+        at = np.minimum(np.searchsorted(self.rows, rows), max(len(self.rows) - 1, 0))
+        known = self.rows[at] == rows if len(self.rows) else np.zeros(len(rows), bool)
+        recorded = np.zeros(len(self.rows), bool)
+        recorded[at[known]] = True
+        units, norms = unit_vectors(values[known])
+        at, draws, angled = at[known], draws[known], ~np.isnan(norms)
+        return tuple(
+            Views(at=at[own], units=units[own], norms=norms[own])
+            for own in (angled & (draws == draw) for draw in np.unique(draws[angled]).tolist())
+        ), recorded
+
+    def sample(self, images: int | None, *, seed: int) -> "Pairs":
+        """A seeded sample of the originals, in the order of the listing; all of them where None."""
+        if images is None or images >= len(self):
+            return self
+        kept = np.sort(np.random.default_rng(seed).choice(len(self), size=images, replace=False))
+        return replace(
+            self,
+            rows=self.rows[kept],
+            ids=tuple(self.ids[at] for at in kept.tolist()),
+            units=self.units[kept],
+            norms=self.norms[kept],
+        )
+
+
+def make_pairs(
+    *,
+    rows: Int64[np.ndarray, " images"],
+    values: Float[np.ndarray, "images dim"],
+    ids: Mapping[int, str],
+    transforms: Sequence[str],
+    read: ReadViews,
+) -> Pairs:
+    """Originals with an angle, in the order of their rows; of equal image ids the first stands for all.
+
+    Args:
+        rows: Row of each original in the listing.
+        values: Raw embeddings.
+        ids: Image id by row.
+        transforms: Names, in order.
+        read: Reads one transform's views.
+    """
+    order = np.argsort(rows, kind="stable")
+    names = [ids[row] for row in rows[order].tolist()]
+    first = np.sort(np.unique(np.array(names, dtype=str), return_index=True)[1]).astype(np.int64)
+    units, norms = unit_vectors(values[order[first]])
+    usable = ~np.isnan(norms)
+    kept = first[usable]
+    return Pairs(
+        rows=rows[order[kept]],
+        ids=tuple(names[at] for at in kept.tolist()),
+        units=units[usable],
+        norms=norms[usable],
+        left_out=int((~usable).sum()),
+        transforms=tuple(transforms),
+        read=read,
+    )
+
+
+def unit_vectors(
+    values: Float[np.ndarray, "views dim"],
+) -> tuple[Float64[np.ndarray, "views dim"], Float64[np.ndarray, " views"]]:
+    """Vectors of length 1 and the lengths they had; both NaN where a vector is all zeros or not finite."""
+    vectors = values.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    norms[~(np.isfinite(norms) & (norms > 0))] = np.nan
+    vectors /= norms[:, None]
+    return vectors, norms
+
+
+def over_draws(
+    found: Sequence[tuple[Int64[np.ndarray, " views"], Mapping[str, Float64[np.ndarray, " views"]]]],
+    *,
+    images: int,
+    names: Sequence[str],
+) -> dict[str, Float64[np.ndarray, " images"]]:
+    """Values by image: the mean over its draws that are defined, NaN where none is.
+
+    Args:
+        found: For each draw the positions of its originals, and values by name.
+        images: Number of originals.
+        names: Names of the values.
+    """
+    totals = {name: np.zeros(images) for name in names}
+    counts = {name: np.zeros(images) for name in names}
+    for at, values in found:
+        for name in names:
+            defined = ~np.isnan(values[name])
+            totals[name][at[defined]] += values[name][defined]
+            counts[name][at[defined]] += 1
+    return {
+        name: np.divide(totals[name], counts[name], out=np.full(images, np.nan), where=counts[name] > 0)
+        for name in names
+    }
+
+
+def check_images(pairs: Pairs, *, most: int, what: str) -> None:
+    """Raise `RunError` where there are more images than a comparison of all with all can take."""
+    if len(pairs) > most:
+        raise RunError(
+            f"{what} compares every picture with every other, and {len(pairs):,} are more than the {most:,}"
+            f" that it takes; measure a seeded sample of them with images={most} (--images {most})"
+        )

@@ -1,0 +1,31 @@
+"""Single pixels that are wrong."""
+
+import numpy as np
+
+from embshift.transforms import Strength, transform
+from embshift.types import Pixels
+
+__all__ = ["salt_and_pepper"]
+
+
+@transform(
+    name="salt_and_pepper",
+    family="noise",
+    summary="single pixels black or white",
+    strength=Strength(
+        meaning="share of the pixels",
+        unit="1",
+        least=0,
+        greatest=1,
+        severities=(0.01, 0.03, 0.06, 0.12, 0.25),
+        zero=0,
+    ),
+)
+def salt_and_pepper(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
+    """Each pixel black or white with a probability; a greater strength keeps those of a lesser."""
+    drawn = rng.random(pixels.shape[:2])
+    white = rng.random(pixels.shape[:2]) < 0.5
+    hit = drawn < strength
+    pixels[hit & white] = 255
+    pixels[hit & ~white] = 0
+    return pixels

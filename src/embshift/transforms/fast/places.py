@@ -1,0 +1,66 @@
+"""Moves and holes: the library's draws, without what serves masks, boxes and key points only."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from embshift.transforms.fast import drawn, fast_form
+from embshift.types import Pixels
+
+__all__ = ["affine", "flip", "holes", "perspective"]
+
+
+@fast_form("HorizontalFlip", closeness="bytes")
+def flip(leaf: Any, pixels: Pixels) -> tuple[Pixels, dict[str, Any]]:
+    """HorizontalFlip."""
+    given = leaf.update_transform_params(params={}, data={"image": pixels})
+    return np.asarray(cv2.flip(pixels, 1), dtype=np.uint8), given
+
+
+@fast_form("ShiftScaleRotate", closeness="bytes")
+def affine(leaf: Any, pixels: Pixels) -> tuple[Pixels, dict[str, Any]]:
+    """ShiftScaleRotate."""
+    parameters = drawn(leaf, pixels)
+    height, width = pixels.shape[:2]
+    shown = cv2.warpAffine(
+        pixels,
+        parameters["matrix"][:2],
+        (width, height),
+        flags=leaf.interpolation,
+        borderMode=leaf.border_mode,
+        borderValue=_three(leaf.fill),
+    )
+    return np.asarray(shown, dtype=np.uint8), parameters
+
+
+@fast_form("Perspective", closeness="bytes", fits=lambda leaf: leaf.keep_size)
+def perspective(leaf: Any, pixels: Pixels) -> tuple[Pixels, dict[str, Any]]:
+    """Perspective."""
+    parameters = drawn(leaf, pixels)
+    height, width = pixels.shape[:2]
+    sides = np.array([width / parameters["max_width"], height / parameters["max_height"], 1.0])
+    shown = cv2.warpPerspective(
+        pixels,
+        sides[:, None] * parameters["matrix"],
+        (width, height),
+        flags=leaf.interpolation,
+        borderMode=leaf.border_mode,
+        borderValue=leaf.fill,
+    )
+    return np.asarray(shown, dtype=np.uint8), parameters
+
+
+@fast_form("CoarseDropout", closeness="bytes", fits=lambda leaf: leaf.fill == "random")
+def holes(leaf: Any, pixels: Pixels) -> tuple[Pixels, dict[str, Any]]:
+    """CoarseDropout with random colours."""
+    parameters = drawn(leaf, pixels)
+    rng = np.random.default_rng(parameters["seed"])
+    for left, top, right, bottom in parameters["holes"].tolist():
+        size = (bottom - top, right - left, 3)
+        pixels[top:bottom, left:right] = rng.integers(0, 256, size=size, dtype=np.uint8)
+    return pixels, parameters
+
+
+def _three(fill: Any) -> Any:
+    return (fill,) * 3 if isinstance(fill, int | float) else fill

@@ -1,0 +1,92 @@
+"""Debian's Chromium without a network. Where there is no browser these tests are not run, except in CI."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--window-size=1280,900",
+    "--force-prefers-reduced-motion",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
+
+
+class Browser:
+    """A page, what it asked for, and what it complained about."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def open(self, path: Path, fragment: str = "") -> None:
+        self.driver.get("about:blank")
+        self.driver.get_log("performance")
+        self.driver.get_log("browser")
+        self.driver.get(path.as_uri() + fragment)
+
+    def run(self, script: str, *values: object):
+        return self.driver.execute_script(script, *values)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
+        return self.run(script, selector)
+
+    def complaints(self) -> list[str]:
+        return [line["message"] for line in self.driver.get_log("browser")]
+
+    def requests(self) -> list[str]:
+        """Addresses asked for since the page was opened, the page itself and inlined pictures left out."""
+        messages = [json.loads(line["message"])["message"] for line in self.driver.get_log("performance")]
+        sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        asked = [one["request"]["url"] for one in sent if one.get("type") != "Document"]
+        return [url for url in asked if not url.startswith("data:")]
+
+
+def found() -> tuple[str, str] | None:
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    steering = shutil.which("chromedriver")
+    return (browser, steering) if browser and steering else None
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[webdriver.Chrome]:
+    programs = found()
+    if programs is None:
+        reason = "no Chromium with chromedriver here: apt-get install chromium chromium-driver"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    made = webdriver.Chrome(options=options, service=Service(programs[1]))
+    made.execute_cdp_cmd("Network.enable", {})
+    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    made.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    yield made
+    made.quit()
+
+
+@pytest.fixture
+def browser(driver: webdriver.Chrome) -> Browser:
+    return Browser(driver)

@@ -1,0 +1,154 @@
+"""Compiled and in OpenVINO: the numbers of torch, whatever is captured."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from embshift.encoders.opening import open_encoder
+from embshift.encoders.runtimes import Programs, traced
+from embshift.errors import EncoderError, MissingExtraError
+from embshift.types import Capture
+from tests.unit.encoders.families import FAMILIES, make_checkpoint
+
+ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
+needs_openvino = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="pip install 'embshift[openvino]'"
+)
+# A graph's fixed shape is not that of NaFlex.
+TRACEABLE = ["lite", *(name for name in sorted(FAMILIES) if name != "siglip2")]
+
+
+def drawn(count, *, source, seed=3):
+    side = 64 if source == "lite" else 32
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def assert_same(found, wanted, *, close):
+    assert found.grid == wanted.grid
+    for name in ("embedding", "attention", "layers"):
+        here, there = getattr(found, name), getattr(wanted, name)
+        assert (here is None) == (there is None)
+        if here is not None:
+            assert here.dtype == torch.float32
+            torch.testing.assert_close(here, there, rtol=close, atol=close)
+
+
+@needs_openvino
+@pytest.mark.parametrize("name", TRACEABLE)
+def test_openvino_gives_what_torch_gives(tmp_path, name):
+    source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
+    views = drawn(8, source=source)
+    plain = open_encoder(source, device="cpu")
+    found = open_encoder(source, device="cpu", runtime="openvino")
+    assert (plain.spec.runtime, found.spec.runtime) == ("torch", "openvino")
+    for capture in (Capture.EMBEDDING, ALL):
+        assert_same(found.encode(views, capture=capture), plain.encode(views, capture=capture), close=2e-5)
+    order = [3, 1, 0, 2, 7, 6, 5, 4]
+    turned, straight = (found.encode(each, capture=ALL) for each in (views[order], views))
+    assert torch.equal(turned.embedding, straight.embedding[order])
+    assert torch.equal(turned.attention, straight.attention[order])
+
+
+@needs_openvino
+@pytest.mark.parametrize("name", ["lite", "clip", "siglip"])
+def test_openvino_in_bfloat16_is_near(tmp_path, name):
+    source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
+    views = drawn(8, source=source)
+    plain = open_encoder(source, device="cpu").encode(views, capture=ALL)
+    found = open_encoder(source, device="cpu", runtime="openvino", precision="bfloat16")
+    seen = found.encode(views, capture=ALL)
+    error = (seen.embedding - plain.embedding).norm(dim=1) / plain.embedding.norm(dim=1)
+    assert error.max() < 0.2
+    assert seen.attention.dtype == torch.float32
+    assert found.spec.precision == "bfloat16"
+
+
+@needs_openvino
+def test_openvino_keeps_its_results_apart():
+    encoder = open_encoder("lite", device="cpu", runtime="openvino")
+    first = encoder.encode(drawn(4, source="lite"), capture=ALL)
+    kept = first.embedding.clone()
+    encoder.encode(drawn(4, source="lite", seed=9), capture=ALL)
+    assert torch.equal(first.embedding, kept)
+
+
+@needs_openvino
+def test_openvino_reports_to_nobody():
+    open_encoder("lite", device="cpu", runtime="openvino")
+    assert sys.modules["openvino_telemetry"] is None
+
+
+@needs_openvino
+def test_openvino_refuses_what_it_does_not_do():
+    with pytest.raises(EncoderError, match="takes float32 or bfloat16, and float16 was asked for"):
+        open_encoder("lite", device="cpu", runtime="openvino", precision="float16")
+
+
+def test_openvino_runs_on_a_cpu():
+    with pytest.raises(EncoderError, match="'openvino' was asked for on cuda:0; it runs with --device cpu"):
+        Programs(lambda inputs, /, *, capture: (), runtime="openvino", device="cuda:0", precision="float32")
+
+
+def test_without_openvino_the_install_line_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'embshift\[openvino\]'"):
+        open_encoder("lite", device="cpu", runtime="openvino")
+
+
+@pytest.mark.parametrize("runtime", ["compiled", "openvino"])
+def test_naflex_stays_in_torch(tmp_path, runtime):
+    source = str(make_checkpoint("siglip2", tmp_path / "siglip2"))
+    with pytest.raises(EncoderError, match=f"NaFlex encoder cannot be run by '{runtime}'"):
+        open_encoder(source, device="cpu", runtime=runtime)
+
+
+def test_a_pooling_head_is_not_compiled(tmp_path):
+    source = str(make_checkpoint("siglip", tmp_path / "siglip"))
+    with pytest.raises(EncoderError, match="a view's embedding would depend on where"):
+        open_encoder(source, device="cpu", runtime="compiled")
+
+
+def test_an_unknown_runtime_is_refused():
+    with pytest.raises(EncoderError, match="runtime 'onnx' is not known; use torch, compiled, openvino"):
+        open_encoder("lite", device="cpu", runtime="onnx")
+
+
+def test_without_a_compiler_it_is_said_at_once(monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("No working C++ compiler found")
+
+    monkeypatch.setattr(torch, "compile", fail)
+    with pytest.raises(EncoderError, match=r"torch cannot compile here .*No working C\+\+ compiler.*g\+\+"):
+        open_encoder("lite", device="cpu", runtime="compiled")
+
+
+@pytest.mark.parametrize("name", ["lite", "clip", "siglip", "dinov2", "dinov3", "aimv2", "vit"])
+def test_a_traced_graph_gives_what_its_python_gives(tmp_path, name):
+    source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
+    views = drawn(4, source=source)
+    encoder = open_encoder(source, device="cpu")
+    plain, program = encoder.encode(views, capture=ALL), encoder._programs
+
+    def traceable(inner, inputs):
+        graph = traced(inner, inputs).module()
+        return lambda given: graph(*given.values())
+
+    program._build = traceable
+    program._held.clear()
+    assert_same(encoder.encode(views, capture=ALL), plain, close=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compiled_gives_what_torch_gives(tmp_path, precision):
+    source = str(make_checkpoint("clip", tmp_path / "clip"))
+    views = drawn(8, source=source)
+    plain = open_encoder(source, device="cpu", precision=precision).encode(views, capture=ALL)
+    encoder = open_encoder(source, device="cpu", runtime="compiled", precision=precision)
+    found = encoder.encode(views, capture=ALL)
+    assert_same(found, plain, close=2e-5 if precision == "float32" else 0.15)
+    order = [3, 1, 0, 2, 7, 6, 5, 4]
+    assert torch.equal(encoder.encode(views[order], capture=ALL).embedding, found.embedding[order])

@@ -1,0 +1,176 @@
+"""The report as a file: what is in it, what may run in it, how large it is."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+
+from embshift.errors import StorageError
+from embshift.report.page import content, embedded_json, page
+from tests.synthetic_runs import Wanted, image_id, make_run
+from tests.unit.report.large_runs import make_large_run
+
+# Apache ECharts 6.1.0, dist/echarts.min.js, as it is published.
+ECHARTS = "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
+
+
+FORBIDDEN = re.compile(
+    r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|fetch\(|XMLHttp|import\("
+)
+
+
+class Parts(HTMLParser):
+    """Tags with their attributes, and the text of scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.inside, self.kept = [], None, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag if tag in ("script", "style") else None
+        if self.inside:
+            self.kept.append([tag, dict(attrs), ""])
+
+    def handle_endtag(self, tag):
+        self.inside = None
+
+    def handle_data(self, text):
+        if self.inside:
+            self.kept[-1][2] += text
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("report") / "run", Wanted(images=36, size=(64, 48)))
+
+
+@pytest.fixture(scope="module")
+def text(run):
+    return page(content(run))
+
+
+def test_the_policy_allows_the_pages_own_scripts_and_style_and_nothing_else(text):
+    parts = Parts(text)
+    policy = next(a["content"] for t, a in parts.tags if t == "meta" and "http-equiv" in a)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    allowed = set(re.findall(r"'(sha256-[^']+)'", policy))
+    digests = {
+        "sha256-" + base64.b64encode(hashlib.sha256(kept.encode()).digest()).decode()
+        for tag, attributes, kept in parts.kept
+        if attributes.get("type") != "application/json"
+    }
+    assert digests == allowed
+    assert len(digests) == 3
+
+
+def test_nothing_is_loaded_and_nothing_is_an_inline_handler(text):
+    for tag, attributes in Parts(text).tags:
+        assert not {"src", "srcset", "style"} & set(attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+        assert attributes.get("href", "#").startswith("#")
+        assert tag not in ("link", "base", "iframe", "object", "embed", "form")
+
+
+def test_own_scripts_parse_nothing_as_markup_and_evaluate_nothing():
+    assets = files("embshift.report") / "assets"
+    own = [one for one in assets.iterdir() if one.name.endswith(".js") and one.name != "echarts.min.js"]
+    assert len(own) == 7
+    for script in own:
+        assert not FORBIDDEN.search(script.read_text(encoding="utf-8"))
+
+
+def test_the_charting_library_is_the_published_file():
+    file = files("embshift.report") / "assets" / "echarts.min.js"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == ECHARTS
+    assert len(file.read_bytes()) < 1_300_000
+
+
+def test_data_cannot_end_its_script():
+    hostile = {"name": "</script><script>alert(1)</script><!-- & \u2028 \ud800"}
+    written = embedded_json(hostile)
+    assert not set("<>&\u2028") & set(written)
+    assert written.isascii()
+    assert json.loads(written) == hostile
+
+
+def test_data_is_the_runs_own(run, text):
+    kept = next(
+        kept for _, attributes, kept in Parts(text).kept if attributes.get("type") == "application/json"
+    )
+    data = json.loads(kept)
+    summary = run.summary()
+    for row, line in enumerate(summary.rows):
+        assert data["transforms"][row]["name"] == line.transform
+        for column, cell in enumerate(line.cells[spec.name] for spec in run.metrics):
+            assert data["cells"][row][column]["mean"] == pytest.approx(cell.mean, rel=1e-5)
+            assert data["cells"][row][column]["n"] == cell.n
+    assert [one["id"] for one in data["pictures"]["items"]]
+    assert {one["id"] for one in data["pictures"]["items"]} <= {image_id(row) for row in range(36)}
+
+
+def test_the_ends_are_the_most_and_the_least_shifted(run):
+    found, values = content(run), run.values()
+    for row in range(9):
+        for column, spec in enumerate(run.metrics):
+            sign = -1 if str(spec.direction).startswith("higher") else 1
+            shift = sign * values.values[:, row, column]
+            ends = found["extremes"][row][column]
+            assert ends["most"] == values.rows[(-shift).argsort(kind="stable")[: len(ends["most"])]].tolist()
+            assert ends["least"][0] == values.rows[shift.argmin()]
+            assert len(ends["most"]) == 4
+
+
+def test_the_run_folder_is_all_that_is_read(run, tmp_path, text):
+    moved = tmp_path / run.folder.name
+    shutil.copytree(run.folder, moved)
+    import embshift
+
+    assert page(content(embshift.open_run(moved))) == text
+
+
+def test_same_run_same_bytes(run, text):
+    assert page(content(run)) == text
+
+
+def test_it_appears_whole_or_not_at_all(run, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(StorageError):
+        run.report(blocked / "report.html")
+    assert run.report(tmp_path / "report.html").read_text(encoding="utf-8").endswith("</html>\n")
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith("rep")) == ["report.html"]
+
+
+def test_a_thousand_pictures_stay_below_five_megabytes(tmp_path):
+    run = make_run(tmp_path / "run", Wanted(images=1000, size=(160, 160), maps=False))
+    assert run.report().stat().st_size < 5_000_000
+
+
+def test_views_outside_the_folder_are_not_read(tmp_path):
+    run = make_run(tmp_path / "run", Wanted(images=4, transforms=("blur",)))
+    views = run.folder / "views"
+    outside = tmp_path / "outside"
+    views.rename(outside)
+    views.symlink_to(outside)
+    for item in content(run)["pictures"]["items"]:
+        assert item["original"] is None
+
+
+def test_pictures_that_nothing_makes_smaller_stay_within_the_bounds_too(tmp_path):
+    few, many = (
+        make_large_run(tmp_path / str(images), images=images, shown=200, side=96)
+        for images in (1_000, 20_000)
+    )
+    sizes = [run.report().stat().st_size for run in (few, many)]
+    assert max(sizes) < 5_000_000
+    assert content(many)["pictures"]["full"]
+    assert abs(sizes[1] - sizes[0]) < 200_000

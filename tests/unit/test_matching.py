@@ -1,0 +1,132 @@
+"""Equal damage: strengths solved, the halves apart, what is out of reach said."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from embshift.coordinates import mean_displacement
+from embshift.errors import RunError, SourceError
+from embshift.matching import halves, measure_matched, solve
+from embshift.summaries.matched_format import format_matched, matched_table
+from embshift.transforms.building import build, perturb
+from embshift.transforms.levels import levelled_plan
+from embshift.types import ImageRecord, ViewKey
+from tests.reference import ssim_reference
+
+
+@pytest.fixture(scope="module")
+def pictures(samples):
+    paths = sorted(samples.glob("*.jpg"))[:4]
+    return [cv2.resize(cv2.cvtColor(cv2.imread(str(p)), cv2.COLOR_BGR2RGB), (96, 96)) for p in paths]
+
+
+def views(name, strength, pictures):
+    transform = build(levelled_plan(name, strength=strength))
+    for at, pixels in enumerate(pictures):
+        key = ViewKey(run_seed=0, image_id=f"{at:032x}", transform="any")
+        yield perturb(pixels, transform, key=key)
+
+
+@pytest.mark.parametrize("name", ["blur", "noise", "gamma", "salt_and_pepper", "occlusion", "downscale"])
+def test_the_similarity_is_as_asked_for(name, pictures):
+    for solved in solve(name, pictures, targets=(0.9, 0.7)):
+        if solved.strength is None:
+            assert name == "downscale"
+            continue
+        made = views(name, solved.strength, pictures)
+        again = np.mean([ssim_reference.ssim(p, v.pixels) for p, v in zip(pictures, made, strict=True)])
+        assert again == pytest.approx(solved.achieved, abs=1e-9)
+        assert abs(again - solved.target) <= 0.005
+
+
+@pytest.mark.parametrize("name", ["rotate", "crop", "perspective", "elastic", "border"])
+def test_the_way_is_as_asked_for(name, pictures):
+    for solved in solve(name, pictures, targets=(2.0, 5.0)):
+        ways = [mean_displacement(v.coordinates()) for v in views(name, solved.strength, pictures)]
+        assert np.mean(ways) == pytest.approx(solved.target, rel=0.01)
+
+
+def test_solved_twice_agrees(pictures):
+    assert solve("noise", pictures, targets=(0.7,)) == solve("noise", pictures, targets=(0.7,))
+    others = [f"{at + 9:032x}" for at in range(4)]
+    assert solve("noise", pictures, targets=(0.7,)) != solve("noise", pictures, targets=(0.7,), ids=others)
+
+
+def test_out_of_reach_is_said_and_nothing_extrapolated(pictures):
+    (solved,) = solve("hue", pictures, targets=(0.1,))
+    assert solved.strength is None
+    assert solved.why == f"even 180 reaches only {solved.achieved:.3g}"
+    (solved,) = solve("jpeg", pictures, targets=(0.99999,))
+    assert solved.strength is None or abs(solved.achieved - 0.99999) <= 0.005
+    (solved,) = solve("rotate", pictures, targets=(500.0,))
+    assert solved.why.startswith("even 180 reaches only")
+
+
+def test_halves_are_apart_and_the_same_each_time():
+    records = [ImageRecord(row=at, source="s", member=str(at)) for at in range(11)]
+    first, second = halves(records, seed=3)
+    assert (len(first), len(second)) == (5, 6)
+    assert sorted(one.row for one in first + second) == list(range(11))
+    assert halves(records, seed=3) == (first, second)
+    assert halves(records, seed=4) != (first, second)
+    with pytest.raises(SourceError, match="1 pictures were found; matching needs two halves"):
+        halves(records[:1], seed=0)
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    return measure_matched(
+        photos,
+        transforms=["noise", "blur", "hue", "rotate"],
+        ssim=[0.7],
+        displacement=[10],
+        encoder="lite",
+        out=tmp_path_factory.mktemp("match") / "run",
+    )
+
+
+def test_a_run_ranks_the_other_half(run):
+    found = run.matched(resamples=300)
+    assert (found.solved_on, found.gallery) == (3, 3)
+    by_similarity, by_way = found.groups
+    shifts = [row.shift for row in by_similarity.rows]
+    assert shifts == sorted(shifts, reverse=True)
+    assert {row.transform for row in by_similarity.rows} | {
+        each.transform for each in by_similarity.out_of_reach
+    } == {"noise", "blur", "hue"}
+    assert [row.transform for row in by_way.rows] == ["rotate"]
+    assert len(run.images()) == 3
+    table = run.shifts().to_pandas()
+    own = 1 - table[(table["transform"] == "noise_ssim70") & (table["metric"] == "cosine")]["value"].mean()
+    noise = next(row for row in by_similarity.rows if row.transform == "noise")
+    assert noise.shift == pytest.approx(own, rel=1e-9)
+    assert noise.n == 3
+
+
+def test_the_same_call_goes_on_in_the_folder(run, photos):
+    again = measure_matched(
+        photos,
+        transforms=["noise", "blur", "hue", "rotate"],
+        ssim=[0.7],
+        displacement=[10],
+        encoder="lite",
+        out=run.folder,
+    )
+    assert again.matched(resamples=300) == run.matched(resamples=300)
+
+
+def test_text_in_every_format(run):
+    found = run.matched(resamples=300)
+    assert "out of reach" in format_matched(found, style="markdown")
+    rows = format_matched(found, style="csv").splitlines()
+    assert len(rows) == 1 + 4
+    content = json.loads(format_matched(found, style="json"))
+    assert content["groups"][0]["target"] == 0.7
+    assert matched_table(found).row_count == 4
+
+
+def test_another_run_has_no_match(lite_run):
+    with pytest.raises(RunError, match=r"no readable match\.json; make a run with 'embshift match'"):
+        lite_run.matched()

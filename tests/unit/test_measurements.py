@@ -1,0 +1,671 @@
+"""Measurements on embeddings: calibrated size, retrieval, direction, structure; known answers and loops."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial import procrustes as scipy_procrustes
+from scipy.spatial.distance import pdist
+from scipy.stats import ortho_group, spearmanr
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import NearestNeighbors
+
+from embshift.errors import PlanError, RunError
+from embshift.summaries import direction, neighbours
+from embshift.summaries.calibration import calibrate, distance_scale, mean_distance_to_others, shares_below
+from embshift.summaries.correcting import FOLDS, folds_of, repaired_shifts
+from embshift.summaries.direction import (
+    consistency,
+    effective_rank,
+    explained_variance,
+    mean_shift,
+    removals,
+    shift_directions,
+)
+from embshift.summaries.floors import LOWEST, floor, floor_height
+from embshift.summaries.measures import Measured
+from embshift.summaries.neighbours import half_squared_distances, scan
+from embshift.summaries.pairs import make_pairs, unit_vectors
+from embshift.summaries.retrieval import neighbour_overlap, retrieve
+from embshift.summaries.stated import CALIBRATION, DIRECTION, MEASURES, RETRIEVAL, STRUCTURE
+from embshift.summaries.structure import linear_cka, procrustes, rsa, structures, unbiased_cka
+from tests.reference import measurements_reference as reference
+
+NAN = float("nan")
+MEASURE = {
+    "calibration": calibrate,
+    "retrieval": retrieve,
+    "direction": shift_directions,
+    "structure": structures,
+}
+
+
+def cloud(images=14, dim=6, *, seed=0):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(images, dim)) + 0.7).astype(np.float32)
+
+
+def pairs_of(originals, views, *, ids=None, rows=None, draws=None):
+    """Pairs of one or more transforms; a view is (images, dim) or (rows, draws, values)."""
+    rows = np.arange(len(originals)) if rows is None else np.asarray(rows)
+    ids = ids or {row: f"id{row}" for row in rows.tolist()}
+
+    def read(transform):
+        found = views[transform]
+        if isinstance(found, tuple):
+            return found
+        return rows, np.zeros(len(rows), np.int64), found
+
+    return make_pairs(rows=rows, values=originals, ids=ids, transforms=list(views), read=read)
+
+
+def moved(originals, *, by=0.3, seed=1):
+    return (originals + by * np.random.default_rng(seed).normal(size=originals.shape)).astype(np.float32)
+
+
+def means_of(measured: Measured, transform: str) -> dict[str, float]:
+    return {one.name: measured.mean(transform, one.name) for one in measured.measures}
+
+
+# What holds for all -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+def test_at_identity_every_measure_has_the_value_that_it_states(name):
+    base = cloud(20)
+    found = MEASURE[name](pairs_of(base, {"same": base}))
+    for one in found.measures:
+        value = found.mean("same", one.name)
+        if not math.isnan(one.identity):
+            assert value == pytest.approx(one.identity, abs=1e-7), one.name
+    for one in MEASURES["direction"]:
+        if name == "direction" and math.isnan(one.identity):
+            assert math.isnan(found.mean("same", one.name)), one.name
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+@given(seed=st.integers(0, 500), images=st.integers(11, 16), by=st.sampled_from([0.01, 0.5, 3.0]))
+@settings(max_examples=12, deadline=None)
+def test_values_and_intervals_stay_within_their_bounds(name, seed, images, by):
+    base = cloud(images, 4, seed=seed)
+    options = {"permutations": 2} if name == "structure" else {"resamples": 100}
+    found = MEASURE[name](pairs_of(base, {"moved": moved(base, by=by, seed=seed)}), **options)
+    for at, one in enumerate(found.measures):
+        for side in (found.estimates.mean, found.estimates.low, found.estimates.high):
+            if not math.isnan(side[0, at]):
+                assert one.bounds[0] - 1e-9 <= side[0, at] <= one.bounds[1] + 1e-9, one.name
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+def test_twice_is_the_same_and_another_seed_changes_no_exact_value(name):
+    base = cloud(20)
+    pairs = pairs_of(base, {"moved": moved(base)})
+    one, same, other = (MEASURE[name](pairs, seed=seed) for seed in (0, 0, 1))
+    for part in ("mean", "low", "high"):
+        np.testing.assert_array_equal(getattr(one.estimates, part), getattr(same.estimates, part))
+    drawn = [
+        at
+        for at, measure in enumerate(one.measures)
+        if "chance" in measure.name or "corrected" in measure.name
+    ]
+    kept = [at for at in range(len(one.measures)) if at not in drawn]
+    np.testing.assert_array_equal(one.estimates.mean[:, kept], other.estimates.mean[:, kept])
+    if drawn:
+        assert (one.estimates.mean[:, drawn] != other.estimates.mean[:, drawn]).any()
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+def test_equal_pictures_count_once_and_vectors_without_an_angle_are_counted(name):
+    base = cloud(20)
+    views = moved(base)
+    plain = MEASURE[name](pairs_of(base, {"moved": views}))
+    twice = np.concatenate([base, base[:1], np.zeros((1, 6), np.float32)])
+    ids = {row: f"id{row}" for row in range(20)} | {20: "id0", 21: "black"}
+    again = MEASURE[name](
+        pairs_of(twice, {"moved": np.concatenate([views, views[:1] + 1, views[:1]])}, ids=ids)
+    )
+    np.testing.assert_array_equal(plain.estimates.mean, again.estimates.mean)
+    assert (again.images, again.left_out) == (20, 1)
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+def test_a_view_without_an_angle_is_undefined_and_a_failed_one_is_missing(name):
+    base = cloud(20)
+    views = moved(base)
+    views[3] = 0
+    rows = np.delete(np.arange(20), 5)
+    found = MEASURE[name](pairs_of(base, {"moved": (rows, np.zeros(19, np.int64), views[rows])}))
+    assert found.estimates.n.max() == 18
+    assert (found.undefined[0] == 1).all()
+    assert not np.isnan(found.estimates.mean).any()
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+def test_without_views_or_pictures_everything_is_undefined(name):
+    base = cloud(20)
+    nothing = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 6), np.float32))
+    found = MEASURE[name](pairs_of(base, {"moved": moved(base), "failed": nothing}))
+    assert np.isnan(found.estimates.mean[1]).all()
+    assert (found.estimates.n[1] == 0).all()
+    alone = MEASURE[name](pairs_of(base[:0], {"failed": nothing}))
+    assert np.isnan(alone.estimates.mean).all()
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+def test_one_picture_has_no_neighbours_and_no_structure(name):
+    base = cloud(1)
+    found = means_of(MEASURE[name](pairs_of(base, {"moved": moved(base)})), "moved")
+    known = {key for key, value in found.items() if not math.isnan(value)}
+    assert (
+        known
+        == {
+            "calibration": {"cosine_shift", "unit_l2", "norm_ratio"},
+            "retrieval": set(),
+            "direction": {"mean_shift", "effective_rank"},
+            "structure": set(),
+        }[name]
+    )
+
+
+@pytest.mark.parametrize("name", list(MEASURE))
+def test_draws_are_averaged_within_a_picture(name):
+    base = cloud(20)
+    one, two = moved(base, seed=1), moved(base, seed=2)
+    rows = np.repeat(np.arange(20), 2)
+    both = np.stack([one, two], axis=1).reshape(40, 6)
+    found = MEASURE[name](pairs_of(base, {"both": (rows, np.tile([0, 1], 20), both)}))
+    single = [MEASURE[name](pairs_of(base, {"both": view})) for view in (one, two)]
+    # A ratio of sums over pictures is not the mean of two ratios.
+    columns = slice(0, 4) if name == "direction" else slice(None)
+    wanted = (single[0].estimates.mean + single[1].estimates.mean) / 2
+    np.testing.assert_allclose(found.estimates.mean[:, columns], wanted[:, columns], rtol=1e-12)
+    assert found.estimates.n.max() == 20
+
+
+@pytest.mark.parametrize("name", sorted(MEASURES))
+def test_measures_state_themselves(name):
+    names = [one.name for one in MEASURES[name]]
+    assert len(set(names)) == len(names)
+    for one in MEASURES[name]:
+        assert one.summary
+        assert one.blind_to
+        assert one.reference
+        assert one.bounds[0] < one.bounds[1]
+        assert math.isnan(one.identity) or one.bounds[0] <= one.identity <= one.bounds[1]
+
+
+@pytest.mark.parametrize("name", ["calibration", "retrieval"])
+def test_too_many_pictures_are_refused_with_what_to_do(name, monkeypatch):
+    monkeypatch.setattr(f"embshift.summaries.{name}.MOST_IMAGES", 10)
+    pairs = pairs_of(cloud(11), {"same": cloud(11)})
+    with pytest.raises(RunError, match=r"11 are more than the 10 .* images=10 \(--images 10\)"):
+        MEASURE[name](pairs)
+    assert MEASURE[name](pairs.sample(10, seed=0)).images == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("calibration", {"resamples": 10}, "resamples is 10; wanted 100 or more"),
+        ("retrieval", {"level": 95}, "level is 95; wanted a share"),
+        ("retrieval", {"neighbours": 0}, "neighbours is 0; wanted 1 or more"),
+        ("direction", {"resamples": 10}, "resamples is 10"),
+        ("structure", {"permutations": 0}, "permutations is 0; wanted 1 or more"),
+    ],
+)
+def test_wrong_wishes(name, options, message):
+    with pytest.raises(PlanError, match=message):
+        MEASURE[name](pairs_of(cloud(5), {"same": cloud(5)}), **options)
+
+
+def test_a_sample_keeps_the_order_and_is_seeded():
+    pairs = pairs_of(cloud(30), {"same": cloud(30)})
+    kept = [pairs.sample(8, seed=seed).rows.tolist() for seed in (3, 3, 4)]
+    assert kept[0] == kept[1] != kept[2]
+    assert kept[0] == sorted(kept[0])
+    assert pairs.sample(8, seed=3).ids == tuple(f"id{row}" for row in kept[0])
+    assert len(pairs.sample(None, seed=0)) == len(pairs.sample(99, seed=0)) == 30
+
+
+# Size, calibrated -------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 999), images=st.integers(2, 12))
+@settings(max_examples=20, deadline=None)
+def test_calibration_equals_the_literal_loops(seed, images):
+    base = cloud(images, 5, seed=seed)
+    views = moved(base, by=0.6, seed=seed)
+    found = means_of(calibrate(pairs_of(base, {"moved": views}), resamples=100), "moved")
+    rows = reference.calibration(base.tolist(), views.tolist())
+    for name, value in found.items():
+        assert value == pytest.approx(reference.mean([row[name] for row in rows]), rel=1e-9), name
+
+
+def test_a_shift_far_below_float32_is_told_from_nothing():
+    base = cloud(6, 8).astype(np.float64)
+    views = base.copy()
+    views[:, 0] += 1e-9
+    found = calibrate(pairs_of(base, {"moved": views}))
+    wanted = reference.mean(
+        [row["cosine_shift"] for row in reference.calibration(base.tolist(), views.tolist())]
+    )
+    assert 0 < wanted < 1e-17
+    assert found.mean("moved", "cosine_shift") == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_planted_shift_is_read_in_units_of_the_nearest_neighbour():
+    # Pictures on a circle, a step apart; the view stands two steps on, where the next but one picture is.
+    step = 2 * math.pi / 40
+    angles = step * np.arange(40)
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    views = 3 * np.stack([np.cos(angles + 2 * step), np.sin(angles + 2 * step)], axis=1)
+    found = means_of(calibrate(pairs_of(points, {"turned": views})), "turned")
+    assert found["cosine_shift"] == pytest.approx(1 - math.cos(2 * step))
+    assert found["neighbour_ratio"] == pytest.approx((1 - math.cos(2 * step)) / (1 - math.cos(step)))
+    assert found["neighbour_percentile"] == 100
+    assert found["norm_ratio"] == pytest.approx(3)
+    # On a circle the mean distance to the 39 others is 1 + 1/39.
+    assert found["relative_shift"] == pytest.approx((1 - math.cos(2 * step)) / (1 + 1 / 39))
+
+
+def test_mean_distance_to_others_keeps_its_digits_where_all_lie_close():
+    units, _ = unit_vectors(1 + 1e-6 * np.random.default_rng(0).normal(size=(9, 5)))
+    wanted = [
+        reference.mean([reference.shift(a, b) for b in units.tolist() if b != a]) for a in units.tolist()
+    ]
+    assert mean_distance_to_others(units).tolist() == pytest.approx(wanted, rel=1e-6)
+
+
+def test_equal_embeddings_of_different_pictures_leave_the_ratio_undefined():
+    base = cloud(8)
+    base[1] = base[0]
+    found = calibrate(pairs_of(base, {"moved": moved(base)}))
+    assert found.undefined[0].tolist() == [0, 0, 0, 0, 2, 0]
+    assert found.estimates.n[0].tolist() == [8, 8, 8, 8, 6, 8]
+    assert any("2 pictures share their embedding" in note for note in found.notes)
+
+
+def test_shares_below_are_strict_and_leave_nan():
+    scale = np.array([0.1, 0.2, 0.2, NAN, 0.5])
+    found = shares_below(np.array([0.0, 0.1, 0.2, 0.3, 9.0, NAN]), scale)
+    assert found[:5].tolist() == [0, 0, 25, 75, 100]
+    assert math.isnan(found[5])
+
+
+def test_floor_is_a_percentile_of_shifts_and_the_highest_preparation_counts():
+    base = cloud(400, 8)
+    low = floor(base, moved(base, by=0.001), kind="preparation", name="jpeg")
+    high = floor(base, moved(base, by=0.01), kind="preparation", name="resize")
+    numeric = floor(base, moved(base, by=0.1), kind="numeric", name="half precision")
+    shifts = [
+        reference.shift(reference.unit(a), reference.unit(b)) for a, b in zip(base, moved(base, by=0.01))
+    ]
+    assert high.high == pytest.approx(np.quantile(shifts, 0.95))
+    assert high.median == pytest.approx(np.median(shifts))
+    assert (high.most, high.images) == (pytest.approx(max(shifts)), 400)
+    assert floor_height([low, high, numeric]) == high.high
+    assert floor_height([numeric]) is None
+
+
+def test_shifts_are_multiples_of_the_floor_only_where_there_is_one():
+    base = cloud(50, 8)
+    pairs = pairs_of(base, {"moved": moved(base)})
+    tiny = floor(base, base, kind="preparation", name="again")
+    assert tiny.high < LOWEST
+    without = calibrate(pairs, floors=[tiny])
+    assert [one.name for one in without.measures] == [one.name for one in CALIBRATION]
+    assert any("no preparation floor" in note for note in without.notes)
+    real = floor(base, moved(base, by=0.02, seed=5), kind="preparation", name="jpeg")
+    with_one = calibrate(pairs, floors=[tiny, real])
+    assert with_one.mean("moved", "floor_ratio") == pytest.approx(
+        with_one.mean("moved", "cosine_shift") / real.high
+    )
+    assert sum("floor, " in note for note in with_one.notes) == 2
+
+
+def test_a_floor_of_nothing_is_undefined():
+    none = floor(np.zeros((2, 3)), np.ones((2, 3)), kind="numeric", name="x")
+    assert (none.images, math.isnan(none.high), math.isnan(none.most)) == (0, True, True)
+
+
+# Retrieval --------------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 999), images=st.integers(7, 14), by=st.sampled_from([0.2, 1.0, 3.0]))
+@settings(max_examples=25, deadline=None)
+def test_retrieval_equals_the_literal_loops(seed, images, by):
+    base = cloud(images, 4, seed=seed)
+    views = moved(base, by=by, seed=seed)
+    found = means_of(retrieve(pairs_of(base, {"moved": views}), neighbours=3, resamples=100), "moved")
+    rows = reference.retrieval(base.tolist(), views.tolist(), k=3)
+    assert found["recall_at_1"] == pytest.approx(reference.mean([row["rank"] <= 1 for row in rows]))
+    assert found["recall_at_5"] == pytest.approx(reference.mean([row["rank"] <= 5 for row in rows]))
+    assert found["mrr"] == pytest.approx(reference.mean([1 / row["rank"] for row in rows]))
+    assert found["margin"] == pytest.approx(reference.mean([row["margin"] for row in rows]))
+    assert found["knn_jaccard"] == pytest.approx(reference.mean([row["overlap"] for row in rows]))
+
+
+def test_neighbours_are_those_of_scikit_learn():
+    units, _ = unit_vectors(cloud(300, 10))
+    found = scan(units, units, own=np.arange(300), neighbours=7)
+    theirs = NearestNeighbors(n_neighbors=8, metric="cosine", algorithm="brute").fit(units)
+    distances, places = theirs.kneighbors(units)
+    np.testing.assert_array_equal(found.nearest, places[:, 1:])
+    np.testing.assert_allclose(1 - found.best, distances[:, 1], atol=1e-12)
+
+
+def test_ties_count_against_the_original():
+    base = cloud(8)
+    base[4] = base[2]  # another picture with the very embedding
+    found = scan(*[unit_vectors(base)[0]] * 2, own=np.arange(8))
+    assert found.rank.tolist() == [1, 1, 2, 1, 2, 1, 1, 1]
+
+
+def test_what_float32_cannot_tell_apart_is_settled_in_float64():
+    rng = np.random.default_rng(0)
+    middle = rng.normal(size=64)
+    units, _ = unit_vectors(middle + 1e-7 * rng.normal(size=(60, 64)))
+    assert len(np.unique(np.round(units.astype(np.float32) @ units[0].astype(np.float32), 7))) < 10
+    views, _ = unit_vectors(units + 3e-8 * rng.normal(size=units.shape))
+    found = scan(views, units, own=np.arange(60), neighbours=5)
+    exact = [[math.fsum((v * z).tolist()) for z in units] for v in views]
+    wanted = [sum(row[j] >= row[i] - 1e-17 for j in range(60)) for i, row in enumerate(exact)]
+    assert np.abs(found.rank - wanted).max() <= 1  # two products closer than float64 itself can tell
+    assert (found.rank == wanted).mean() > 0.9
+    for i, row in enumerate(exact):
+        fifth = sorted(row[:i] + row[i + 1 :], reverse=True)[4]
+        assert min(row[j] for j in found.nearest[i].tolist()) >= fifth - 1e-15
+
+
+def test_collapsed_embeddings_find_nothing():
+    base = np.ones((30, 5), np.float32)
+    found = means_of(retrieve(pairs_of(base, {"same": base})), "same")
+    assert (found["recall_at_10"], found["mrr"], found["margin"]) == (0, pytest.approx(1 / 30), 0)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    units, _ = unit_vectors(cloud(50))
+    whole = scan(units, units[::-1].copy(), own=np.arange(50)[::-1].copy(), neighbours=4)
+    monkeypatch.setattr(neighbours, "_BLOCK", 170)
+    monkeypatch.setattr(neighbours, "_GATHER", 30)
+    parts = scan(units, units[::-1].copy(), own=np.arange(50)[::-1].copy(), neighbours=4)
+    for name in ("rank", "own", "best", "nearest"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+
+
+def test_planted_confusion_has_the_recall_that_was_planted():
+    base = np.eye(20, dtype=np.float32)
+    views = base.copy()
+    views[:5] = base[1:6] + 0.5 * base[:5]  # the neighbour is nearer than the original, which is second
+    found = means_of(retrieve(pairs_of(base, {"swapped": views})), "swapped")
+    assert found["recall_at_1"] == 0.75
+    assert found["recall_at_5"] == 1
+    assert found["mrr"] == pytest.approx((15 + 5 / 2) / 20)
+    assert found["margin"] == pytest.approx((15 * 1 - 5 * 0.5 / math.sqrt(1.25)) / 20)
+
+
+def test_a_gallery_too_small_to_miss_gives_no_recall():
+    found = means_of(retrieve(pairs_of(cloud(5), {"same": cloud(5)})), "same")
+    assert {name for name, value in found.items() if math.isnan(value)} == {
+        "recall_at_5",
+        "recall_at_10",
+        "knn_jaccard",
+    }
+
+
+def test_overlap_of_neighbours():
+    one, other = np.array([[1, 2, 3], [1, 2, 3], [4, 5, 6]]), np.array([[3, 2, 1], [7, 8, 1], [1, 2, 3]])
+    assert neighbour_overlap(one, other).tolist() == [1, pytest.approx(1 / 5), 0]
+
+
+def test_the_gallery_is_kept_while_queries_are_resampled():
+    """The interval is that of a mean of fixed values: a picture's rank does not change with the resample."""
+    base = np.eye(40, dtype=np.float32)
+    views = base.copy()
+    views[:10] = np.roll(base[:10], 1, axis=0)
+    low, high = retrieve(pairs_of(base, {"swapped": views})).interval("swapped", "recall_at_1")
+    spread = math.sqrt(0.75 * 0.25 / 40)
+    assert (high - low) == pytest.approx(2 * 1.96 * spread, rel=0.15)
+
+
+# Direction --------------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 999), images=st.integers(3, 10))
+@settings(max_examples=20, deadline=None)
+def test_direction_equals_the_literal_loops(seed, images):
+    shifts = np.random.default_rng(seed).normal(size=(images, 4)) + 0.3
+    assert explained_variance(shifts) == pytest.approx(
+        reference.explained_variance(shifts.tolist()), rel=1e-9
+    )
+    assert consistency(shifts).tolist() == pytest.approx(reference.consistency(shifts.tolist()), rel=1e-9)
+
+
+def test_one_common_vector_explains_everything():
+    shifts = np.tile([[0.1, -0.2, 0.3]], (12, 1))
+    assert explained_variance(shifts) == pytest.approx(1)
+    assert consistency(shifts).tolist() == pytest.approx([1] * 12)
+    assert effective_rank(shifts) == pytest.approx(1)
+
+
+def test_random_directions_are_explained_by_nothing_on_average():
+    rng = np.random.default_rng(0)
+    found = [explained_variance(rng.normal(size=(5, 8))) for _ in range(2000)]
+    assert np.mean(found) == pytest.approx(0, abs=0.01)
+    biased = [1 / 5 for _ in found]  # what ‖μ‖²/m would give
+    assert abs(np.mean(found)) < 0.1 * np.mean(biased)
+
+
+@pytest.mark.parametrize("images", [3, 5, 40])
+def test_effective_rank_counts_equal_directions(images):
+    shifts = np.zeros((images, 5))
+    for at in range(images):
+        shifts[at, at % 3] = 1
+    sizes = np.sqrt(np.bincount(np.arange(images) % 3))
+    shares = sizes / sizes.sum()
+    assert effective_rank(shifts) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
+    wanted = np.linalg.svd(cloud(images, 5), compute_uv=False)
+    wanted = wanted / wanted.sum()
+    assert effective_rank(cloud(images, 5).astype(float)) == pytest.approx(
+        np.exp(-(wanted * np.log(wanted)).sum())
+    )
+
+
+def spread(images=60, dim=8, *, seed=0):
+    return unit_vectors(np.random.default_rng(seed).normal(size=(images, dim)))[0]
+
+
+def test_a_common_vector_is_removed_by_subtracting_it():
+    originals = np.tile(np.eye(4)[:1], (60, 1)) + 0.05 * spread(60, 4)
+    originals = unit_vectors(originals)[0]
+    views = unit_vectors(originals + np.array([0, 0.3, 0, 0]))[0]
+    before = half_squared_distances(originals, views).sum()
+    after = {name: one.sum() for name, one in repaired_shifts(originals, views).items()}
+    assert 1 - after["mean"] / before > 0.98
+    assert 1 - after["linear"] / before >= 1 - after["mean"] / before - 1e-3
+
+
+def test_a_rotation_is_removed_by_an_orthogonal_map_and_not_by_a_vector():
+    originals = spread()
+    turn = ortho_group.rvs(8, random_state=1)
+    found = repaired_shifts(originals, originals @ turn)
+    before = half_squared_distances(originals, originals @ turn).sum()
+    assert found["orthogonal"].max() < 1e-12
+    assert 1 - found["mean"].sum() / before < 0.1
+
+
+def test_a_linear_map_is_removed_by_the_ridge_alone():
+    originals = spread(400)
+    map_ = np.diag([1, 1, 1, 1, 0.5, 0.5, 2, 2]) @ ortho_group.rvs(8, random_state=1)
+    views = unit_vectors(originals @ map_)[0]
+    found = {name: one.sum() for name, one in repaired_shifts(originals, views).items()}
+    assert found["linear"] < 0.35 * found["orthogonal"] < found["mean"]
+
+
+def test_noise_cannot_be_repaired_and_held_out_pictures_say_so():
+    originals = spread(200, 30)
+    views = unit_vectors(originals + 0.5 * spread(200, 30, seed=9))[0]
+    before = half_squared_distances(originals, views).sum()
+    for name, after in repaired_shifts(originals, views).items():
+        assert 1 - after.sum() / before < 0.12, name
+    # and the mean repair of what has no common direction does a little harm
+    assert -0.1 < 1 - repaired_shifts(originals, views)["mean"].sum() / before < 0.01
+
+
+def test_the_ridge_is_that_of_scikit_learn_with_the_best_penalty_of_the_training_folds():
+    rng = np.random.default_rng(3)
+    originals = spread(90, 6)
+    views = unit_vectors(
+        originals @ (np.eye(6) + 0.3 * rng.normal(size=(6, 6))) + 0.1 * rng.normal(size=(90, 6))
+    )[0]
+    found = repaired_shifts(originals, views, seed=4)["linear"]
+    fold, shifts = folds_of(90, seed=4), views - originals
+    for held in range(FOLDS):
+        errors = {}
+        for strength in np.logspace(-4, 4, 17):
+            errors[strength] = 0.0
+            for tried in set(range(FOLDS)) - {held}:
+                inner = (fold != held) & (fold != tried)
+                model = Ridge(alpha=strength * units_of(views[inner])).fit(views[inner], shifts[inner])
+                errors[strength] += ((model.predict(views[fold == tried]) - shifts[fold == tried]) ** 2).sum()
+        best, inner = min(errors, key=errors.get), fold != held
+        model = Ridge(alpha=best * units_of(views[inner])).fit(views[inner], shifts[inner])
+        repaired = views[~inner] - model.predict(views[~inner])
+        repaired /= np.linalg.norm(repaired, axis=1, keepdims=True)
+        np.testing.assert_allclose(
+            found[~inner], half_squared_distances(originals[~inner], repaired), rtol=1e-6
+        )
+
+
+def units_of(views):
+    """What a penalty of 1 is: the mean eigenvalue of the centred products."""
+    return np.trace(np.cov(views.T) * (len(views) - 1)) / views.shape[1]
+
+
+def test_folds_are_equal_and_seeded():
+    assert np.bincount(folds_of(23, seed=0)).tolist() == [5, 5, 5, 4, 4]
+    assert folds_of(23, seed=0).tolist() == folds_of(23, seed=0).tolist() != folds_of(23, seed=1).tolist()
+
+
+def test_few_pictures_are_not_repaired():
+    found = repaired_shifts(spread(9), spread(9, seed=1))
+    assert all(np.isnan(one).all() for one in found.values())
+
+
+def test_what_is_removed_is_told_in_a_sentence():
+    originals = unit_vectors(np.tile(np.eye(4)[:1], (60, 1)) + 0.05 * spread(60, 4))[0]
+    views = unit_vectors(originals + np.array([0, 0.3, 0, 0]))[0]
+    found = shift_directions(pairs_of(originals, {"bright": views, "none": originals}))
+    bright, none = removals(found)
+    assert 0.98 < bright.low <= bright.share <= bright.high <= 1
+    percent = f"{round(100 * bright.share)} %"
+    assert bright.told().startswith(f"bright: subtracting this vector removes {percent} (")
+    assert bright.told().endswith("of the shift, on 60 held-out pictures")
+    assert "too few pictures moved" in none.told()
+    assert np.linalg.norm(mean_shift(originals, views)) == pytest.approx(found.mean("bright", "mean_shift"))
+
+
+def test_the_interval_of_a_corrected_share_is_that_of_a_ratio():
+    originals = unit_vectors(np.tile(np.eye(6)[:1], (80, 1)) + 0.3 * spread(80, 6))[0]
+    views = unit_vectors(originals + np.eye(6)[1] * 0.3 + 0.2 * spread(80, 6, seed=5))[0]
+    low, high = shift_directions(pairs_of(originals, {"x": views})).interval("x", "corrected_mean")
+    after, before = repaired_shifts(originals, views)["mean"], half_squared_distances(originals, views)
+    rng = np.random.default_rng(1)
+    taken = rng.integers(80, size=(20_000, 80))
+    plain = np.quantile(1 - after[taken].sum(axis=1) / before[taken].sum(axis=1), [0.025, 0.975])
+    assert [low, high] == pytest.approx(plain.tolist(), abs=0.15 * (plain[1] - plain[0]))
+
+
+def test_a_pictures_pull_on_a_share_is_what_leaving_it_out_changes():
+    rng = np.random.default_rng(0)
+    before = rng.lognormal(size=(400, 1))
+    after = before * rng.uniform(0, 1, size=(400, 1))
+    share, pulls, n = direction._shares(after, before)
+    without = [1 - np.delete(after, at).sum() / np.delete(before, at).sum() for at in range(400)]
+    jackknife = 399 * (share[0] - np.array(without))
+    assert n.tolist() == [400]
+    scale = pulls[:, 0] / before.mean()  # up to the factor that the interval does not see
+    np.testing.assert_allclose(scale, jackknife, atol=0.05 * np.abs(jackknife).max())
+
+
+# Structure --------------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 999), images=st.integers(4, 9))
+@settings(max_examples=20, deadline=None)
+def test_cka_equals_the_literal_sums(seed, images):
+    one, other = cloud(images, 5, seed=seed).astype(float), cloud(images, 3, seed=seed + 1).astype(float)
+    assert linear_cka(one, other) == pytest.approx(reference.cka(one, other), rel=1e-9)
+    hsic = reference.hsic_unbiased
+    spreads = hsic(one.tolist(), one.tolist()) * hsic(other.tolist(), other.tolist())
+    wanted = hsic(one.tolist(), other.tolist()) / math.sqrt(spreads) if spreads > 0 else NAN
+    assert unbiased_cka(one, other) == pytest.approx(wanted, rel=1e-6, abs=1e-9, nan_ok=True)
+
+
+def test_rotation_scale_and_translation_leave_structure_alone():
+    base = cloud(40, 6).astype(float)
+    turned = 3 * base @ ortho_group.rvs(6, random_state=0) + 5
+    assert linear_cka(base, turned) == pytest.approx(1, abs=1e-12)
+    assert unbiased_cka(base, turned) == pytest.approx(1, abs=1e-9)
+    assert procrustes(base, turned) == pytest.approx(0, abs=1e-7)
+    units = unit_vectors(base)[0]
+    assert rsa(units, units @ ortho_group.rvs(6, random_state=0)) == pytest.approx(1)
+    found = shift_directions(pairs_of(units, {"turned": units @ ortho_group.rvs(6, random_state=0)}))
+    assert found.mean("turned", "mean_shift") > 0.1  # it did move
+
+
+def test_unrelated_clouds_have_no_unbiased_alignment_where_the_biased_one_has():
+    rng = np.random.default_rng(0)
+    clouds = [(rng.normal(size=(20, 50)), rng.normal(size=(20, 50))) for _ in range(200)]
+    assert np.mean([unbiased_cka(*pair) for pair in clouds]) == pytest.approx(0, abs=0.02)
+    assert np.mean([linear_cka(*pair) for pair in clouds]) > 0.6
+
+
+def test_procrustes_and_rsa_equal_scipy():
+    one, other = cloud(30, 5).astype(float), cloud(30, 5, seed=3).astype(float)
+    _, _, disparity = scipy_procrustes(one, other)
+    # SciPy scales one side to fit, which leaves 1 − s² of s, the sum of singular values.
+    assert procrustes(one, other) == pytest.approx(math.sqrt(2 - 2 * math.sqrt(1 - disparity)))
+    units = unit_vectors(one)[0], unit_vectors(other)[0]
+    wanted = spearmanr(*(pdist(side, "cosine") for side in units)).statistic
+    assert rsa(*units) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_few_pictures_align_by_chance_and_the_baseline_says_so():
+    base = cloud(8, 64)
+    found = means_of(structures(pairs_of(base, {"other": cloud(8, 64, seed=9)}), permutations=50), "other")
+    assert found["procrustes"] == pytest.approx(found["procrustes_chance"], abs=0.12)
+    assert found["procrustes_chance"] < 0.8  # far below √2, though nothing is alike
+    assert abs(found["rsa_chance"]) < 0.15
+    same = means_of(structures(pairs_of(base, {"same": base}), permutations=50), "same")
+    assert same["procrustes_chance"] > 0.1 > same["procrustes"]
+
+
+def test_structure_needs_spread_and_pictures():
+    flat = np.ones((6, 3))
+    assert all(math.isnan(measure(flat, spread(6, 3))) for measure in (linear_cka, unbiased_cka, procrustes))
+    assert math.isnan(rsa(unit_vectors(flat)[0], unit_vectors(cloud(6, 3))[0]))
+    assert math.isnan(unbiased_cka(spread(3, 2), spread(3, 2)))
+    assert not math.isnan(unbiased_cka(spread(4, 2), spread(4, 2)))
+    assert math.isnan(rsa(*[unit_vectors(cloud(2, 2))[0]] * 2))
+
+
+def test_rsa_beyond_its_pictures_is_over_a_seeded_sample(monkeypatch):
+    monkeypatch.setattr("embshift.summaries.structure.RSA_IMAGES", 25)
+    base = cloud(60)
+    pairs = pairs_of(base, {"moved": moved(base)})
+    one, same, other = (structures(pairs, permutations=1, seed=seed) for seed in (0, 0, 1))
+    assert one.mean("moved", "rsa") == same.mean("moved", "rsa") != other.mean("moved", "rsa")
+    assert one.estimates.n[0].tolist() == [60, 60, 60, 60, 25, 25]
+    assert any("sample of 25" in note for note in one.notes)
+
+
+def test_columns_are_those_stated():
+    base = cloud(12)
+    pairs = pairs_of(base, {"moved": moved(base)})
+    assert retrieve(pairs).measures == RETRIEVAL
+    assert shift_directions(pairs).measures == DIRECTION
+    assert structures(pairs).measures == STRUCTURE
+    assert len(distance_scale(pairs.units).nearest) == 12

@@ -1,0 +1,223 @@
+"""Paired tests, Holm, numbers of images, stability of orders: known answers, SciPy, statsmodels."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kendalltau, permutation_test
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from embshift.errors import PlanError
+from embshift.summaries import paired_tests
+from embshift.summaries.paired_tests import compare_columns, compare_sides, holm, sign_flip_p
+from embshift.summaries.sizes import images_needed, kendall, order_stability, sizes_up_to
+from tests.reference import measurements_reference as reference
+
+NAN = float("nan")
+
+
+def differences(images, columns=1, *, centre=0.0, seed=0):
+    return np.random.default_rng(seed).normal(loc=centre, size=(images, columns))
+
+
+# Sign flips -------------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 999), images=st.integers(2, 9), centre=st.sampled_from([0.0, 0.7, 2.0]))
+@settings(max_examples=20, deadline=None)
+def test_p_is_that_of_all_flips(seed, images, centre):
+    table = differences(images, centre=centre, seed=seed)
+    exact = reference.sign_flip(table[:, 0].tolist())
+    found = sign_flip_p(table, resamples=4000, seed=seed)[0]
+    assert found == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 4000) + 1e-3)
+
+
+def test_p_is_that_of_scipy():
+    table = differences(40, centre=0.25)
+    theirs = permutation_test(
+        (table[:, 0], np.zeros(40)),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=9999,
+        rng=np.random.default_rng(0),
+    )
+    assert sign_flip_p(table)[0] == pytest.approx(theirs.pvalue, abs=0.012)
+
+
+def test_the_least_p_is_one_over_one_more_than_the_flips():
+    assert sign_flip_p(np.full((60, 1), 0.5), resamples=999)[0] == 1 / 1000
+
+
+def test_without_a_difference_p_is_one_and_without_an_image_undefined():
+    found = sign_flip_p(np.array([[0.0, NAN], [0.0, NAN]]), resamples=200)
+    assert found[0] == 1
+    assert math.isnan(found[1])
+    assert sign_flip_p(np.array([[0.4]]), resamples=200)[0] == 1  # one image tells nothing
+
+
+def test_an_undefined_image_is_left_out():
+    table = differences(12, centre=0.6)
+    with_hole = np.concatenate([table, [[NAN]]])
+    assert sign_flip_p(with_hole, resamples=5000)[0] == pytest.approx(
+        sign_flip_p(table, resamples=5000)[0], abs=0.02
+    )
+
+
+def test_equal_sides_are_called_different_as_often_as_allowed():
+    p = sign_flip_p(differences(30, 2000), resamples=400)
+    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / 2000) + 0.0025)
+
+
+def test_blocks_and_seeds(monkeypatch):
+    table = differences(20, 3, centre=0.4)
+    whole = sign_flip_p(table, resamples=500, seed=1)
+    monkeypatch.setattr(paired_tests, "_BLOCK", 20 * 64)
+    np.testing.assert_array_equal(sign_flip_p(table, resamples=500, seed=1), whole)
+    assert (sign_flip_p(table, resamples=500, seed=2) != whole).any()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_holm_equals_statsmodels_and_the_steps(p):
+    found = holm(np.array(p))
+    assert found.tolist() == pytest.approx(reference.holm(p))
+    assert found.tolist() == pytest.approx(multipletests(p, method="holm")[1].tolist())
+
+
+def test_holm_leaves_undefined_tests_out():
+    found = holm(np.array([0.01, NAN, 0.04]))
+    assert found[[0, 2]].tolist() == [0.02, 0.04]
+    assert math.isnan(found[1])
+
+
+# Comparisons ------------------------------------------------------------------------------------------------
+
+
+def test_every_two_transforms_are_compared_image_by_image():
+    rng = np.random.default_rng(0)
+    picture = rng.normal(size=(40, 1))  # what all transforms of a picture share cancels
+    values = picture + np.array([0.0, 0.0, 0.5]) + 0.1 * rng.normal(size=(40, 3))
+    values[0, 1] = NAN
+    found = compare_columns(values, transforms=("a", "b", "c"), by="cosine", unit="1", detect=0.05)
+    assert [(one.first, one.second, one.n) for one in found.tests] == [
+        ("a", "b", 39),
+        ("a", "c", 40),
+        ("b", "c", 39),
+    ]
+    ab, ac, _ = found.tests
+    assert ab.p > 0.05
+    assert ac.p == 1 / 10_001
+    assert ac.adjusted == 3 / 10_001
+    assert ac.difference == pytest.approx((values[:, 0] - values[:, 2]).mean())
+    assert ac.deviation == pytest.approx((values[:, 0] - values[:, 2]).std(ddof=1))
+    assert ac.needed == images_needed(0.05, deviation=ac.deviation)
+
+
+def test_two_runs_are_compared_over_the_pictures_that_both_hold():
+    one = {f"p{at}": np.array([0.9, 0.5]) + 0.01 * at for at in range(12)}
+    other = {f"p{at}": np.array([0.7, 0.5]) + 0.01 * at for at in range(4, 20)}
+    found = compare_sides(
+        one, other, transforms=("blur", "noise"), sides=("lite", "clip"), by="cosine", unit="1"
+    )
+    blur, noise = found.tests
+    assert (blur.first, blur.second, blur.n) == ("blur (lite)", "blur (clip)", 8)
+    assert blur.difference == pytest.approx(0.2)
+    assert blur.p < 0.02
+    assert (noise.p, noise.needed) == (1, None)
+    with pytest.raises(PlanError, match="share no picture"):
+        compare_sides(
+            {"a": one["p0"]}, {"b": one["p1"]}, transforms=("x", "y"), sides=("k", "l"), by="", unit=""
+        )
+
+
+def test_one_transform_has_nothing_to_compare_with():
+    assert compare_columns(differences(5), transforms=("a",), by="cosine", unit="1").tests == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resamples": 9}, "resamples is 9; wanted 100"),
+        ({"detect": 0.0}, "detect is 0.0; wanted a difference above 0"),
+    ],
+)
+def test_wrong_wishes(options, message):
+    with pytest.raises(PlanError, match=message):
+        compare_columns(differences(5, 2), transforms=("a", "b"), by="cosine", unit="1", **options)
+
+
+# Numbers of images ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", [0.05, 0.1, 0.3, 0.5, 1.0, 2.5])
+@pytest.mark.parametrize("power", [0.8, 0.95])
+def test_images_needed_are_those_of_statsmodels(effect, power):
+    theirs = TTestPower().solve_power(effect_size=effect, alpha=0.05, power=power, alternative="two-sided")
+    assert images_needed(-effect * 7, deviation=7.0, power=power) == math.ceil(theirs - 1e-6)
+
+
+def test_images_needed_find_the_difference_as_often_as_they_say():
+    n = images_needed(0.5, deviation=1.0)
+    rng = np.random.default_rng(0)
+    draws = rng.normal(loc=0.5, size=(4000, n))
+    t = draws.mean(axis=1) / (draws.std(axis=1, ddof=1) / math.sqrt(n))
+    from scipy.stats import t as student
+
+    assert np.mean(np.abs(t) > student.isf(0.025, n - 1)) == pytest.approx(0.8, abs=0.025)
+
+
+def test_images_needed_at_the_edges():
+    assert images_needed(0.1, deviation=0.0) == 2
+    assert images_needed(0.1, deviation=NAN) is None
+    assert images_needed(100.0, deviation=1.0) == 2
+    assert images_needed(1e-3, deviation=1.0) == pytest.approx((1.959964 + 0.841621) ** 2 * 1e6, rel=1e-4)
+    with pytest.raises(PlanError, match="wanted a difference other than 0"):
+        images_needed(0.0, deviation=1.0)
+    with pytest.raises(PlanError, match="wanted 0 < error < power < 1"):
+        images_needed(0.1, deviation=1.0, power=80)
+    with pytest.raises(PlanError, match="more than 10"):
+        images_needed(1e-12, deviation=1.0)
+
+
+# Orders -----------------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 999), count=st.integers(2, 6))
+@settings(max_examples=30, deadline=None)
+def test_tau_is_that_of_scipy(seed, count):
+    rng = np.random.default_rng(seed)
+    orders, whole = (
+        rng.integers(0, 4, size=(5, count)).astype(float),
+        rng.integers(0, 4, size=count).astype(float),
+    )
+    wanted = [kendalltau(one, whole).statistic for one in orders]
+    assert kendall(orders, whole).tolist() == pytest.approx(wanted, nan_ok=True)
+
+
+def test_a_clear_order_is_stable_and_a_blurred_one_gets_stabler():
+    rng = np.random.default_rng(0)
+    clear = np.arange(4.0) + 0.01 * rng.normal(size=(50, 4))
+    assert [one.tau for one in order_stability(clear, sizes=(2, 50), resamples=50)] == [1, 1]
+    blurred = 0.05 * np.arange(4) + rng.normal(size=(300, 4))
+    taus = [one.tau for one in order_stability(blurred, sizes=(3, 30, 300), resamples=200)]
+    assert taus[0] < taus[1] < taus[2] < 1
+    assert order_stability(blurred, sizes=(30,), resamples=50) == order_stability(
+        blurred, sizes=(30,), resamples=50
+    )
+
+
+def test_an_order_of_one_or_of_nothing_is_undefined():
+    for values in (np.ones((5, 1)), np.ones((5, 3)), np.empty((0, 3)), np.full((4, 2), NAN)):
+        one = order_stability(values, sizes=(len(values),), resamples=10)[0]
+        assert math.isnan(one.tau)
+        assert one.resamples == 0
+
+
+def test_sizes_go_up_in_steps_to_all():
+    assert sizes_up_to(36) == (10, 30, 36)
+    assert sizes_up_to(1000) == (10, 30, 100, 300, 1000)
+    assert sizes_up_to(4) == (4,)

@@ -1,0 +1,150 @@
+"""Curves over severity: values by hand, censoring, one draw through the whole run."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from embshift.errors import PlanError, RunError, UnknownNameError
+from embshift.summaries.sweep import half_found, mean_spearman, swept_levels
+from embshift.summaries.sweep_format import format_sweep, s50_text, sweep_table
+from embshift.sweeping import chosen_transforms, measure_sweep, sweep_plan
+from embshift.transforms import TRANSFORMS
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    out = tmp_path_factory.mktemp("sweep") / "run"
+    return measure_sweep(
+        photos, transforms=["blur", "jpeg"], severities=[1, 3, 5], encoder="lite", draws=2, out=out
+    )
+
+
+@pytest.fixture(scope="module")
+def curves(run):
+    return run.sweep(resamples=500)
+
+
+def shift(run, name):
+    """Mean over images of 1 − cosine, draws first, from the table of shifts."""
+    table = run.shifts().to_pandas()
+    own = table[(table["transform"] == name) & (table["metric"] == "cosine")]
+    return (1 - own.value).groupby(own.row).mean().mean()
+
+
+def test_heights_are_the_means_of_the_shift_table(run, curves):
+    for curve in curves.curves:
+        assert curve.axis == "severity"
+        assert curve.at == (1, 3, 5)
+        expected = [shift(run, name) for name in curve.names]
+        np.testing.assert_allclose(curve.shift.mean, expected, rtol=1e-9)
+        assert (curve.shift.low <= curve.shift.mean).all()
+        assert (curve.shift.mean <= curve.shift.high).all()
+        assert curve.strengths == tuple(TRANSFORMS[curve.transform].strength.at(int(s)) for s in curve.at)
+
+
+def test_the_area_is_the_mean_height_from_the_untouched_picture(curves):
+    for curve in curves.curves:
+        one, three, five = curve.shift.mean
+        by_hand = (one / 2 * 1 + (one + three) / 2 * 2 + (three + five) / 2 * 2) / 5
+        assert curve.area.mean[0] == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_the_columns_hold_severity_and_strength(run):
+    table = run.shifts().to_pandas()
+    own = table[table["transform"] == "jpeg_s3"]
+    assert set(own.severity) == {3}
+    assert set(own.strength) == {TRANSFORMS["jpeg"].strength.severities[2]}
+
+
+@pytest.mark.parametrize(
+    ("recall", "at", "left", "expected"),
+    [
+        ([1.0, 0.8, 0.2], [1, 2, 3], 0.0, (2.5, "")),
+        ([0.25, 0.2], [1, 2], 0.0, (2 / 3, "")),
+        ([0.9, 0.5], [1, 2], 0.0, (math.nan, ">")),
+        ([0.4, 0.1], [75, 50], None, (math.nan, "<")),
+        ([0.9, 0.1], [75, 50], None, (62.5, "")),
+        ([0.9, math.nan, 0.1], [1, 2, 3], 0.0, (2.0, "")),
+        ([math.nan, math.nan], [1, 2], 0.0, (math.nan, "")),
+        ([0.4, 0.9], [1, 2], 0.0, (0.5 / 0.6, "")),
+    ],
+    ids=str,
+)
+def test_where_half_are_found(recall, at, left, expected):
+    found = half_found(np.array(recall), at=at, left=left)
+    assert found[1] == expected[1]
+    assert found[0] == pytest.approx(expected[0], nan_ok=True)
+
+
+def test_spearman_is_scipys():
+    rng = np.random.default_rng(0)
+    shifts = np.round(rng.random((40, 5)) + np.arange(5) * 0.1, 1)  # rounded: with ties
+    mean, images = mean_spearman(shifts)
+    expected = [spearmanr(row, np.arange(5)).statistic for row in shifts]
+    assert images == 40
+    assert mean == pytest.approx(np.mean(expected), abs=1e-12)
+    shifts[0], shifts[1, 2] = 0.3, np.nan
+    mean, images = mean_spearman(shifts)
+    assert images == 38
+    assert mean == pytest.approx(np.mean(expected[2:]), abs=1e-12)
+    assert np.isnan(mean_spearman(shifts[:, :2])[0])
+
+
+def test_a_run_without_levels_says_what_to_do(lite_run):
+    with pytest.raises(RunError, match="holds no transform with a severity or strength; measure some with"):
+        lite_run.sweep()
+
+
+def test_strengths_make_an_axis_of_their_own(photos, tmp_path):
+    run = measure_sweep(
+        photos, transforms=["jpeg"], strengths=[10, 80, 40], encoder="lite", limit=3, out=tmp_path / "run"
+    )
+    (curve,) = run.sweep(resamples=200).curves
+    assert curve.axis == "strength"
+    assert curve.at == (80, 40, 10)  # from mild to severe
+    assert curve.left is None
+    assert curve.area.mean[0] == pytest.approx(np.trapezoid(curve.shift.mean, [80, 40, 10]) / -70)
+    assert run.shifts()["severity"].null_count == len(run.shifts())
+
+
+def test_text_in_every_format(curves):
+    assert "blur" in format_sweep(curves, style="markdown")
+    assert r"\toprule" in format_sweep(curves, style="latex")
+    rows = format_sweep(curves, style="csv").splitlines()
+    assert len(rows) == 1 + 6
+    assert len({line.count(",") for line in rows}) == 1
+    content = json.loads(format_sweep(curves, style="json"))
+    assert content["gallery"] == 6
+    assert content["transforms"][0]["levels"][1]["shift"]["mean"] == curves.curves[0].shift.mean[1]
+    assert sweep_table(curves).row_count == 2
+    with pytest.raises(UnknownNameError, match="unknown format 'xml'"):
+        format_sweep(curves, style="xml")
+
+
+def test_censored_ends_are_said(curves):
+    for curve in curves.curves:
+        assert (curve.censored == ">") == (s50_text(curve) == "> 5")
+
+
+def test_plans():
+    plan = sweep_plan(["blur"], severities=[2, 4], encoder="lite")
+    assert [each.name for each in plan.transforms] == ["blur_s2", "blur_s4"]
+    assert plan.metrics == ("cosine",)
+    assert len(sweep_plan(encoder="lite").transforms) == 8 * 5
+    assert set(chosen_transforms(["all"])) == {n for n, s in TRANSFORMS.items() if s.strength is not None}
+    with pytest.raises(PlanError, match="strengths are given for 2 transforms, whose units differ"):
+        sweep_plan(["blur", "jpeg"], strengths=[1, 2])
+    with pytest.raises(PlanError, match="both given"):
+        sweep_plan(["blur"], strengths=[1], severities=[2])
+    with pytest.raises(PlanError, match="grey has no strength"):
+        sweep_plan(["grey"])
+
+
+def test_levels_are_read_from_run_json(run):
+    levels = swept_levels(run.info)
+    assert [each.name for each in levels] == [f"{n}_s{s}" for n in ("blur", "jpeg") for s in (1, 3, 5)]
+    assert levels[0].unit == "px"
+    assert not levels[-1].rising

@@ -1,0 +1,45 @@
+"""Digests of every edit at its mildest, middle and greatest severity, with the versions that made them.
+
+To write them anew: ``python -c "from tests.unit.transforms.golden_edits import regenerate; regenerate()"``
+"""
+
+import json
+from pathlib import Path
+
+from embshift.transforms import TRANSFORMS
+from embshift.transforms.building import build, perturb, pixels_digest
+from embshift.transforms.levels import levelled_plan
+from embshift.transforms.plans import TransformPlan
+from embshift.types import ViewKey
+from tests.unit.transforms import golden_views
+
+DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "edits.json"
+LEVELS = (1, 3, 5)
+
+
+def plans():
+    for name, spec in TRANSFORMS.items():
+        if not spec.apply.__module__.startswith("embshift.transforms.edits."):
+            continue
+        if spec.strength is None:
+            yield TransformPlan(name=name, kind="registered", target=name)
+        else:
+            yield from (levelled_plan(name, severity=level) for level in LEVELS)
+
+
+def digests():
+    picture = golden_views.picture()
+    found = {}
+    for plan in plans():
+        key = ViewKey(run_seed=0, image_id="0" * 32, transform=plan.name)
+        found[plan.name] = {"0": pixels_digest(perturb(picture, build(plan), key=key).pixels)}
+    return found
+
+
+def versions():
+    return golden_views.versions() | {"pillow": golden_views._version("pillow")}
+
+
+def regenerate():
+    content = {"versions": versions(), "views": digests()}
+    DIGESTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
