@@ -1,9 +1,10 @@
 """The paper's procedure written the plain way, one picture after another: what every ratio is taken against.
 
-Two passes, as published code does it. The first makes the nine views of every picture and embeds
-original and views, one forward pass for each name and batch. The second goes through the pictures one by one,
-makes the views anew, runs the network on original and view with all attention weights, a batch of one each time, and loops over the cells of the pixel metrics. 28 forward passes a picture; float32, no workers,
-nothing reused.
+Two passes, as published code does it. The first makes the nine views of every picture and embeds original
+and views, one forward pass for each name and batch. The second goes through the pictures one by one, makes
+the views anew, runs the network on original and view with all attention weights, a batch of one each time,
+and loops over the cells of the pixel metrics. 28 forward passes a picture; float32, no workers, nothing
+reused.
 """
 
 import time
