@@ -54,6 +54,7 @@ def severity(material: Material, frame: Frame, /) -> Iterator[Drawing]:
 
 
 def _sweep(material: Material) -> Sweep:
+    material.values  # noqa: B018 - raises where the run holds nothing
     try:
         return material.run.sweep()
     except RunError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from embshift.report.beyond import Beyond, measure_beyond
 from embshift.run import Run
 from embshift.summaries.ranks import Ranks
 from embshift.summaries.resampling import RESAMPLES
@@ -37,6 +38,7 @@ class Facts:
         inputs: Number of inputs by status.
         views: Views that were tried, and those of them without an embedding.
         info: The content of ``run.json``.
+        beyond: What the shifts amount to; None where it was not measured.
     """
 
     transforms: tuple[str, ...]
@@ -49,6 +51,7 @@ class Facts:
     inputs: Mapping[str, int]
     views: tuple[int, int]
     info: Mapping[str, Any]
+    beyond: Beyond | None = None
 
     @property
     def level(self) -> float:
@@ -88,6 +91,7 @@ def gather(run: Run, *, resamples: int | None = None) -> Facts:
         inputs=_inputs(run),
         views=run.count_views(),
         info=run.info,
+        beyond=measure_beyond(run, images=len(values.rows)),
     )
 
 

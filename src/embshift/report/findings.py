@@ -8,18 +8,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from embshift.report.facts import Facts, main_metric
-from embshift.report.text import counted, interval_text, listed, number, percent, shortened, spoken, visible
+from embshift.report.text import counted, interval_text, named, number, percent, spoken
 from embshift.summaries.ranks import Ranks
 from embshift.types import Direction, MetricSpec
 
-__all__ = ["certain_ends", "certain_order", "disagreement", "most_and_least", "named", "no_embedding"]
+__all__ = ["certain_ends", "certain_order", "disagreement", "most_and_least", "no_embedding"]
 
 _SHOWN = 5
-
-
-def named(transforms: Sequence[str], *, word: str = "and") -> str:
-    """Names of transforms inside a sentence."""
-    return listed([shortened(visible(name)) for name in transforms], word=word)
 
 
 def no_embedding(facts: Facts) -> str | None:

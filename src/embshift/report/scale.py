@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embshift.report.beyond import found_again, passed_neighbours, undone
 from embshift.report.facts import Facts, main_metric
 from embshift.report.findings import (
     certain_ends,
     certain_order,
     disagreement,
     most_and_least,
-    named,
     no_embedding,
 )
-from embshift.report.text import counted, interval_text, number, percent, shortened, spoken, visible
+from embshift.report.text import counted, interval_text, named, number, percent, shortened, spoken, visible
 from embshift.types import Capture
 
 __all__ = [
@@ -170,6 +170,9 @@ _ALL: Sequence[tuple[str, Callable[[Facts], str | None]]] = (
     ("certain ends", certain_ends),
     ("order", certain_order),
     ("scale", beside_others),
+    ("found again", lambda facts: found_again(facts.beyond)),
+    ("neighbours", lambda facts: passed_neighbours(facts.beyond)),
+    ("direction", lambda facts: undone(facts.beyond)),
     ("metrics", disagreement),
     ("failures", failures),
     ("undefined", undefined),

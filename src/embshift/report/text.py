@@ -4,7 +4,17 @@ import math
 import re
 from collections.abc import Sequence
 
-__all__ = ["counted", "interval_text", "listed", "number", "percent", "shortened", "spoken", "visible"]
+__all__ = [
+    "counted",
+    "interval_text",
+    "listed",
+    "named",
+    "number",
+    "percent",
+    "shortened",
+    "spoken",
+    "visible",
+]
 
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -44,6 +54,11 @@ def listed(names: Sequence[str], *, most: int = 6, word: str = "and") -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} {word} {len(names) - most} more"
     return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def named(transforms: Sequence[str], *, word: str = "and") -> str:
+    """Names of transforms inside a sentence."""
+    return listed([shortened(visible(name)) for name in transforms], word=word)
 
 
 def number(value: float) -> str:
