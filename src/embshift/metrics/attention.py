@@ -104,7 +104,7 @@ def _side(
 ) -> tuple[Float64[np.ndarray, "corners cells"], Float64[np.ndarray, "rank cells"]]:
     """The rows of the drawing matrix that hold the extremes, and its triangular factor."""
     matrix = interpolation(size=size, cells=cells)
-    return matrix[corners(size=size, cells=cells)], np.linalg.qr(matrix, mode="r")
+    return matrix[corners(size=size, cells=cells)], np.linalg.qr(matrix)[1]
 
 
 def _stretched(encoding: Encoding, drawing: _Drawing, /) -> Float64[torch.Tensor, "views rows columns"]:
