@@ -64,7 +64,7 @@ def _parse(arguments: Sequence[str] | None, stages: Sequence[str]) -> argparse.N
     parser.add_argument("--quick", action="store_true", help="a few minutes: fewer pictures and repetitions")
     parser.add_argument("--only", choices=stages, action="append", help="only this stage; may be repeated")
     parser.add_argument("--images", type=int, help="distinct pictures (default: 500)")
-    parser.add_argument("--plain-images", type=int, help="pictures of a repetition end to end (default: 48)")
+    parser.add_argument("--plain-images", type=int, help="pictures of a repetition end to end (default: 40)")
     parser.add_argument("--memory-images", type=int, help="pictures of the long memory run (default: 2000)")
     parser.add_argument("--few", type=int, help="pictures of a repetition of one stage (default: 32)")
     parser.add_argument("--repetitions", type=int, help="of everything, taking turns (default: 3)")
@@ -78,7 +78,7 @@ def _parse(arguments: Sequence[str] | None, stages: Sequence[str]) -> argparse.N
     parser.add_argument("--work", type=Path, help="where pictures and runs are put meanwhile")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parsed = parser.parse_args(arguments)
-    usual = {"images": 500, "plain_images": 48, "memory_images": 2000, "few": 32, "repetitions": 3}
+    usual = {"images": 500, "plain_images": 40, "memory_images": 2000, "few": 32, "repetitions": 3}
     quick = {"images": 64, "plain_images": 12, "memory_images": 192, "few": 8, "repetitions": 2}
     for name, value in (quick if parsed.quick else usual).items():
         if getattr(parsed, name) is None:

@@ -1,6 +1,6 @@
 """Runs end to end against the plain procedure; memory; and a finished run asked for again."""
 
-import json
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +14,7 @@ from typing import Any
 import embshift
 from benchmarks.pictures import write_pictures
 from benchmarks.plain import open_plain
+from benchmarks.resident import peak_of
 from benchmarks.stages import Setting
 from benchmarks.taking import Figure, figures, interleaved, seconds
 
@@ -92,10 +93,12 @@ def memory(setting: Setting) -> list[Figure]:
     found = list[Figure]()
     for count in (64, setting.memory):
         out = setting.folder / f"memory-{count}"
-        _command(pictures[:count], out)
-        peaks = [stretch["peak_memory_bytes"] / 1e6 for stretch in _info(out)["sessions"]]
+        peaks = [peak_of(_command(pictures[:count], out))]
         found.append(Figure(stage="peak memory", way=f"{count} images", unit="MB", values=peaks))
-    again = [seconds(lambda: _command(pictures, out)) for _ in range(setting.repetitions)]
+    again = [
+        seconds(lambda: subprocess.run(_command(pictures, out), check=True, stdout=subprocess.DEVNULL))
+        for _ in range(setting.repetitions)
+    ]
     return [
         *found,
         Figure(stage="finished run asked again", way=f"{setting.memory} images", unit="s", values=again),
@@ -108,8 +111,6 @@ def _block(setting: Setting, repetition: int) -> Sequence[Path]:
 
 
 def _run(setting: Setting, paths: Sequence[Path], options: dict[str, Any]) -> Clock:
-    import os
-
     clock = Clock()
     workers = max(1, (os.cpu_count() or 1) - 1)
     with TemporaryDirectory(dir=setting.folder) as out:
@@ -125,14 +126,10 @@ def _run(setting: Setting, paths: Sequence[Path], options: dict[str, Any]) -> Cl
     return clock
 
 
-def _command(paths: Sequence[Path], out: Path) -> None:
-    """A run in a process of its own, whose greatest memory is then its own too."""
+def _command(paths: Sequence[Path], out: Path) -> list[str]:
+    """A run in a process of its own."""
     listed = out.with_suffix(".txt")
     listed.write_text("\n".join(str(path) for path in paths) + "\n", encoding="utf-8")
     command = [sys.executable, "-m", "embshift", "run", str(listed), "--encoder", "lite", "--out", str(out)]
     chosen = ["--views", "fast", "--workers", "1", "--image-size", "96", "--quiet"]
-    subprocess.run([*command, *chosen], check=True, stdout=subprocess.DEVNULL)
-
-
-def _info(out: Path) -> dict[str, Any]:
-    return json.loads((out / "run.json").read_text(encoding="utf-8"))
+    return [*command, *chosen]
