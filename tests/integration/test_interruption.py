@@ -36,7 +36,7 @@ def stop_after(chunks: int, process, out, number: int) -> int:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
-    process.communicate(timeout=10)  # also waits for workers: they hold the same stderr
+    process.communicate(timeout=30)  # also waits for workers: they hold the same stderr
     return process.returncode
 
 
