@@ -13,7 +13,7 @@ from embshift.transforms.presets import load_preset
 from embshift.types import ORIGINAL, Field, ImageRecord
 
 if TYPE_CHECKING:
-    from benchmarks.stages import Setting
+    from benchmarks.setting import Setting
 
 __all__ = ["made_up_chunk"]
 

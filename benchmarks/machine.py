@@ -2,6 +2,7 @@
 
 import os
 import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,20 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16
 
 
 def described() -> dict[str, Any]:
-    """Cores, what the processor can do, memory and versions."""
+    """Processor, cores, what it can do, memory and versions."""
     import torch
 
     return {
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "architecture": platform.machine(),
+        "processor": _processor(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "flags": [flag for flag in _FLAGS if flag in _processor_flags()],
         "memory_bytes": _memory(),
         "system": platform.system(),
         "python": platform.python_version(),
         "torch_threads": torch.get_num_threads(),
-        "versions": versions(),
+        "versions": {**versions(), **_openvino()},
     }
 
 
@@ -33,12 +36,28 @@ def load() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
+def _processor() -> str:
+    return _stated("model name") or platform.processor() or "unnamed processor"
+
+
 def _processor_flags() -> set[str]:
+    return set(_stated("flags").split())
+
+
+def _stated(name: str) -> str:
+    """What Linux says of the first core."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return set()
-    return set(next((line for line in lines if line.startswith("flags")), "").split())
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
+
+
+def _openvino() -> dict[str, str]:
+    try:
+        return {"openvino": version("openvino")}
+    except PackageNotFoundError:
+        return {}
 
 
 def _memory() -> int | None:

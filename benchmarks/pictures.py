@@ -28,16 +28,23 @@ def write_pictures(folder: Path, *, count: int) -> list[Path]:
     return paths
 
 
-def write_encoder(folder: Path) -> Path:
-    """A CLIP checkpoint of ViT-B/32's shape with random weights: for timing, and for nothing else."""
+def write_encoder(folder: Path, **config: int) -> Path:
+    """A CLIP checkpoint with random weights: for timing, and for nothing else.
+
+    Args:
+        folder: Where to.
+        **config: What differs from ViT-B/32's shape.
+    """
     import torch
-    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+    from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
 
     if not (folder / "model.safetensors").exists():
         torch.manual_seed(0)
-        network = CLIPVisionModelWithProjection(CLIPVisionConfig(patch_size=32, projection_dim=512))
+        network = CLIPVisionModelWithProjection(
+            CLIPVisionConfig(**{"patch_size": 32, "projection_dim": 512, **config})
+        )
         network.save_pretrained(folder)
-        CLIPImageProcessor().save_pretrained(folder)
+        CLIPImageProcessorPil().save_pretrained(folder)
     return folder
 
 

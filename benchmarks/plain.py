@@ -11,16 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import albumentations
 import cv2
 import numpy as np
 import torch
 from PIL import Image
-from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
+from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
-__all__ = ["Plain", "compare_pixels", "open_plain", "paper_transforms"]
+from embshift.types import Capture
+
+__all__ = ["Network", "Plain", "compare_pixels", "open_lite", "open_plain", "paper_transforms"]
 
 BATCH = 32
 
@@ -46,12 +48,28 @@ def paper_transforms() -> dict[str, Any]:
     }
 
 
+class Network(Protocol):
+    """A network as the procedure calls it."""
+
+    @property
+    def side(self) -> int:
+        """Height and width of its pictures."""
+        ...
+
+    def embed(self, pictures: Sequence[Image.Image], /) -> Any:
+        """Embeddings, one row a picture."""
+        ...
+
+    def attention(self, picture: Image.Image, /) -> Any:
+        """What the last block's class token gives to each patch, mean over heads."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plain:
     """An opened network and the transforms."""
 
-    network: Any
-    processor: Any
+    network: Network
     transforms: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -64,7 +82,10 @@ class Plain:
         found = list[dict[str, Any]]()
         for start in range(0, len(paths), BATCH):
             batch = [self._timed("views", self.views, path) for path in paths[start : start + BATCH]]
-            rows = {name: self._timed("embed", self.embed, [one[name] for one in batch]) for name in batch[0]}
+            rows = {
+                name: self._timed("embed", self.network.embed, [one[name] for one in batch])
+                for name in batch[0]
+            }
             found += [{name: rows[name][number] for name in rows} for number in range(len(batch))]
         return found
 
@@ -90,22 +111,14 @@ class Plain:
         """The resized picture and its nine views, as PIL pictures."""
         with Image.open(path) as file:
             picture = np.array(file.convert("RGB"))
-        side = self.network.config.image_size
+        side = self.network.side
         original = albumentations.Resize(side, side)(image=picture)["image"]
         shown = {name: each(image=original)["image"] for name, each in self.transforms.items()}
         return {name: Image.fromarray(pixels) for name, pixels in {"original": original, **shown}.items()}
 
-    def embed(self, pictures: list[Image.Image]) -> Any:
-        """Embeddings, one row a picture."""
-        with torch.no_grad():
-            return self.network(**self.processor(images=pictures, return_tensors="pt")).image_embeds.numpy()
-
     def attention(self, picture: Image.Image) -> Any:
-        """The last block's class row, mean over heads, drawn over the picture and stretched to 0-1."""
-        with torch.no_grad():
-            given = self.processor(images=[picture], return_tensors="pt")
-            last = self.network(**given, output_attentions=True).attentions[-1]
-        row = last.mean(dim=1)[0, 0, 1:].numpy()
+        """The attention drawn over the picture and stretched to 0-1."""
+        row = self.network.attention(picture)
         side = round(row.size**0.5)
         drawn = cv2.resize(row.reshape(side, side), picture.size)
         return (drawn - drawn.min()) / (drawn.max() - drawn.min())
@@ -117,12 +130,54 @@ class Plain:
         return result
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Clip:
+    network: Any
+    processor: Any
+
+    @property
+    def side(self) -> int:
+        return self.network.config.image_size
+
+    def embed(self, pictures: Sequence[Image.Image], /) -> Any:
+        with torch.no_grad():
+            given = self.processor(images=list(pictures), return_tensors="pt")
+            return self.network(**given).image_embeds.numpy()
+
+    def attention(self, picture: Image.Image, /) -> Any:
+        with torch.no_grad():
+            given = self.processor(images=[picture], return_tensors="pt")
+            last = self.network(**given, output_attentions=True).attentions[-1]
+        return last.mean(dim=1)[0, 0, 1:].numpy()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Lite:
+    encoder: Any
+    side: int = 224
+
+    def embed(self, pictures: Sequence[Image.Image], /) -> Any:
+        pixels = np.stack([np.asarray(picture) for picture in pictures])
+        return self.encoder.encode(pixels, capture=Capture.EMBEDDING).embedding.numpy()
+
+    def attention(self, picture: Image.Image, /) -> Any:
+        found = self.encoder.encode(np.asarray(picture)[None], capture=Capture.ATTENTION)
+        return found.attention.mean(dim=1)[0].numpy()
+
+
 def open_plain(folder: Path) -> Plain:
     """The procedure with the network of a checkpoint."""
     network = CLIPVisionModelWithProjection.from_pretrained(folder, attn_implementation="eager").eval()
-    return Plain(
-        network=network, processor=CLIPImageProcessor.from_pretrained(folder), transforms=paper_transforms()
-    )
+    processor = CLIPImageProcessorPil.from_pretrained(folder)
+    return Plain(network=_Clip(network=network, processor=processor), transforms=paper_transforms())
+
+
+def open_lite() -> Plain:
+    """The procedure with the bundled network, which only its own class can call."""
+    from embshift.encoders.opening import open_encoder
+
+    network = _Lite(encoder=open_encoder("lite", device="cpu"))
+    return Plain(network=network, transforms=paper_transforms())
 
 
 def compare_pixels(before: Any, after: Any) -> tuple[float, float, float]:

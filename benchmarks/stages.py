@@ -1,7 +1,6 @@
-"""Each stage alone: decoding, views, metrics, encoder, writing."""
+"""Each stage alone: decoding, views, metrics, writing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,43 +11,19 @@ import numpy as np
 
 from benchmarks.pictures import write_large
 from benchmarks.plain import compare_pixels, paper_transforms
+from benchmarks.setting import Setting
 from benchmarks.taking import Figure, figures, interleaved, seconds
 from embshift.images import Limits, decode, resize
 from embshift.metrics import METRICS
 from embshift.transforms.building import build, perturb
 from embshift.transforms.fast import hastened
 from embshift.transforms.presets import load_preset
-from embshift.types import Capture, Field, ImageRecord, ViewKey
+from embshift.types import Field, ImageRecord, ViewKey
 
-__all__ = ["STAGES", "Setting"]
+__all__ = ["STAGES"]
 
 SIZE = (224, 224)
 PIXEL = ("patch_similarity", "edge_similarity", "detail_similarity")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a stage works on.
-
-    Attributes:
-        pictures: The pictures.
-        encoder: A checkpoint's folder.
-        folder: Where a stage may write.
-        repetitions: How often everything is done.
-        few: Pictures of a repetition of a stage alone.
-        plain: Pictures of a repetition of the plain procedure.
-        memory: Pictures of the longer memory run.
-        options: Further plan fields for a third way end to end, e.g. precision and runtime.
-    """
-
-    pictures: Sequence[Path]
-    encoder: Path
-    folder: Path
-    repetitions: int
-    few: int
-    plain: int
-    memory: int
-    options: Mapping[str, Any]
 
 
 def decoding(setting: Setting) -> list[Figure]:
@@ -93,38 +68,6 @@ def attention_metric(setting: Setting) -> list[Figure]:
     ways = {"plain": partial(_plain_attention, maps), "batched": partial(_attention, maps)}
     taken = interleaved(ways, repetitions=setting.repetitions)
     return figures("attention metric", taken, unit="ms/image", against="plain")
-
-
-def encoding(setting: Setting) -> list[Figure]:
-    """The encoder alone: ready tensors at the best batch, and `encode` with all that the metrics need."""
-    import torch
-    from transformers import CLIPVisionModelWithProjection
-
-    from embshift.encoders.opening import open_encoder
-
-    network = CLIPVisionModelWithProjection.from_pretrained(
-        setting.encoder, attn_implementation="sdpa"
-    ).eval()
-    encoder = open_encoder(str(setting.encoder), device="cpu")
-    pictures = np.random.default_rng(0).integers(0, 256, (32, *SIZE, 3), dtype=np.uint8)
-
-    def ready(batch: int, _: int) -> float:
-        tensors = torch.zeros(batch, 3, *SIZE)
-        rounds = max(1, 96 // batch)
-        with torch.inference_mode():
-            network(pixel_values=tensors)
-            return rounds * batch / seconds(lambda: [network(pixel_values=tensors) for _ in range(rounds)])
-
-    def encode(_: int) -> float:
-        capture = Capture.EMBEDDING | Capture.ATTENTION
-        encoder.encode(pictures, capture=capture)
-        return 96 / seconds(lambda: [encoder.encode(pictures, capture=capture) for _ in range(3)])
-
-    ways: dict[str, Callable[[int], float]] = {
-        f"ready tensors, batch {n}": partial(ready, n) for n in (16, 32, 64)
-    }
-    taken = interleaved({**ways, "encode with attention, batch 32": encode}, repetitions=setting.repetitions)
-    return figures("encoder", taken, unit="views/s")
 
 
 def writing(setting: Setting) -> list[Figure]:
@@ -263,7 +206,6 @@ STAGES: Mapping[str, Callable[[Setting], list[Figure]]] = {
     "views": views,
     "metrics": pixel_metrics,
     "attention": attention_metric,
-    "encoder": encoding,
     "write": writing,
 }
 """Stages alone, by the name that ``--only`` takes."""

@@ -1,135 +1,142 @@
-"""Runs end to end against the plain procedure; memory; and a finished run asked for again."""
+"""Runs end to end against the plain procedure, and which precision may be used for them."""
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import embshift
-from benchmarks.pictures import write_pictures
-from benchmarks.plain import open_plain
-from benchmarks.resident import peak_of
-from benchmarks.stages import Setting
-from benchmarks.taking import Figure, figures, interleaved, seconds
+from benchmarks.child import VIEWS, ask
+from benchmarks.setting import Setting
+from benchmarks.taking import Figure, figures, interleaved
+from benchmarks.ways import VIT, Way, ways_of
 
-__all__ = ["end_to_end", "memory"]
+__all__ = ["end_to_end", "end_to_end_lite", "precisions"]
 
-
-_AT_ONCE = 0.05
-"""Seconds within which pictures count as finished by one batch."""
-
-
-class Clock:
-    """Listens to a run: when its first and its last picture were done."""
-
-    def __init__(self) -> None:
-        self.begun, self.done = time.perf_counter(), list[float]()
-
-    def note(self, text: str) -> None:
-        """What the run says is not needed here."""
-
-    def begin(self, *, total: int, done: int) -> None:
-        """The run begins."""
-
-    def advance(self, *, failed: bool) -> None:
-        """A picture is done."""
-        self.done.append(time.perf_counter())
-
-    def end(self) -> None:
-        """The run ends."""
-
-    @property
-    def warm_up(self) -> float:
-        """Seconds before the first picture: opening the encoder, starting the workers."""
-        return self.done[0] - self.begun
-
-    @property
-    def rate(self) -> float:
-        """Pictures a second after the first batch, which finishes several at once."""
-        first = sum(moment < self.done[0] + _AT_ONCE for moment in self.done)
-        return (len(self.done) - first) / (self.done[-1] - self.done[0])
+_BATCHES = (16, 32, 64)
 
 
 def end_to_end(setting: Setting) -> list[Figure]:
-    """Whole runs on as many pictures as the plain procedure gets, and others in every repetition."""
-    plain = open_plain(setting.encoder)
-    plain.run(setting.pictures[:1])
-    plain.seconds.clear()
-    warm_ups: dict[str, list[float]] = {}
-
-    def plain_rate(repetition: int) -> float:
-        block = _block(setting, repetition)
-        return len(block) / seconds(lambda: plain.run(block))
-
-    def rate(way: str, options: dict[str, Any], repetition: int) -> float:
-        clock = _run(setting, _block(setting, repetition), options)
-        warm_ups.setdefault(way, []).append(clock.warm_up)
-        return clock.rate
-
-    fast = {"views": "fast", "decode": "scaled"}
-    ways: dict[str, dict[str, Any]] = {"full, reference": {}, "scaled, fast": fast}
-    if setting.options:
-        ways["scaled, fast, " + ", ".join(map(str, setting.options.values()))] = fast | dict(setting.options)
-    calls = {way: partial(rate, way, options) for way, options in ways.items()}
-    taken = interleaved({"plain": plain_rate, **calls}, repetitions=setting.repetitions, warm=False)
-    made = figures("end to end", taken, unit="images/s", against="plain")
-    phases = ", ".join(f"{name} {spent:.1f} s" for name, spent in plain.seconds.items())
-    made = [replace(each, note=phases) if each.way == "plain" else each for each in made]
-    return made + [
-        Figure(stage="before the first picture", way=way, unit="s", values=values)
-        for way, values in warm_ups.items()
-    ]
+    """ViT-B/32's shape, in turns with the plain procedure."""
+    return _end_to_end(setting, VIT)
 
 
-def memory(setting: Setting) -> list[Figure]:
-    """Peak memory of a short and a long run, and how soon the finished long run answers when asked again."""
-    pictures = write_pictures(setting.folder / "pictures", count=setting.memory)
-    found = list[Figure]()
-    for count in (64, setting.memory):
-        out = setting.folder / f"memory-{count}"
-        peaks = [peak_of(_command(pictures[:count], out))]
-        found.append(Figure(stage="peak memory", way=f"{count} images", unit="MB", values=peaks))
-    again = [
-        seconds(lambda: subprocess.run(_command(pictures, out), check=True, stdout=subprocess.DEVNULL))
-        for _ in range(setting.repetitions)
-    ]
+def end_to_end_lite(setting: Setting) -> list[Figure]:
+    """The bundled encoder, likewise."""
+    return _end_to_end(setting, "lite")
+
+
+def _end_to_end(setting: Setting, network: str) -> list[Figure]:
+    ways = ways_of(network)
+    for way in ways:
+        _best_batch(setting, way)
+    found: dict[str, list[dict[str, Any]]] = {}
+
+    def plain(repetition: int) -> float:
+        # One more picture, which is for warming up.
+        pictures = setting.block(repetition, count=setting.plain)
+        asked = [pictures[-1], *pictures]
+        answer = ask("plain", network=network, encoder=setting.source(network), pictures=asked)
+        found.setdefault("plain", []).append(answer)
+        return answer["rate"]
+
+    def rate(way: Way, repetition: int) -> float:
+        answer = _run(setting, way, repetition)
+        found.setdefault(way.name, []).append(answer)
+        return answer["rate"]
+
+    calls = {way.name: partial(rate, way) for way in ways}
+    taken = interleaved({"plain": plain, **calls}, repetitions=setting.repetitions, warm=False)
+    made = figures(_stage("end to end", network), taken, unit="images/s", against="plain")
+    made = [replace(each, note=_phases(found["plain"])) if each.way == "plain" else each for each in made]
+    return [*made, *(one for way in ways for one in _beside(way, found[way.name]))]
+
+
+def _stage(name: str, network: str) -> str:
+    return f"{name}, {network}"
+
+
+def _run(setting: Setting, way: Way, repetition: int) -> dict[str, Any]:
+    count = setting.fast if way.fast else setting.ours
+    return ask(
+        "run",
+        encoder=setting.source(way.network),
+        pictures=setting.block(repetition, count=count),
+        options=way.options,
+        alone=setting.best[_key(way)],
+        rounds=max(1, 64 // setting.best[_key(way)]),
+    )
+
+
+def _key(way: Way) -> str:
+    return f"{way.network}, {way.engine}"
+
+
+def _best_batch(setting: Setting, way: Way) -> None:
+    if _key(way) in setting.best:
+        return
+    found = ask("alone", encoder=setting.source(way.network), options=way.options, batches=_BATCHES, rounds=1)
+    setting.best[_key(way)] = int(max(found, key=lambda batch: found[batch]))
+
+
+def _beside(way: Way, found: Sequence[Mapping[str, Any]]) -> list[Figure]:
+    """What the repetitions of a way gave beside their rate."""
+
+    def values(name: str) -> list[float]:
+        return [one[name] for one in found]
+
+    def figure(stage: str, unit: str, taken: Sequence[float]) -> Figure:
+        return Figure(stage=_stage(stage, way.network), way=way.name, unit=unit, values=taken)
+
+    shares = [VIEWS * one["rate"] / one["alone"] for one in found]
     return [
-        *found,
-        Figure(stage="finished run asked again", way=f"{setting.memory} images", unit="s", values=again),
+        figure("encoder alone, before and after", "views/s", values("alone")),
+        figure("share of it that the run keeps", "1", shares),
+        figure("before the first picture", "s", values("before")),
+        figure("after the last picture", "s", values("after")),
+        figure("the whole call, with both", "images/s", values("whole")),
     ]
 
 
-def _block(setting: Setting, repetition: int) -> Sequence[Path]:
-    start = repetition * setting.plain % max(1, len(setting.pictures) - setting.plain + 1)
-    return setting.pictures[start : start + setting.plain]
+def _phases(found: Sequence[Mapping[str, Any]]) -> str:
+    names = found[0]["phases"]
+    spent = {name: statistics.mean([one["phases"][name] for one in found]) for name in names}
+    total = sum(spent.values())
+    return ", ".join(f"{name} {value / total:.0%}" for name, value in spent.items())
 
 
-def _run(setting: Setting, paths: Sequence[Path], options: dict[str, Any]) -> Clock:
-    clock = Clock()
-    workers = max(1, (os.cpu_count() or 1) - 1)
-    with TemporaryDirectory(dir=setting.folder) as out:
-        embshift.measure(
-            [str(path) for path in paths],
-            encoder=str(setting.encoder),
-            out=Path(out) / "run",
-            workers=workers,
-            device="cpu",
-            reporter=clock,
-            **options,
-        )
-    return clock
+def precisions(setting: Setting) -> list[Figure]:
+    """What half precision costs, and whether it qualifies: on the bundled encoder and on random weights.
+
+    It is what a run with ``precision="auto"`` does itself, on as many pictures as a stage alone takes.
+    """
+    made = list[Figure]()
+    for network in ("lite", VIT):
+        for runtime in dict.fromkeys(way.runtime for way in ways_of(VIT)):
+            answer = ask(
+                "precision",
+                encoder=setting.source(network),
+                pictures=setting.block(0, count=setting.few),
+                runtime=runtime,
+            )
+            made += [_trial(trial, network, runtime) for trial in answer["trials"] if trial["errors"]]
+    return made
 
 
-def _command(paths: Sequence[Path], out: Path) -> list[str]:
-    """A run in a process of its own."""
-    listed = out.with_suffix(".txt")
-    listed.write_text("\n".join(str(path) for path in paths) + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "embshift", "run", str(listed), "--encoder", "lite", "--out", str(out)]
-    chosen = ["--views", "fast", "--workers", "1", "--image-size", "96", "--quiet"]
-    return [*command, *chosen]
+def _trial(trial: Mapping[str, Any], network: str, runtime: str) -> Figure:
+    verdict = "qualifies" if trial["qualifies"] else f"does not qualify: {trial['reason']}"
+    return Figure(
+        stage=_stage("mean error of cosine", network),
+        way=f"{trial['precision']}, {runtime}",
+        unit="1",
+        values=[trial["errors"]["cosine"]["mean"]],
+        note=verdict,
+    )
+
+
+STAGES: Mapping[str, Callable[[Setting], list[Figure]]] = {
+    "precision": precisions,
+    "end": end_to_end,
+    "lite": end_to_end_lite,
+}
+"""Stages of whole runs, by the name that ``--only`` takes."""

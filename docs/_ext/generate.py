@@ -5,8 +5,10 @@ Nothing here needs Sphinx but `setup`, so that tests can look at the same text.
 
 import argparse
 import inspect
+import json
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from importlib.resources import files
@@ -25,8 +27,15 @@ from embshift.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
 from embshift.summaries.clusters import DISTANCES, LINKAGES
 from embshift.summaries.stated import MEASURES
 from embshift.transforms import TRANSFORMS, Strength
+from embshift.transforms.fast import FAST
 from embshift.transforms.presets import load_preset, preset_names
 from embshift.types import Capture
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+sys.path.insert(0, str(ROOT))  # the benchmark is no part of the installed package
+
+from benchmarks.report import table as benchmark_table  # noqa: E402
 
 __all__ = ["PAGES", "write_pages"]
 
@@ -442,6 +451,26 @@ def measure_row(one: Any) -> Sequence[object]:
     return code(one.name), summary, f"{low}\u00a0to\u00a0{high}{unit}", identity, one.blind_to, one.reference
 
 
+CLOSENESS = {
+    "bytes": "the same bytes",
+    "rounding": "the same up to rounding",
+    "distribution": "other pixels of the same distribution",
+}
+
+
+def fast_forms_table() -> str:
+    """Classes that have a fast form, and how close it comes."""
+    rows = [(code(name), CLOSENESS[form.closeness]) for name, form in FAST.items()]
+    return table(("class of albumentations", "a fast view and the reference view are"), rows)
+
+
+def performance_tables() -> str:
+    """The newest whole result of the benchmark, as it prints itself."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    whole = [result for result in found if not result["settings"]["quick"]]
+    return f"{benchmark_table(whole[-1])}\n" if whole else "Not measured yet: `make bench`.\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "measurements": measurements_tables,
     "metrics_table": metrics_table,
@@ -450,6 +479,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "presets": presets_table,
     "registered": registered_table,
     "paper_parameters": paper_parameters,
+    "fast_forms": fast_forms_table,
+    "performance": performance_tables,
     "encoders": encoders_table,
     "figures": figures_table,
     "schema": schema_tables,

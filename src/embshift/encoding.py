@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
 from embshift.types import Capture, EncoderSpec, Field, Views
 
-__all__ = ["Encoder", "Encoding", "concatenate"]
+__all__ = ["Encoder", "Encoding", "Shown", "concatenate", "in_main_memory"]
+
+Shown: TypeAlias = Views | UInt8[torch.Tensor, "views height width 3"]
+"""Views in main memory, or on the encoder's device where they were made there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,6 +79,11 @@ def _concatenate(parts: Sequence[Float[torch.Tensor, "..."] | None]) -> Float[to
     return torch.cat(present) if len(present) == len(parts) else None
 
 
+def in_main_memory(views: Shown, /) -> Views:
+    """Views as an array of NumPy, wherever they are."""
+    return views.cpu().numpy() if isinstance(views, torch.Tensor) else views
+
+
 @runtime_checkable
 class Encoder(Protocol):
     """What turns views into encodings. It holds weights open and is otherwise stateless."""
@@ -83,6 +91,6 @@ class Encoder(Protocol):
     @property
     def spec(self) -> EncoderSpec: ...
 
-    def encode(self, views: Views, /, *, capture: Capture) -> Encoding:
+    def encode(self, views: Shown, /, *, capture: Capture) -> Encoding:
         """Encode one batch; every row depends on its own picture and the batch's shape alone."""
         ...

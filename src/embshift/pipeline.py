@@ -4,36 +4,24 @@
 `compare_views` turns encodings into values. The one set of views serves every metric.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.batching import Batches, Mishaps
 from embshift.encoding import Encoder, Encoding, concatenate
-from embshift.errors import TransformError
-from embshift.images import Decoded, Limits, decode, resize
+from embshift.images import Decoded
 from embshift.metrics import Metric
-from embshift.transforms.building import perturb, pixels_digest
-from embshift.transforms.drawn import jsonable
-from embshift.transforms.levels import level_of
-from embshift.types import (
-    ORIGINAL,
-    Capture,
-    Coordinates,
-    ImageRecord,
-    Pixels,
-    Transform,
-    View,
-    ViewKey,
-    Views,
-)
+from embshift.perturbing import Attempt, Item, Perturbed, Recipe, perturb_image
+from embshift.types import Capture, Coordinates
 
 __all__ = [
     "Attempt",
     "Compared",
     "Item",
+    "Mishaps",
     "Perturbed",
     "Recipe",
     "compare_views",
@@ -41,153 +29,16 @@ __all__ = [
     "perturb_image",
 ]
 
-PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
-AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One row of the frozen listing: a record, whether it is in the metric sample, and its chunk."""
-
-    record: ImageRecord
-    sampled: bool
-    chunk: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What happens to every picture before the encoder.
-
-    Attributes:
-        limits: What a picture may ask for.
-        size: Height and width after the resize, in pixels.
-        rule: The resize rule.
-        seed: The run's seed.
-        draws: Repeats of every transform.
-        transforms: The transforms by name, in order.
-        metrics: The pixel metrics by name; taken for the metric sample.
-        aligned: The metrics on pixels that take the maps of the views; for the metric sample.
-        mapped: Whether the maps of the sample's views are kept for the metrics on encodings.
-    """
-
-    limits: Limits
-    size: tuple[int, int]
-    rule: str
-    seed: int
-    draws: int
-    transforms: Mapping[str, Transform]
-    metrics: Mapping[str, PixelMetric]
-    aligned: Mapping[str, AlignedMetric] = field(default_factory=dict[str, AlignedMetric])
-    mapped: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One view as tried, or the original: a row of ``embeddings``.
-
-    Attributes:
-        transform: The transform's name, or "original".
-        draw: The repeat.
-        severity: Level 1-5; None where the plan asks for none.
-        strength: In the transform's unit; None for one without strength.
-        status: "ok", "transform_failed" or "non_finite".
-        error: The reason in words; None for "ok".
-        parameters: JSON of the values drawn.
-        digest: `pixels_digest` of the view; None where it failed.
-    """
-
-    transform: str
-    draw: int
-    severity: int | None = None
-    strength: float | None = None
-    status: str = "ok"
-    error: str | None = None
-    parameters: str = "{}"
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Perturbed:
-    """A picture with its views, ready for the encoder.
-
-    Attributes:
-        item: Its row of the listing.
-        decoded: What was read, without its pixels; a status other than "ok" means that there are no views.
-        attempts: The original first, then every transform and draw, also those that failed.
-        pixels: The attempts that succeeded, in their order.
-        values: Pixel metrics of the views that succeeded (the original is not among them).
-        coordinates: Their maps, None for those whose pixels stay; empty where no metric takes them.
-    """
-
-    item: Item
-    decoded: Decoded
-    attempts: tuple[Attempt, ...] = ()
-    pixels: Views | None = None
-    values: Mapping[str, Float64[np.ndarray, " views-1"]]
-    coordinates: Sequence[Coordinates | None] = ()
-
-
-def perturb_image(item: Item, /, *, recipe: Recipe) -> Perturbed:
-    """Read a picture, resize it, and make every view of it; what fails is a status, never an exception."""
-    decoded = decode(item.record, limits=recipe.limits)
-    if decoded.pixels is None:
-        return Perturbed(item=item, decoded=decoded, values={})
-    original = resize(decoded.pixels, size=recipe.size, rule=recipe.rule)
-    attempts = [Attempt(transform=ORIGINAL, draw=0, digest=pixels_digest(original))]
-    pixels, views = [original], list[View]()
-    for attempt, view in _views(original, image_id=str(decoded.image_id), recipe=recipe):
-        attempts.append(attempt)
-        if view is not None:
-            pixels.append(view.pixels)
-            views.append(view)
-    stacked = np.stack(pixels)
-    maps = _maps(views) if item.sampled and (recipe.aligned or recipe.mapped) else ()
-    values = _pixel_values(original, stacked[1:], maps, recipe=recipe) if item.sampled else {}
-    return Perturbed(
-        item=item,
-        decoded=replace(decoded, pixels=None),
-        attempts=tuple(attempts),
-        pixels=stacked,
-        values=values,
-        coordinates=maps if recipe.mapped else (),
-    )
-
-
-def _maps(views: Iterable[View]) -> tuple[Coordinates | None, ...]:
-    return tuple(None if view.coordinates is None else view.coordinates() for view in views)
-
-
-def _pixel_values(
-    original: Pixels, views: Views, maps: Sequence[Coordinates | None], *, recipe: Recipe
-) -> dict[str, Float64[np.ndarray, " views"]]:
-    plain = {name: metric(original, views) for name, metric in recipe.metrics.items()}
-    return plain | {
-        name: metric(original, views, coordinates=maps) for name, metric in recipe.aligned.items()
-    }
-
-
-def _views(original: Pixels, *, image_id: str, recipe: Recipe) -> Iterator[tuple[Attempt, View | None]]:
-    for name, transform in recipe.transforms.items():
-        for draw in range(recipe.draws):
-            key = ViewKey(run_seed=recipe.seed, image_id=image_id, transform=name, draw=draw)
-            yield _view(original, transform, key)
-
-
-def _view(original: Pixels, transform: Transform, key: ViewKey) -> tuple[Attempt, View | None]:
-    level = level_of(transform)
-    attempt = Attempt(
-        transform=key.transform, draw=key.draw, severity=level.severity, strength=level.strength
-    )
-    try:
-        view = perturb(original, transform, key=key)
-    except TransformError as error:
-        return replace(attempt, status="transform_failed", error=str(error)), None
-    parameters = json.dumps(jsonable(view.parameters), sort_keys=True)
-    return replace(attempt, parameters=parameters, digest=pixels_digest(view.pixels)), view
-
 
 def encode_views(
-    stream: Iterable[Perturbed], /, *, encoder: Encoder, batch: int, capture: Capture
+    stream: Iterable[Perturbed],
+    /,
+    *,
+    encoder: Encoder,
+    batch: int,
+    capture: Capture,
+    plain: Callable[[], Encoder] | None = None,
+    mishaps: Mishaps | None = None,
 ) -> Iterator[tuple[Perturbed, Encoding | None]]:
     """Each picture with the encoding of its views, in order, through batches of one constant shape.
 
@@ -195,55 +46,38 @@ def encode_views(
     and never smaller. What a metric needs is captured only where the picture is in the metric sample.
 
     Args:
-        stream: Pictures with their views.
+        stream: Pictures with their views, which are copied before the next picture is taken.
         encoder: The encoder.
-        batch: Views in every batch.
+        batch: Views in every batch; halved where memory does not hold it.
         capture: What the metrics of the sample need.
+        plain: Opens the same encoder in float32, for views whose embedding is not finite; None where the
+            encoder is in float32.
+        mishaps: Counted up.
 
     Yields:
-        The pictures as they came; None beside those without views.
+        The pictures as they came, without their pixels; None beside those without views.
     """
-    waiting = list[Perturbed]()
-    views = list[tuple[Pixels, bool]]()
-    done = list[Encoding]()
+    batches = Batches(encoder, size=batch, capture=capture, plain=plain, mishaps=mishaps or Mishaps())
+    waiting, done = list[_Waiting](), list[Encoding]()
     for perturbed in stream:
-        waiting.append(perturbed)
-        views += [(pixels, perturbed.item.sampled) for pixels in _pixels(perturbed)]
-        while len(views) >= batch:
-            done.append(_encode_batch(views[:batch], encoder, batch, capture))
-            del views[:batch]
-            ready, done, waiting = _settle(waiting, done)
-            yield from ready
-    if views:
-        done.append(_encode_batch(views, encoder, batch, capture))
-    ready, _, _ = _settle(waiting, done)
+        pixels = () if perturbed.pixels is None else perturbed.pixels
+        waiting.append((replace(perturbed, pixels=None), len(pixels)))
+        for view in pixels:
+            done += batches.add(view, sampled=perturbed.item.sampled)
+        ready, done, waiting = _settle(waiting, done)
+        yield from ready
+    ready, _, _ = _settle(waiting, done + batches.flush())
     yield from ready
 
 
-def _pixels(perturbed: Perturbed) -> Views:
-    return np.empty((0, 1, 1, 3), np.uint8) if perturbed.pixels is None else perturbed.pixels
+_Waiting = tuple[Perturbed, int]  # with the number of its views
+_Settled = list[tuple[Perturbed, Encoding | None]]
 
 
-def _encode_batch(
-    views: list[tuple[Pixels, bool]], encoder: Encoder, batch: int, capture: Capture
-) -> Encoding:
-    wanted = capture if any(sampled for _, sampled in views) else Capture.EMBEDDING
-    real = [pixels for pixels, _ in views]
-    padding = [real[-1]] * (batch - len(real))
-    encoding = encoder.encode(np.stack(real + padding), capture=wanted | Capture.EMBEDDING)
-    return encoding.to_cpu().select(range(len(real)))
-
-
-Settled = list[tuple[Perturbed, Encoding | None]]
-
-
-def _settle(
-    waiting: list[Perturbed], done: list[Encoding]
-) -> tuple[Settled, list[Encoding], list[Perturbed]]:
+def _settle(waiting: list[_Waiting], done: list[Encoding]) -> tuple[_Settled, list[Encoding], list[_Waiting]]:
     """The pictures whose views are all encoded, and what is left over."""
-    ready: Settled = []
-    for position, perturbed in enumerate(waiting):
-        count = len(_pixels(perturbed))
+    ready: _Settled = []
+    for position, (perturbed, count) in enumerate(waiting):
         if count > sum(len(part) for part in done):
             return ready, done, waiting[position:]
         own, done = _split(done, count)

@@ -86,6 +86,8 @@ class Plan:
         threads: Threads of the encoder on a CPU.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         workers: Processes that decode and make views; 0 for none beside the main one.
+        worker_memory: What one picture may take of a worker's memory, in MiB beyond what it starts with.
+        timeout: What decoding, views and pixel metrics of one picture may take in a worker, in seconds.
         keep_views: Pictures whose views are kept while the run goes on.
         max_error_rate: Failed fraction above which the run ends with exit code 1.
     """
@@ -113,6 +115,8 @@ class Plan:
     threads: int | None = _counted(None)
     device: str = _counted("auto")
     workers: int | None = _free(None)
+    worker_memory: int | None = _free(None)
+    timeout: int | None = _free(None)
     keep_views: int = _free(8)
     max_error_rate: float = _free(0.01)
 
@@ -194,7 +198,8 @@ def _check_names(plan: Plan) -> None:
 
 
 _CHECKS = (
-    _at_least(1, "limit", "draws", "batch", "threads", "max_pixels", "max_aspect"),
+    _at_least(1, "limit", "draws", "batch", "threads", "max_pixels", "max_aspect", "timeout"),
+    _at_least(64, "worker_memory"),
     _at_least(0, "metric_sample", "seed", "workers", "keep_views"),
     _one_of("resize", tuple(RESIZE_RULES)),
     _one_of("decode", ("full", "scaled")),

@@ -137,6 +137,13 @@ def test_layers_end_in_the_final_map(encoder, views):
         assert torch.equal(alone.layers, both.layers)
 
 
+def test_views_that_are_on_the_device_are_encoded_alike(encoder, views):
+    there, here = (encoder.encode(each, capture=ALL) for each in (torch.as_tensor(views), views))
+    assert (there.grid, there.field) == (here.grid, here.field)
+    assert torch.equal(there.embedding, here.embedding)
+    assert torch.equal(there.attention, here.attention)
+
+
 @pytest.mark.parametrize("count", [3, 5, 7, 13])
 def test_rows_do_not_depend_on_their_place(encoder, count):
     rows = np.arange(count)[::-1].copy()

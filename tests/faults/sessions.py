@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 import embshift
+from embshift.encoder_files import same_files
 from embshift.errors import ShiftError
 from tests.unit.fake_encoder import FakeEncoder
 
@@ -31,7 +32,7 @@ def quickly(*, chunk: int = CHUNK, **spec: Any) -> Iterator[None]:
 
     Args:
         chunk: Pictures in a chunk.
-        **spec: What the encoder says of itself otherwise than usual.
+        **spec: What the encoder says of itself otherwise than usual; its files are then others too.
     """
     from dataclasses import replace
 
@@ -43,6 +44,7 @@ def quickly(*, chunk: int = CHUNK, **spec: Any) -> Iterator[None]:
     with (
         patch("embshift.encoders.opening.open_encoder", lambda *_, **__: Opened()),
         patch("embshift.resume.CHUNK", chunk),
+        patch("embshift.session.same_files", (lambda *_: False) if spec else same_files),
     ):
         yield
 

@@ -260,6 +260,8 @@ FIELDS = {
     "threads": st.none() | st.integers(1, 999),
     "device": st.sampled_from(["auto", "cpu", "cuda:1"]),
     "workers": st.none() | st.integers(0, 64),
+    "worker_memory": st.none() | st.integers(64, 9999),
+    "timeout": st.none() | st.integers(1, 999),
     "keep_views": st.integers(0, 99),
     "max_error_rate": st.floats(0, 1),
 }
@@ -306,6 +308,8 @@ FREE = {
     "preset": "paper",
     "allow_pickle": True,
     "workers": 3,
+    "worker_memory": 512,
+    "timeout": 7,
     "keep_views": 0,
     "max_error_rate": 0.5,
 }

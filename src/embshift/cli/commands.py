@@ -48,6 +48,8 @@ _OPTIONS = (
     "batch",
     "threads",
     "workers",
+    "worker_memory",
+    "timeout",
     "device",
     "precision",
     "runtime",

@@ -186,7 +186,20 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes that decode and make views (default: cores - 1, at most 8; 0 below 64 pictures)",
+        help="processes that decode and make views (default: one core less than there are, at most 8; fewer"
+        " for few pictures)",
+    )
+    add(
+        "--worker-memory",
+        type=int,
+        metavar="MIB",
+        help="memory that one picture may take of a worker (default: 1 GiB and what the limits may need)",
+    )
+    add(
+        "--timeout",
+        type=int,
+        metavar="S",
+        help="seconds that one picture may take of a worker (default: 60, and half of one a view)",
     )
     add(
         "--precision",

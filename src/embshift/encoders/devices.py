@@ -1,13 +1,12 @@
-"""Which device an encoder runs on, how pictures reach it, and with how many digits it may compute."""
+"""Which device an encoder runs on, and with how many digits it may compute."""
 
 import contextlib
 
 import torch
-from jaxtyping import Shaped
 
 from embshift.errors import EncoderError
 
-__all__ = ["choose_device", "full_precision", "moved"]
+__all__ = ["choose_device", "full_precision"]
 
 
 def choose_device(device: str) -> str:
@@ -44,16 +43,3 @@ def full_precision(device: str) -> contextlib.AbstractContextManager[None]:
     if not device.startswith("cuda"):
         return contextlib.nullcontext()
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-
-
-def moved(values: Shaped[torch.Tensor, "..."], *, device: str) -> Shaped[torch.Tensor, "..."]:
-    """Values on a device.
-
-    Args:
-        values: In main memory.
-        device: As torch spells it. On the way to "cuda" they pass through page-locked memory, so that the
-            copy is queued and this thread goes on; whatever is computed from them waits for it by itself.
-    """
-    if not device.startswith("cuda"):
-        return values.to(device)
-    return values.pin_memory().to(device, non_blocking=True)

@@ -14,16 +14,17 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from embshift.encoders import encoder
-from embshift.encoders.devices import choose_device, full_precision, moved
+from embshift.encoders.devices import choose_device, full_precision
 from embshift.encoders.halving import DTYPES
 from embshift.encoders.lite_blocks import HEADS, LAYERS, look
 from embshift.encoders.lite_text import text_vectors
 from embshift.encoders.lite_trunk import STRIDE, Weights, convolutions, local_vectors
 from embshift.encoders.lite_weights import DIGEST, read_weights
 from embshift.encoders.runtimes import Inputs, Outputs, Programs
-from embshift.encoding import Encoding
+from embshift.encoding import Encoding, Shown, in_main_memory
 from embshift.errors import EncoderError
 from embshift.types import Capture, EncoderSpec, Field, Views
+from embshift.uploads import moved
 
 __all__ = ["SMALLEST", "LiteEncoder", "open_lite", "workable_side"]
 
@@ -102,7 +103,7 @@ class LiteEncoder:
         """How the encoder states itself."""
         return self._spec
 
-    def encode(self, views: Views, /, *, capture: Capture) -> Encoding:
+    def encode(self, views: Shown, /, *, capture: Capture) -> Encoding:
         """Encode one batch; the whole picture is seen.
 
         Sides that are multiples of 32 and at least 64 go in as they are, others are resized to the nearest
@@ -110,7 +111,7 @@ class LiteEncoder:
         224 pixels; embeddings of another size compare best among themselves.
 
         Args:
-            views: Pictures of one size, at least one.
+            views: Pictures of one size, at least one, in main memory or on the encoder's device.
             capture: What is wanted beside the embedding; all of it is at hand.
 
         Returns:
@@ -183,18 +184,26 @@ def workable_side(side: int, /) -> int:
     return max(SMALLEST, (side + STRIDE // 2) // STRIDE * STRIDE)
 
 
-def _checked(views: Views) -> Views:
-    if views.ndim != 4 or views.shape[3] != 3 or views.dtype != np.uint8 or 0 in views.shape:
+def _checked(views: Shown) -> Shown:
+    if (
+        views.ndim != 4
+        or views.shape[3] != 3
+        or views.dtype not in (np.uint8, torch.uint8)
+        or 0 in views.shape
+    ):
         raise EncoderError(
-            f"encoder 'lite' was given an array of shape {views.shape} and type {views.dtype}; "
+            f"encoder 'lite' was given an array of shape {tuple(views.shape)} and type {views.dtype}; "
             "wanted (views, height, width, 3), none of them 0, and uint8; stack RGB pictures of one size"
         )
     return views
 
 
-def _planes(views: Views, *, device: str) -> Float32[torch.Tensor, "views 3 _ _"]:
+def _planes(views: Shown, *, device: str) -> Float32[torch.Tensor, "views 3 _ _"]:
+    sides = workable_side(views.shape[1]), workable_side(views.shape[2])
+    stays = isinstance(views, torch.Tensor) and sides == tuple(views.shape[1:3])
+    given = views if stays else _workable(in_main_memory(views))
     # Channels come last in memory, as they are: the network is twice as fast on the CPU that way.
-    pixels = moved(torch.as_tensor(_workable(views)), device=device).permute(0, 3, 1, 2)
+    pixels = moved(torch.as_tensor(given), device=device).permute(0, 3, 1, 2)
     return pixels.to(torch.float32).sub_(_MEAN).div_(_DEVIATION)
 
 

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
 from embshift.encoders.framing import Frame, frame_of
+from embshift.encoding import Shown, in_main_memory
 from embshift.errors import EncoderError
-from embshift.types import Views
+from embshift.uploads import moved
 
 __all__ = ["Preprocessing", "open_preprocessing"]
 
@@ -57,14 +59,18 @@ class Preprocessing:
 
     Attributes:
         settings: What it does, ready for JSON, with "processor" and "backend".
-        prepare: Views to inputs by name, on the CPU.
+        prepare: Views to inputs by name: on the CPU, or, where `stays`, on the device where the views are.
         frame: What becomes of a picture of the given height and width; None where the picture is always seen
             whole and the grid follows its shape (NaFlex).
     """
 
     settings: Mapping[str, Any]
-    prepare: Callable[[Views], Inputs]
+    prepare: Callable[[Shown], Inputs]
     frame: Callable[[int, int], Frame] | None
+
+    def stays(self, height: int, width: int) -> bool:
+        """Whether pictures of this size go in as they are, so that bytes can be looked up on any device."""
+        return self.frame is not None and self.frame(height, width).is_whole
 
 
 def open_preprocessing(folder: Path, *, default: str) -> Preprocessing:
@@ -153,21 +159,21 @@ def _pillow_preprocessing(processor: Any, *, settings: Mapping[str, Any]) -> Pre
     def frame(height: int, width: int) -> Frame:
         return frame_of(settings, height=height, width=width)
 
-    def prepare(views: Views) -> Inputs:
-        bytes_ = views.transpose(0, 3, 1, 2)
-        if not frame(*views.shape[1:3]).is_whole:
-            options = {"do_rescale": False, "do_normalize": False, "do_convert_rgb": False}
-            shaped = processor(images=list(views), input_data_format="channels_last", **options)
-            bytes_ = np.stack(shaped["pixel_values"])
-        return {"pixel_values": look_up(bytes_, table=table)}
+    def prepare(views: Shown) -> Inputs:
+        if frame(*views.shape[1:3]).is_whole:
+            return {"pixel_values": whole(views, table=table)}
+        options = {"do_rescale": False, "do_normalize": False, "do_convert_rgb": False}
+        shown = list(in_main_memory(views))
+        shaped = processor(images=shown, input_data_format="channels_last", **options)
+        return {"pixel_values": look_up(np.stack(shaped["pixel_values"]), table=table)}
 
     return Preprocessing(settings=settings, prepare=prepare, frame=frame)
 
 
-def _patching(processor: Any) -> Callable[[Views], Inputs]:
-    def prepare(views: Views) -> Inputs:
+def _patching(processor: Any) -> Callable[[Shown], Inputs]:
+    def prepare(views: Shown) -> Inputs:
         options = {"input_data_format": "channels_last", "return_tensors": "pt"}
-        return dict(processor(images=list(views), **options))
+        return dict(processor(images=list(in_main_memory(views)), **options))
 
     return prepare
 
@@ -187,13 +193,26 @@ def value_table(settings: Mapping[str, Any]) -> Float32[np.ndarray, "3 256"]:
     return table
 
 
+def whole(
+    views: Shown, *, table: Float32[np.ndarray, "3 256"]
+) -> Float32[torch.Tensor, "views 3 height width"]:
+    """Views as they are through the table of their channel, where they are; the same values on any device."""
+    if not isinstance(views, torch.Tensor):
+        return look_up(views.transpose(0, 3, 1, 2), table=table)
+    values = moved(torch.as_tensor(table), device=str(views.device))
+    planes = (values[channel][views[..., channel].int()] for channel in range(3))
+    return torch.stack(list(planes), dim=1)
+
+
 def look_up(
     pixels: UInt8[np.ndarray, "views 3 height width"], *, table: Float32[np.ndarray, "3 256"]
 ) -> Float32[torch.Tensor, "views 3 height width"]:
     """Bytes through the table of their channel."""
     values = np.empty(pixels.shape, dtype=np.float32)
-    for channel in range(3):
-        values[:, channel] = np.take(table[channel], pixels[:, channel])
+    for view, planes in zip(values, pixels, strict=True):
+        for channel in range(3):
+            # A third of the time of NumPy's own look-up, which first makes 64-bit indices of the bytes.
+            cv2.LUT(np.ascontiguousarray(planes[channel]), table[channel], dst=view[channel])
     return torch.as_tensor(values)
 
 
@@ -228,13 +247,12 @@ def _float_preprocessing(name: str, *, settings: Mapping[str, Any]) -> Preproces
     def frame(height: int, width: int) -> Frame:
         return frame_of(settings, height=height, width=width)
 
-    def prepare(views: Views) -> Inputs:
+    def prepare(views: Shown) -> Inputs:
         shape = frame(*views.shape[1:3])
-        bytes_ = views.transpose(0, 3, 1, 2)
         if shape.is_whole:
-            return {"pixel_values": look_up(bytes_, table=table)}
+            return {"pixel_values": whole(views, table=table)}
         # In the library's order: rescale, resize in floating point, crop, normalise.
-        values = look_up(bytes_, table=rescaled)
+        values = look_up(in_main_memory(views).transpose(0, 3, 1, 2), table=rescaled)
         values = torch.nn.functional.interpolate(values, size=shape.resized, mode=mode, antialias=True)
         (top, left), (height, width) = shape.corner, shape.crop
         values = values[..., top : top + height, left : left + width]

@@ -6,7 +6,7 @@ from typing import final
 import torch
 from jaxtyping import Float32
 
-from embshift.encoders.devices import full_precision, moved
+from embshift.encoders.devices import full_precision
 from embshift.encoders.framing import field_of
 from embshift.encoders.halving import halve
 from embshift.encoders.pooling import listening
@@ -14,9 +14,10 @@ from embshift.encoders.preprocessing import Preprocessing
 from embshift.encoders.probe import class_row, received_mean, recording
 from embshift.encoders.runtimes import Inputs, Outputs, Programs
 from embshift.encoders.towers import Tower
-from embshift.encoding import Encoding
+from embshift.encoding import Encoding, Shown
 from embshift.errors import EncoderError
-from embshift.types import Capture, EncoderSpec, Field, Views
+from embshift.types import Capture, EncoderSpec, Field
+from embshift.uploads import moved
 
 __all__ = ["VisionEncoder"]
 
@@ -69,11 +70,12 @@ class VisionEncoder:
         """How the encoder states itself."""
         return self._spec
 
-    def encode(self, views: Views, /, *, capture: Capture) -> Encoding:
+    def encode(self, views: Shown, /, *, capture: Capture) -> Encoding:
         """Encode one batch of views of one size.
 
         Args:
-            views: Pictures, 0-255; the encoder resizes and crops them as its preprocessing states.
+            views: Pictures, 0-255, in main memory or on the encoder's device; the encoder resizes and
+                crops them as its preprocessing states.
             capture: What is wanted beside the embedding.
 
         Returns:
@@ -83,9 +85,12 @@ class VisionEncoder:
         Raises:
             EncoderError: The preprocessing's result does not fit the encoder's grid.
         """
+        device, (height, width) = self._spec.device, views.shape[1:3]
+        if device != "cpu" and self._preprocessing.stays(height, width):
+            # Bytes go over, and become the four times longer floats there.
+            views = moved(torch.as_tensor(views), device=device)
         inputs = self._preprocessing.prepare(views)
-        grid, field = self._grid(inputs, height=views.shape[1], width=views.shape[2])
-        device = self._spec.device
+        grid, field = self._grid(inputs, height=height, width=width)
         inputs = {name: moved(_evened(values), device=device) for name, values in inputs.items()}
         with full_precision(device):
             seen: Outputs = self._programs.run(inputs, capture=capture)

@@ -1,142 +1,172 @@
-"""Pictures through worker processes, in order; a picture that kills its worker costs itself alone."""
+"""Pictures through worker processes, in order; a picture that ends its worker costs itself alone.
 
-import os
-import signal
-import threading
+The processes are our own: of the pools in the library one hangs where a process dies, and the other gives up
+all that it has in hand.
+"""
+
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from itertools import islice
-from multiprocessing import get_context, parent_process
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
 
-import cv2
-
+from embshift.engines.ring import Ring
+from embshift.engines.serving import Answer, Start, WorkerLimits
+from embshift.engines.worker_process import TIMED_OUT, WorkerProcess, died_of, wait_for
 from embshift.errors import UsageError
 from embshift.images import Decoded
-from embshift.pipeline import Item, Perturbed, Recipe, perturb_image
+from embshift.perturbing import Item, Perturbed, Recipe, perturb_image
 
-__all__ = ["perturb_images"]
+__all__ = ["LIMITS", "BuildRecipe", "perturb_images"]
 
 BuildRecipe = Callable[[], Recipe]
 """What a worker calls once, when it starts: transforms are built there, not sent."""
 
-_AHEAD = 4  # pictures in flight for each worker: enough to keep it busy, few enough for flat memory
-_SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+LIMITS = WorkerLimits(memory=4 * 2**30, seconds=120.0)
+"""What one picture may take where nothing else is said."""
 
-_recipe: list[Recipe] = []  # this worker's, set by its initializer
+_AHEAD = 8  # pictures in flight for each worker: enough to keep it busy while this process encodes
+_RING = 256 * 2**20  # bytes that the buffers take at most, unless one for each worker and one more takes more
 
 
-def perturb_images(items: Iterable[Item], /, *, build: BuildRecipe, workers: int) -> Iterator[Perturbed]:
+def perturb_images(
+    items: Iterable[Item],
+    /,
+    *,
+    build: BuildRecipe,
+    workers: int,
+    limits: WorkerLimits = LIMITS,
+    ahead: int = 0,
+) -> Iterator[Perturbed]:
     """Every item with its views, in order.
+
+    What workers make is lent: the pixels of a picture stand until the next picture is asked for.
 
     Args:
         items: Rows of the listing.
-        build: Makes the recipe; must be picklable for workers.
-        workers: Processes; 0 works in this one.
+        build: Makes the recipe; must be picklable for workers, and of nothing that lives in ``__main__``.
+        workers: Processes; 0 works in this one, without limits.
+        limits: What one picture may take of a worker.
+        ahead: Pictures that the reader takes at once, and that are made while it is busy.
+
+    Raises:
+        UsageError: If worker processes cannot be started.
     """
-    if workers == 0:
-        recipe = build()
-        yield from (perturb_image(item, recipe=recipe) for item in items)
-        return
     remaining = iter(items)
-    waiting = list[Item]()
-    while True:
-        try:
-            yield from _through_pool(remaining, waiting, build, workers)
-            return
-        except BrokenProcessPool:
-            # Which of the pictures in flight it was is not known: each is tried in a process of its own.
-            yield from (_alone(item, build) for item in waiting)
-            waiting.clear()
+    first = next(remaining, None)
+    if first is None:
+        return
+    recipe, all_items = build(), chain([first], remaining)
+    if workers == 0:
+        yield from (perturb_image(item, recipe=recipe) for item in all_items)
+        return
+    shape = (recipe.views, *recipe.size, 3)
+    buffer = recipe.views * recipe.size[0] * recipe.size[1] * 3
+    slots = max(workers + 1, min(_AHEAD * workers + ahead, _RING // buffer))
+    with closing(Ring(shape=shape, slots=slots)) as ring:
+        start = Start(build=build, limits=limits, shape=shape, slots=slots)
+        with closing(_Pool(start, ring=ring, workers=workers)) as pool:
+            yield from pool.perturbed(all_items)
 
 
-def _through_pool(
-    remaining: Iterator[Item], waiting: list[Item], build: BuildRecipe, workers: int
-) -> Iterator[Perturbed]:
-    """``waiting`` always holds the items that were taken and not yet given back."""
-    futures = deque[Future[Perturbed]]()
-    with _pool(build, workers) as pool:
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Job:
+    """A picture in flight."""
 
-        def feed() -> None:
-            for item in islice(remaining, workers * _AHEAD - len(futures)):
-                waiting.append(item)
-                futures.append(pool.submit(_work, item))
-
-        feed()
-        while futures:
-            result = futures[0].result()
-            futures.popleft()
-            waiting.pop(0)
-            feed()
-            yield result
+    item: Item
+    slot: int
+    deaths: int = 0
+    result: Perturbed | None = None
 
 
-def _alone(item: Item, build: BuildRecipe) -> Perturbed:
-    try:
-        with _pool(build, 1) as pool:
-            _check_starts(pool)
-            return pool.submit(_work, item).result()
-    except BrokenProcessPool:
-        error = "decoding it or making its views ended the worker process; the file may be made to do so"
-        return Perturbed(item=item, decoded=Decoded(status="worker_died", error=error), values={})
+class _Pool:
+    """Worker processes, held open."""
 
+    def __init__(self, start: Start, *, ring: Ring, workers: int) -> None:
+        self._start, self._ring, self._wanted = start, ring, workers
+        self._processes = dict[WorkerProcess, deque[_Job]]()  # with what each has been given, in order
 
-def _check_starts(pool: ProcessPoolExecutor) -> None:
-    try:
-        pool.submit(os.getpid).result()
-    except BrokenProcessPool:
-        # No picture was in it: each of them would be blamed in turn.
-        raise UsageError(
-            "worker processes cannot start (what they said stands above); take 0 workers, or put what a"
-            " script does under: if __name__ == '__main__'"
-        ) from None
+    def perturbed(self, items: Iterator[Item]) -> Iterator[Perturbed]:
+        free, jobs = deque(range(self._ring.slots)), deque[_Job]()
+        while True:
+            for item in (item for _, item in zip(list(free), items, strict=False)):
+                jobs.append(_Job(item=item, slot=free.popleft()))
+                self._give(jobs[-1])
+            if not jobs:
+                return
+            job = jobs.popleft()
+            yield self._awaited(job)
+            free.append(job.slot)
 
+    def _awaited(self, job: _Job) -> Perturbed:
+        while job.result is None:
+            self._listen()
+        return job.result
 
-@contextmanager
-def _pool(build: BuildRecipe, workers: int) -> Generator[ProcessPoolExecutor]:
-    # Spawned, never forked: a fork after torch has started its threads can hang.
-    with _single_threaded():
-        pool = ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_start, initargs=(build,)
+    def close(self) -> None:
+        for process in self._processes:
+            process.end()
+        self._processes.clear()
+
+    def _give(self, job: _Job) -> None:
+        if len(self._processes) < self._wanted:
+            self._open()
+        process = min(self._processes, key=lambda one: len(self._processes[one]))
+        self._processes[process].append(job)
+        process.send((job.item, job.slot))
+
+    def _open(self) -> WorkerProcess:
+        process = WorkerProcess(self._start, memory=self._ring.handle)
+        self._processes[process] = deque()
+        return process
+
+    def _listen(self) -> None:
+        """Take what the workers have answered, and see which have ended."""
+        for process in wait_for(list(self._processes)):
+            answer = process.receive()
+            if answer is None:
+                self._bury(process)
+            elif isinstance(answer, Answer):
+                job = self._processes[process].popleft()
+                job.result = self._perturbed(job, answer)
+
+    def _perturbed(self, job: _Job, answer: Answer) -> Perturbed:
+        if answer.error is not None:
+            raise answer.error
+        return Perturbed(
+            item=job.item,
+            decoded=answer.decoded,
+            attempts=answer.attempts,
+            pixels=None if answer.views is None else self._ring[job.slot][: answer.views],
+            values=answer.values,
+            coordinates=answer.coordinates,
         )
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _bury(self, process: WorkerProcess) -> None:
+        """A worker has ended: its picture is tried once more, the others go to the next worker."""
+        given = self._processes.pop(process)
+        code = process.end(grace=2.0)
+        if not process.started:
+            raise UsageError(
+                "worker processes cannot start (what they said stands above); take 0 workers, which measures"
+                " in the main process"
+            )
+        if given and (code == TIMED_OUT or given[0].deaths):
+            job = given.popleft()
+            job.result = _lost(job.item, code, limits=self._start.limits)
+        elif given:
+            # It may have been ended from outside, or by what the picture before it left behind.
+            given[0].deaths += 1
+        if given:
+            replacement = self._open()
+            for job in given:
+                self._processes[replacement].append(job)
+                replacement.send((job.item, job.slot))
 
 
-@contextmanager
-def _single_threaded() -> Generator[None]:
-    """Workers read these when they start; the libraries of this process have read them already."""
-    before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
-    os.environ.update(dict.fromkeys(_SINGLE_THREADED, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _start(build: BuildRecipe) -> None:
-    # Ctrl-C reaches the whole terminal group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
-    _recipe[:] = [build()]
-
-
-def _end_with_parent() -> None:
-    """A parent that is killed cannot say so, and a worker would wait for its next picture for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(item: Item) -> Perturbed:
-    return perturb_image(item, recipe=_recipe[0])
+def _lost(item: Item, code: int, *, limits: WorkerLimits) -> Perturbed:
+    if code == TIMED_OUT:
+        error = f"not done after {limits.seconds:g} s (--timeout); the file may be made to hang its reader"
+        return Perturbed(item=item, decoded=Decoded(status="timed_out", error=error), values={})
+    error = f"it ended its worker process twice ({died_of(code)}); the file may be made to do so"
+    return Perturbed(item=item, decoded=Decoded(status="worker_died", error=error), values={})

@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 
 from embshift.types import Pixels
 
-__all__ = ["colour_cells", "gray_thousandths", "grays"]
+__all__ = ["cell_places", "colour_cells", "gray_thousandths", "grays"]
 
 _WEIGHTS = np.array([[299, 587, 114]], dtype=np.float32)
 
@@ -40,7 +40,14 @@ def grays(pictures: Iterable[Pixels], /) -> Iterator[Float32[np.ndarray, "height
 
 def colour_cells(pixels: Pixels, /, *, count: int) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     """The count by count cells of a picture, row by row; integer division, the remainder is dropped."""
-    height, width = pixels.shape[0] // count, pixels.shape[1] // count
-    for row in range(count):
-        for column in range(count):
-            yield pixels[row * height : (row + 1) * height, column * width : (column + 1) * width]
+    yield from (pixels[place] for place in cell_places(*pixels.shape[:2], count=count))
+
+
+def cell_places(height: int, width: int, /, *, count: int) -> list[tuple[slice, slice]]:
+    """Where the count by count cells of a picture lie, row by row."""
+    high, wide = height // count, width // count
+    return [
+        (slice(row * high, (row + 1) * high), slice(column * wide, (column + 1) * wide))
+        for row in range(count)
+        for column in range(count)
+    ]

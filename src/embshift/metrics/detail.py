@@ -1,18 +1,17 @@
 """Detail similarity: how much texture each place keeps."""
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Float64
 
 from embshift.metrics import PAPER, pixel_metric
 from embshift.metrics.cells import grays
 from embshift.types import Direction, Pixels, Views
 
-__all__ = ["detail_similarity"]
+__all__ = ["detail_similarity", "kept_detail"]
 
 _CELLS = 8
 _UNIFORM = 1e-6
@@ -63,40 +62,44 @@ def detail_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarra
     """
     if min(reference.shape[:2]) < _CELLS:
         return np.full(len(shifted), np.nan)
-    deviations = _deviations(chain([reference], shifted))
-    before = next(deviations)
+    before, *after = _deviations([reference, *shifted])
+    return kept_detail(before, np.reshape(after, (-1, _CELLS**2)))
+
+
+def kept_detail(
+    before: Float64[np.ndarray, " cells"], after: Float64[np.ndarray, "views cells"], /
+) -> Float64[np.ndarray, " views"]:
+    """What the deviations of the cells come to, one value a view; NaN where no cell had texture.
+
+    Args:
+        before: Of the reference, in gray levels.
+        after: Of its views.
+    """
     textured = before >= _UNIFORM
     if not textured.any():
-        return np.full(len(shifted), np.nan)
-    kept = before[textured]
-    return np.array([_similarity(kept, after[textured]) for after in deviations], dtype=np.float64)
-
-
-def _similarity(before: Float64[np.ndarray, " rows"], after: Float64[np.ndarray, " rows"], /) -> float:
+        return np.full(len(after), np.nan)
+    kept, others = before[textured], after[:, textured]
     # exp(−|log r|) is the lesser of r and 1 / r, and this form needs no logarithm of a flattened cell's 0.
-    return float(np.mean(np.minimum(before, after) / np.maximum(before, after)))
+    return np.mean(np.minimum(kept, others) / np.maximum(kept, others), axis=1)
 
 
-def _deviations(pictures: Iterable[Pixels], /) -> Iterator[Float64[np.ndarray, " rows"]]:
+def _deviations(pictures: Sequence[Pixels], /) -> Float64[np.ndarray, "views rows"]:
     """Standard deviations of the gray of each picture's cells, row by row, in gray levels."""
+    height, width = pictures[0].shape[0] // _CELLS, pictures[0].shape[1] // _CELLS
+    inner = (gray[: height * _CELLS, : width * _CELLS] for gray in grays(pictures))
+    if height * width > _EXACT:
+        return np.stack([_centred(gray, height=height, width=width) for gray in inner])
     running: Any = (None, None)
-    for gray in grays(pictures):
-        height, width = gray.shape[0] // _CELLS, gray.shape[1] // _CELLS
-        inner = gray[: height * _CELLS, : width * _CELLS]
-        if height * width > _EXACT:
-            yield _centred(inner, height=height, width=width)
-            continue
+    corners = np.empty((2, len(pictures), _CELLS + 1, _CELLS + 1), np.int64)
+    for number, gray in enumerate(inner):
         # The sums of all that lies above and to the left, and those of its squares.
-        running = cv2.integral2(inner, *running, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
-        sums, squares = (_of_cells(each, height, width) for each in running)
-        count = height * width
-        yield np.sqrt((count * squares - sums * sums).astype(np.float64)) / (count * 1000.0)
-
-
-def _of_cells(running: Float64[np.ndarray, "_ _"], height: int, width: int, /) -> Int64[np.ndarray, " rows"]:
-    corners = running[::height, ::width].astype(np.int64)  # (9, 9)
-    lines = corners[1:] - corners[:-1]
-    return (lines[:, 1:] - lines[:, :-1]).reshape(-1)
+        running = cv2.integral2(gray, *running, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+        for corner, each in zip(corners, running, strict=True):
+            corner[number] = each[::height, ::width]
+    lines = corners[:, :, 1:] - corners[:, :, :-1]
+    sums, squares = (lines[..., 1:] - lines[..., :-1]).reshape(2, len(pictures), -1)
+    count = height * width
+    return np.sqrt((count * squares - sums * sums).astype(np.float64)) / (count * 1000.0)
 
 
 def _centred(

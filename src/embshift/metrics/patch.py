@@ -1,16 +1,14 @@
 """Patch similarity: colours compared place by place."""
 
-from itertools import repeat
-
 import cv2
 import numpy as np
 from jaxtyping import Float64
 
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import colour_cells
+from embshift.metrics.cells import cell_places
 from embshift.types import Direction, Pixels, Views
 
-__all__ = ["patch_similarity"]
+__all__ = ["likeness", "patch_similarity"]
 
 _CELLS = 4
 
@@ -55,12 +53,13 @@ def patch_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray
     """
     if min(reference.shape[:2]) < _CELLS:
         return np.full(len(shifted), np.nan)
-    before = list(colour_cells(reference, count=_CELLS))
+    cells = [(reference[place], place) for place in cell_places(*reference.shape[:2], count=_CELLS)]
     # Eq. (8). OpenCV sums the squares of 8-bit differences in integers wide enough; a subtraction of uint8
     # arrays would wrap modulo 256.
-    sums = [
-        list(map(cv2.norm, before, colour_cells(view, count=_CELLS), repeat(cv2.NORM_L2SQR)))
-        for view in shifted
-    ]
-    squares = np.reshape(sums, (-1, _CELLS**2)) / before[0].size
-    return np.mean(1.0 / (1.0 + squares / 255.0**2), axis=1)
+    sums = [[cv2.norm(cell, view[place], cv2.NORM_L2SQR) for cell, place in cells] for view in shifted]
+    return likeness(np.reshape(sums, (-1, _CELLS**2)) / cells[0][0].size)
+
+
+def likeness(errors: Float64[np.ndarray, "views cells"], /) -> Float64[np.ndarray, " views"]:
+    """Eq. (7): what the mean squared errors of the cells come to, one value a view."""
+    return np.mean(1.0 / (1.0 + errors / 255.0**2), axis=1)

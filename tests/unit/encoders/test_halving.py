@@ -1,13 +1,16 @@
 """Half precision inside, float32 outside, and no view that knows its neighbours."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from embshift.encoders.devices import full_precision, moved
+from embshift.encoders.devices import full_precision
 from embshift.encoders.halving import single
 from embshift.encoders.opening import open_encoder
 from embshift.types import Capture
+from embshift.uploads import moved
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
@@ -89,6 +92,9 @@ def test_pictures_reach_cuda_through_locked_memory_without_waiting(monkeypatch):
     steps = []
 
     class Values:
+        def __init__(self, place="cpu"):
+            self.device = torch.device(place)
+
         def pin_memory(self):
             steps.append("pinned")
             return self
@@ -97,11 +103,29 @@ def test_pictures_reach_cuda_through_locked_memory_without_waiting(monkeypatch):
             steps.append((device, options))
             return self
 
-    monkeypatch.setattr("embshift.encoders.devices.torch.Tensor", Values)
+    monkeypatch.setattr("embshift.uploads.torch.Tensor", Values)
     bare = getattr(moved, "__wrapped__", moved)
     bare(Values(), device="cuda:0")
     bare(Values(), device="cpu")
-    assert steps == ["pinned", ("cuda:0", {"non_blocking": True}), ("cpu", {})]
+    bare(Values("cuda:0"), device="cuda:0")
+    assert steps == ["pinned", ("cuda:0", {"non_blocking": True}), ("cpu", {}), ("cuda:0", {})]
+
+
+@pytest.mark.parametrize(("side", "form"), [(32, torch.uint8), (36, torch.float32)])
+def test_bytes_go_over_where_the_encoder_takes_the_pictures_as_they_are(side, form, tmp_path, monkeypatch):
+    # "cpu:0" stands for a device that is not the main memory's.
+    folder = make_checkpoint("clip", tmp_path / "clip")
+    there, here = (open_encoder(str(folder), device="cpu") for _ in range(2))
+    monkeypatch.setattr(there, "_spec", dataclasses.replace(there.spec, device="cpu:0"))
+    sent = []
+    monkeypatch.setattr(
+        "embshift.encoders.vision.moved",
+        lambda values, device: sent.append(values.dtype) or moved(values, device=device),
+    )
+    views = np.random.default_rng(7).integers(0, 256, (4, side, side, 3), dtype=np.uint8)
+    found, wanted = (encoder.encode(views, capture=Capture.EMBEDDING) for encoder in (there, here))
+    assert sent[0] == form
+    assert torch.equal(found.embedding, wanted.embedding)
 
 
 def test_float32_on_cuda_keeps_its_digits():

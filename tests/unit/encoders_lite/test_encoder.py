@@ -174,6 +174,14 @@ def test_read_only_and_strided_pictures_pass(lite, squares):
     assert torch.equal(embed(lite, strided), wanted)
 
 
+@pytest.mark.parametrize("side", [96, 100])
+def test_views_that_are_on_the_device_are_encoded_alike(lite, side):
+    views = np.random.default_rng(7).integers(0, 256, (3, side, 64, 3), dtype=np.uint8)
+    there, here = (lite.encode(each, capture=Capture.ATTENTION) for each in (torch.as_tensor(views), views))
+    assert torch.equal(there.embedding, here.embedding)
+    assert torch.equal(there.attention, here.attention)
+
+
 def test_pictures_are_left_as_they_were(lite, squares):
     views = squares[:2].copy()
     embed(lite, views)

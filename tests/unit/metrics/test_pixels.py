@@ -115,6 +115,18 @@ def test_large_cells_do_not_overflow():
     assert detail_similarity(textured, checkerboard((1000, 1000), 0, 1)[None]) == expected
 
 
+@pytest.mark.parametrize("side", [352, 368, 800])
+def test_a_uniform_cell_is_left_out_whichever_way_the_deviations_are_taken(side):
+    """The last cell stands behind the greatest running sums that are still taken as exact, or behind none."""
+    picture = np.random.default_rng(0).integers(240, 256, (side, side, 3), dtype=np.uint8)
+    picture[-side // 8 :, -side // 8 :] = 255
+    view = picture.copy()
+    view[-side // 8 :, -side // 8 :, 0] = checkerboard((side // 8, side // 8), 0, 9)[..., 0]
+    assert detail_similarity(picture, view[None]).tolist() == [1.0]
+    expected = metrics_reference.detail_similarity(picture, picture[::-1])
+    assert detail_similarity(picture, picture[::-1][None])[0] == pytest.approx(expected, rel=1e-9)
+
+
 def test_the_remainder_of_the_grid_is_not_seen():
     picture = np.random.default_rng(0).integers(0, 256, (17, 23, 3), dtype=np.uint8)
     view = picture.copy()

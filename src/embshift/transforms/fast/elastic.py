@@ -10,7 +10,7 @@ from jaxtyping import Float32, Float64
 from embshift.transforms.fast import fast_form
 from embshift.types import Pixels
 
-__all__ = ["displacements", "elastic", "smoothing"]
+__all__ = ["displacements", "elastic", "factors", "smoothing"]
 
 _NEGLIGIBLE = 1e-5
 """Singular values below this share of the greatest are left out: what they move is below 1e-4 of it all."""
@@ -51,19 +51,39 @@ def displacements(
         alpha: Greatest displacement before smoothing, in pixels.
         sigma: Deviation of the Gaussian, in pixels.
     """
+    found = factors(noise, alpha=alpha, sigma=sigma)
+    if found is not None:
+        return found[0] @ found[1]
+    # A narrow Gaussian has no low rank: the library's own kernel is the faster one.
+    stacked = noise.reshape(-1, noise.shape[2])
+    blurred = cv2.GaussianBlur(stacked, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return blurred.astype(np.float64).reshape(noise.shape) * _scale(noise, alpha)
+
+
+def factors(
+    noise: Float32[np.ndarray, "2 height width"], /, *, alpha: float, sigma: float
+) -> tuple[Float64[np.ndarray, "2 height rank"], Float64[np.ndarray, "rank width"]] | None:
+    """Two thin factors whose product is the displacements; None where they would not be thin.
+
+    Args:
+        noise: Independent standard normal numbers.
+        alpha: Greatest displacement before smoothing, in pixels.
+        sigma: Deviation of the Gaussian, in pixels.
+    """
     fields, height, width = noise.shape
-    greatest = float(max(noise.max(), -noise.min()))
-    scale = alpha / greatest if greatest > 1e-6 else alpha
     left_down, right_down = smoothing(fields * height, sigma=sigma)
     left_across, right_across = smoothing(width, sigma=sigma)
-    stacked = noise.reshape(fields * height, width)
     if right_down.shape[0] * _GAIN > height or right_across.shape[0] * _GAIN > width:
-        # A narrow Gaussian has no low rank: the library's own kernel is the faster one.
-        blurred = cv2.GaussianBlur(stacked, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        return blurred.astype(np.float64).reshape(noise.shape) * scale
+        return None
     # In float64, so that the last bits, which differ between processors, do not reach the pixels.
-    core = right_down @ stacked.astype(np.float64) @ right_across.T  # (rank, rank)
-    return ((left_down @ (core * scale)) @ left_across.T).reshape(noise.shape)
+    stacked = noise.reshape(fields * height, width).astype(np.float64)
+    core = right_down @ stacked @ right_across.T  # (rank, rank)
+    return (left_down @ (core * _scale(noise, alpha))).reshape(fields, height, -1), left_across.T
+
+
+def _scale(noise: Float32[np.ndarray, "2 height width"], alpha: float) -> float:
+    greatest = float(max(noise.max(), -noise.min()))
+    return alpha / greatest if greatest > 1e-6 else alpha
 
 
 @lru_cache(maxsize=32)

@@ -1,0 +1,91 @@
+"""A finished run of many pictures, made of a short one: its chunks again and again, under other rows."""
+
+import os
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import embshift
+from embshift.images import list_sources
+from embshift.plan import CHUNK
+from embshift.schema import TABLES
+from embshift.sinks.files import read_json, write_json
+from embshift.sinks.listing import FrozenRow, freeze, write_listing
+from embshift.sinks.parquet import ParquetSink
+
+__all__ = ["write_finished"]
+
+_SIDE = 64
+
+
+def write_finished(folder: Path, pictures: Sequence[Path], *, count: int) -> list[str]:
+    """A run folder as after ``count`` pictures, which are there, too.
+
+    One chunk is measured. The others hold its numbers and say other rows, names and digests.
+
+    Args:
+        folder: Where to; new.
+        pictures: Files to be linked to under ``count`` names.
+        count: How many; whole chunks.
+
+    Returns:
+        What ``embshift run`` is given to ask for it again.
+    """
+    (folder / "pictures").mkdir(parents=True)
+    for number, path in zip(range(count), cycle(pictures), strict=False):
+        os.link(path, folder / "pictures" / f"{number:06d}.jpg")
+    source, out = str(folder / "pictures"), folder / "run"
+    options: dict[str, Any] = {
+        "encoder": "lite",
+        "image_size": _SIDE,
+        "views": "fast",
+        "metric_sample": count,
+    }
+    embshift.measure(sorted(map(str, (folder / "pictures").iterdir()))[:CHUNK], out=out, **options)
+    rows = freeze(list_sources([source]), chunk=CHUNK, sample=count, seed=0)
+    _spread(out, rows)
+    write_listing(out / "listing.parquet", rows)
+    _say(out, source=source, count=count)
+    chosen = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    return [source, "--out", str(out), *chosen]
+
+
+def _spread(out: Path, rows: Sequence[FrozenRow]) -> None:
+    sink = ParquetSink(folder=out, fingerprint=read_json(out / "run.json")["fingerprint"])
+    first = {name: pq.read_table(out / name / "chunk-000000.parquet") for name in TABLES}
+    for chunk in range(1, rows[-1].chunk + 1):
+        own = list(rows[chunk * CHUNK : (chunk + 1) * CHUNK])
+        tables = {name: _moved(table, chunk) for name, table in first.items()}
+        sink.write(chunk, tables | {"images": _named(tables["images"], own)})
+
+
+def _moved(table: pa.Table, chunk: int) -> pa.Table:
+    """The same under other rows and other digests of pictures, no two chunks alike."""
+    places = {name: table.schema.get_field_index(name) for name in ("row", "image_id")}
+    row = pc.add(table["row"], pa.scalar(chunk * CHUNK, table.schema.field("row").type))
+    digest = pc.binary_join_element_wise(
+        f"{chunk:08x}", pc.utf8_slice_codeunits(table["image_id"], 8, 32), ""
+    )
+    table = table.set_column(places["row"], table.schema.field("row"), row)
+    field = table.schema.field("image_id")
+    return table.set_column(places["image_id"], field, pc.cast(digest, field.type))
+
+
+def _named(images: pa.Table, rows: Sequence[FrozenRow]) -> pa.Table:
+    for name in ("member", "path"):
+        values = pa.array([getattr(row.record, name) for row in rows], images.schema.field(name).type)
+        images = images.set_column(images.schema.get_field_index(name), images.schema.field(name), values)
+    return images
+
+
+def _say(out: Path, *, source: str, count: int) -> None:
+    info = read_json(out / "run.json")
+    counts = {name: value * count // CHUNK for name, value in info["counts"].items() if "kept" not in name}
+    info["counts"] |= counts
+    info["plan"]["sources"] = [source]
+    write_json(out / "run.json", info)

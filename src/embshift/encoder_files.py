@@ -1,0 +1,67 @@
+"""Which files an encoder was opened from, by size and time: a finished run need not open them again."""
+
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from embshift.errors import ShiftError
+
+__all__ = ["encoder_files", "same_files"]
+
+_BUNDLED = "lite"
+_SUFFIXES = frozenset({".json", ".safetensors", ".bin"})
+
+
+def encoder_files(source: str) -> list[dict[str, Any]] | None:
+    """What an encoder was opened from, ready for JSON; None where that is not known.
+
+    Args:
+        source: The plan's encoder: a registered name, a checkpoint's folder, or a hub name.
+    """
+    if source == _BUNDLED:
+        weights = Path(str(files("embshift"))) / "encoders" / "weights"
+        return _listed(sorted(weights.glob("*.safetensors")))
+    if Path(source).is_dir():
+        return _listed(_of_checkpoint(Path(source)))
+    if "/" not in source:
+        return None
+    try:
+        folder: Path = importlib.import_module("embshift.encoders.hub").resolve(source, allow_pickle=True)
+    except (ShiftError, OSError):
+        return None
+    return _listed(_of_checkpoint(folder))
+
+
+def _of_checkpoint(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+
+
+def _listed(paths: Sequence[Path]) -> list[dict[str, Any]] | None:
+    found = [{"path": os.fspath(path.absolute()), **_state(path)} for path in paths]
+    return found or None
+
+
+def _state(path: Path) -> dict[str, int]:
+    found = path.stat()
+    return {"bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def same_files(source: str, recorded: Sequence[Mapping[str, Any]] | None) -> bool:
+    """Whether the files are as they were recorded; no content is read. False where none are recorded.
+
+    Args:
+        source: The plan's encoder.
+        recorded: What `encoder_files` gave.
+    """
+    if not recorded:
+        return False
+    try:
+        if source == _BUNDLED or Path(source).is_dir():
+            return encoder_files(source) == recorded
+        # A hub name: what it stood for is asked of the cache once, when the run is made.
+        return all(_listed([Path(each["path"])]) == [each] for each in recorded)
+    except (OSError, KeyError, TypeError, ValueError):
+        return False

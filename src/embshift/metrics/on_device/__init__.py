@@ -1,0 +1,79 @@
+"""Device forms of pixel metrics: what adds up over pixels, in torch, for many pictures and views at once.
+
+Pixels become whole numbers, and whole numbers are added: so neither the batch nor the kind of device changes
+a sum. The few that are left of a view go to main memory, where the metric's own last lines make its value.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64, UInt8
+
+from embshift.registry import Registry
+
+__all__ = ["DEVICE_METRICS", "DeviceMetric", "Originals", "Owners", "Sums", "Viewed", "device_metric"]
+
+Originals: TypeAlias = UInt8[torch.Tensor, "pictures height width 3"]
+"""Untouched pictures on a device."""
+
+Viewed: TypeAlias = UInt8[torch.Tensor, "views height width 3"]
+"""Views of them, on the same device."""
+
+Owners: TypeAlias = Int64[torch.Tensor, " views"]
+"""Which picture each view is of."""
+
+Sums: TypeAlias = Mapping[str, Any]
+"""Whole numbers by name; the first axis is that of the views."""
+
+Measure: TypeAlias = Callable[[Originals, Viewed, Owners], Sums]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceMetric:
+    """A pixel metric that has a device form.
+
+    Attributes:
+        name: The metric's name.
+        fits: ``(height, width)`` to whether its sums are exact, and defined, for pictures of that size.
+        measure: ``(originals, views, owners)`` to sums: tensors by name.
+        finish: ``(sums, height=…, width=…)``, now arrays of NumPy, to one value a view.
+    """
+
+    name: str
+    fits: Callable[[int, int], bool]
+    measure: Measure
+    finish: Callable[..., Float64[np.ndarray, " views"]]
+
+
+DEVICE_METRICS: Registry[DeviceMetric] = Registry(
+    kind="device metric", package="embshift.metrics.on_device", group="embshift.device_metrics"
+)
+
+Function = TypeVar("Function", bound=Measure)
+
+
+def device_metric(
+    name: str, /, *, fits: Callable[[int, int], bool], finish: Callable[..., Float64[np.ndarray, " views"]]
+) -> Callable[[Function], Function]:
+    """Register a function ``(originals, views, owners)`` as the device form of a pixel metric.
+
+    Args:
+        name: The metric's name.
+        fits: Whether it can be taken of pictures of a height and width.
+        finish: What makes values of the sums, in main memory.
+
+    Returns:
+        A decorator that gives the function back unchanged.
+
+    Raises:
+        PlanError: The metric has a device form already.
+    """
+
+    def register(function: Function) -> Function:
+        DEVICE_METRICS.add(name, DeviceMetric(name=name, fits=fits, measure=function, finish=finish))
+        return function
+
+    return register

@@ -1,0 +1,121 @@
+"""The benchmark compares equal things, and its table says what was found."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import taking
+from benchmarks.pictures import write_pictures
+from benchmarks.plain import compare_pixels, paper_transforms
+from benchmarks.report import content, table
+from benchmarks.resident import memory_of, slope
+from embshift.metrics import METRICS
+from embshift.transforms.presets import load_preset
+
+MACHINE = {
+    "processor": "A processor",
+    "cores": 2,
+    "architecture": "x86_64",
+    "flags": ["avx2"],
+    "memory_bytes": 2**34,
+    "system": "Linux",
+    "python": "3.11",
+    "torch_threads": 2,
+    "gpu": None,
+    "versions": {"numpy": "2"},
+}
+
+
+def test_the_plain_loops_compute_the_same_metrics():
+    reference, *views = np.random.default_rng(0).integers(0, 256, (4, 64, 48, 3), dtype=np.uint8)
+    plain = np.array([compare_pixels(reference, view) for view in views]).T
+    names = ("patch_similarity", "edge_similarity", "detail_similarity")
+    ours = [METRICS[name].compute(reference, np.stack(views)) for name in names]
+    np.testing.assert_allclose(plain, ours, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:ShiftScaleRotate is a special case")
+def test_the_plain_transforms_are_the_presets():
+    preset = {plan.name: plan for plan in load_preset("paper").transforms}
+    made = paper_transforms()
+    assert list(made) == list(preset)
+    for name, thing in made.items():
+        assert type(thing).__name__ == preset[name].target
+        state = thing.to_dict()["transform"]
+        for parameter, value in preset[name].parameters.items():
+            found = state.get(parameter, getattr(thing, parameter, None))
+            assert np.asarray(found).tolist() == pytest.approx(value), (name, parameter)
+
+
+def test_pictures_are_distinct_and_of_one_size(tmp_path):
+    paths = write_pictures(tmp_path, count=40)
+    for path in paths:
+        with Image.open(path) as picture:
+            assert picture.size == (500, 375)
+    assert len({path.read_bytes() for path in paths}) == 40
+
+
+def test_ways_take_turns_and_ratios_are_of_one_repetition():
+    order = []
+
+    def way(name, value):
+        return lambda repetition: order.append((name, repetition)) or value * (repetition + 1)
+
+    found = taking.interleaved(
+        {"plain": way("plain", 6.0), "ours": way("ours", 2.0)}, repetitions=2, warm=False
+    )
+    assert order == [("plain", 0), ("ours", 0), ("ours", 1), ("plain", 1)]
+    times = taking.figures("s", found, unit="ms/image", against="plain")
+    assert [(each.way, each.values, each.ratios) for each in times] == [
+        ("plain", [6.0, 12.0], []),
+        ("ours", [2.0, 4.0], [3.0, 3.0]),
+    ]
+    rates = taking.figures("s", found, unit="images/s", against="plain")
+    assert rates[1].ratios == pytest.approx([1 / 3, 1 / 3])
+
+
+def test_the_table_shows_every_repetition_and_every_goal():
+    found = [
+        taking.Figure(stage="nine views", way="plain", unit="ms/image", values=[10.0, 12.0]),
+        taking.Figure(stage="nine views", way="fast", unit="ms/image", values=[4.0, 3.0], ratios=[2.5, 4.0]),
+        taking.Figure(stage="pixel metrics", way="batched", unit="ms/image", values=[3.0], ratios=[7.0]),
+        *(
+            taking.Figure(stage="greatest memory, main process", way=way, unit="MB", values=[value])
+            for way, value in (("64 images", 100.0), ("2000 images", 103.0))
+        ),
+    ]
+    results = content(found, settings={"quick": False}, machine=MACHINE, loads=[0.1, 0.2])
+    assert json.loads(json.dumps(results)) == results
+    text = table(results)
+    assert "| nine views | fast | 3.5 | ms/image | 3.25 | 4, 3 |" in text
+    assert "| fast views against albumentations | ≥ 2.5 | 3.25 | met | 2.5, 4 |" in text
+    assert "| pixel metrics against plain loops | ≥ 12 | 7 | missed | 7 |" in text
+    assert "from 64 images to 2000 images, main process | < 0.05 | 0.03 | met | 0.03 |" in text
+    assert "growth of memory from 64 to 2000 images, workers | < 0.05 |  | not measured |  |" in text
+    assert "without AMX (avx2), 16 GiB, Linux, Python 3.11, 2 threads" in text
+    assert "Load before and after: 0.1 and 0.2." in text
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's marks are read from /proc")
+def test_memory_is_the_commands_own_and_its_childrens():
+    ballast = bytearray(300_000_000)  # this process must not count
+    hold = "import time; block = bytearray(120_000_000); time.sleep(0.8)"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
+    both = f"block = bytearray(60_000_000); {start}"
+    assert 120 < memory_of([sys.executable, "-c", hold]).main < 200
+    found = memory_of([sys.executable, "-c", both])
+    assert 60 < found.main < 120
+    assert 120 < found.others < 200
+    del ballast
+    with pytest.raises(subprocess.CalledProcessError):
+        memory_of([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_growth_is_the_slope_after_the_first_third():
+    samples = [(0, 900.0), (10, 100.0), (20, 110.0), (30, 120.0)]
+    assert slope(samples) == pytest.approx(1000.0)
+    assert np.isnan(slope(samples[:1]))
