@@ -55,7 +55,7 @@ check: $(VENV)/dev
 	$(RUN_HERE)lint-imports
 	$(RUN_HERE)codespell src tests docs training benchmarks README.md CHANGELOG.md CONTRIBUTING.md Makefile
 
-# Best on a machine that does nothing else; "make bench BENCH=--quick" is a quarter of an hour on 2 cores.
+# Best on a machine that does nothing else; "make bench BENCH=--quick" takes nearly ten minutes on 2 cores.
 bench: $(VENV)/demo
 	$(RUN_HERE)python -m benchmarks $(BENCH)
 
