@@ -14,9 +14,6 @@ from embshift.types import Capture
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
-needs_openvino = pytest.mark.skipif(
-    importlib.util.find_spec("openvino") is None, reason="pip install 'embshift[openvino]'"
-)
 # A graph's fixed shape is not that of NaFlex.
 TRACEABLE = ["lite", *(name for name in sorted(FAMILIES) if name != "siglip2")]
 
@@ -36,7 +33,6 @@ def assert_same(found, wanted, *, close):
             torch.testing.assert_close(here, there, rtol=close, atol=close)
 
 
-@needs_openvino
 @pytest.mark.parametrize("name", TRACEABLE)
 def test_openvino_gives_what_torch_gives(tmp_path, name):
     source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
@@ -52,7 +48,6 @@ def test_openvino_gives_what_torch_gives(tmp_path, name):
     assert torch.equal(turned.attention, straight.attention[order])
 
 
-@needs_openvino
 @pytest.mark.parametrize("name", ["lite", "clip", "siglip"])
 def test_openvino_in_bfloat16_is_near(tmp_path, name):
     source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
@@ -66,7 +61,6 @@ def test_openvino_in_bfloat16_is_near(tmp_path, name):
     assert found.spec.precision == "bfloat16"
 
 
-@needs_openvino
 def test_openvino_keeps_its_results_apart():
     encoder = open_encoder("lite", device="cpu", runtime="openvino")
     first = encoder.encode(drawn(4, source="lite"), capture=ALL)
@@ -75,13 +69,11 @@ def test_openvino_keeps_its_results_apart():
     assert torch.equal(first.embedding, kept)
 
 
-@needs_openvino
 def test_openvino_reports_to_nobody():
     open_encoder("lite", device="cpu", runtime="openvino")
     assert sys.modules["openvino_telemetry"] is None
 
 
-@needs_openvino
 def test_openvino_refuses_what_it_does_not_do():
     with pytest.raises(EncoderError, match="takes float32 or bfloat16, and float16 was asked for"):
         open_encoder("lite", device="cpu", runtime="openvino", precision="float16")

@@ -26,10 +26,6 @@ from embshift.types import Capture
 ENTRIES, WIDTH = 4096, 16
 LONG = "a " * LENGTH
 
-shipped = pytest.mark.skipif(
-    "text.tokens" not in read_weights(device="cpu"), reason="the shipped weights have no text side yet"
-)
-
 
 def drawn(*, blocks=2, ratio=3, dtype=torch.float32):
     random = torch.Generator().manual_seed(3)
@@ -188,14 +184,12 @@ def say():
     return lambda *texts: text_vectors(texts, weights=weights)
 
 
-@shipped
 def test_text_side_is_whole():
     weights = read_weights(device="cpu")
     assert weights["text.projection"].shape[0] == weights["projection"].shape[0]
     assert len(lite_text.blocks(weights)) == 3
 
 
-@shipped
 @pytest.mark.parametrize(
     ("one", "same", "other"),
     [
@@ -210,7 +204,6 @@ def test_like_texts_lie_together(say, one, same, other):
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
 
 
-@shipped
 def test_sample_photographs_find_their_captions(say, lite, squares, photographs):
     captions = {"cat": "a cat", "dog": "a dog", "espresso": "a cup of espresso", "kingfisher": "a bird"}
     rows = [list(photographs).index(name) for name in captions]
