@@ -31,6 +31,13 @@ ROWS: dict[str, tuple[str, ...]] = {
         f"{U}test_listing.py::test_a_vanished",
     ),
     "kill -9": (f"{F}test_stops.py::test_killed",),
+    "a picture that ends, holds or fills its worker": (
+        f"{F}test_processes.py::test_seven",
+        f"{F}test_processes.py",
+        f"{U}test_workers.py",
+    ),
+    "accelerator out of memory": (f"{F}test_batches.py::test_out_of_memory",),
+    "embeddings that are not finite": (f"{F}test_batches.py::test_not_finite",),
     "Ctrl-C": (f"{F}test_stops.py::test_signals_end_it_within_ten_seconds[2",),
     "SIGTERM": (f"{F}test_stops.py::test_signals_end_it_within_ten_seconds[15",),
     "same bits: workers, chunks, order": (f"{F}test_same_bits.py::test_workers",),
