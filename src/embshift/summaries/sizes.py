@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 from scipy.special import ndtr
-from scipy.stats import nct, t
 
 from embshift.errors import PlanError
 from embshift.summaries.resampling import means
@@ -69,6 +68,8 @@ def images_needed(
 
 def _power(images: int, *, effect: float, error: float) -> float:
     """Probability that the t test finds an effect, in deviations."""
+    from scipy.stats import nct, t  # half a second to import, and seldom asked for
+
     if images < 2:
         return 0.0
     freedom, centre = images - 1, effect * math.sqrt(images)

@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.linalg import svdvals
-from scipy.stats import rankdata
 
 from embshift.errors import PlanError
 from embshift.summaries.measures import Measured, whole
@@ -126,6 +125,8 @@ def rsa(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "imag
 
 def _distance_ranks(units: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, "images images"]:
     """Ranks of the distances between pictures about their mean: symmetric, with an empty diagonal."""
+    from scipy.stats import rankdata  # half a second to import, and seldom asked for
+
     n = len(units)
     upper = np.triu_indices(n, 1)
     # Twelve digits: equal distances of a regular arrangement must tie.

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import rankdata
 
 from embshift.errors import RunError
 from embshift.summaries.neighbours import half_squared_distances, scan
@@ -309,6 +308,8 @@ def mean_spearman(shifts: Float64[np.ndarray, "images levels"], /) -> tuple[floa
 
     Images without one of the levels, and those whose shifts are all alike, have none.
     """
+    from scipy.stats import rankdata  # half a second to import, and seldom asked for
+
     kept = shifts[~np.isnan(shifts).any(axis=1)]
     if shifts.shape[1] < 3 or not len(kept):
         return float("nan"), 0

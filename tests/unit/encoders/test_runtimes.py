@@ -1,6 +1,5 @@
 """Compiled and in OpenVINO: the numbers of torch, whatever is captured."""
 
-import importlib.util
 import sys
 
 import numpy as np
