@@ -4,6 +4,7 @@ Whoever has the file can tell whether a bit of it has changed since it was writt
 """
 
 import hashlib
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,18 @@ def write_sealed(path: Path, table: pa.Table, **options: Any) -> None:
         table: The table.
         **options: What `pyarrow.parquet.ParquetWriter` takes.
     """
-    with pq.ParquetWriter(path, table.schema, **options) as writer:
+    # In memory first: a writer whose file cannot be closed, for want of space, would hold it open and the
+    # space with it.
+    made = io.BytesIO()
+    with pq.ParquetWriter(made, table.schema, **options) as writer:
         writer.write_table(table)
         # As metadata of the schema it would stand twice, for the footer holds Arrow's own copy of the schema.
         writer.add_key_value_metadata({_KEY: _ZEROS.decode()})
-    data = path.read_bytes()
+    data = bytearray(made.getbuffer())
     found = list(_ENTRY.finditer(data, len(data) - 8 - _footer_length(data)))
-    with path.open("r+b") as file:
-        file.seek(found[-1].start(1))
-        file.write(hashlib.sha256(data).hexdigest().encode())
+    at = found[-1].start(1)
+    data[at : at + 64] = hashlib.sha256(data).hexdigest().encode()
+    path.write_bytes(data)
 
 
 def check_seal(path: Path) -> str:
@@ -56,5 +60,5 @@ def check_seal(path: Path) -> str:
     return SEALED if digest == data[at : at + 64].decode() else BROKEN
 
 
-def _footer_length(data: bytes) -> int:
+def _footer_length(data: bytes | bytearray) -> int:
     return int.from_bytes(data[-8:-4], "little")
