@@ -20,7 +20,7 @@ PREPARATION = "preparation"
 _PREPARED = ("image_size", "resize", "decode", "background")
 """Fields of a plan that say how a picture is made into pixels."""
 
-_COMPUTED = ("precision", "device", "batch", "threads")
+_COMPUTED = ("precision", "runtime", "device", "batch", "threads")
 """Fields that say how pixels are made into embeddings."""
 
 
@@ -29,8 +29,8 @@ def find_floors(run: Run, others: Sequence[Run] = ()) -> tuple[Floor, ...]:
 
     The transform `identity` of any of the runs is a numeric floor. Every other transform of the preset
     "preparation" is a preparation floor. Where another run was made with another resize rule, size or
-    background, its originals beside this run's are one too; where only device, batch or precision differ,
-    they are a numeric floor.
+    background, its originals beside this run's are one too; where only device, batch, runtime or precision
+    differ, they are a numeric floor.
 
     Args:
         run: The run that floors are wanted for.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from embshift.coordinates import mean_displacement
-from embshift.errors import SourceError, TransformError
+from embshift.errors import PlanError, SourceError, TransformError
 from embshift.images import decode, list_sources, resize
 from embshift.metrics.ssim import similarity, structure_of
 from embshift.plan import Plan, make_plan
@@ -217,8 +217,8 @@ def measure_matched(
     sources = list(source) if isinstance(source, (list, tuple)) else [source]
     metrics = options.pop("metrics", None) or ("cosine",)
     plan = make_plan(metrics=metrics, **options)
+    targets = _targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)
     first, second = halves(list_sources(sources)[: plan.limit], seed=plan.seed)
-    targets = {SSIM: ssim or SSIMS, DISPLACEMENT: displacement or DISPLACEMENTS}
     chosen = chosen_transforms(transforms)
     told.note(f"solving the strengths of {len(chosen)} transforms on {min(len(first), _MOST):,} pictures")
     solved = _solve_all(chosen, _read(first, plan), targets=targets, plan=plan, reporter=told)
@@ -232,6 +232,16 @@ def measure_matched(
     run = carry_out(plan, sources=ranked, out=folder, reporter=told)
     write_json(folder / "match.json", {"solved_on": min(len(first), _MOST), "solved": _content(solved)})
     return run
+
+
+def _targets(*, ssim: Sequence[float], displacement: Sequence[float]) -> dict[str, Sequence[float]]:
+    for value in ssim:
+        if not 0 < value < 1:
+            raise PlanError(f"ssim is {value:g}; wanted similarities above 0 and below 1, e.g. 0.7")
+    for value in displacement:
+        if not 0 < value < math.inf:
+            raise PlanError(f"displacement is {value:g}; wanted ways above 0 pixels, e.g. 10")
+    return {SSIM: ssim, DISPLACEMENT: displacement}
 
 
 def _content(solved: Sequence[Solved]) -> list[dict[str, Any]]:

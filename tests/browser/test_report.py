@@ -7,6 +7,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from embshift.sweeping import measure_sweep
 from tests.synthetic_runs import NINE, Wanted, image_id, make_run
 
 
@@ -54,7 +55,29 @@ def aimed(browser):
     return browser.run("return location.hash")
 
 
+def test_curves_and_tables_of_a_sweep_are_drawn(browser, photos, tmp_path):
+    run = measure_sweep(
+        photos,
+        transforms=["blur", "jpeg"],
+        severities=[1, 3, 5],
+        encoder="lite",
+        image_size=64,
+        out=tmp_path / "run",
+    )
+    browser.open(run.report())
+    found = content(browser)
+    assert browser.texts("#beyond h3") == ["Mean shift by level", *(one["title"] for one in found["tables"])]
+    assert browser.texts("#beyond table tbody th .name")[:2] == ["blur", "jpeg"]
+    drawn = browser.run("return document.querySelector('#curves svg').textContent")
+    assert all(name in drawn for name in ("blur", "jpeg", "severity, 1 to 5"))
+    colour = found["curves"]["lines"][0]["colour"]["light"]
+    assert browser.all(f"#curves svg path[stroke='{colour}']")
+    assert browser.complaints() == []
+
+
 def test_everything_is_drawn(page):
+    assert page.all("#curves") == []
+    assert page.texts("#beyond h3") == ["What the shifts amount to"]
     assert len(rows(page)) == len(NINE)
     assert marks(page, "means") == marks(page, "spread") == len(NINE)
     assert len(page.all("#findings-list li")) > 4

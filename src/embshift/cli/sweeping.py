@@ -37,7 +37,7 @@ def sweep(parsed: argparse.Namespace) -> int:
     curves = found.sweep()
     if parsed.format == "table":
         _print(sweep_table(curves))
-        print(f"run folder: {found.folder}")
+        print(harmless(f"run folder: {found.folder}"))
     else:
         print(format_sweep(curves, style=parsed.format))
     return 0
@@ -62,7 +62,7 @@ def match(parsed: argparse.Namespace) -> int:
     groups = found.matched()
     if parsed.format == "table":
         _print(matched_table(groups))
-        print(f"run folder: {found.folder}")
+        print(harmless(f"run folder: {found.folder}"))
     else:
         print(format_matched(groups, style=parsed.format))
     return 0

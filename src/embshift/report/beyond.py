@@ -1,4 +1,4 @@
-"""Sentences on what a shift amounts to: pictures found again, neighbours passed, shift that can be undone."""
+"""Sentences on what a shift amounts to: originals found, neighbours passed, shift undone, order kept."""
 
 import math
 from dataclasses import dataclass
@@ -8,13 +8,26 @@ from embshift.run import Run
 from embshift.summaries.direction import removals
 from embshift.summaries.measures import Measured
 
-__all__ = ["MOST", "SAMPLE", "Beyond", "found_again", "measure_beyond", "passed_neighbours", "undone"]
+__all__ = [
+    "MOST",
+    "SAMPLE",
+    "Beyond",
+    "above_floor",
+    "found_again",
+    "kept_arrangement",
+    "measure_beyond",
+    "passed_neighbours",
+    "undone",
+]
 
 MOST = 100_000
 """Pictures above which these measurements are not taken for a report: each holds all originals in memory."""
 
 SAMPLE = 2_000
 """Pictures that they are taken on where there are more, a seeded sample."""
+
+ARRANGED, PERMUTATIONS = 500, 5
+"""Pictures that the arrangement is compared on, and permutations of its chance values: it costs most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,11 +38,13 @@ class Beyond:
         calibration: Shifts against the distances between pictures.
         retrieval: How well views find their originals.
         direction: Whether a transform moves all pictures the same way.
+        structure: Whether the pictures keep their arrangement.
     """
 
     calibration: Measured
     retrieval: Measured
     direction: Measured
+    structure: Measured
 
 
 def measure_beyond(run: Run, *, images: int) -> Beyond | None:
@@ -43,9 +58,10 @@ def measure_beyond(run: Run, *, images: int) -> Beyond | None:
         return None
     sample = SAMPLE if images > SAMPLE else None
     return Beyond(
-        calibration=run.calibration(images=sample),
+        calibration=run.calibration(images=sample, floors=run.floors()),
         retrieval=run.retrieval(images=sample),
         direction=run.direction(images=sample),
+        structure=run.structure(images=min(images, ARRANGED), permutations=PERMUTATIONS),
     )
 
 
@@ -54,8 +70,7 @@ def found_again(beyond: Beyond | None) -> str | None:
     if beyond is None:
         return None
     found = beyond.retrieval
-    means = {name: found.mean(name, "recall_at_1") for name in found.transforms}
-    known = {name: mean for name, mean in means.items() if not math.isnan(mean)}
+    known = _known(found, "recall_at_1")
     if not known:
         return None
     among = f"among {counted(found.images, 'picture')}"
@@ -74,8 +89,7 @@ def passed_neighbours(beyond: Beyond | None) -> str | None:
     if beyond is None:
         return None
     found = beyond.calibration
-    means = {name: found.mean(name, "neighbour_ratio") for name in found.transforms}
-    known = {name: mean for name, mean in means.items() if not math.isnan(mean)}
+    known = _known(found, "neighbour_ratio")
     if not known:
         return None
     far = sorted((name for name, mean in known.items() if mean > 1), key=lambda name: -known[name])
@@ -107,6 +121,50 @@ def undone(beyond: Beyond | None) -> str | None:
         f" mean vector removes {_percent(best.share)}{ends} of it,"
         f" on {counted(best.images, 'held-out picture')}."
     )
+
+
+def above_floor(beyond: Beyond | None) -> str | None:
+    """How large shifts are beside those that preparation alone makes; None without such a floor."""
+    if beyond is None or "floor_ratio" not in [one.name for one in beyond.calibration.measures]:
+        return None
+    known = _known(beyond.calibration, "floor_ratio")
+    if not known:
+        return None
+    most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+    unit = "times the shift that preparation alone makes (its 95th percentile)"
+    if most == least:
+        return f"The shift of {named([most])} is {number(known[most])} {unit}."
+    return (
+        f"Shifts lie between {number(known[least])} ({named([least])}) and {number(known[most])}"
+        f" ({named([most])}) {unit}."
+    )
+
+
+def kept_arrangement(beyond: Beyond | None) -> str | None:
+    """Under which transform the distances between pictures keep their order least and most."""
+    if beyond is None:
+        return None
+    found, known = beyond.structure, _known(beyond.structure, "rsa")
+    if len(known) < 2:
+        return None
+    least, most = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+
+    def told(name: str) -> str:
+        chance = found.mean(name, "rsa_chance")
+        beside = "" if math.isnan(chance) else f" (by chance {number(chance)})"
+        return f"{named([name])}, {number(known[name])}{beside}"
+
+    return (
+        f"The distances between pictures keep their order least under {told(least)}, and most under"
+        f" {told(most)}: rank correlation of the distances before and after, 1 where the order is the same,"
+        f" on {counted(found.images, 'picture')}."
+    )
+
+
+def _known(found: Measured, measure: str) -> dict[str, float]:
+    """Defined means by transform."""
+    means = {name: found.mean(name, measure) for name in found.transforms}
+    return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 
 
 def _percent(share: float) -> str:

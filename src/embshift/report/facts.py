@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from embshift.report.beyond import Beyond, measure_beyond
+from embshift.report.levels import Levels, measure_levels
 from embshift.run import Run
 from embshift.summaries.ranks import Ranks
 from embshift.summaries.resampling import RESAMPLES
@@ -39,6 +40,7 @@ class Facts:
         views: Views that were tried, and those of them without an embedding.
         info: The content of ``run.json``.
         beyond: What the shifts amount to; None where it was not measured.
+        levels: Severities and equal damage, where the run is about them.
     """
 
     transforms: tuple[str, ...]
@@ -52,6 +54,7 @@ class Facts:
     views: tuple[int, int]
     info: Mapping[str, Any]
     beyond: Beyond | None = None
+    levels: Levels = field(default_factory=Levels)
 
     @property
     def level(self) -> float:
@@ -92,6 +95,7 @@ def gather(run: Run, *, resamples: int | None = None) -> Facts:
         views=run.count_views(),
         info=run.info,
         beyond=measure_beyond(run, images=len(values.rows)),
+        levels=measure_levels(run, images=len(values.rows), resamples=resamples),
     )
 
 

@@ -25,6 +25,7 @@ _PLAN = {
     "background": "put behind transparent pixels (sRGB)",
     "metric_sample": "pictures for metrics that compare maps or pixels, at most",
     "precision": "precision of the encoder",
+    "runtime": "library that computes the encoder",
     "batch": "views in a batch",
     "threads": "threads",
     "device": "device",

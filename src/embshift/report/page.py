@@ -18,13 +18,14 @@ from embshift.report.numbers import cells, distributions, metric_content, overal
 from embshift.report.palette import map_colours, scale_colours, transform_colours
 from embshift.report.pictures import pictures
 from embshift.report.scale import sentences
+from embshift.report.tables import curves, tables
 from embshift.report.text import visible
 from embshift.run import Run
 from embshift.sinks.files import write_text
 
 __all__ = ["content", "embedded_json", "page", "write_report"]
 
-_SCRIPTS = ("dom", "state", "table", "charts", "pictures", "methods", "main")
+_SCRIPTS = ("dom", "state", "table", "charts", "beyond", "pictures", "methods", "main")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
@@ -64,6 +65,8 @@ def content(run: Run) -> dict[str, Any]:
         "cells": cells(facts),
         "overall": overall(facts),
         "distributions": distributions(facts),
+        "tables": tables(facts),
+        "curves": curves(facts),
         "extremes": [
             [_ends(ends[row, column]) for column in range(len(facts.metrics))]
             for row in range(len(facts.transforms))

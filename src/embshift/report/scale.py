@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embshift.report.beyond import found_again, passed_neighbours, undone
+from embshift.report.beyond import above_floor, found_again, kept_arrangement, passed_neighbours, undone
 from embshift.report.facts import Facts, main_metric
 from embshift.report.findings import (
     certain_ends,
@@ -15,6 +15,7 @@ from embshift.report.findings import (
     most_and_least,
     no_embedding,
 )
+from embshift.report.levels import at_equal_damage, curves_rise, lost_first
 from embshift.report.text import counted, interval_text, named, number, percent, shortened, spoken, visible
 from embshift.types import Capture
 
@@ -172,7 +173,12 @@ _ALL: Sequence[tuple[str, Callable[[Facts], str | None]]] = (
     ("scale", beside_others),
     ("found again", lambda facts: found_again(facts.beyond)),
     ("neighbours", lambda facts: passed_neighbours(facts.beyond)),
+    ("floor", lambda facts: above_floor(facts.beyond)),
     ("direction", lambda facts: undone(facts.beyond)),
+    ("structure", lambda facts: kept_arrangement(facts.beyond)),
+    ("lost first", lambda facts: lost_first(facts.levels)),
+    ("curves", lambda facts: curves_rise(facts.levels)),
+    ("equal damage", lambda facts: at_equal_damage(facts.levels)),
     ("metrics", disagreement),
     ("failures", failures),
     ("undefined", undefined),

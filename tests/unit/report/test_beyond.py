@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from embshift.report.beyond import SAMPLE, found_again, measure_beyond, passed_neighbours, undone
+from embshift.report.beyond import (
+    SAMPLE,
+    above_floor,
+    found_again,
+    kept_arrangement,
+    measure_beyond,
+    passed_neighbours,
+    undone,
+)
+from embshift.summaries.calibration import calibrate
+from embshift.summaries.floors import floor
 from embshift.summaries.resampling import Intervals
 from tests.synthetic_runs import Wanted, make_run
 
@@ -66,6 +76,31 @@ def test_the_most_uniform_shift_is_named_with_what_subtracting_it_removes(beyond
     assert "removes 50 % of it" in text
     none = planted(beyond.direction, "corrected_mean", [-0.5, -0.25])
     assert "removes none" in undone(replace(beyond, direction=none))
+
+
+def test_the_order_of_distances_is_told_beside_chance(beyond):
+    found = planted(planted(beyond.structure, "rsa", [0.75, 0.25]), "rsa_chance", [0.125, np.nan])
+    assert kept_arrangement(replace(beyond, structure=found)) == (
+        "The distances between pictures keep their order least under strong, 0.250, and most under mild,"
+        " 0.750 (by chance 0.125): rank correlation of the distances before and after, 1 where the order is"
+        " the same, on 24 pictures."
+    )
+    one = planted(beyond.structure, "rsa", [0.75, np.nan])
+    assert kept_arrangement(replace(beyond, structure=one)) is kept_arrangement(None) is None
+
+
+def test_shifts_are_told_beside_a_floor_where_there_is_one(beyond, tmp_path):
+    assert above_floor(beyond) is above_floor(None) is None
+    run = make_run(
+        tmp_path / "run", Wanted(transforms=("mild", "strong"), images=24, views=False, maps=False)
+    )
+    units = run.pairs().units
+    floors = [floor(units[:12], units[12:], kind="preparation", name="resize")]
+    found = planted(calibrate(run.pairs(), floors=floors), "floor_ratio", [1.5, 12])
+    assert above_floor(replace(beyond, calibration=found)) == (
+        "Shifts lie between 1.50 (mild) and 12.0 (strong) times the shift that preparation alone makes (its"
+        " 95th percentile)."
+    )
 
 
 def test_undefined_values_make_no_sentence(beyond):

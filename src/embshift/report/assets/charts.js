@@ -16,7 +16,7 @@ function chart(id) {
   found.on("mouseout", hideTip);
   found.on("click", (event) => {
     const target = marks[id](event);
-    if (target) showBehind(target.transform, target.metric, true);
+    if (target && target.metric !== undefined) showBehind(target.transform, target.metric, true);
   });
   found.getZr().on("globalout", hideTip);
   charts[id] = found;

@@ -7,14 +7,17 @@ listeners.push(drawTable, drawCharts);
 drawTable();
 drawBehind();
 drawPictures();
+drawBeyond();
 drawCaveats();
 drawMethods();
 drawCite();
 drawCharts();
+drawCurves();
 
 function retheme() {
   setTheme();
   drawCharts();
+  drawCurves();
 }
 
 byId("theme").addEventListener("click", () => {
@@ -29,7 +32,10 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (ev
 let waiting = 0;
 window.addEventListener("resize", () => {
   clearTimeout(waiting);
-  waiting = setTimeout(drawCharts, 150);
+  waiting = setTimeout(() => {
+    drawCharts();
+    drawCurves();
+  }, 150);
 });
 
 // Paper is white and as wide as it is; what is closed on the screen is open there.

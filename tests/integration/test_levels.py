@@ -1,0 +1,105 @@
+"""`embshift sweep` and `embshift match` as a user starts them: run, asked again, stopped, mistaken."""
+
+import csv
+import io
+import json
+import random
+import shutil
+import signal
+import time
+
+import pytest
+
+from tests.integration.command import call, invoke, start
+from tests.integration.crops import write_crops
+from tests.integration.tables import assert_identical
+
+SMALL = ("--encoder", "lite", "--image-size", "64")
+SWEEP = ("--transforms", "blur", "jpeg", "--severities", "1", "3", "5", *SMALL)
+MATCH = ("--transforms", "blur", "noise", "rotate", "--ssim", "0.8", "--displacement", "4", *SMALL)
+COMMANDS = {"sweep": SWEEP, "match": MATCH}
+
+
+@pytest.fixture(scope="module")
+def pictures(samples, tmp_path_factory):
+    return write_crops(samples, tmp_path_factory.mktemp("levels") / "in", count=12, side=80)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_run_is_made_and_asked_again(command, pictures, tmp_path):
+    out = tmp_path / "run"
+    first = call(command, str(pictures), *COMMANDS[command], "--out", str(out))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines()[-1] == f"run folder: {out}"
+    again = call(command, str(pictures), *COMMANDS[command], "--out", str(out))
+    assert again.returncode == 0, again.stderr
+    assert "nothing left to do" in again.stderr
+    assert again.stdout == first.stdout
+    assert invoke("report", str(out)).returncode == 0
+    title = {"sweep": "Shift against severity", "match": "Transforms at equal damage"}[command]
+    assert title in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_programs_read_is_all_that_stands_on_stdout(command, pictures, tmp_path):
+    arguments = (command, str(pictures), *COMMANDS[command], "--out", str(tmp_path / "run"))
+    found = json.loads(invoke(*arguments, "--format", "json").stdout)
+    lines = list(csv.DictReader(io.StringIO(invoke(*arguments, "--format", "csv").stdout)))
+    names = {line["transform"] for line in lines}
+    if command == "sweep":
+        assert names == {one["transform"] for one in found["transforms"]} == {"blur", "jpeg"}
+        assert len(lines) == 2 * 3
+    else:
+        assert names == {"blur", "noise", "rotate"}
+        assert [group["kind"] for group in found["groups"]] == ["ssim", "displacement"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_stopped_run_goes_on_to_the_same_bits(command, number, pictures, tmp_path):
+    def arguments(out):
+        return (command, str(pictures), *COMMANDS[command], "--workers", "1", "--out", str(out))
+
+    assert invoke(*arguments(tmp_path / "whole")).returncode == 0
+    process = start(arguments(tmp_path / "run"))
+    deadline, wait = time.monotonic() + 60, random.Random(int(number)).uniform(0, 0.5)
+    while not (tmp_path / "run").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(wait)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    # A run may have come to its end before the signal.
+    assert process.returncode in (128 + number, 0, -number)
+    assert invoke(*arguments(tmp_path / "run")).returncode == 0
+    assert_identical(tmp_path / "whole", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sweep", "--transforms", "blu"), "unknown transform 'blu'; did you mean blur"),
+        (("sweep", "--transforms", "blur", "--severities", "6"), "6"),
+        (("sweep", "--transforms", "horizontal_flip"), "horizontal_flip"),
+        (("match", "--ssim", "1.5"), "1.5"),
+        (("match", "--displacement", "-3"), "-3"),
+    ],
+)
+def test_a_mistake_is_named_and_nothing_is_begun(arguments, said, pictures, tmp_path):
+    command, *options = arguments
+    done = invoke(command, str(pictures), *options, *SMALL, "--out", str(tmp_path / "run"))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_terminal_sequences_in_names_are_printed_harmless(pictures, tmp_path):
+    odd = tmp_path / "\x1b[2Jodd\x07"
+    shutil.copytree(pictures, odd)
+    (odd / "\x1b[2Jno picture.jpg").write_bytes(b"no picture")
+    for command, options in COMMANDS.items():
+        done = invoke(command, str(odd), *options, "--out", str(tmp_path / f"\x1b[2J{command}"))
+        assert done.returncode == 0, done.stderr
+        assert "run folder: " in done.stdout
+        assert not {"\x1b", "\x07"} & set(done.stdout + done.stderr)
+    done = invoke("sweep", str(odd), *SWEEP, "--out", str(tmp_path / "\x1b[2Jsweep"))
+    assert "1 of 13 pictures" in done.stderr

@@ -1,0 +1,188 @@
+"""Sentences and tables on severity and on equal damage, by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from embshift.report.facts import Facts, gather
+from embshift.report.levels import Levels, at_equal_damage, curves_rise, lost_first, measure_levels
+from embshift.report.tables import curves, tables
+from embshift.summaries.matched import Matched, MatchedGroup, MatchedRow, Solved
+from embshift.summaries.resampling import Intervals
+from embshift.summaries.sweep import Curve, Sweep
+from tests.synthetic_runs import Wanted, make_run
+
+
+def told(*means):
+    """Means with intervals of a tenth to either side."""
+    mean = np.array(means, float)
+    none = np.zeros(mean.shape, bool)
+    return Intervals(mean=mean, low=mean - 0.1, high=mean + 0.1, n=np.full(mean.shape, 9), plain=none)
+
+
+def curve(name, *, area, s50=math.nan, censored="", monotonicity=0.9, axis="severity", at=(1, 3, 5)):
+    return Curve(
+        transform=name,
+        family="blur",
+        axis=axis,
+        unit="px",
+        meaning="radius",
+        names=tuple(f"{name}_s{level}" for level in at),
+        at=at,
+        strengths=(0.5, 1.0, 2.0),
+        shift=told(0.1, 0.2, 0.4),
+        recall=told(1, 0.5, 0.25),
+        area=told(area),
+        s50=s50,
+        censored=censored,
+        monotonicity=monotonicity,
+        monotone_images=9,
+        left=0.0,
+    )
+
+
+def swept(*found):
+    return Levels(sweep=Sweep(curves=found, gallery=9, level=0.95, resamples=100, seed=0))
+
+
+def row(name, shift, *, low, high):
+    values = {"strength": 1.5, "unit": "px", "achieved": 0.7, "recall": 0.5, "n": 9}
+    return MatchedRow(transform=name, family="blur", shift=shift, low=low, high=high, **values)
+
+
+def matched(*groups):
+    return Levels(matched=Matched(groups=groups, solved_on=8, gallery=9, level=0.95))
+
+
+def group(*rows, kind="ssim", target=0.7, lost=()):
+    return MatchedGroup(kind=kind, target=target, rows=rows, out_of_reach=lost)
+
+
+class TestLostFirst:
+    def test_the_earliest_are_named_and_those_that_hold(self):
+        found = swept(
+            curve("mild", area=0.1, s50=math.nan, censored=">"),
+            curve("late", area=0.2, s50=4.214),
+            curve("early", area=0.3, s50=math.nan, censored="<"),
+        )
+        assert lost_first(found) == (
+            "Half of the views no longer find their original among 9 pictures first for early at or below"
+            " severity 1; late at severity 4.21. Half or more find it at every level of mild."
+        )
+
+    def test_strengths_have_their_unit(self):
+        found = swept(curve("blur", area=0.1, s50=2.512, axis="strength"))
+        assert "for blur at 2.51 px." in lost_first(found)
+
+    def test_none_lost(self):
+        found = swept(curve("mild", area=0.1, censored=">"))
+        assert lost_first(found) == "At no level do half of the views lose their original among 9 pictures."
+        assert lost_first(swept(curve("unknown", area=0.1))) is None
+        assert lost_first(Levels()) is None
+
+
+class TestCurves:
+    def test_most_and_least_and_what_does_not_rise(self):
+        found = swept(
+            curve("a", area=0.25), curve("b", area=0.5, monotonicity=0.4), curve("c", area=math.nan)
+        )
+        assert curves_rise(found) == (
+            "Over all levels b shifts most, by 0.500 on average (1 − cosine), and a least, by 0.250. The"
+            " shift does not clearly grow with the level under b (mean rank correlation below 0.5)."
+        )
+
+    def test_one_alone(self):
+        assert curves_rise(swept(curve("a", area=0.25))) == (
+            "Over its levels a shifts by 0.250 on average (1 − cosine)."
+        )
+        assert curves_rise(swept(curve("a", area=math.nan))) is curves_rise(Levels()) is None
+
+
+class TestEqualDamage:
+    def test_the_greatest_damage_of_each_kind_is_told_with_its_doubt(self):
+        sure = group(row("a", 0.5, low=0.4, high=0.6), row("b", 0.25, low=0.2, high=0.3))
+        milder = group(row("c", 0.2, low=0.1, high=0.3), row("d", 0.1, low=0, high=0.2), target=0.9)
+        way = group(
+            row("e", 0.5, low=0.4, high=0.6),
+            row("f", 0.45, low=0.3, high=0.5),
+            kind="displacement",
+            target=20.0,
+        )
+        assert at_equal_damage(matched(milder, sure, way)) == (
+            "At equal damage (structural similarity 0.7) a shifts most of the 2 transforms that reach it, by"
+            " 0.500 (95 % interval 0.400 to 0.600), and b least, by 0.250 (95 % interval 0.200 to 0.300)."
+            " At equal damage (pixels moved by 20 px on average) e shifts most of the 2 transforms that reach"
+            " it, by 0.500 (95 % interval 0.400 to 0.600), an interval that meets that of f, and f least, by"
+            " 0.450 (95 % interval 0.300 to 0.500)."
+        )
+
+    def test_one_transform_is_no_comparison(self):
+        assert at_equal_damage(matched(group(row("a", 0.5, low=0.4, high=0.6)))) is None
+        assert at_equal_damage(Levels()) is None
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory) -> Facts:
+    folder = tmp_path_factory.mktemp("levels") / "run"
+    return gather(
+        make_run(folder, Wanted(transforms=("mild", "strong"), images=24, views=False, maps=False)),
+        resamples=200,
+    )
+
+
+class TestTables:
+    def test_a_run_without_levels_has_what_shifts_amount_to(self, facts):
+        (found,) = tables(facts)
+        assert [cells[0]["text"] for cells in found["rows"]] == ["mild", "strong"]
+        heads = [one["text"] for one in found["header"]]
+        assert heads[0] == "transform"
+        assert {"recall@1", "CKA", "RSA"} < set(heads)
+        shown = found["rows"][1][heads.index("recall@1")]["text"]
+        assert float(shown) == pytest.approx(facts.beyond.retrieval.mean("strong", "recall_at_1"), abs=0.005)
+        assert found["rows"][0][heads.index("RSA")]["small"].startswith("chance ")
+        assert curves(facts) is None
+
+    def test_no_cell_is_left_out(self, facts):
+        lost = Solved(
+            transform="z",
+            family="blur",
+            kind="ssim",
+            target=0.7,
+            unit="px",
+            achieved=0.8,
+            why="even 3 is mild",
+        )
+        both = replace(
+            facts,
+            levels=Levels(
+                sweep=swept(curve("blur", area=0.25, s50=2.5)).sweep,
+                matched=matched(group(row("a", 0.5, low=0.4, high=0.6), lost=(lost,))).matched,
+            ),
+        )
+        found = tables(both)
+        assert [one["title"] for one in found] == [
+            "Shift against severity",
+            "Transforms at equal damage",
+            "What the shifts amount to",
+        ]
+        for table in found:
+            assert {len(cells) for cells in table["rows"]} == {len(table["header"])}
+        assert [cell["text"] for cell in found[0]["rows"][0]] == [
+            "blur", "0.250", "2.5", "0.900", "0.5 px to 2 px", "9",
+        ]  # fmt: skip
+        assert found[1]["rows"][1][2] == {"text": "–", "small": "even 3 is mild"}
+        (line,) = curves(both)["lines"]
+        assert line["points"] == [[0.0, 0.0], [1.0, 0.1], [3.0, 0.2], [5.0, 0.4]]
+        assert line["strengths"] == ["0.5 px", "1 px", "2 px"]
+
+    def test_names_from_outside_are_made_visible(self, facts):
+        odd = replace(facts, levels=swept(curve("a\u202eb", area=0.25)))
+        assert tables(odd)[0]["rows"][0][0]["text"] == "a⟨U+202E⟩b"
+
+
+def test_a_run_of_one_level_each_is_no_sweep(tmp_path):
+    run = make_run(tmp_path / "run", Wanted(transforms=("mild", "strong"), images=8, views=False, maps=False))
+    found = measure_levels(run, images=8, resamples=100)
+    assert (found.sweep, found.matched) == (None, None)
