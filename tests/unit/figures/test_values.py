@@ -428,6 +428,28 @@ def test_constant_maps_and_views_that_are_not_there_are_said(tmp_path):
     assert "not kept" in written
 
 
+def test_structure_draws_its_marks_and_those_of_chance_at_their_names(material, nine):
+    (figure,) = pages(material, "structure")
+    (axes,) = figure.axes
+    found = nine.structure(permutations=5)
+    marks = [
+        (name, line.get_marker(), to_hex(line.get_markerfacecolor(), keep_alpha=True).endswith("00"), line)
+        for line in axes.lines
+        if line.get_marker() not in ("None", None, "")
+        for name in [rows(axes)[round(float(line.get_ydata()[0]))]]
+    ]
+    assert len(marks) == 9 * 5
+    left, right = axes.get_xlim()
+    for name, marker, is_open, line in marks:
+        measure = {"o": "unbiased_cka", "D": "rsa", "s": "procrustes"}[marker] + (
+            "_chance" if is_open else ""
+        )
+        value = np.clip(found.mean(name, measure), left, right)
+        assert line.get_xdata()[0] == pytest.approx(value), (name, measure)
+    kept = [found.mean(rows(axes)[at], "rsa") for at in range(9)]
+    assert kept == sorted(kept, reverse=True)
+
+
 def test_radar_polygons_are_the_means_between_best_and_worst(material, nine):
     figures = pages(material, "radar")
     panels = [axes for figure in figures for axes in figure.axes]
