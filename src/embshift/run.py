@@ -129,28 +129,43 @@ class Run(RunTables):
         return made.sample(images, seed=seed)
 
     def calibration(
-        self, *, floors: Sequence[Floor] = (), images: int | None = None, seed: int = 0
+        self,
+        *,
+        floors: Sequence[Floor] = (),
+        images: int | None = None,
+        queries: int | None = None,
+        seed: int = 0,
     ) -> Measured:
         """Shifts against the distances between pictures, and against floors; see `floors`.
 
         Args:
             floors: What `floors` gave; of preparation floors the highest counts.
             images: A seeded sample of so many pictures; all where None.
+            queries: Of these, pictures whose shifts are told beside the distances to all; where None all of
+                up to 100,000, and 2,000 of more.
             seed: Seed of sample and resamples.
         """
-        return calibrate(self.pairs(images=images, seed=seed), floors=floors, seed=seed)
+        return calibrate(self.pairs(images=images, seed=seed), floors=floors, queries=queries, seed=seed)
 
     def retrieval(
-        self, *, neighbours: int = NEIGHBOURS, images: int | None = None, seed: int = 0
+        self,
+        *,
+        neighbours: int = NEIGHBOURS,
+        images: int | None = None,
+        queries: int | None = None,
+        seed: int = 0,
     ) -> Measured:
         """How well views find their originals among all pictures.
 
         Args:
             neighbours: Size of the neighbourhoods that are compared.
             images: A seeded sample of so many pictures; all where None.
+            queries: Of these, pictures whose views are sought among all; where None all of up to 100,000,
+                and 2,000 of more.
             seed: Seed of sample and resamples.
         """
-        return retrieve(self.pairs(images=images, seed=seed), neighbours=neighbours, seed=seed)
+        pairs = self.pairs(images=images, seed=seed)
+        return retrieve(pairs, neighbours=neighbours, queries=queries, seed=seed)
 
     def direction(self, *, images: int | None = None, seed: int = 0) -> Measured:
         """Whether a transform moves all pictures the same way, and how far that can be undone.

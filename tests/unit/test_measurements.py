@@ -12,7 +12,7 @@ from scipy.stats import ortho_group, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 
-from embshift.errors import PlanError, RunError
+from embshift.errors import PlanError
 from embshift.summaries import direction, neighbours
 from embshift.summaries.calibration import calibrate, distance_scale, mean_distance_to_others, shares_below
 from embshift.summaries.correcting import FOLDS, folds_of, repaired_shifts
@@ -197,12 +197,35 @@ def test_measures_state_themselves(name):
 
 
 @pytest.mark.parametrize("name", ["calibration", "retrieval"])
-def test_too_many_pictures_are_refused_with_what_to_do(name, monkeypatch):
-    monkeypatch.setattr(f"embshift.summaries.{name}.MOST_IMAGES", 10)
-    pairs = pairs_of(cloud(11), {"same": cloud(11)})
-    with pytest.raises(RunError, match=r"11 are more than the 10 .* images=10 \(--images 10\)"):
-        MEASURE[name](pairs)
-    assert MEASURE[name](pairs.sample(10, seed=0)).images == 10
+def test_asked_about_some_the_values_are_theirs_among_all(name):
+    originals, views = cloud(60), cloud(60) + 2 * cloud(60, seed=5)
+    whole = pairs_of(originals, {"moved": views})
+    asked = whole.asked(9, seed=4)
+    some = MEASURE[name](whole, queries=9, seed=4)
+    assert some.images == 60
+    assert "views of 9 pictures, a seeded sample, are compared with all 60 originals" in some.notes
+    # Every other view is taken away: what is left was measured against the same 60 originals.
+    rest = np.setdiff1d(np.arange(60), asked)
+    alone = MEASURE[name](
+        pairs_of(originals, {"moved": np.where(np.isin(np.arange(60), rest)[:, None], 0, views)})
+    )
+    for measure in some.measures:
+        if measure.name != "neighbour_percentile":  # the scale of this one is over the pictures asked about
+            assert some.mean("moved", measure.name) == pytest.approx(alone.mean("moved", measure.name)), (
+                measure
+            )
+    assert some.estimates.n.max() == 9
+    assert not some.undefined.any()
+
+
+@pytest.mark.parametrize("name", ["calibration", "retrieval"])
+def test_beyond_a_size_some_are_asked_about(name, monkeypatch):
+    pairs = pairs_of(cloud(30), {"same": cloud(30)})
+    assert MEASURE[name](pairs).estimates.n.max() == 30
+    monkeypatch.setattr("embshift.summaries.pairs.ALL", 20)
+    monkeypatch.setattr("embshift.summaries.pairs.QUERIES", 7)
+    assert MEASURE[name](pairs).estimates.n.max() == 7
+    assert MEASURE[name](pairs, queries=30).estimates.n.max() == 30
 
 
 @pytest.mark.parametrize(
@@ -211,6 +234,7 @@ def test_too_many_pictures_are_refused_with_what_to_do(name, monkeypatch):
         ("calibration", {"resamples": 10}, "resamples is 10; wanted 100 or more"),
         ("retrieval", {"level": 95}, "level is 95; wanted a share"),
         ("retrieval", {"neighbours": 0}, "neighbours is 0; wanted 1 or more"),
+        ("retrieval", {"queries": 1}, "queries is 1; wanted 2 or more"),
         ("direction", {"resamples": 10}, "resamples is 10"),
         ("structure", {"permutations": 0}, "permutations is 0; wanted 1 or more"),
     ],

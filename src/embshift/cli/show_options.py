@@ -12,6 +12,7 @@ SHOWS = ("shifts", "calibration", "retrieval", "direction", "structure", "differ
 _BELONGS = {
     "floor": ("calibration",),
     "images": ("calibration", "retrieval", "direction", "structure"),
+    "queries": ("calibration", "retrieval"),
     "by": ("differences",),
     "against": ("differences",),
     "detect": ("differences",),
@@ -42,6 +43,13 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="only a seeded sample of N pictures (default: all; they are compared with each other)",
+    )
+    add(
+        "--queries",
+        type=int,
+        metavar="N",
+        help="with calibration and retrieval: views of N pictures, a seeded sample, against all originals"
+        " (default: all up to 100,000 pictures, 2000 of more)",
     )
     add("--by", metavar="METRIC", help="with differences: the metric (default: cosine)")
     add("--against", metavar="RUN", help="with differences: compare each transform with that of another run")

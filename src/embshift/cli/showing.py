@@ -23,11 +23,11 @@ __all__ = ["SHOWN", "shown"]
 
 def _calibration(run: Run, parsed: argparse.Namespace) -> Measured:
     others = [open_run(folder) for folder in parsed.floor or ()]
-    return run.calibration(floors=run.floors(*others), images=parsed.images)
+    return run.calibration(floors=run.floors(*others), images=parsed.images, queries=parsed.queries)
 
 
 def _retrieval(run: Run, parsed: argparse.Namespace) -> Measured:
-    return run.retrieval(images=parsed.images)
+    return run.retrieval(images=parsed.images, queries=parsed.queries)
 
 
 def _direction(run: Run, parsed: argparse.Namespace) -> Measured:

@@ -24,7 +24,7 @@ MOST = 100_000
 """Pictures above which these measurements are not taken for a report: each holds all originals in memory."""
 
 SAMPLE = 2_000
-"""Pictures that they are taken on where there are more, a seeded sample."""
+"""Pictures that are asked about, or taken, where there are more, a seeded sample."""
 
 ARRANGED, PERMUTATIONS = 500, 5
 """Pictures that the arrangement is compared on, and permutations of its chance values: it costs most."""
@@ -58,8 +58,8 @@ def measure_beyond(run: Run, *, images: int) -> Beyond | None:
         return None
     sample = SAMPLE if images > SAMPLE else None
     return Beyond(
-        calibration=run.calibration(images=sample, floors=run.floors()),
-        retrieval=run.retrieval(images=sample),
+        calibration=run.calibration(queries=sample, floors=run.floors()),
+        retrieval=run.retrieval(queries=sample),
         direction=run.direction(images=sample),
         structure=run.structure(images=min(images, ARRANGED), permutations=PERMUTATIONS),
     )

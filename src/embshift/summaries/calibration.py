@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from embshift.summaries.floors import Floor, floor_height
 from embshift.summaries.measures import Measured, check_sampling, mean_of_images
 from embshift.summaries.neighbours import half_squared_distances, scan
-from embshift.summaries.pairs import Pairs, Views, check_images, over_draws
+from embshift.summaries.pairs import Pairs, Views, over_draws, sampled_note
 from embshift.summaries.resampling import LEVEL, RESAMPLES
 from embshift.summaries.stated import CALIBRATION, FLOOR_RATIO
 
 __all__ = ["Scale", "calibrate", "distance_scale", "mean_distance_to_others", "shares_below"]
-
-MOST_IMAGES = 100_000
-"""Images up to which all are compared with all."""
 
 _SAME = 1e-12
 """Half squared distances up to this are 0: only rounding keeps unit vectors of equal direction apart."""
@@ -28,7 +25,8 @@ class Scale:
 
     Attributes:
         others: Mean distance from each picture to all others; NaN for a single picture.
-        nearest: Distance from each picture to the nearest other; 0 for equal embeddings.
+        nearest: Distance from each picture to the nearest other; 0 for equal embeddings, NaN for a picture
+            that was not asked about.
     """
 
     others: Float64[np.ndarray, " images"]
@@ -55,16 +53,20 @@ def mean_distance_to_others(units: Float64[np.ndarray, "images dim"]) -> Float64
     return 0.5 * (n * squares + squares.sum()) / (n - 1)
 
 
-def distance_scale(units: Float64[np.ndarray, "images dim"]) -> Scale:
+def distance_scale(
+    units: Float64[np.ndarray, "images dim"], *, asked: Int64[np.ndarray, " asked"] | None = None
+) -> Scale:
     """How far each picture lies from the others and from the nearest of them.
 
     Args:
         units: Unit vectors, each picture once.
+        asked: Positions of those whose nearest picture is sought, among all; all where None.
     """
-    found = scan(units, units, own=np.arange(len(units)))
+    asked = np.arange(len(units)) if asked is None else asked
+    found = scan(units[asked], units, own=asked)
     nearest = np.full(len(units), np.nan)
     if found.nearest.shape[1]:
-        nearest = half_squared_distances(units, units[found.nearest[:, 0]])
+        nearest[asked] = half_squared_distances(units[asked], units[found.nearest[:, 0]])
     return Scale(others=mean_distance_to_others(units), nearest=nearest)
 
 
@@ -83,6 +85,7 @@ def calibrate(
     pairs: Pairs,
     *,
     floors: Sequence[Floor] = (),
+    queries: int | None = None,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     seed: int = 0,
@@ -92,25 +95,29 @@ def calibrate(
     Args:
         pairs: Originals and views.
         floors: What `embshift.summaries.floors.floor` found; of preparation floors the highest counts.
+        queries: Pictures whose shifts are told, a seeded sample, beside the distances to all. Where None all
+            of up to 100,000, and 2,000 of more.
         resamples: Number of resamples of the images.
         level: Coverage of the intervals.
-        seed: Seed of the resamples.
+        seed: Seed of the sample and of the resamples.
 
     Raises:
-        PlanError: If `resamples` or `level` are out of range.
-        RunError: If there are more than 100,000 pictures.
+        PlanError: If an option is out of range.
     """
     check_sampling(resamples=resamples, level=level)
-    check_images(pairs, most=MOST_IMAGES, what="calibration")
+    asked = pairs.asked(queries, seed=seed)
     height = floor_height(floors)
     measures = CALIBRATION if height is None else (*CALIBRATION, FLOOR_RATIO)
-    scale = distance_scale(pairs.units)
-    values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(pairs)), bool)
+    scale = distance_scale(pairs.units, asked=asked)
+    values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(asked)), bool)
     for transform in pairs.transforms:
-        draws, seen = pairs.views(transform)
-        found = [(draw.at, _draw(pairs, draw, scale=scale, height=height)) for draw in draws]
-        values.append(over_draws(found, images=len(pairs), names=[one.name for one in measures]))
-        recorded = np.concatenate([recorded, seen[None]])
+        draws, seen = pairs.views(transform, among=asked)
+        found = [
+            (np.searchsorted(asked, draw.at), _draw(pairs, draw, scale=scale, height=height))
+            for draw in draws
+        ]
+        values.append(over_draws(found, images=len(asked), names=[one.name for one in measures]))
+        recorded = np.concatenate([recorded, seen[None, asked]])
     estimates, undefined = mean_of_images(
         values, measures=measures, recorded=recorded, resamples=resamples, level=level, seed=seed
     )
@@ -122,7 +129,7 @@ def calibrate(
         undefined=undefined,
         images=len(pairs),
         left_out=pairs.left_out,
-        notes=_notes(scale, floors),
+        notes=(*sampled_note(len(asked), pairs), *_notes(scale, floors)),
         level=level,
     )
 

@@ -7,9 +7,22 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from embshift.errors import RunError
+from embshift.errors import PlanError
 
-__all__ = ["Pairs", "ReadViews", "Views", "check_images", "make_pairs", "over_draws", "unit_vectors"]
+__all__ = [
+    "ALL",
+    "QUERIES",
+    "Pairs",
+    "ReadViews",
+    "Views",
+    "make_pairs",
+    "over_draws",
+    "sampled_note",
+    "unit_vectors",
+]
+
+ALL, QUERIES = 100_000, 2_000
+"""Pictures up to which all are asked about, and how many of them are beyond, where no number is given."""
 
 Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
 
@@ -59,11 +72,20 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def views(self, transform: str) -> tuple[tuple[Views, ...], Bool[np.ndarray, " images"]]:
-        """The draws of a transform; and which originals have a view at all, with an angle or without."""
+    def views(
+        self, transform: str, *, among: Int64[np.ndarray, " asked"] | None = None
+    ) -> tuple[tuple[Views, ...], Bool[np.ndarray, " images"]]:
+        """The draws of a transform; and which originals have a view at all, with an angle or without.
+
+        Args:
+            transform: Its name.
+            among: Positions of the originals whose views are wanted; all where None.
+        """
         rows, draws, values = self.read(transform)
         at = np.minimum(np.searchsorted(self.rows, rows), max(len(self.rows) - 1, 0))
         known = self.rows[at] == rows if len(self.rows) else np.zeros(len(rows), bool)
+        if among is not None:
+            known &= np.isin(at, among)
         recorded = np.zeros(len(self.rows), bool)
         recorded[at[known]] = True
         units, norms = unit_vectors(values[known])
@@ -72,6 +94,23 @@ class Pairs:
             Views(at=at[own], units=units[own], norms=norms[own])
             for own in (angled & (draws == draw) for draw in np.unique(draws[angled]).tolist())
         ), recorded
+
+    def asked(self, queries: int | None, *, seed: int) -> Int64[np.ndarray, " asked"]:
+        """Positions of the originals whose views are asked about, ascending: all, or a seeded sample.
+
+        Args:
+            queries: How many; where None all of up to 100,000 pictures, and 2,000 of more.
+            seed: Seed of the sample.
+
+        Raises:
+            PlanError: If `queries` is below 2.
+        """
+        if queries is not None and queries < 2:
+            raise PlanError(f"queries is {queries}; wanted 2 or more, e.g. {QUERIES}")
+        wanted = (len(self) if len(self) <= ALL else QUERIES) if queries is None else queries
+        if wanted >= len(self):
+            return np.arange(len(self))
+        return np.sort(np.random.default_rng((seed, 2)).choice(len(self), size=wanted, replace=False))
 
     def sample(self, images: int | None, *, seed: int) -> "Pairs":
         """A seeded sample of the originals, in the order of the listing; all of them where None."""
@@ -159,10 +198,8 @@ def over_draws(
     }
 
 
-def check_images(pairs: Pairs, *, most: int, what: str) -> None:
-    """Raise `RunError` where there are more images than a comparison of all with all can take."""
-    if len(pairs) > most:
-        raise RunError(
-            f"{what} compares every picture with every other, and {len(pairs):,} are more than the {most:,}"
-            f" that it takes; measure a seeded sample of them with images={most} (--images {most})"
-        )
+def sampled_note(asked: int, pairs: Pairs) -> tuple[str, ...]:
+    """That not all pictures were asked about; nothing where they were."""
+    if asked == len(pairs):
+        return ()
+    return (f"views of {asked:,} pictures, a seeded sample, are compared with all {len(pairs):,} originals",)

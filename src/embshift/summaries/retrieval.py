@@ -8,15 +8,11 @@ from jaxtyping import Float64, Int64
 from embshift.errors import PlanError
 from embshift.summaries.measures import Measured, check_sampling, mean_of_images
 from embshift.summaries.neighbours import Scan, scan
-from embshift.summaries.pairs import Pairs, check_images, over_draws
+from embshift.summaries.pairs import Pairs, over_draws, sampled_note
 from embshift.summaries.resampling import LEVEL, RESAMPLES
 from embshift.summaries.stated import RECALLS, RETRIEVAL
 
 __all__ = ["neighbour_overlap", "retrieve"]
-
-MOST_IMAGES = 100_000
-"""Images up to which all are compared with all."""
-
 
 NEIGHBOURS = 10
 """Neighbours that are compared where no number is given."""
@@ -39,6 +35,7 @@ def retrieve(
     pairs: Pairs,
     *,
     neighbours: int = NEIGHBOURS,
+    queries: int | None = None,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     seed: int = 0,
@@ -47,34 +44,36 @@ def retrieve(
 
     The rank of a view is 1 + the number of other pictures at least as near to it as its original: ties count
     against it, and equal pictures stand in the gallery once. The bootstrap resamples queries and keeps the
-    gallery, so the intervals say nothing of another gallery. Exact; all pictures are compared with all.
+    gallery, so the intervals say nothing of another gallery. Exact: no query is spared a picture.
 
     Args:
         pairs: Originals and views.
         neighbours: Size of the neighbourhoods that are compared.
+        queries: Pictures whose views are sought, a seeded sample; the gallery is all of them. Where None all
+            of up to 100,000, and 2,000 of more.
         resamples: Number of resamples of the images.
         level: Coverage of the intervals.
-        seed: Seed of the resamples.
+        seed: Seed of the sample and of the resamples.
 
     Raises:
         PlanError: If an option is out of range.
-        RunError: If there are more than 100,000 pictures.
     """
     check_sampling(resamples=resamples, level=level)
     if neighbours < 1:
         raise PlanError(f"neighbours is {neighbours}; wanted 1 or more, e.g. {NEIGHBOURS}")
-    check_images(pairs, most=MOST_IMAGES, what="retrieval")
-    originals = scan(pairs.units, pairs.units, own=np.arange(len(pairs)), neighbours=neighbours).nearest
-    values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(pairs)), bool)
+    asked = pairs.asked(queries, seed=seed)
+    originals = scan(pairs.units[asked], pairs.units, own=asked, neighbours=neighbours).nearest
+    values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(asked)), bool)
     names = [one.name for one in RETRIEVAL]
     for transform in pairs.transforms:
-        draws, seen = pairs.views(transform)
+        draws, seen = pairs.views(transform, among=asked)
         found = list[tuple[Int64[np.ndarray, " views"], Mapping[str, Float64[np.ndarray, " views"]]]]()
         for draw in draws:
             scanned = scan(draw.units, pairs.units, own=draw.at, neighbours=neighbours)
-            found.append((draw.at, _draw(scanned, originals[draw.at], gallery=len(pairs), wanted=neighbours)))
-        values.append(over_draws(found, images=len(pairs), names=names))
-        recorded = np.concatenate([recorded, seen[None]])
+            place = np.searchsorted(asked, draw.at)
+            found.append((place, _draw(scanned, originals[place], gallery=len(pairs), wanted=neighbours)))
+        values.append(over_draws(found, images=len(asked), names=names))
+        recorded = np.concatenate([recorded, seen[None, asked]])
     estimates, undefined = mean_of_images(
         values, measures=RETRIEVAL, recorded=recorded, resamples=resamples, level=level, seed=seed
     )
@@ -87,8 +86,9 @@ def retrieve(
         images=len(pairs),
         left_out=pairs.left_out,
         notes=(
+            *sampled_note(len(asked), pairs),
             f"{_ASKED}: {len(pairs):,} pictures; chance puts the original first once in {len(pairs):,}",
-            f"where all are found, up to 3 in {len(pairs):,} others may not be (rule of three)",
+            f"where all are found, up to 3 in {len(asked):,} others may not be (rule of three)",
             f"knn_jaccard compares the {neighbours} nearest other pictures",
         ),
         level=level,
