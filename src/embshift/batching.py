@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 
-from embshift.encoding import Encoder, Encoding, concatenate
+from embshift.encoding import Encoder, Encoding, Shown, concatenate
 from embshift.errors import EncoderError
-from embshift.types import Capture, Pixels, Views
+from embshift.types import Capture, Pixels
 
 __all__ = ["Batches", "Mishaps"]
 
@@ -54,13 +54,13 @@ class Batches:
     ) -> None:
         self._encoder, self._size, self._capture, self._mishaps = encoder, size, capture, mishaps
         self._open_plain, self._plain = plain, None
-        self._views: Views | None = None
+        self._views: Any = None  # of what kind the views are: an array, or a tensor on a device
         self._count, self._sampled = 0, False
 
-    def add(self, pixels: Pixels, /, *, sampled: bool) -> list[Encoding]:
-        """Copy one view into the batch; gives encodings where that has filled it."""
+    def add(self, pixels: Pixels | torch.Tensor, /, *, sampled: bool) -> list[Encoding]:
+        """Copy one view into the batch, where it is; gives encodings where that has filled it."""
         if self._views is None:
-            self._views = np.empty((self._size, *pixels.shape), np.uint8)
+            self._views = _room(self._size, pixels)
         self._views[self._count] = pixels
         self._count += 1
         self._sampled |= sampled
@@ -83,7 +83,7 @@ class Batches:
         self._count, self._sampled = 0, False
         return parts
 
-    def _finite(self, views: Views, capture: Capture) -> Encoding | None:
+    def _finite(self, views: Shown, capture: Capture) -> Encoding | None:
         """The encoding; what is not finite in it is tried once more in float32. None for want of memory."""
         made = _encode(self._encoder, views, capture, size=self._size)
         if made is None or self._open_plain is None:
@@ -112,12 +112,29 @@ class Batches:
             torch.cuda.empty_cache()
 
 
-def _encode(encoder: Encoder, views: Views, capture: Capture, *, size: int) -> Encoding | None:
+def _room(size: int, view: Pixels | torch.Tensor) -> Any:
+    """Memory for a batch of such views, where they are."""
+    shape = (size, *view.shape)
+    if isinstance(view, torch.Tensor):
+        return torch.empty(shape, dtype=torch.uint8, device=view.device)
+    return np.empty(shape, np.uint8)
+
+
+def _padded(views: Shown, size: int) -> Any:
+    """A batch that is full, by repeats of its last view."""
+    missing = size - len(views)
+    if not missing:
+        return views
+    if isinstance(views, torch.Tensor):
+        return torch.cat([views, views[-1:].expand(missing, *views.shape[1:])])
+    return np.concatenate([views, np.repeat(views[-1:], missing, axis=0)])
+
+
+def _encode(encoder: Encoder, views: Shown, capture: Capture, *, size: int) -> Encoding | None:
     """The encoding of a batch that is padded to its size; None where memory does not hold it."""
     real = len(views)
-    padded = views if real == size else np.concatenate([views, np.repeat(views[-1:], size - real, axis=0)])
     try:
-        return encoder.encode(padded, capture=capture).to_cpu().select(range(real))
+        return encoder.encode(_padded(views, size), capture=capture).to_cpu().select(range(real))
     except Exception as error:
         if not _is_no_memory(error):
             raise

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -12,9 +13,20 @@ from embshift.images import Decoded, Limits, decode, resize
 from embshift.transforms.building import perturb, pixels_digest
 from embshift.transforms.drawn import jsonable
 from embshift.transforms.levels import level_of
+from embshift.transforms.on_device import DraftedView
 from embshift.types import ORIGINAL, Coordinates, ImageRecord, Pixels, Transform, View, ViewKey, Views
 
-__all__ = ["AlignedMetric", "Attempt", "Item", "Perturbed", "PixelMetric", "Recipe", "perturb_image"]
+__all__ = [
+    "AlignedMetric",
+    "Attempt",
+    "Drawn",
+    "Item",
+    "Perturbed",
+    "PixelMetric",
+    "Recipe",
+    "perturb_image",
+    "pixel_values",
+]
 
 PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
 AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
@@ -87,6 +99,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawn:
+    """A view that is still to be made.
+
+    Attributes:
+        at: Its place among the picture's views that succeeded, the original being 0.
+        target: Key of its device form.
+        values: What the form's making half needs.
+    """
+
+    at: int
+    target: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Perturbed:
     """A picture with its views, ready for the encoder.
 
@@ -98,6 +125,9 @@ class Perturbed:
             next picture is taken from the stream that it came in.
         values: Pixel metrics of the views that succeeded (the original is not among them).
         coordinates: Their maps, None for those whose pixels stay; empty where no metric takes them.
+        drawn: Views that are still to be made: until then the original stands in their places, they have no
+            digest, and no pixel metric is taken of the picture.
+        held: All views in the memory of a device, as a tensor; None where they stand in `pixels` alone.
     """
 
     item: Item
@@ -106,6 +136,8 @@ class Perturbed:
     pixels: Views | None = None
     values: Mapping[str, Float64[np.ndarray, " rows"]]
     coordinates: Sequence[Coordinates | None] = ()
+    drawn: tuple[Drawn, ...] = ()
+    held: Any = None
 
 
 def perturb_image(item: Item, /, *, recipe: Recipe, into: Views | None = None) -> Perturbed:
@@ -129,24 +161,40 @@ def perturb_image(item: Item, /, *, recipe: Recipe, into: Views | None = None) -
             views.append(view)
     stacked = np.stack(pixels, out=None if into is None else into[: len(pixels)])
     maps = _maps(views) if item.sampled and (recipe.aligned or recipe.mapped) else ()
-    values = _pixel_values(original, stacked[1:], maps, recipe=recipe) if item.sampled else {}
+    drawn = tuple(_drawn(views))
+    whole = item.sampled and not drawn
     return Perturbed(
         item=item,
         decoded=replace(decoded, pixels=None),
         attempts=tuple(attempts),
         pixels=stacked,
-        values=values,
-        coordinates=maps if recipe.mapped else (),
+        values=pixel_values(original, stacked[1:], maps, recipe=recipe) if whole else {},
+        coordinates=maps if recipe.mapped or drawn else (),
+        drawn=drawn,
     )
+
+
+def _drawn(views: Iterable[View]) -> Iterator[Drawn]:
+    for at, view in enumerate(views, start=1):
+        if isinstance(view, DraftedView):
+            yield Drawn(at=at, target=view.target, values=view.values)
 
 
 def _maps(views: Iterable[View]) -> tuple[Coordinates | None, ...]:
     return tuple(None if view.coordinates is None else view.coordinates() for view in views)
 
 
-def _pixel_values(
+def pixel_values(
     original: Pixels, views: Views, maps: Sequence[Coordinates | None], *, recipe: Recipe
 ) -> dict[str, Float64[np.ndarray, " views"]]:
+    """The pixel metrics of a picture's views.
+
+    Args:
+        original: The untouched picture.
+        views: Its views.
+        maps: Their maps, for the metrics that take them.
+        recipe: What holds the metrics.
+    """
     plain = {name: metric(original, views) for name, metric in recipe.metrics.items()}
     return plain | {
         name: metric(original, views, coordinates=maps) for name, metric in recipe.aligned.items()
@@ -170,4 +218,5 @@ def _view(original: Pixels, transform: Transform, key: ViewKey) -> tuple[Attempt
     except TransformError as error:
         return replace(attempt, status="transform_failed", error=str(error)), None
     parameters = json.dumps(jsonable(view.parameters), sort_keys=True)
-    return replace(attempt, parameters=parameters, digest=pixels_digest(view.pixels)), view
+    digest = None if isinstance(view, DraftedView) else pixels_digest(view.pixels)
+    return replace(attempt, parameters=parameters, digest=digest), view

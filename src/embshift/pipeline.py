@@ -61,7 +61,9 @@ def encode_views(
     waiting, done = list[_Waiting](), list[Encoding]()
     for perturbed in stream:
         pixels = () if perturbed.pixels is None else perturbed.pixels
-        waiting.append((replace(perturbed, pixels=None), len(pixels)))
+        if perturbed.held is not None:
+            pixels = perturbed.held
+        waiting.append((replace(perturbed, pixels=None, held=None), len(pixels)))
         for view in pixels:
             done += batches.add(view, sampled=perturbed.item.sampled)
         ready, done, waiting = _settle(waiting, done)

@@ -74,7 +74,8 @@ class Plan:
         image_size: Height and width that every picture is resized to, in pixels.
         resize: A key of `embshift.images.RESIZE_RULES`.
         decode: "full", or "scaled": a JPEG at 1/2, 1/4 or 1/8 of its size, never below ``image_size``.
-        views: "reference": as the transforms' own library makes them; "fast": of the same law, in less time.
+        views: "reference": as the transforms' own library makes them; "fast": of the same law, in less time;
+            "gpu": of the same law, made on the encoder's device.
         precision: Number format of the encoder's products: "float32", "float16" or "bfloat16"; "auto" becomes
             the fastest that qualifies when the run starts.
         runtime: What runs the encoder: "torch", "compiled" (by torch) or "openvino".
@@ -159,12 +160,6 @@ def _one_of(name: str, known: Sequence[str]) -> Any:
     return check
 
 
-def _check_views(plan: Plan) -> None:
-    if plan.views == "gpu":
-        raise PlanError("views gpu is not built in this version; take fast, or reference")
-    _one_of("views", ("reference", "fast"))(plan)
-
-
 def _check_image_size(plan: Plan) -> None:
     if len(plan.image_size) != 2 or min(plan.image_size) < 8 or max(plan.image_size) > 4096:
         raise PlanError(f"image_size is {plan.image_size}; wanted height and width from 8 to 4096 pixels")
@@ -204,7 +199,7 @@ _CHECKS = (
     _at_least(0, "metric_sample", "seed", "workers", "keep_views"),
     _one_of("resize", tuple(RESIZE_RULES)),
     _one_of("decode", ("full", "scaled")),
-    _check_views,
+    _one_of("views", ("reference", "fast", "gpu")),
     _check_precision,
     _one_of("precision", PRECISIONS),
     _one_of("runtime", RUNTIMES),

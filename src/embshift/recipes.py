@@ -1,15 +1,28 @@
 """From a plan to what happens to every picture before the encoder; called once in every worker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from embshift.perturbing import Recipe
 from embshift.plan import Plan
 from embshift.transforms.building import build, wrap
-from embshift.transforms.fast import hastened
+from embshift.transforms.fast import hastened, slow_names
+from embshift.transforms.on_device import at_once, drafted, host_names
 from embshift.types import Transform
 
-__all__ = ["build_recipe"]
+__all__ = ["build_recipe", "undivided", "unformed"]
+
+
+def _as_it_is(transform: Transform) -> Transform:
+    return transform
+
+
+_FORMS: Mapping[str, Callable[[Transform], Transform]] = {
+    "reference": _as_it_is,
+    "fast": hastened,
+    "gpu": drafted,
+}
 
 
 def build_recipe(
@@ -33,8 +46,8 @@ def build_recipe(
         each.name: wrap(each.name, objects[each.name]) if each.name in objects else build(each)
         for each in plan.transforms
     }
-    if plan.views == "fast":
-        transforms = {name: hastened(transform) for name, transform in transforms.items()}
+    form = _FORMS[plan.views]
+    transforms = {name: form(transform) for name, transform in transforms.items()}
     return Recipe(
         limits=plan.limits,
         size=plan.image_size,
@@ -46,3 +59,22 @@ def build_recipe(
         aligned=aligned or {},
         mapped=mapped,
     )
+
+
+def undivided(recipe: Recipe) -> Recipe:
+    """The same recipe, by which every view is made where it is drawn."""
+    return replace(recipe, transforms={name: at_once(each) for name, each in recipe.transforms.items()})
+
+
+def unformed(views: str, transforms: Mapping[str, Transform]) -> list[str]:
+    """What the user must be told of transforms that are not made as asked for, one line or none.
+
+    Args:
+        views: "reference", "fast" or "gpu".
+        transforms: Those of the recipe.
+    """
+    if views == "fast" and (names := slow_names(transforms)):
+        return [f"views fast: {', '.join(names)} have no fast form and are made as in 'reference'"]
+    if views == "gpu" and (names := host_names(transforms)):
+        return [f"views gpu: {', '.join(names)} have no device form and are made by the workers"]
+    return []

@@ -30,7 +30,7 @@ from embshift.provenance import (
     strength_content,
     versions,
 )
-from embshift.recipes import build_recipe
+from embshift.recipes import build_recipe, undivided, unformed
 from embshift.reporting import Reporter
 from embshift.resume import check_code, check_encoder, save_listing
 from embshift.run import Run, open_run
@@ -39,7 +39,6 @@ from embshift.sinks.files import write_json, write_text
 from embshift.sinks.listing import FrozenRow
 from embshift.sinks.parquet import ParquetSink
 from embshift.transforms.building import describe
-from embshift.transforms.fast import slow_names
 from embshift.types import Capture, EncoderSpec
 
 __all__ = ["Session", "start", "work_on"]
@@ -126,7 +125,14 @@ def start(
     plan, reasons = choose(asked, setting)
     items = [Item(record=row.record, sampled=row.sampled, chunk=row.chunk) for row in rows]
     encoder, precision = settle_precision(
-        plan, encoder, info=info, reopen=reopen, items=items, recipe=recipe, metrics=pair, note=note
+        plan,
+        encoder,
+        info=info,
+        reopen=reopen,
+        items=items,
+        recipe=lambda: undivided(recipe()),
+        metrics=pair,
+        note=note,
     )
     plan = replace(plan, precision=encoder.spec.precision)
     work = _planned_work(plan, encoder=encoder, build=recipe, metrics=pair, reopen=reopen)
@@ -237,9 +243,8 @@ def _work(session: Session, reporter: Reporter) -> None:
     for name, reason in session.info["choices"].items():
         if reason != "as given":
             reporter.note(f"  {name.replace('_', '-')} {getattr(plan, name):,}: {reason}")
-    slow = slow_names(session.work.build().transforms) if plan.views == "fast" else []
-    if slow:
-        reporter.note(f"views fast: {', '.join(slow)} have no fast form and are made as in 'reference'")
+    for line in unformed(plan.views, session.work.build().transforms):
+        reporter.note(line)
     reporter.begin(total=len(session.rows), done=done)
 
     def see(perturbed: Perturbed) -> None:
@@ -284,7 +289,7 @@ def _finish(session: Session, reporter: Reporter) -> None:
     """Keep pictures, count, and say that the run is finished, in this order."""
     run = open_run(session.out)
     reporter.note("keeping pictures of views")
-    recipe = session.work.build()
+    recipe = undivided(session.work.build())
     wanted = choose_views(run, seed=session.plan.seed)
     changed = keep_views(run, wanted, items=session.items, recipe=recipe)
     if changed:

@@ -129,7 +129,7 @@ class TestRefused:
             ({"precision": "int8"}, "precision is int8, which is off by 11 to 20 % in L2"),
             ({"runtime": "onnx"}, "unknown runtime 'onnx'; did you mean openvino"),
             ({"views": "quick"}, "unknown views 'quick'"),
-            ({"views": "gpu"}, "views gpu is not built in this version; take fast, or reference"),
+            ({"views": "gpus"}, "unknown views 'gpus'; did you mean gpu?"),
             ({"preset": "papper"}, "unknown preset 'papper'; did you mean paper"),
             ({"preset": "no/such.toml"}, "no/such.toml cannot be read"),
             ({"transforms": ["nois"]}, "unknown transform 'nois'; did you mean noise"),

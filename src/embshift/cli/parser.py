@@ -151,7 +151,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help=f"linear, area, cubic, lanczos or nearest (default: {DEFAULTS['resize']}, the paper's)",
     )
     add("--decode", metavar="full|scaled", help=f"scaled: large JPEG faster (default: {DEFAULTS['decode']})")
-    add("--views", metavar="reference|fast", help=f"fast: in less time (default: {DEFAULTS['views']})")
+    add(
+        "--views",
+        metavar="reference|fast|gpu",
+        help=f"fast: in less time; gpu: on the encoder's device (default: {DEFAULTS['views']})",
+    )
     add(
         "--background", type=_colour, metavar="R,G,B", help="behind transparent pixels (default: 255,255,255)"
     )

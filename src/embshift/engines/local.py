@@ -14,6 +14,7 @@ from operator import or_
 from embshift.encoding import Encoder
 from embshift.engines.serving import WorkerLimits
 from embshift.engines.workers import LIMITS, BuildRecipe, perturb_images
+from embshift.finishing import finish_views
 from embshift.metrics import Metric
 from embshift.pipeline import Compared, Item, Mishaps, Perturbed, compare_views, encode_views
 from embshift.sinks.parquet import ParquetSink
@@ -68,8 +69,12 @@ def run_local(
     """
     pending = [item for item in items if not sink.has(item.chunk)]
     mishaps = mishaps or Mishaps()
-    ahead = 2 * math.ceil(work.batch / work.build().views)
+    recipe = work.build()
+    ahead = 2 * math.ceil(work.batch / recipe.views)
     stream = perturb_images(pending, build=work.build, workers=work.workers, limits=work.limits, ahead=ahead)
+    stream = finish_views(
+        stream, recipe=recipe, device=work.encoder.spec.device, pictures=math.ceil(work.batch / recipe.views)
+    )
     dim = work.encoder.spec.dim
     with ThreadPoolExecutor(1, thread_name_prefix="embshift-commit") as thread:
         before: Future[None] | None = None

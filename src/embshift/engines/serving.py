@@ -22,7 +22,7 @@ import numpy as np
 
 from embshift.engines.ring import Ring
 from embshift.images import Decoded
-from embshift.perturbing import Attempt, Item, Perturbed, Recipe, perturb_image
+from embshift.perturbing import Attempt, Drawn, Item, Perturbed, Recipe, perturb_image
 from embshift.types import Coordinates
 
 __all__ = ["READY", "Answer", "Start", "Task", "WorkerLimits", "serve"]
@@ -73,6 +73,7 @@ class Answer:
         attempts: As there.
         values: As there.
         coordinates: As there.
+        drawn: As there.
         views: How many views stand in the buffer; None where there are none at all.
         error: What no picture should raise, to be raised by the parent.
     """
@@ -81,6 +82,7 @@ class Answer:
     attempts: tuple[Attempt, ...] = ()
     values: Mapping[str, Any]
     coordinates: Sequence[Coordinates | None] = ()
+    drawn: tuple[Drawn, ...] = ()
     views: int | None = None
     error: BaseException | None = None
 
@@ -187,6 +189,7 @@ def _told(made: Perturbed) -> Answer:
         attempts=made.attempts,
         values=made.values,
         coordinates=made.coordinates,
+        drawn=made.drawn,
         views=None if made.pixels is None else len(made.pixels),
     )
 

@@ -140,6 +140,7 @@ class _Pool:
             pixels=None if answer.views is None else self._ring[job.slot][: answer.views],
             values=answer.values,
             coordinates=answer.coordinates,
+            drawn=answer.drawn,
         )
 
     def _bury(self, process: WorkerProcess) -> None:

@@ -18,7 +18,7 @@ from embshift.registry import Registry
 from embshift.transforms.adapter import AlbumentationsTransform
 from embshift.transforms.checking import checked
 from embshift.transforms.drawn import drawn_values
-from embshift.transforms.fast import Closeness
+from embshift.transforms.fast import Closeness, hastened
 from embshift.transforms.geometry import replayed
 from embshift.types import Coordinates, Pixels, Transform, View
 
@@ -27,9 +27,13 @@ __all__ = [
     "DeviceForm",
     "DeviceTransform",
     "Draft",
+    "DraftedView",
+    "Drafting",
     "Values",
+    "at_once",
     "deferred",
     "device_form",
+    "drafted",
     "host_names",
     "maker",
 ]
@@ -152,6 +156,42 @@ class DeviceTransform:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DraftedView(View):
+    """A view that is still to be made; the picture itself stands in its place.
+
+    Attributes:
+        target: Key of its form in `DEVICE`.
+        values: What the form's making half needs.
+    """
+
+    target: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drafting:
+    """A device form of which only the first half is done, where pictures are decoded.
+
+    Attributes:
+        transform: The whole.
+    """
+
+    transform: DeviceTransform
+
+    def __call__(self, pixels: Pixels, /, *, rng: np.random.Generator) -> View:
+        draft = self.transform.draft(pixels, rng=rng)
+        if isinstance(draft, View):
+            return draft
+        return DraftedView(
+            pixels=pixels,
+            parameters=draft.parameters,
+            coordinates=draft.coordinates,
+            target=draft.target,
+            values=draft.values,
+        )
+
+
 def maker(target: str, /) -> Callable[[Any, Sequence[Values]], Any]:
     """The making half of a form; imports torch."""
     module, _, name = DEVICE[target].make.partition(":")
@@ -170,6 +210,17 @@ def deferred(transform: Transform) -> Transform:
     return DeviceTransform(template=leaf, form=form) if form.fits(leaf) else transform
 
 
+def drafted(transform: Transform) -> Transform:
+    """The first half of a transform's device form; its fast form where it has none, else the transform."""
+    found = deferred(transform)
+    return Drafting(transform=found) if isinstance(found, DeviceTransform) else hastened(transform)
+
+
+def at_once(transform: Transform) -> Transform:
+    """A transform that makes its views where it is called; it gives what its two halves give."""
+    return transform.transform if isinstance(transform, Drafting) else transform
+
+
 def host_names(transforms: Mapping[str, Transform]) -> Sequence[str]:
     """Names of the transforms that were asked for on a device and have no form there, in their order."""
-    return [name for name, transform in transforms.items() if not isinstance(transform, DeviceTransform)]
+    return [name for name, each in transforms.items() if not isinstance(each, (Drafting, DeviceTransform))]

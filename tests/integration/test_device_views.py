@@ -1,0 +1,203 @@
+"""`--views gpu` through whole runs: the CPU stands for the device, and the reference views for the truth."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import embshift
+from embshift.batching import Batches, Mishaps
+from embshift.finishing import finish_views
+from embshift.metrics import METRICS
+from embshift.perturbing import perturb_image
+from embshift.pipeline import Item, encode_views
+from embshift.plan import make_plan
+from embshift.recipes import build_recipe, undivided
+from embshift.transforms.on_device import DEVICE
+from embshift.types import Capture, ImageRecord
+from tests.integration.crops import write_crops
+from tests.integration.tables import assert_identical
+from tests.unit.fake_encoder import FakeEncoder
+
+OPTIONS = {"encoder": "lite", "image_size": 64, "batch": 16}
+PIXEL = ("patch_similarity", "edge_similarity", "detail_similarity")
+
+
+@pytest.fixture(scope="module")
+def pictures(samples, tmp_path_factory):
+    return write_crops(samples, tmp_path_factory.mktemp("device") / "in", count=14, side=72)
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory):
+    out = tmp_path_factory.mktemp("device") / "run"
+    return embshift.measure(pictures, out=out, views="gpu", workers=0, metric_sample=9, **OPTIONS)
+
+
+def table(run, name):
+    files = sorted((run.folder / name).glob("*.parquet"))
+    return pq.ParquetDataset(files).read().to_pylist()
+
+
+def items_of(pictures):
+    for row, path in enumerate(sorted(pictures.rglob("*.jpg"))[:5]):
+        record = ImageRecord(row=row, source=str(pictures), member=path.name, index=0, path=str(path))
+        yield Item(record=record, sampled=row != 1, chunk=0)
+
+
+def recipe_of(**options):
+    plan = make_plan(sources=["x"], encoder="lite", image_size=64, views="gpu", **options)
+    return build_recipe(plan, metrics={name: METRICS[name].compute for name in PIXEL}, objects={})
+
+
+@pytest.mark.parametrize(("workers", "batch"), [(1, 16), (2, 16)])
+def test_workers_change_no_bit(run, pictures, tmp_path, workers, batch):
+    options = OPTIONS | {"batch": batch}
+    other = embshift.measure(
+        pictures, out=tmp_path / "run", views="gpu", workers=workers, metric_sample=9, **options
+    )
+    assert_identical(run.folder, other.folder)
+
+
+def test_every_view_has_its_digest_and_was_made(run):
+    views = table(run, "embeddings")
+    assert len(views) == 14 * 10
+    assert {view["status"] for view in views} == {"ok"}
+    assert all(view["pixels_digest"] for view in views)
+    assert run.info["counts"]["views_changed"] == 0, "kept views were made again, bit for bit"
+    originals = {view["row"]: view["pixels_digest"] for view in views if view["transform"] == "original"}
+    same = [v for v in views if v["transform"] != "original" and v["pixels_digest"] == originals[v["row"]]]
+    assert all('"applied": false' in view["parameters"] for view in same), "no original stands for a view"
+
+
+def test_the_shifts_are_those_of_the_reference_views(run, pictures, tmp_path):
+    other = embshift.measure(
+        pictures, out=tmp_path / "run", views="reference", workers=0, metric_sample=9, **OPTIONS
+    )
+    here, there = run.summary(), other.summary()
+    for row, wanted in zip(here.rows, there.rows, strict=True):
+        for name, cell in row.cells.items():
+            assert cell.n == wanted.cells[name].n
+            # One draw of noise against another of the same law; the others are equal but for rounding.
+            spread = max(wanted.cells[name].deviation, 1e-3) if row.transform == "noise" else 0.02
+            assert cell.mean == pytest.approx(wanted.cells[name].mean, abs=spread, rel=0.05), (
+                row.transform,
+                name,
+            )
+
+
+def test_a_run_goes_on_to_the_same_bits(run, pictures, tmp_path):
+    out = tmp_path / "run"
+    with patch("embshift.resume.CHUNK", 4):
+        whole = embshift.measure(
+            pictures, out=tmp_path / "whole", views="gpu", workers=0, metric_sample=9, **OPTIONS
+        )
+        embshift.measure(pictures, out=out, views="gpu", workers=0, metric_sample=9, **OPTIONS)
+        next((out / "images").glob("chunk-000001*")).unlink()
+        again = embshift.measure(pictures, out=out, views="gpu", workers=1, metric_sample=9, **OPTIONS)
+    assert_identical(whole.folder, again.folder)
+
+
+@pytest.mark.parametrize("together", [1, 3, 5])
+def test_made_together_or_alone_the_views_are_those_of_the_whole_form(pictures, together):
+    recipe = recipe_of(draws=2)
+    drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
+    assert all(one.drawn and not one.values for one in drawn)
+    found = list(finish_views(iter(drawn), recipe=recipe, device="cpu", pictures=together))
+    for one, item in zip(found, items_of(pictures), strict=True):
+        whole = perturb_image(item, recipe=undivided(recipe))
+        np.testing.assert_array_equal(one.pixels, whole.pixels)
+        assert one.attempts == whole.attempts
+        assert (one.drawn, one.held) == ((), None)
+        assert set(one.values) == set(whole.values) == (set(PIXEL) if item.sampled else set())
+        for name, values in whole.values.items():
+            np.testing.assert_allclose(one.values[name], values, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+def test_a_making_half_that_fails_costs_its_own_views_alone(pictures):
+    recipe = recipe_of()
+    names = list(recipe.transforms)
+    failing = names.index("blur") + 1
+    drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
+    target = next(one.target for one in drawn[0].drawn if one.at == failing)
+    form = DEVICE[target]
+
+    def make(originals, values):
+        if any(torch.equal(one, torch.as_tensor(drawn[2].pixels[0])) for one in originals):
+            raise RuntimeError("not this one")
+        return good(originals, values)
+
+    from embshift.transforms.on_device import maker
+
+    good = maker(target)
+    with patch("embshift.finishing.maker", lambda name: make if name == target else maker(name)):
+        found = list(finish_views(iter(drawn), recipe=recipe, device="cpu", pictures=5))
+    assert form.target == target
+    for at, one in enumerate(found):
+        status = {attempt.transform: attempt.status for attempt in one.attempts}
+        lost = [name for name, said in status.items() if said != "ok"]
+        assert lost == (["blur"] if at == 2 else [])
+        assert len(one.pixels) == 10 - len(lost)
+        whole = perturb_image(one.item, recipe=undivided(recipe))
+        kept = [place for place in range(10) if not (at == 2 and place == failing)]
+        np.testing.assert_array_equal(one.pixels, whole.pixels[kept])
+        for values in one.values.values():
+            assert len(values) == len(kept) - 1
+    (error,) = [attempt.error for attempt in found[2].attempts if attempt.error]
+    assert error == "transform 'blur': failed on the device: RuntimeError: not this one"
+
+
+def test_what_has_no_device_form_is_made_by_workers_and_said(pictures, tmp_path, caplog):
+    caplog.set_level("INFO")
+    run = embshift.measure(
+        pictures,
+        transforms=["blur", "jpeg"],
+        out=tmp_path / "run",
+        views="gpu",
+        workers=0,
+        limit=3,
+        **OPTIONS,
+    )
+    assert "views gpu: jpeg have no device form" in caplog.text
+    assert {view["status"] for view in table(run, "embeddings")} == {"ok"}
+
+
+def test_batches_hold_tensors_where_they_are():
+    seen = []
+
+    class Tensors(FakeEncoder):
+        def encode(self, views, /, *, capture):
+            seen.append((type(views), tuple(views.shape)))
+            return super().encode(views.numpy(), capture=capture)
+
+    views = torch.as_tensor(np.random.default_rng(0).integers(0, 200, (5, 8, 8, 3), dtype=np.uint8))
+    options = {"size": 3, "capture": Capture.EMBEDDING, "plain": None, "mishaps": Mishaps()}
+    there, here = Batches(Tensors(), **options), Batches(FakeEncoder(), **options)
+    parts = [part for view in views for part in there.add(view, sampled=False)] + there.flush()
+    others = [part for view in views.numpy() for part in here.add(view, sampled=False)] + here.flush()
+    assert seen == [(torch.Tensor, (3, 8, 8, 3))] * 2
+    for one, other in zip(parts, others, strict=True):
+        assert torch.equal(one.embedding, other.embedding)
+
+
+def test_views_stay_on_a_device_that_is_not_main_memory(pictures):
+    recipe, moves = recipe_of(), []
+
+    def moved(values, *, device):
+        moves.append((device, tuple(values.shape)))
+        return values
+
+    drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
+    # There is no such device here: what is asked for stands for what would happen.
+    with patch("embshift.finishing.moved", moved):
+        found = list(finish_views(iter(drawn), recipe=recipe, device="cuda:0", pictures=5))
+    assert moves[0] == ("cuda:0", (5, 64, 64, 3)), "all originals go over at once"
+    assert {device for device, _ in moves} == {"cuda:0"}
+    for one in found:
+        assert torch.equal(one.held, torch.as_tensor(one.pixels))
+    encoder = FakeEncoder()
+    encoder.encode = lambda views, *, capture: FakeEncoder.encode(encoder, views.numpy(), capture=capture)
+    for one, encoding in encode_views(iter(found), encoder=encoder, batch=16, capture=Capture.EMBEDDING):
+        assert (one.held, one.pixels, len(encoding)) == (None, None, 10)
