@@ -70,7 +70,11 @@ def measure_shape(
         precision: Number format.
     """
     folder = write_encoder(setting.folder / shape.name.replace("/", "-"), **shape.config)
-    options = {"precision": precision, "views": _views(device), "decode": "scaled"}
+    options = {
+        "precision": precision,
+        "views": ("gpu" if device.startswith("cuda") else "fast"),
+        "decode": "scaled",
+    }
     batches = (128, 256, 512) if device.startswith("cuda") else (8,)
     alone = ask("alone", encoder=str(folder), options=options, batches=batches, rounds=4, device=device)
     best = int(max(alone, key=lambda batch: alone[batch]))
@@ -101,18 +105,6 @@ def _many(setting: Setting, count: int) -> list[str]:
                 setting.pictures[row % len(setting.pictures)].read_bytes() + row.to_bytes(8, "big")
             )
     return [str(path) for path in paths]
-
-
-def _views(device: str) -> str:
-    """Where views are made: on the GPU, where this version can."""
-    from embshift.errors import ShiftError
-    from embshift.plan import make_plan
-
-    try:
-        make_plan(sources=["."], views="gpu")
-    except ShiftError:
-        return "fast"
-    return "gpu" if device.startswith("cuda") else "fast"
 
 
 def _figures(shape: Shape, found: list[dict[str, Any]]) -> list[Figure]:

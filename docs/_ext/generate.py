@@ -28,6 +28,7 @@ from embshift.summaries.clusters import DISTANCES, LINKAGES
 from embshift.summaries.stated import MEASURES
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.fast import FAST
+from embshift.transforms.on_device import DEVICE
 from embshift.transforms.presets import load_preset, preset_names
 from embshift.types import Capture
 
@@ -464,6 +465,12 @@ def fast_forms_table() -> str:
     return table(("class of albumentations", "a fast view and the reference view are"), rows)
 
 
+def device_forms_table() -> str:
+    """Classes that have a device form, and how close it comes."""
+    rows = [(code(name), CLOSENESS[form.closeness]) for name, form in DEVICE.items()]
+    return table(("class of albumentations", "a view made on the device and the reference view are"), rows)
+
+
 def performance_tables() -> str:
     """The newest whole result of the benchmark, as it prints itself."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
@@ -480,6 +487,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "registered": registered_table,
     "paper_parameters": paper_parameters,
     "fast_forms": fast_forms_table,
+    "device_forms": device_forms_table,
     "performance": performance_tables,
     "encoders": encoders_table,
     "figures": figures_table,
