@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from embshift.choices import Setting, choose, is_portable
-from embshift.encoder_files import encoder_files
 from embshift.encoding import Encoder
 from embshift.engines.local import Work, run_local
 from embshift.engines.serving import WorkerLimits
@@ -23,27 +22,20 @@ from embshift.provenance import (
     code_content,
     encoder_content,
     fingerprint,
-    machine,
-    metric_content,
     peak_memory,
-    plan_content,
-    strength_content,
-    versions,
 )
 from embshift.recipes import build_recipe, undivided, unformed
+from embshift.recording import counted, repeatable, started_record
 from embshift.reporting import Reporter
 from embshift.resume import check_code, check_encoder, save_listing
-from embshift.run import Run, open_run
-from embshift.schema import SCHEMA_VERSION
+from embshift.run import open_run
 from embshift.sinks.files import write_json, write_text
 from embshift.sinks.listing import FrozenRow
 from embshift.sinks.parquet import ParquetSink
 from embshift.transforms.building import describe
-from embshift.types import Capture, EncoderSpec
+from embshift.types import Capture
 
 __all__ = ["Session", "start", "work_on"]
-
-_NAMED_FAILURES = 100
 
 
 def work_on(session: "Session", reporter: Reporter, /) -> None:
@@ -143,8 +135,8 @@ def start(
         rows=rows,
         work=work,
         sink=sink,
-        header=_repeatable(plan, objects),
-        info=_content(plan, encoder.spec, sink, before=info)
+        header=repeatable(plan, objects),
+        info=started_record(plan, encoder.spec, sink, before=info)
         | {"code": code, "precision": precision, "choices": reasons},
         mishaps=Mishaps(),
         started=time.perf_counter(),
@@ -188,13 +180,6 @@ def _record(session: Session) -> None:
     session.sink.discard_uncommitted()
 
 
-def _repeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
-    """A comment for ``plan.toml`` where no file can repeat the run."""
-    lost = [f"transform {name}" for name, thing in objects.items() if describe(name, thing) is None]
-    lost += ["pictures from memory"] * ("memory" in plan.sources)
-    return f"# Not repeatable from this file: {', '.join(lost)} lived in Python alone.\n" if lost else ""
-
-
 def _by_need(metrics: Mapping[str, Metric]) -> tuple[dict[str, Any], dict[str, Metric]]:
     """Metrics on pixels, which workers take, and metrics on encodings."""
     pixel = {name: metric.compute for name, metric in metrics.items() if metric.spec.needs == Capture.PIXELS}
@@ -207,30 +192,6 @@ def _aligned(metrics: Mapping[str, Metric]) -> dict[str, Any]:
     taking = {name: metric for name, metric in metrics.items() if Capture.COORDINATES in metric.spec.needs}
     pixel = {n: metric.compute for n, metric in taking.items() if metric.spec.needs == Capture.COORDINATES}
     return {"aligned": pixel, "mapped": len(pixel) < len(taking)}
-
-
-def _content(
-    plan: Plan, spec: EncoderSpec, sink: ParquetSink, *, before: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """``run.json`` while the run goes on."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {
-        "schema": SCHEMA_VERSION,
-        "state": "running",
-        "started": now if before is None else before["started"],
-        "finished": None,
-        "fingerprint": sink.fingerprint,
-        "plan": plan_content(plan),
-        "strengths": strength_content(plan),
-        "encoder": encoder_content(spec),
-        "encoder_files": encoder_files(plan.encoder),
-        "metrics": [metric_content(METRICS[name].spec) for name in plan.metrics],
-        "versions": versions(),
-        "machine": machine(),
-        "counts": {} if before is None else before["counts"],
-        "failures": [] if before is None else before["failures"],
-        "sessions": [] if before is None else before["sessions"],
-    }
 
 
 def _work(session: Session, reporter: Reporter) -> None:
@@ -294,7 +255,7 @@ def _finish(session: Session, reporter: Reporter) -> None:
     changed = keep_views(run, wanted, items=session.items, recipe=recipe)
     if changed:
         reporter.note(f"{len(changed):,} pictures could not be made again as they were measured")
-    counts, failures = _counted(run)
+    counts, failures = counted(run)
     finished = {
         **session.info,
         "state": "finished",
@@ -307,18 +268,3 @@ def _finish(session: Session, reporter: Reporter) -> None:
         "failures": failures,
     }
     write_json(session.out / "run.json", finished)
-
-
-def _counted(run: Run) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    images = run.images().select(["row", "member", "status", "error"]).to_pylist()
-    failed = [image for image in images if image["status"] != "ok"]
-    views, views_failed = run.count_views()
-    counts = {
-        "images": len(images),
-        "failed": len(failed),
-        "repeated": len(run.repeated()),
-        "views": views,
-        "views_failed": views_failed,
-        "undefined": run.count_undefined(),
-    }
-    return counts, failed[:_NAMED_FAILURES]
