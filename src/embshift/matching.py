@@ -24,6 +24,7 @@ from embshift.sweeping import chosen_transforms
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.building import build, perturb
 from embshift.transforms.levels import levelled_plan
+from embshift.transforms.presets import TransformPlan, load_preset
 from embshift.types import ImageRecord, Pixels, View, ViewKey
 
 __all__ = ["DISPLACEMENTS", "SSIMS", "halves", "measure_matched", "solve"]
@@ -227,11 +228,16 @@ def measure_matched(
     if not levels:
         raise SourceError("no transform reaches any of the targets on these pictures; ask for milder ones")
     named = tuple(str(one) if isinstance(one, Path) else "memory" for one in ranked)
-    plan = replace(plan, sources=named, transforms=tuple(levels), limit=None)
+    plan = replace(plan, sources=named, transforms=(*levels, *_unmatched(chosen)), limit=None)
     folder = default_folder(plan) if out is None else Path(out)
     run = carry_out(plan, sources=ranked, out=folder, reporter=told)
     write_json(folder / "match.json", {"solved_on": min(len(first), _MOST), "solved": _content(solved)})
     return run
+
+
+def _unmatched(chosen: Sequence[str]) -> tuple[TransformPlan, ...]:
+    """Those of the chosen that the preset "paper" has, as it sets them: the order beside the matched one."""
+    return tuple(each for each in load_preset("paper").transforms if each.name in chosen)
 
 
 def _targets(*, ssim: Sequence[float], displacement: Sequence[float]) -> dict[str, Sequence[float]]:

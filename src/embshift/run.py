@@ -18,7 +18,7 @@ from embshift.summaries.clusters import Clusters, check_distance, cluster_transf
 from embshift.summaries.direction import mean_shift, shift_directions
 from embshift.summaries.floors import Floor
 from embshift.summaries.format import summary_html
-from embshift.summaries.matched import Matched, matched, read_solved
+from embshift.summaries.matched import Matched, UnmatchedRow, matched, read_solved
 from embshift.summaries.measures import Measured
 from embshift.summaries.paired_tests import PairedTests
 from embshift.summaries.pairs import Pairs, make_pairs
@@ -273,7 +273,25 @@ class Run(RunTables):
             raise RunError(
                 f"{self.folder} has no readable match.json; make a run with 'embshift match'"
             ) from error
-        return matched(self.sweep(resamples=resamples, seed=seed), solved, solved_on=solved_on)
+        unmatched = self._unmatched(resamples=resamples, seed=seed)
+        found = self.sweep(resamples=resamples, seed=seed)
+        return matched(found, solved, solved_on=solved_on, unmatched=unmatched)
+
+    def _unmatched(self, *, resamples: int, seed: int) -> list[UnmatchedRow]:
+        """Shifts of the transforms that have no strength of their own in the plan."""
+        levels = {one.name for one in swept_levels(self.info)}
+        names = [name for name in self.transforms if name not in levels]
+        if not names or "cosine" not in [spec.name for spec in self.metrics]:
+            return []
+        found = self.statistics(by="cosine", resamples=resamples, seed=seed)
+        rows, at = [self.transforms.index(name) for name in names], found.metrics.index("cosine")
+        mean, low, high, n = (
+            getattr(found.means, part)[rows, at].tolist() for part in ("mean", "low", "high", "n")
+        )
+        return [
+            UnmatchedRow(transform=name, shift=1 - one, low=1 - most, high=1 - least, n=count)
+            for name, one, least, most, count in zip(names, mean, low, high, n, strict=True)
+        ]
 
     def clusters(
         self, *, distance: str = "cosine", linkage: str = "average", threshold: float | None = None

@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.command import call, invoke, start
@@ -52,6 +53,13 @@ def test_what_programs_read_is_all_that_stands_on_stdout(command, pictures, tmp_
     else:
         assert names == {"blur", "noise", "rotate"}
         assert [group["kind"] for group in found["groups"]] == ["ssim", "displacement"]
+        unmatched = {line["transform"]: float(line["shift"]) for line in lines if line["kind"] == "unmatched"}
+        assert unmatched == {one["transform"]: one["shift"] for one in found["unmatched"]}
+        table = pq.ParquetDataset(sorted((tmp_path / "run" / "shifts").glob("*.parquet"))).read().to_pandas()
+        for name in ("blur", "noise"):
+            own = table[(table["transform"] == name) & (table["metric"] == "cosine")]
+            assert unmatched[name] == pytest.approx(1 - own["value"].mean())
+        assert set(unmatched) == {"blur", "noise"}, "the paper has no transform of the name rotate"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

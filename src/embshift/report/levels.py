@@ -120,6 +120,9 @@ def at_equal_damage(levels: Levels) -> str | None:
         return None
     last = {group.kind: group for group in levels.matched.groups if len(group.rows) > 1}
     told = [_ends(group, level=levels.matched.level) for group in last.values()]
+    unmatched = [one.transform for one in levels.matched.unmatched if not math.isnan(one.shift)]
+    if told and len(unmatched) > 1:
+        told.append(f"Unmatched, as the preset paper sets them, the order is {', '.join(unmatched)}.")
     return " ".join(told) or None
 
 

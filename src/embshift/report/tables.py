@@ -153,8 +153,15 @@ def _matched(matched: Matched) -> Table:
             _head("recall@1", "share of views whose original is the nearest picture"),
             _head("pictures"),
         ],
-        "rows": [row for group in matched.groups for row in _group(group)],
+        "rows": [*(row for group in matched.groups for row in _group(group)), *_unmatched(matched)],
     }
+
+
+def _unmatched(matched: Matched) -> Iterator[Sequence[Cell]]:
+    for row in matched.unmatched:
+        shift = _cell(number(row.shift), _ends(row.low, row.high))
+        damage = _cell("unmatched", "as the preset paper sets it")
+        yield [_cell(row.transform), damage, _cell("–"), _cell("–"), shift, _cell("–"), _cell(f"{row.n:,}")]
 
 
 def _group(group: MatchedGroup) -> Iterator[Sequence[Cell]]:

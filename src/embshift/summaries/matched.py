@@ -15,6 +15,7 @@ __all__ = [
     "MatchedGroup",
     "MatchedRow",
     "Solved",
+    "UnmatchedRow",
     "matched",
     "read_solved",
 ]
@@ -102,6 +103,25 @@ class MatchedGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnmatchedRow:
+    """One transform as the preset "paper" sets it, whatever damage that does.
+
+    Attributes:
+        transform: Its name.
+        shift: Mean over images of d = 1 − cosine.
+        low: Lower end of the interval of that mean.
+        high: Upper end.
+        n: Images.
+    """
+
+    transform: str
+    shift: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matched:
     """All groups of a run.
 
@@ -110,12 +130,15 @@ class Matched:
         solved_on: Pictures in the half that strengths were solved on.
         gallery: Different originals of the other half.
         level: Coverage of each interval.
+        unmatched: The same transforms, on the same pictures, as the preset "paper" sets them, the one that
+            shifts most first; empty where the run has no cosine.
     """
 
     groups: tuple[MatchedGroup, ...]
     solved_on: int
     gallery: int
     level: float
+    unmatched: tuple[UnmatchedRow, ...] = ()
 
 
 def read_solved(content: Mapping[str, Any]) -> tuple[int, tuple[Solved, ...]]:
@@ -128,13 +151,16 @@ def _solved(content: dict[str, Any]) -> Solved:
     return Solved(**content, achieved=math.nan if achieved is None else achieved)
 
 
-def matched(sweep: Sweep, solved: Sequence[Solved], /, *, solved_on: int) -> Matched:
+def matched(
+    sweep: Sweep, solved: Sequence[Solved], /, *, solved_on: int, unmatched: Sequence[UnmatchedRow] = ()
+) -> Matched:
     """Ranks transforms at equal damage by their mean shift.
 
     Args:
         sweep: Curves of the half that is ranked on.
         solved: What was solved on the other half.
         solved_on: Pictures in that half.
+        unmatched: The transforms as the preset "paper" sets them.
 
     Raises:
         RunError: If the run lacks a strength that was solved.
@@ -146,7 +172,13 @@ def matched(sweep: Sweep, solved: Sequence[Solved], /, *, solved_on: int) -> Mat
         solved_on=solved_on,
         gallery=sweep.gallery,
         level=sweep.level,
+        unmatched=tuple(sorted(unmatched, key=lambda row: _descending(row.shift))),
     )
+
+
+def _descending(shift: float) -> float:
+    """A key that puts the greatest first, and what is undefined last."""
+    return math.inf if math.isnan(shift) else -shift
 
 
 def _group(kind: str, target: float, solved: Sequence[Solved], curves: Mapping[str, Curve]) -> MatchedGroup:
@@ -155,7 +187,7 @@ def _group(kind: str, target: float, solved: Sequence[Solved], curves: Mapping[s
     return MatchedGroup(
         kind=kind,
         target=target,
-        rows=tuple(sorted(rows, key=lambda row: math.inf if math.isnan(row.shift) else -row.shift)),
+        rows=tuple(sorted(rows, key=lambda row: _descending(row.shift))),
         out_of_reach=tuple(each for each in own if each.strength is None),
     )
 

@@ -15,9 +15,17 @@ from embshift.summaries.markup import comma_separated, latex, markdown
 from embshift.summaries.matched import DISPLACEMENT, Matched, MatchedGroup, MatchedRow
 from embshift.summaries.sweep_format import strength_text
 
-__all__ = ["format_matched", "matched_table"]
+__all__ = ["UNMATCHED", "format_matched", "matched_table"]
+
+UNMATCHED = "unmatched"
+"""What stands for the damage where a transform is as the preset "paper" sets it."""
 
 _HEADER = ["damage", "transform", "strength", "reached", "shift", "recall@1", "n"]
+
+
+_UNMATCHED_SAID = (
+    "\nunmatched: as the preset paper sets them, on the same pictures, whatever damage that does"
+)
 
 
 def matched_table(matched: Matched) -> Table:
@@ -30,6 +38,8 @@ def matched_table(matched: Matched) -> Table:
         for cells in _group_cells(group):
             table.add_row(*(escape(cell) for cell in cells))
         table.add_section()
+    for cells in _unmatched_cells(matched):
+        table.add_row(*(escape(cell) for cell in cells))
     return table
 
 
@@ -38,7 +48,7 @@ def _caption(matched: Matched) -> str:
         f"strengths solved on {matched.solved_on:,} pictures, ranked on {matched.gallery:,} others · shift:"
         f" mean 1 − cosine with its {100 * matched.level:g} % interval\n"
         "SSIM: mean structural similarity of the three colours · way: mean displacement of the pixels;"
-        " the two kinds are not comparable"
+        " the two kinds are not comparable" + _UNMATCHED_SAID * bool(matched.unmatched)
     )
 
 
@@ -50,10 +60,13 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4f}"
 
 
+def _ends(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f" ({_number(low)} to {_number(high)})"
+
+
 def _row_cells(row: MatchedRow, damage: str) -> list[str]:
-    interval = "" if math.isnan(row.low) else f" ({_number(row.low)} to {_number(row.high)})"
     strength = strength_text(float(f"{row.strength:.4g}"), row.unit)
-    shift, recall = f"{_number(row.shift)}{interval}", _number(row.recall)
+    shift, recall = f"{_number(row.shift)}{_ends(row.low, row.high)}", _number(row.recall)
     return [damage, row.transform, strength, f"{row.achieved:.4g}", shift, recall, f"{row.n:,}"]
 
 
@@ -62,6 +75,21 @@ def _group_cells(group: MatchedGroup) -> list[list[str]]:
     rows = [_row_cells(row, damage) for row in group.rows]
     reached = [[damage, each.transform, each.why, f"{each.achieved:.4g}"] for each in group.out_of_reach]
     return rows + [[*cells, "out of reach", "", ""] for cells in reached]
+
+
+def _unmatched_cells(matched: Matched) -> list[list[str]]:
+    return [
+        [
+            UNMATCHED,
+            row.transform,
+            "",
+            "",
+            f"{_number(row.shift)}{_ends(row.low, row.high)}",
+            "",
+            f"{row.n:,}",
+        ]
+        for row in matched.unmatched
+    ]
 
 
 def format_matched(matched: Matched, *, style: str) -> str:
@@ -81,7 +109,8 @@ def format_matched(matched: Matched, *, style: str) -> str:
         raise UnknownNameError("format", style, [name for name in FORMATS if name != "table"])
     if style == "csv":
         return comma_separated(*_columns(matched))
-    return writers[style](_HEADER, [cells for group in matched.groups for cells in _group_cells(group)])
+    rows = [cells for group in matched.groups for cells in _group_cells(group)]
+    return writers[style](_HEADER, rows + _unmatched_cells(matched))
 
 
 def _plain(value: Any) -> Any:
@@ -103,6 +132,9 @@ def _columns(matched: Matched) -> tuple[list[str], list[list[str]]]:
         for each in group.out_of_reach:
             reached = [each.transform, each.family, "", each.unit, _exact(each.achieved), "", "", "", "", ""]
             rows.append([*own, *reached, each.why])
+    for row in matched.unmatched:
+        shift = [_exact(value) for value in (row.shift, row.low, row.high)]
+        rows.append([UNMATCHED, "", row.transform, "", "", "", "", *shift, "", str(row.n), ""])
     return ["kind", "target", *names, "out_of_reach"], rows
 
 

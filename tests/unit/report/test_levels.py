@@ -9,7 +9,7 @@ import pytest
 from embshift.report.facts import Facts, gather
 from embshift.report.levels import Levels, at_equal_damage, curves_rise, lost_first, measure_levels
 from embshift.report.tables import curves, tables
-from embshift.summaries.matched import Matched, MatchedGroup, MatchedRow, Solved
+from embshift.summaries.matched import Matched, MatchedGroup, MatchedRow, Solved, UnmatchedRow
 from embshift.summaries.resampling import Intervals
 from embshift.summaries.sweep import Curve, Sweep
 from tests.synthetic_runs import Wanted, make_run
@@ -116,6 +116,17 @@ class TestEqualDamage:
             " At equal damage (pixels moved by 20 px on average) e shifts most of the 2 transforms that reach"
             " it, by 0.500 (95 % interval 0.400 to 0.600), an interval that meets that of f, and f least, by"
             " 0.450 (95 % interval 0.300 to 0.500)."
+        )
+
+    def test_beside_it_stands_the_order_of_the_paper(self):
+        found = matched(group(row("a", 0.5, low=0.4, high=0.6), row("b", 0.25, low=0.2, high=0.3)))
+        rows = [
+            UnmatchedRow(transform=name, shift=shift, low=shift, high=shift, n=9)
+            for name, shift in (("b", 0.5), ("a", 0.25), ("c", math.nan))
+        ]
+        beside = Levels(matched=replace(found.matched, unmatched=tuple(rows)))
+        assert at_equal_damage(beside).endswith(
+            "Unmatched, as the preset paper sets them, the order is b, a."
         )
 
     def test_one_transform_is_no_comparison(self):
