@@ -56,15 +56,15 @@ def edge_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray,
     if min(reference.shape[:2]) < 2:
         return np.full(len(shifted), np.nan)
     maps = _edges(chain([reference], shifted))
-    before = next(maps).copy()
-    scale = _over_maximum(before)
-    difference: Any = np.empty(before.shape, np.float64)
+    first = next(maps)
+    before = np.multiply(first, _over_maximum(first), dtype=np.float64)
+    difference: Any = np.empty_like(before)
     sums = list[float]()
     for after in maps:
-        # In float64: the doubled differences are exact integers up to this point.
-        difference = cv2.addWeighted(
-            before, scale, after, -_over_maximum(after), 0.0, dst=difference, dtype=cv2.CV_64F
-        )
+        # In float64: the doubled differences are exact integers up to this point. A copy, then a sum of one
+        # type, takes half the time of a sum that converts.
+        np.copyto(difference, after)
+        difference = cv2.scaleAdd(difference, -_over_maximum(after), before, dst=difference)
         sums.append(cv2.norm(difference, cv2.NORM_L1))
     return 1.0 - np.array(sums, dtype=np.float64) / before.size
 
