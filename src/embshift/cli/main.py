@@ -21,6 +21,8 @@ _ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     # Threads that wait by spinning take the cores from the workers: ten times slower on busy machines.
     "OMP_WAIT_POLICY": "PASSIVE",
+    # Arrow's own pool keeps what a chunk took to be written, beside the encoder's batches: a twentieth more.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 """What the libraries read when they are imported, so it is set before; the user's own values stand."""
 
