@@ -8,7 +8,7 @@ from embshift.types import Pixels
 
 __all__ = ["gamma", "grey", "hue", "saturation"]
 
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+_GREY = np.array([299, 587, 114], np.int32)  # in thousandths
 
 
 @transform(
@@ -80,7 +80,8 @@ def grey(pixels: Pixels, /, *, rng: np.random.Generator) -> Pixels:
 
 
 def _luma(pixels: Pixels) -> np.ndarray:
-    return (pixels.astype(np.float32) @ _GREY)[..., None]
+    # Whole numbers up to the division: a sum of floats is rounded by one processor so, by another otherwise.
+    return (pixels @ _GREY)[..., None] / 1000
 
 
 def _bytes(values: np.ndarray) -> Pixels:
