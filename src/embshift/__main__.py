@@ -1,8 +1,6 @@
 """``python -m embshift``."""
 
-import sys
-
-from embshift.cli import main
+from embshift.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

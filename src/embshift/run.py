@@ -153,6 +153,7 @@ class Run(RunTables):
         neighbours: int = NEIGHBOURS,
         images: int | None = None,
         queries: int | None = None,
+        search: str = "exact",
         seed: int = 0,
     ) -> Measured:
         """How well views find their originals among all pictures.
@@ -161,11 +162,15 @@ class Run(RunTables):
             neighbours: Size of the neighbourhoods that are compared.
             images: A seeded sample of so many pictures; all where None.
             queries: Of these, pictures whose views are sought among all; where None all of up to 100,000,
-                and 2,000 of more.
-            seed: Seed of sample and resamples.
+                and 2,000 of more; in an approximate search always all.
+            search: "exact", or "approximate" through an index of faiss.
+            seed: Seed of sample, index and resamples.
+
+        Raises:
+            MissingExtraError: If faiss is wanted and not installed.
         """
         pairs = self.pairs(images=images, seed=seed)
-        return retrieve(pairs, neighbours=neighbours, queries=queries, seed=seed)
+        return retrieve(pairs, neighbours=neighbours, queries=queries, search=search, seed=seed)
 
     def direction(self, *, images: int | None = None, seed: int = 0) -> Measured:
         """Whether a transform moves all pictures the same way, and how far that can be undone.

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -93,3 +94,25 @@ def test_the_metric_sample_limits_all_but_the_embedding_metrics(uninterrupted):
     assert {len(found) for found in sampled.values()} == {200}
     assert len(set(map(frozenset, sampled.values()))) == 1
     assert sorted(next(iter(sampled.values()))) != list(range(200))
+
+
+LATE = """
+import os, signal, sys
+
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid()):
+        kill(process, {number})
+
+sys.last = Last()  # given up when the interpreter takes its modules apart, long after the command's answer
+sys.argv = ["embshift", "list", "metrics"]
+from embshift.cli import program
+program()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_answer_does_not_change_it(number):
+    code = LATE.format(number=int(number))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cosine" in done.stdout

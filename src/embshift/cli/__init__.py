@@ -1,5 +1,5 @@
 """The command ``embshift``: parses, calls, prints."""
 
-from embshift.cli.main import main
+from embshift.cli.main import main, program
 
-__all__ = ["main"]
+__all__ = ["main", "program"]

@@ -6,12 +6,13 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 from embshift.cli.parser import build_parser
 from embshift.cli.terminal import harmless
 from embshift.errors import ShiftError
 
-__all__ = ["main"]
+__all__ = ["main", "program"]
 
 _DEFECT, _INTERRUPTED, _TERMINATED, _NO_READER = 70, 130, 143, 141
 
@@ -29,6 +30,19 @@ _ENVIRONMENT = {
 
 class _Terminated(BaseException):
     """SIGTERM came: unwinds like Ctrl-C, so that workers end and nothing half-written stays."""
+
+
+def program() -> NoReturn:
+    """The command as a process, which ends with the code of `main` whatever comes while it ends."""
+    try:
+        code = main()
+    except KeyboardInterrupt:  # between an answer and its return
+        code = _INTERRUPTED
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The interpreter takes a while to end and gives signals back to the system before: a late one would
+        # turn the code of a finished run into that of a killed one.
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

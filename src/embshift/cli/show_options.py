@@ -3,6 +3,7 @@
 import argparse
 
 from embshift.errors import UsageError
+from embshift.summaries.retrieval import SEARCHES
 
 __all__ = ["SHOWS", "add_show_options", "check_show_options"]
 
@@ -13,6 +14,7 @@ _BELONGS = {
     "floor": ("calibration",),
     "images": ("calibration", "retrieval", "direction", "structure"),
     "queries": ("calibration", "retrieval"),
+    "search": ("retrieval",),
     "by": ("differences",),
     "against": ("differences",),
     "detect": ("differences",),
@@ -50,6 +52,12 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="with calibration and retrieval: views of N pictures, a seeded sample, against all originals"
         " (default: all up to 100,000 pictures, 2000 of more)",
+    )
+    add(
+        "--search",
+        choices=SEARCHES,
+        help="with retrieval: compare views with every original (exact, the default), or all through an"
+        " index that may miss a few (approximate; needs faiss, for more than 100,000 pictures)",
     )
     add("--by", metavar="METRIC", help="with differences: the metric (default: cosine)")
     add("--against", metavar="RUN", help="with differences: compare each transform with that of another run")

@@ -27,7 +27,8 @@ def _calibration(run: Run, parsed: argparse.Namespace) -> Measured:
 
 
 def _retrieval(run: Run, parsed: argparse.Namespace) -> Measured:
-    return run.retrieval(images=parsed.images, queries=parsed.queries)
+    search = parsed.search or "exact"
+    return run.retrieval(images=parsed.images, queries=parsed.queries, search=search)
 
 
 def _direction(run: Run, parsed: argparse.Namespace) -> Measured:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-__all__ = ["Scan", "half_squared_distances", "scan"]
+__all__ = ["Gallery", "Queries", "Scan", "half_squared_distances", "scan", "screening_error", "settled"]
 
 Queries: TypeAlias = Float64[np.ndarray, "queries dim"]
 
@@ -96,7 +96,7 @@ def _parts(
         yield Scan(rank=rank, own=exact, best=best, nearest=nearest)
 
 
-def _doubt(dim: int) -> float:
+def screening_error(dim: int) -> float:
     """Twice the greatest error of a float32 product of unit vectors (Higham 2002, section 3.1)."""
     return 2 * (dim + 8) * 2.0**-24
 
@@ -109,7 +109,7 @@ def _ranks(
     own: Int64[np.ndarray, " queries"],
     exact: Float64[np.ndarray, " queries"],
 ) -> Int64[np.ndarray, " queries"]:
-    doubt = _doubt(gallery.shape[1])
+    doubt = screening_error(gallery.shape[1])
     above = products > (exact + doubt).astype(np.float32)[:, None]
     near: Bool[np.ndarray, "queries pictures"] = ~above & (
         products >= (exact - doubt).astype(np.float32)[:, None]
@@ -117,11 +117,11 @@ def _ranks(
     near[np.arange(len(queries)), own] = False
     rank = 1 + above.sum(axis=1)
     row, picture = np.nonzero(near)
-    ahead = _settled(queries, gallery, row=row, picture=picture) >= exact[row]
+    ahead = settled(queries, gallery, row=row, picture=picture) >= exact[row]
     return rank + np.bincount(row[ahead], minlength=len(queries))
 
 
-def _settled(
+def settled(
     queries: Queries, gallery: Gallery, *, row: Indices, picture: Indices
 ) -> Float64[np.ndarray, " indices"]:
     """Products of chosen queries and pictures in float64, one by one."""
@@ -146,13 +146,13 @@ def _nearest(
     taken = min(wanted + _SPARE, len(gallery) - 1)
     chosen = np.sort(np.argpartition(products, -taken, axis=1)[:, -taken:], axis=1)  # queries taken
     row = np.repeat(np.arange(len(queries)), taken)
-    values = _settled(queries, gallery, row=row, picture=chosen.ravel()).reshape(chosen.shape)
+    values = settled(queries, gallery, row=row, picture=chosen.ravel()).reshape(chosen.shape)
     order = np.argsort(-values, axis=1, kind="stable")[:, :wanted]
     nearest, cosines = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
     best = cosines[:, 0].copy()
     if taken < len(gallery) - 1:
         last = np.take_along_axis(products, chosen, axis=1).min(axis=1)
-        open_ = np.flatnonzero(last + _doubt(gallery.shape[1]) >= cosines[:, -1])
+        open_ = np.flatnonzero(last + screening_error(gallery.shape[1]) >= cosines[:, -1])
         for at in open_.tolist():
             nearest[at], best[at] = _nearest_of_one(queries[at], gallery, own=int(own[at]), wanted=wanted)
     return nearest, best

@@ -1,21 +1,33 @@
 """Does a view still find its original: ranks, margins and neighbours among all pictures of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embshift.errors import PlanError
+from embshift.errors import PlanError, UnknownNameError
+from embshift.summaries.approximate import CHECKED, PLACES, ApproximateSearch
 from embshift.summaries.measures import Measured, check_sampling, mean_of_images
-from embshift.summaries.neighbours import Scan, scan
-from embshift.summaries.pairs import Pairs, over_draws, sampled_note
+from embshift.summaries.neighbours import Gallery, Queries, Scan, scan
+from embshift.summaries.pairs import Pairs, Views, over_draws, sampled_note
 from embshift.summaries.resampling import LEVEL, RESAMPLES
 from embshift.summaries.stated import RECALLS, RETRIEVAL
 
-__all__ = ["neighbour_overlap", "retrieve"]
+__all__ = ["SEARCHES", "neighbour_overlap", "retrieve"]
+
+SEARCHES = ("exact", "approximate")
+"""How views are compared with originals: with every one, or through an index of faiss."""
 
 NEIGHBOURS = 10
 """Neighbours that are compared where no number is given."""
+
+Find: TypeAlias = Callable[..., Scan]
+"""From queries, and where each one's own picture stands, to their places in the gallery."""
+
+Values: TypeAlias = Mapping[str, Float64[np.ndarray, " views"]]
 
 _ASKED = "queries are views, the gallery is the originals"
 
@@ -36,6 +48,7 @@ def retrieve(
     *,
     neighbours: int = NEIGHBOURS,
     queries: int | None = None,
+    search: str = "exact",
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     seed: int = 0,
@@ -44,34 +57,47 @@ def retrieve(
 
     The rank of a view is 1 + the number of other pictures at least as near to it as its original: ties count
     against it, and equal pictures stand in the gallery once. The bootstrap resamples queries and keeps the
-    gallery, so the intervals say nothing of another gallery. Exact: no query is spared a picture.
+    gallery, so the intervals say nothing of another gallery.
+
+    The exact search spares no query a picture. The approximate one may miss some: no rank is greater and no
+    margin less than the true one, a rank beyond 100 counts as 101, and what it misses is measured on 500
+    pictures and noted.
 
     Args:
         pairs: Originals and views.
         neighbours: Size of the neighbourhoods that are compared.
         queries: Pictures whose views are sought, a seeded sample; the gallery is all of them. Where None all
-            of up to 100,000, and 2,000 of more.
+            of up to 100,000, and 2,000 of more; in an approximate search always all.
+        search: One of `SEARCHES`; "approximate" needs faiss.
         resamples: Number of resamples of the images.
         level: Coverage of the intervals.
         seed: Seed of the sample and of the resamples.
 
     Raises:
         PlanError: If an option is out of range.
+        UnknownNameError: If there is no such search.
+        MissingExtraError: If faiss is wanted and not installed.
     """
     check_sampling(resamples=resamples, level=level)
     if neighbours < 1:
         raise PlanError(f"neighbours is {neighbours}; wanted 1 or more, e.g. {NEIGHBOURS}")
-    asked = pairs.asked(queries, seed=seed)
-    originals = scan(pairs.units[asked], pairs.units, own=asked, neighbours=neighbours).nearest
+    if search not in SEARCHES:
+        raise UnknownNameError("search", search, SEARCHES)
+    asked = (
+        np.arange(len(pairs)) if search != "exact" and queries is None else pairs.asked(queries, seed=seed)
+    )
+    find, check = _finder(search, pairs, asked=asked, neighbours=neighbours, seed=seed)
+    originals = find(pairs.units[asked], own=asked).nearest
     values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(asked)), bool)
-    names = [one.name for one in RETRIEVAL]
+    names, missed = [one.name for one in RETRIEVAL], list[Mapping[str, float]]()
     for transform in pairs.transforms:
         draws, seen = pairs.views(transform, among=asked)
-        found = list[tuple[Int64[np.ndarray, " views"], Mapping[str, Float64[np.ndarray, " views"]]]]()
+        found = list[tuple[Int64[np.ndarray, " views"], Values]]()
         for draw in draws:
-            scanned = scan(draw.units, pairs.units, own=draw.at, neighbours=neighbours)
             place = np.searchsorted(asked, draw.at)
+            scanned = find(draw.units, own=draw.at)
             found.append((place, _draw(scanned, originals[place], gallery=len(pairs), wanted=neighbours)))
+            missed += [] if check is None else [_missed(draw, found[-1][1], check, pairs)]
         values.append(over_draws(found, images=len(asked), names=names))
         recorded = np.concatenate([recorded, seen[None, asked]])
     estimates, undefined = mean_of_images(
@@ -90,6 +116,7 @@ def retrieve(
             f"{_ASKED}: {len(pairs):,} pictures; chance puts the original first once in {len(pairs):,}",
             f"where all are found, up to 3 in {len(asked):,} others may not be (rule of three)",
             f"knn_jaccard compares the {neighbours} nearest other pictures",
+            *(_told(find, missed, check) if isinstance(find, ApproximateSearch) and check else ()),
         ),
         level=level,
     )
@@ -107,3 +134,59 @@ def _draw(
         "margin": scanned.own - scanned.best,
         "knn_jaccard": overlap,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Check:
+    """Pictures whose views are asked exactly too.
+
+    Attributes:
+        at: Their positions, ascending.
+        nearest: Their true neighbours.
+    """
+
+    at: Int64[np.ndarray, " checked"]
+    nearest: Int64[np.ndarray, "checked neighbours"]
+
+
+def _finder(
+    search: str, pairs: Pairs, *, asked: Int64[np.ndarray, " asked"], neighbours: int, seed: int
+) -> tuple[Find, _Check | None]:
+    """What compares views with the gallery; and, where it may miss some, what it is checked by."""
+    if search == "exact" or len(pairs) < 2:
+        return partial(_scanned, gallery=pairs.units, neighbours=neighbours), None
+    count = min(CHECKED, len(asked))
+    at = np.sort(np.random.default_rng((seed, 4)).choice(asked, size=count, replace=False))
+    true = scan(pairs.units[at], pairs.units, own=at, neighbours=neighbours).nearest
+    return ApproximateSearch(pairs.units, neighbours=neighbours, seed=seed), _Check(at=at, nearest=true)
+
+
+def _scanned(
+    queries: Queries, /, *, own: Int64[np.ndarray, " queries"], gallery: Gallery, neighbours: int
+) -> Scan:
+    return scan(queries, gallery, own=own, neighbours=neighbours)
+
+
+def _missed(draw: Views, found: Values, check: _Check, pairs: Pairs) -> dict[str, float]:
+    """How far the means of some pictures' views lie from their exact ones."""
+    rows = np.flatnonzero(np.isin(draw.at, check.at))
+    if not len(rows):
+        return {}
+    own, wanted = draw.at[rows], check.nearest.shape[1]
+    exact = scan(draw.units[rows], pairs.units, own=own, neighbours=wanted)
+    nearest = check.nearest[np.searchsorted(check.at, own)]
+    true = _draw(exact, nearest, gallery=len(pairs), wanted=wanted)
+    return {name: abs(float(np.mean(found[name][rows]) - np.mean(values))) for name, values in true.items()}
+
+
+def _told(search: ApproximateSearch, missed: Sequence[Mapping[str, float]], check: _Check) -> tuple[str, ...]:
+    """What the reader must know of an approximate search."""
+    told = [one for one in missed if one]
+    errors = {name: max(one[name] for one in told) for name in (told[0] if told else ())}
+    shown = ", ".join(f"{name} {error:.2g}" for name, error in errors.items() if error == error)
+    return (
+        f"approximate: {search.probes:,} of {search.lists:,} lists of the index are searched, so no rank is"
+        f" greater and no margin less than the true one; a rank beyond {PLACES} counts as {PLACES + 1}",
+        f"greatest difference of a mean from the exact one, on {len(check.at)} pictures:"
+        f" {shown or 'unknown'}",
+    )

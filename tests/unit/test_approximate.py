@@ -1,0 +1,151 @@
+"""The search through an index: exact where it searches everything, one-sided elsewhere, and checked."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from embshift.cli import main
+from embshift.errors import MissingExtraError, UnknownNameError
+from embshift.summaries.approximate import PLACES, ApproximateSearch, shared_share
+from embshift.summaries.neighbours import scan
+from embshift.summaries.pairs import make_pairs, unit_vectors
+from embshift.summaries.retrieval import retrieve
+from tests.synthetic_runs import Wanted, make_run
+
+IMAGES, DIM = 6000, 24
+
+
+@pytest.fixture(scope="module")
+def gallery():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(60, DIM))
+    return unit_vectors(centres[rng.integers(0, 60, IMAGES)] + 0.8 * rng.normal(size=(IMAGES, DIM)))[0]
+
+
+def moved(gallery, by):
+    rng = np.random.default_rng(1)
+    return unit_vectors(gallery + by * rng.normal(size=gallery.shape))[0]
+
+
+def pairs_of(gallery, views):
+    rows = np.arange(len(gallery))
+    return make_pairs(
+        rows=rows,
+        values=gallery,
+        ids={row: f"{row:032x}" for row in rows.tolist()},
+        transforms=tuple(views),
+        read=lambda name: (rows, np.zeros_like(rows), views[name]),
+    )
+
+
+def equal(one, other):
+    assert one.rank.tolist() == other.rank.tolist()
+    np.testing.assert_array_equal(one.nearest, other.nearest)
+    np.testing.assert_allclose(one.own, other.own, rtol=1e-12)
+    np.testing.assert_allclose(one.best, other.best, rtol=1e-12)
+
+
+def test_with_all_lists_it_is_the_exact_search(gallery):
+    views, own = moved(gallery, 0.8)[:700], np.arange(700)
+    search = ApproximateSearch(gallery, neighbours=10, seed=0)
+    assert 1 < search.probes < search.lists
+    search.probes = search.lists
+    exact = scan(views, gallery, own=own, neighbours=10)
+    found = search(views, own=own)
+    assert found.rank.tolist() == np.minimum(exact.rank, PLACES + 1).tolist()
+    np.testing.assert_array_equal(found.nearest, exact.nearest)
+
+
+def test_what_it_misses_makes_no_rank_greater_and_no_margin_less(gallery):
+    views, own = moved(gallery, 0.2), np.arange(IMAGES)
+    search = ApproximateSearch(gallery, neighbours=10, seed=0)
+    exact, found = scan(views, gallery, own=own, neighbours=10), search(views, own=own)
+    assert (found.rank <= exact.rank).all()
+    assert (found.best <= exact.best).all()
+    assert 0.9 < shared_share(exact.nearest, found.nearest) < 1  # it does miss some
+    assert exact.rank.mean() > 1
+
+
+@pytest.mark.parametrize(("wanted", "least", "most"), [(0.0, 0.3, 0.95), (0.99, 0.98, 0.9999)])
+def test_lists_are_added_until_enough_neighbours_are_found(gallery, monkeypatch, wanted, least, most):
+    for name, value in (("_FOUND", wanted), ("_FIRST", 1), ("PLACES", 10)):
+        monkeypatch.setattr(f"embshift.summaries.approximate.{name}", value)
+    own = np.arange(IMAGES)
+    search = ApproximateSearch(gallery, neighbours=10, seed=0)
+    exact = scan(gallery, gallery, own=own, neighbours=10)
+    assert least < shared_share(exact.nearest, search(gallery, own=own).nearest) < most
+
+
+def test_lists_that_hold_too_few_are_made_up_for(gallery):
+    """Sixty-four pictures a list, and a hundred are looked at: one list is not enough for any query."""
+    search = ApproximateSearch(gallery[:640], neighbours=10, seed=0)
+    search.probes = 1
+    views, own = moved(gallery, 0.1)[:640], np.arange(640)
+    exact, found = scan(views, gallery[:640], own=own, neighbours=10), search(views, own=own)
+    np.testing.assert_array_equal(found.nearest, exact.nearest)
+
+
+def test_equal_vectors_tie_as_in_the_exact_search(gallery):
+    twice = np.concatenate([gallery[:200], gallery[:200]])
+    own = np.arange(400)
+    equal(
+        ApproximateSearch(twice, neighbours=5, seed=0)(twice, own=own),
+        scan(twice, twice, own=own, neighbours=5),
+    )
+
+
+def test_twice_is_the_same(gallery):
+    views, own = moved(gallery, 0.2), np.arange(IMAGES)
+    one, other = (ApproximateSearch(gallery, neighbours=10, seed=3) for _ in range(2))
+    assert (one.lists, one.probes) == (other.lists, other.probes)
+    equal(one(views, own=own), other(views, own=own))
+
+
+def test_retrieval_says_how_far_it_is_from_the_exact_one(gallery):
+    pairs = pairs_of(gallery, {"little": moved(gallery, 0.2), "much": moved(gallery, 0.4)})
+    exact = retrieve(pairs, resamples=100)
+    found = retrieve(pairs, search="approximate", resamples=100)
+    np.testing.assert_allclose(found.estimates.mean, exact.estimates.mean, atol=0.02)
+    assert (found.estimates.mean[:, :4] >= exact.estimates.mean[:, :4]).all()  # recalls and reciprocal ranks
+    *_, searched, error = found.notes
+    assert re.match(r"approximate: \d+ of \d+ lists of the index are searched", searched)
+    told = {name: float(value) for name, value in re.findall(r"(\w+) ([\d.e-]+)(?:,|$)", error)}
+    assert error.startswith("greatest difference of a mean from the exact one, on 500 pictures: recall_at_1 ")
+    assert 0 < told["knn_jaccard"] < 0.02
+    assert not any("approximate" in note for note in exact.notes)
+
+
+def test_all_are_asked_unless_fewer_are_wanted(gallery, monkeypatch):
+    monkeypatch.setattr("embshift.summaries.pairs.ALL", 1000)
+    pairs = pairs_of(gallery, {"moved": moved(gallery, 0.2)})
+    assert retrieve(pairs, resamples=100).estimates.n.max() == 2000
+    assert retrieve(pairs, search="approximate", resamples=100).estimates.n.max() == IMAGES
+    assert retrieve(pairs, search="approximate", queries=300, resamples=100).estimates.n.max() == 300
+
+
+@pytest.mark.parametrize("images", [0, 1, 2, 3])
+def test_few_pictures(gallery, images):
+    pairs = pairs_of(gallery[:images], {"moved": moved(gallery, 0.2)[:images]})
+    exact, found = (retrieve(pairs, search=search, resamples=100) for search in ("exact", "approximate"))
+    np.testing.assert_array_equal(found.estimates.mean, exact.estimates.mean)
+
+
+def test_without_faiss_it_says_what_to_install(gallery, monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingExtraError, match=re.escape("pip install 'embshift[faiss]'")):
+        retrieve(pairs_of(gallery, {}), search="approximate")
+
+
+def test_another_search_is_refused(gallery):
+    with pytest.raises(UnknownNameError, match="did you mean approximate"):
+        retrieve(pairs_of(gallery[:9], {}), search="approx")
+
+
+def test_the_command_takes_it(tmp_path, capsys):
+    run = make_run(tmp_path, Wanted(images=24))
+    assert main(["summarise", str(run.folder), "--show", "retrieval", "--search", "approximate"]) == 0
+    assert "approximate: 1 of 1 lists" in capsys.readouterr().out
+    assert main(["summarise", str(run.folder), "--show", "direction", "--search", "exact"]) == 2
+    assert "it belongs to --show retrieval" in capsys.readouterr().err
