@@ -77,7 +77,13 @@ def test_curves_and_tables_of_a_sweep_are_drawn(browser, photos, tmp_path):
 
 def test_everything_is_drawn(page):
     assert page.all("#curves") == []
-    assert page.texts("#beyond h3") == ["What the shifts amount to"]
+    assert page.texts("#beyond h3") == [
+        "What the shifts amount to",
+        "Whether they go one way, and whether the arrangement stays",
+    ]
+    # At the window's width every column is in sight.
+    frames = "[...document.querySelectorAll('#beyond .scroll')]"
+    assert page.run(f"return {frames}.every((one) => one.scrollWidth <= one.clientWidth)")
     assert len(rows(page)) == len(NINE)
     assert marks(page, "means") == marks(page, "spread") == len(NINE)
     assert len(page.all("#findings-list li")) > 4

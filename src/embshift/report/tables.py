@@ -50,7 +50,7 @@ def tables(facts: Facts) -> list[Table]:
     if facts.levels.matched is not None:
         found.append(_matched(facts.levels.matched))
     if facts.beyond is not None:
-        found.append(_amounts(facts.beyond))
+        found += _amounts(facts.beyond)
     return found
 
 
@@ -66,31 +66,38 @@ def _ends(low: float, high: float) -> str:
     return "" if math.isnan(low) else f"[{number(low)}, {number(high)}]"
 
 
-def _amounts(beyond: Beyond) -> Table:
+def _amounts(beyond: Beyond) -> Iterator[Table]:
+    yield _of_measures(
+        [beyond.calibration, beyond.retrieval],
+        title="What the shifts amount to",
+        note=(
+            f"Of 1 − cosine, on {counted(beyond.calibration.images, 'picture')}. In brackets 95 % intervals."
+            " Point at a heading for what it says."
+        ),
+    )
+    yield _of_measures(
+        [beyond.direction, beyond.structure],
+        title="Whether they go one way, and whether the arrangement stays",
+        note=(
+            f"Directions on {counted(beyond.direction.images, 'picture')}; the arrangement (CKA, Procrustes,"
+            f" RSA) on {counted(beyond.structure.images, 'picture')}, with what chance alone gives below it."
+        ),
+    )
+
+
+def _of_measures(found: Sequence[Measured], *, title: str, note: str) -> Table:
     columns = [
-        (found, measure)
-        for found in (beyond.calibration, beyond.retrieval, beyond.direction, beyond.structure)
-        for measure in found.measures
-        if measure.name in _SHOWN[found.name]
+        (each, measure) for each in found for measure in each.measures if measure.name in _SHOWN[each.name]
     ]
     heads = [
         _head(f"{_SPOKEN.get(one.name, one.name)}{'' if one.unit == '1' else f' ({one.unit})'}", one.summary)
         for _, one in columns
     ]
     rows = [
-        [_cell(name), *(_measured(found, name, measure.name) for found, measure in columns)]
-        for name in beyond.calibration.transforms
+        [_cell(name), *(_measured(each, name, measure.name) for each, measure in columns)]
+        for name in found[0].transforms
     ]
-    return {
-        "title": "What the shifts amount to",
-        "note": (
-            f"Of 1 − cosine, on {counted(beyond.calibration.images, 'picture')}; the arrangement (CKA,"
-            f" Procrustes, RSA) on {counted(beyond.structure.images, 'picture')}, with what chance alone"
-            " gives below it. In brackets 95 % intervals. Point at a heading for what it says."
-        ),
-        "header": [_head("transform"), *heads],
-        "rows": rows,
-    }
+    return {"title": title, "note": note, "header": [_head("transform"), *heads], "rows": rows}
 
 
 def _measured(found: Measured, name: str, measure: str) -> Cell:

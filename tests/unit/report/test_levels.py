@@ -145,14 +145,16 @@ def facts(tmp_path_factory) -> Facts:
 
 class TestTables:
     def test_a_run_without_levels_has_what_shifts_amount_to(self, facts):
-        (found,) = tables(facts)
-        assert [cells[0]["text"] for cells in found["rows"]] == ["mild", "strong"]
-        heads = [one["text"] for one in found["header"]]
-        assert heads[0] == "transform"
-        assert {"recall@1", "CKA", "RSA"} < set(heads)
+        found, arranged = tables(facts)
+        for table in (found, arranged):
+            assert [cells[0]["text"] for cells in table["rows"]] == ["mild", "strong"]
+            assert table["header"][0]["text"] == "transform"
+        heads, others = ([one["text"] for one in table["header"]] for table in (found, arranged))
+        assert "recall@1" in heads
+        assert {"consistency", "CKA", "RSA"} < set(others)
         shown = found["rows"][1][heads.index("recall@1")]["text"]
         assert float(shown) == pytest.approx(facts.beyond.retrieval.mean("strong", "recall_at_1"), abs=0.005)
-        assert found["rows"][0][heads.index("RSA")]["small"].startswith("chance ")
+        assert arranged["rows"][0][others.index("RSA")]["small"].startswith("chance ")
         assert curves(facts) is None
 
     def test_no_cell_is_left_out(self, facts):
@@ -177,6 +179,7 @@ class TestTables:
             "Shift against severity",
             "Transforms at equal damage",
             "What the shifts amount to",
+            "Whether they go one way, and whether the arrangement stays",
         ]
         for table in found:
             assert {len(cells) for cells in table["rows"]} == {len(table["header"])}
