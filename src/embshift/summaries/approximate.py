@@ -23,7 +23,10 @@ CHECKED = 500
 """Queries that are asked exactly too, to tell what the index misses."""
 
 _FOUND = 0.99
-"""Share of the true neighbours of originals that the index must find: lists are added until it does."""
+"""Share of the true neighbours of a sample that the index is to find: lists are added until it does."""
+
+_MOST = 0.25
+"""Share of the lists that are searched at most: with more the exact search is hardly slower."""
 
 _BLOCK = 1 << 14  # queries at once
 _TRAINING = 64  # pictures for each centre; faiss warns below 39
@@ -41,11 +44,11 @@ class ApproximateSearch:
     Args:
         gallery: Unit vectors.
         neighbours: Nearest others wanted; fewer come back where there are fewer.
-        seed: Seed of the centres and of the pictures that the number of lists is chosen by.
+        seed: Seed of the centres and of the sample that the number of lists is first chosen by.
 
     Attributes:
         lists: Number of lists.
-        probes: How many of them are searched for a query.
+        probes: How many of them are searched for a query: as the last `tune` chose.
 
     Raises:
         MissingExtraError: faiss is not installed.
@@ -57,7 +60,7 @@ class ApproximateSearch:
         self.lists = max(1, min(int(4 * math.sqrt(len(gallery))), len(gallery) // _TRAINING))
         self._index = _index(gallery.astype(np.float32), lists=self.lists, seed=seed)
         self.probes = 1
-        self._choose_probes(seed)
+        self.tune(gallery, own=np.arange(len(gallery)), seed=seed)
 
     def __call__(self, queries: Queries, /, *, own: Int64[np.ndarray, " queries"]) -> Scan:
         """Every query against the gallery.
@@ -77,15 +80,26 @@ class ApproximateSearch:
             nearest=np.concatenate([part.nearest for part in parts]),
         )
 
-    def _choose_probes(self, seed: int) -> None:
-        """Search more lists until enough of what is nearest to a sample of originals is found."""
-        count = min(CHECKED, len(self._gallery))
-        asked = np.random.default_rng((seed, 3)).choice(len(self._gallery), size=count, replace=False)
-        queries = self._gallery[asked]
-        true = scan(queries, self._gallery, own=asked, neighbours=self._wanted).nearest
+    def tune(self, queries: Queries, /, *, own: Int64[np.ndarray, " queries"], seed: int) -> None:
+        """Search so many lists that enough of what is nearest to a sample of the queries is found.
+
+        Queries that lie far from all pictures, as strongly changed views do, take more lists than originals.
+
+        Args:
+            queries: Unit vectors of one kind.
+            own: As of a search.
+            seed: Seed of the sample.
+        """
+        count = min(CHECKED, len(queries))
+        asked = np.random.default_rng((seed, 3)).choice(len(queries), size=count, replace=False)
+        sample, mine = queries[asked], own[asked]
+        true = scan(sample, self._gallery, own=mine, neighbours=self._wanted).nearest
+        most = max(_FIRST, math.ceil(self.lists * _MOST))
         self.probes = min(_FIRST, self.lists)
-        while self.probes < self.lists and shared_share(true, self(queries, own=asked).nearest) < _FOUND:
-            self.probes = min(2 * self.probes, self.lists)
+        while self.probes < min(most, self.lists):
+            if shared_share(true, self(sample, own=mine).nearest) >= _FOUND:
+                return
+            self.probes = min(2 * self.probes, most, self.lists)
 
     def _part(self, queries: Queries, own: Int64[np.ndarray, " queries"], *, probes: int) -> Scan:
         looked = min(max(PLACES, self._wanted + _SPARE), len(self._gallery) - 1)
