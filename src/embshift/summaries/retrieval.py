@@ -194,5 +194,6 @@ def _told(search: ApproximateSearch, missed: Sequence[Mapping[str, float]], chec
         f"approximate, by an index of {search.lists:,} lists: no rank is greater and no margin less than the"
         f" true one; a rank beyond {PLACES} counts as {PLACES + 1}",
         f"on {len(check.at)} pictures asked exactly too: at most {100 * overlooked:.2g} % of a transform's"
-        f" nearest pictures were overlooked, and no mean is further from the exact one than: {shown or 'unknown'}",
+        " nearest pictures were overlooked, and no mean is further from the exact one than:"
+        f" {shown or 'unknown'}",
     )
