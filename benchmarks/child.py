@@ -22,7 +22,7 @@ VIEWS, BATCH, SIDE = 10, 32, 224
 """Views of a picture with the original; views of a batch, which end to end is embshift's own choice."""
 
 
-def ask(task: str, **given: Any) -> dict[str, Any]:
+def ask(task: str, **given: Any) -> Any:
     """Do a task of `TASKS` in a new process; what it found."""
     # As the command line has it: numpy's threads, which a stage alone gives up, are its own again.
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
@@ -92,7 +92,6 @@ def run(
     options: Mapping[str, Any],
     alone: int,
     rounds: int,
-    device: str = "cpu",
 ) -> dict[str, Any]:
     """A whole run into a folder, and the encoder alone before and after it.
 
@@ -102,22 +101,76 @@ def run(
         options: Fields of the plan.
         alone: The encoder's best batch.
         rounds: How many of them are timed.
+    """
+    network = ready(encoder, device="cpu", **_of_network(options))
+    return _run(network, encoder=encoder, pictures=pictures, options=options, batch=alone, rounds=rounds)
+
+
+def runs(
+    *,
+    encoder: str,
+    pictures: Sequence[str],
+    ways: Sequence[Mapping[str, Any]],
+    alone: int,
+    rounds: int,
+    times: int,
+    device: str,
+) -> list[list[dict[str, Any]]]:
+    """As `run`, several ways of one runtime and precision taking turns: what was found, for each way.
+
+    In one process, since a device takes long to start.
+
+    Args:
+        encoder: A checkpoint's folder.
+        pictures: Their paths.
+        ways: Fields of the plan, for each way.
+        alone: The encoder's batch.
+        rounds: How many of them are timed.
+        times: How often each way has its turn.
         device: As torch spells it.
     """
+    network = ready(encoder, device=device, **_of_network(ways[0]))
+    found: list[list[dict[str, Any]]] = [[] for _ in ways]
+    for _ in range(times):
+        for each, options in zip(found, ways, strict=True):
+            each.append(
+                _run(
+                    network,
+                    encoder=encoder,
+                    pictures=pictures,
+                    options=options,
+                    batch=alone,
+                    rounds=rounds,
+                    device=device,
+                )
+            )
+            print(each[-1], file=sys.stderr, flush=True)
+    return found
+
+
+def _run(
+    network: Callable[[int], Callable[[], object]],
+    *,
+    encoder: str,
+    pictures: Sequence[str],
+    options: Mapping[str, Any],
+    batch: int,
+    rounds: int,
+    device: str = "cpu",
+) -> dict[str, Any]:
     import embshift
 
-    network = ready(encoder, device=device, **_of_network(options))
-    before = _views_a_second(network, batch=alone, rounds=rounds, device=device)
+    before = _views_a_second(network, batch=batch, rounds=rounds, device=device)
     clock = Clock()
     with TemporaryDirectory() as out:
         opened = embshift.measure(
             list(pictures), encoder=encoder, out=Path(out) / "run", device=device, reporter=clock, **options
         )
-        whole, batch = time.perf_counter() - clock.begun, int(opened.info["plan"]["batch"])
+        whole, used = time.perf_counter() - clock.begun, int(opened.info["plan"]["batch"])
         size = sum(path.stat().st_size for path in opened.folder.rglob("*.parquet"))
-    after = _views_a_second(network, batch=alone, rounds=rounds, device=device)
+    after = _views_a_second(network, batch=batch, rounds=rounds, device=device)
     return {
-        "rate": clock.rate(batch=batch),
+        "rate": clock.rate(batch=used),
         "alone": statistics.mean([before, after]),
         "before": clock.before,
         "after": clock.begun + whole - clock.done[-1],
@@ -190,10 +243,13 @@ def _programs(encoder: str, *, runtime: str, precision: str, device: str) -> Any
     from transformers import CLIPVisionModelWithProjection
 
     from embshift.encoders.halving import halve
+    from embshift.encoders.patching import multiply_patches
     from embshift.encoders.runtimes import Programs
 
     network = CLIPVisionModelWithProjection.from_pretrained(encoder, attn_implementation="sdpa")
     network = network.eval().requires_grad_(False).to(device)
+    if device.startswith("cuda"):
+        multiply_patches(network)
     if runtime != "openvino":
         halve(network, precision=precision)
 
@@ -228,6 +284,7 @@ def _of_network(options: Mapping[str, Any]) -> dict[str, str]:
 TASKS: Mapping[str, Callable[..., Any]] = {
     "plain": plain,
     "run": run,
+    "runs": runs,
     "alone": alone,
     "precision": precision,
 }

@@ -47,26 +47,14 @@ _FIXED = (
     _Goal(text="fast views against albumentations", stage="nine views", way="fast", of="ratios", wanted=2.5),
 )
 
-_LAST = (
-    *(
-        _Goal(
-            text=f"{name} on an H100, from files: share of 790 TFLOP/s",
-            stage="GPU, from files, share of the peak",
-            way=name,
-            of="values",
-            wanted=share,
-        )
-        for name, share in (("ViT-L/14", 0.5), ("ViT-B/16", 0.5), (_VIT, 0.35))
-    ),
-    _Goal(
-        text="a finished run of 13,312 images asked again",
-        stage="finished run asked again",
-        way="13,312 images",
-        of="values",
-        wanted=2,
-        at_least=False,
-        unit=" s",
-    ),
+_FINISHED = _Goal(
+    text="a finished run of 13,312 images asked again",
+    stage="finished run asked again",
+    way="13,312 images",
+    of="values",
+    wanted=2,
+    at_least=False,
+    unit=" s",
 )
 
 
@@ -78,7 +66,8 @@ def goals(figures: Figures, /) -> list[dict[str, Any]]:
     """
     known = {(each["stage"], each["way"]): each for each in figures}
     ends = [*_ends(figures), *_FIXED]
-    return [*(_judged(goal, known) for goal in ends), *_growth(figures), *(_judged(g, known) for g in _LAST)]
+    last = [*_on_a_gpu(figures), _FINISHED]
+    return [*(_judged(goal, known) for goal in ends), *_growth(figures), *(_judged(g, known) for g in last)]
 
 
 def _ends(figures: Figures) -> list[_Goal]:
@@ -99,6 +88,19 @@ def _ends(figures: Figures) -> list[_Goal]:
         *(_kept(way, share, wanted=0.95) for way in paper),
         *(_kept(way, share, wanted=0.9) for way in dict.fromkeys([fastest, *half])),
     ]
+
+
+def _on_a_gpu(figures: Figures) -> list[_Goal]:
+    """For each shape its better way of making views."""
+    stage = "GPU, from files, share of the peak"
+    shares = {each["way"]: statistics.median(each["values"]) for each in figures if each["stage"] == stage}
+    found = list[_Goal]()
+    for name, wanted in (("ViT-L/14", 0.5), ("ViT-B/16", 0.5), (_VIT, 0.35)):
+        ways = [way for way in shares if way.startswith(name)]
+        best = max(ways, key=lambda way: shares[way], default=name)
+        text = f"{best} on an H100, from files: share of 790 TFLOP/s"
+        found.append(_Goal(text=text, stage=stage, way=best, of="values", wanted=wanted))
+    return found
 
 
 def _qualifies(way: str, figures: Figures) -> bool:

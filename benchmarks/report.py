@@ -35,7 +35,8 @@ def content(
 def table(results: Mapping[str, Any]) -> str:
     """The goals and the figures as Markdown."""
     lines = ["| goal | wanted | measured | | every repetition |", "|---|---|---|---|---|"]
-    lines += [_goal_line(goal) for goal in results["goals"]]
+    some = bool(results["settings"].get("only"))
+    lines += [_goal_line(goal) for goal in results["goals"] if goal["measured"] is not None or not some]
     lines += [
         "",
         "| stage | way | median | unit | times plain | every repetition |",

@@ -472,10 +472,12 @@ def device_forms_table() -> str:
 
 
 def performance_tables() -> str:
-    """The newest whole result of the benchmark, as it prints itself."""
+    """The newest whole result of the benchmark, and the newest of a GPU, as they print themselves."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
-    whole = [result for result in found if not result["settings"]["quick"]]
-    return f"{benchmark_table(whole[-1])}\n" if whole else "Not measured yet: `make bench`.\n"
+    whole = [result for result in found if not (result["settings"]["quick"] or result["settings"]["only"])]
+    on_gpu = [result for result in found if result["settings"]["only"] == ["gpu"]]
+    tables = [benchmark_table(each[-1]) for each in (whole, on_gpu) if each]
+    return "\n\n".join(tables or ["Not measured yet: `make bench`."]) + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -1,6 +1,7 @@
 """Views on their way to the encoder, in batches of one shape; what a batch may run into is met here."""
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
@@ -10,7 +11,8 @@ import torch
 
 from embshift.encoding import Encoder, Encoding, Shown, concatenate
 from embshift.errors import EncoderError
-from embshift.types import Capture, Pixels
+from embshift.transfers import fetched, marked
+from embshift.types import Capture
 
 __all__ = ["Batches", "Mishaps"]
 
@@ -31,9 +33,26 @@ class Mishaps:
     plain: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Flight:
+    """A batch that has been handed to the encoder.
+
+    Attributes:
+        views: Its views, without padding.
+        capture: What was asked for.
+        encoding: Of those, in main memory once `wait` was called.
+        wait: Waits until it is there.
+    """
+
+    views: Shown
+    capture: Capture
+    encoding: Encoding
+    wait: Callable[[], None]
+
+
 @final
 class Batches:
-    """One batch that is being filled, held open.
+    """One batch that is being filled, held open; on a GPU another is encoded meanwhile.
 
     Args:
         encoder: The encoder.
@@ -54,50 +73,77 @@ class Batches:
     ) -> None:
         self._encoder, self._size, self._capture, self._mishaps = encoder, size, capture, mishaps
         self._open_plain, self._plain = plain, None
+        self._ahead = 1 if encoder.spec.device.startswith("cuda") else 0
+        self._flying = deque[_Flight]()
         self._views: Any = None  # of what kind the views are: an array, or a tensor on a device
         self._count, self._sampled = 0, False
 
-    def add(self, pixels: Pixels | torch.Tensor, /, *, sampled: bool) -> list[Encoding]:
-        """Copy one view into the batch, where it is; gives encodings where that has filled it."""
-        if self._views is None:
-            self._views = _room(self._size, pixels)
-        self._views[self._count] = pixels
-        self._count += 1
-        self._sampled |= sampled
-        return self.flush() if self._count == len(self._views) else []
+    def add(self, pixels: Shown, /, *, sampled: bool) -> list[Encoding]:
+        """Copy views into the batch, where they are; gives the encodings that are done by now, in order."""
+        done, start = list[Encoding](), 0
+        while start < len(pixels):
+            if self._views is None:
+                self._views = _room(self._size, pixels, device=self._encoder.spec.device)
+            part = pixels[start : start + len(self._views) - self._count]
+            self._views[self._count : self._count + len(part)] = _alike(part, self._views)
+            self._count += len(part)
+            self._sampled |= sampled
+            start += len(part)
+            if self._count == len(self._views):
+                done += self._launch()
+        return done
 
-    def flush(self) -> list[Encoding]:
-        """Encode what has been added, in order."""
-        if self._views is None or not self._count:
-            return []
+    def finish(self) -> list[Encoding]:
+        """Encode what has been added, and give what is left, in order."""
+        done = self._launch() if self._count else []
+        return done + self._landed(ahead=0)
+
+    def _launch(self) -> list[Encoding]:
         wanted = self._capture if self._sampled else Capture.EMBEDDING
-        views, done, parts = self._views[: self._count], 0, list[Encoding]()
-        while done < len(views):
-            part = self._finite(views[done : done + self._size], wanted | Capture.EMBEDDING)
-            if part is None:
-                self._halve()
-            else:
-                parts.append(part)
-                done += len(part)
-        self._views = self._views if self._size == len(self._views) else None
+        self._flying += self._started(self._encoder, self._views[: self._count], wanted | Capture.EMBEDDING)
+        # A batch that is being encoded keeps its memory, and another one is taken for the next.
+        self._views = None if self._ahead or self._size != len(self._views) else self._views
         self._count, self._sampled = 0, False
-        return parts
+        return self._landed(ahead=self._ahead)
 
-    def _finite(self, views: Shown, capture: Capture) -> Encoding | None:
-        """The encoding; what is not finite in it is tried once more in float32. None for want of memory."""
-        made = _encode(self._encoder, views, capture, size=self._size)
-        if made is None or self._open_plain is None:
+    def _landed(self, *, ahead: int) -> list[Encoding]:
+        """The encodings of all but the last batches."""
+        done = list[Encoding]()
+        while len(self._flying) > ahead:
+            done.append(self._finite(self._flying.popleft()))
+        return done
+
+    def _started(self, encoder: Encoder, views: Shown, capture: Capture) -> list[_Flight]:
+        """The views handed over in batches that memory holds."""
+        flights, done = list[_Flight](), 0
+        while done < len(views):
+            part = views[done : done + self._size]
+            encoding = _encode(encoder, part, capture, size=self._size)
+            if encoding is None:
+                self._halve()
+                continue
+            wait = marked(encoder.spec.device)
+            flights.append(_Flight(views=part, capture=capture, encoding=encoding, wait=wait))
+            done += len(part)
+        return flights
+
+    def _finite(self, flight: _Flight) -> Encoding:
+        """The encoding; what is not finite in it is tried once more in float32."""
+        flight.wait()
+        made = flight.encoding
+        if self._open_plain is None:
             return made
         finite = torch.isfinite(made.embedding).all(dim=1)
         if finite.all():
             return made
         self._plain = self._plain or self._open_plain()
-        other = _encode(self._plain, views, capture, size=self._size)
-        if other is None:
-            return None
+        others = list[Encoding]()
+        for again in self._started(self._plain, flight.views, flight.capture):
+            again.wait()
+            others.append(again.encoding)
         self._mishaps.plain += int((~finite).sum())
         rows = torch.where(finite, 0, len(made)) + torch.arange(len(made))
-        return concatenate([made, other]).select(rows.tolist())
+        return concatenate([made, *others]).select(rows.tolist())
 
     def _halve(self) -> None:
         device = self._encoder.spec.device
@@ -112,12 +158,18 @@ class Batches:
             torch.cuda.empty_cache()
 
 
-def _room(size: int, view: Pixels | torch.Tensor) -> Any:
-    """Memory for a batch of such views, where they are."""
-    shape = (size, *view.shape)
-    if isinstance(view, torch.Tensor):
-        return torch.empty(shape, dtype=torch.uint8, device=view.device)
+def _room(size: int, views: Shown, *, device: str) -> Any:
+    """Memory for a batch of such views, where they are; page-locked where a GPU will fetch them."""
+    shape = (size, *views.shape[1:])
+    if isinstance(views, torch.Tensor):
+        return torch.empty(shape, dtype=torch.uint8, device=views.device)
+    if device.startswith("cuda"):
+        return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
     return np.empty(shape, np.uint8)
+
+
+def _alike(views: Shown, room: Any) -> Any:
+    return torch.as_tensor(views) if isinstance(room, torch.Tensor) else views
 
 
 def _padded(views: Shown, size: int) -> Any:
@@ -131,10 +183,10 @@ def _padded(views: Shown, size: int) -> Any:
 
 
 def _encode(encoder: Encoder, views: Shown, capture: Capture, *, size: int) -> Encoding | None:
-    """The encoding of a batch that is padded to its size; None where memory does not hold it."""
+    """A batch, padded to its size, on its way into main memory; None where memory does not hold it."""
     real = len(views)
     try:
-        return encoder.encode(_padded(views, size), capture=capture).to_cpu().select(range(real))
+        return encoder.encode(_padded(views, size), capture=capture).between(0, real).each(fetched)
     except Exception as error:
         if not _is_no_memory(error):
             raise

@@ -12,7 +12,7 @@ from embshift.plan import Plan
 
 __all__ = ["Setting", "choose", "is_portable"]
 
-_CPU_BATCH, _ACCELERATOR_BATCH = 32, 128
+_CPU_BATCH, _ACCELERATOR_BATCH = 32, 256
 _MOST_WORKERS = {True: 8, False: 16}  # on a CPU the encoder has use for the cores, too
 _PICTURES = 64  # for which a worker is started: that takes about as long as making the views of so many
 _MEMORY, _BYTES_A_PIXEL, _BYTES_A_VIEW_PIXEL = 1024, 48, 64
@@ -68,6 +68,9 @@ def _batch(plan: Plan, setting: Setting) -> tuple[int, str]:
 
 
 def _threads(plan: Plan, setting: Setting) -> tuple[int, str]:
+    if setting.device.startswith("cuda"):
+        # Beside so many workers a small sum that is divided over all cores waits for the last of them.
+        return 1, "the GPU computes, and the cores are for the workers"
     return setting.threads, "what torch takes on this machine"
 
 

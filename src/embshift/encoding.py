@@ -1,6 +1,6 @@
 """What an encoder gives and what a metric takes: float32 tensors, batch first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -43,28 +43,25 @@ class Encoding:
     def select(self, rows: Sequence[int]) -> "Encoding":
         """The given views, in the given order; a row may stand more than once."""
         index = torch.as_tensor(rows, dtype=torch.long, device=self.embedding.device)
-        return replace(
-            self,
-            embedding=self.embedding[index],
-            attention=None if self.attention is None else self.attention[index],
-            layers=None if self.layers is None else self.layers[index],
-            tokens=None if self.tokens is None else self.tokens[index],
-        )
+        return self.each(lambda values: values[index])
 
-    def to_cpu(self) -> "Encoding":
-        """The same in main memory."""
-        return replace(
-            self,
-            embedding=self.embedding.cpu(),
-            attention=None if self.attention is None else self.attention.cpu(),
-            layers=None if self.layers is None else self.layers.cpu(),
-            tokens=None if self.tokens is None else self.tokens.cpu(),
-        )
+    def between(self, start: int, stop: int) -> "Encoding":
+        """The views from one place to before another, in the same memory."""
+        return self.each(lambda values: values[start:stop])
+
+    def each(self, change: Callable[[torch.Tensor], torch.Tensor], /) -> "Encoding":
+        """Every tensor that is held, changed in the same way."""
+        held = (self.embedding, self.attention, self.layers, self.tokens)
+        embedding, attention, layers, tokens = (None if one is None else change(one) for one in held)
+        assert embedding is not None
+        return replace(self, embedding=embedding, attention=attention, layers=layers, tokens=tokens)
 
 
 def concatenate(parts: Sequence[Encoding]) -> Encoding:
     """Several encodings of one encoder and one picture size as one."""
     first = parts[0]
+    if len(parts) == 1:
+        return first
     return replace(
         first,
         embedding=torch.cat([part.embedding for part in parts]),

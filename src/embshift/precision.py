@@ -6,18 +6,29 @@ Runs once, when a run is started; what was found is recorded, and a continued ru
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
+from itertools import chain
 from operator import or_
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from embshift.encoding import Encoder
 from embshift.errors import EncoderError
+from embshift.finishing import finish_views
 from embshift.metrics import METRICS, Metric
-from embshift.pipeline import Compared, Item, Perturbed, Recipe, compare_views, encode_views, perturb_image
+from embshift.pipeline import (
+    Compared,
+    Item,
+    Perturbed,
+    Ready,
+    Recipe,
+    compare_views,
+    encode_views,
+    perturb_image,
+)
 from embshift.plan import CHUNK, Plan
 from embshift.summaries.precision import MetricError
 from embshift.types import ORIGINAL, Capture
@@ -47,11 +58,8 @@ class _Trial:
     reason: str  # why it does not qualify; empty where it does
 
 
-@runtime_checkable
-class Reopen(Protocol):
-    """What opens the run's encoder in another precision."""
-
-    def __call__(self, *, precision: str) -> Encoder: ...
+Reopen: TypeAlias = Callable[..., Encoder]
+"""What opens the run's encoder in another ``precision``, or by another ``runtime``."""
 
 
 def settle_precision(
@@ -85,7 +93,7 @@ def settle_precision(
         return encoder, None if info is None else info.get("precision")
     note(f"precision {plan.precision}: the first chunk is encoded in float32 as well")
     started = time.perf_counter()
-    stage = _stage(items, recipe=recipe(), metrics=metrics, batch=plan.batch or 1)
+    stage = _stage(items, recipe=recipe(), metrics=metrics, batch=plan.batch or 1, device=encoder.spec.device)
     opened = _opened(plan.precision, encoder, reopen)
     trials, views = _tried(opened, stage, choosing=plan.precision == "auto")
     used = _fastest(trials) if plan.precision == "auto" else plan.precision
@@ -104,7 +112,9 @@ def settle_precision(
 
 def _opened(asked: str, encoder: Encoder, reopen: Reopen) -> dict[str, Encoder]:
     if asked != "auto":
-        return {"float32": reopen(precision="float32"), asked: encoder}
+        # What float32 gives takes no compiler, which would be minutes for one chunk.
+        options = {"runtime": "torch"} if encoder.spec.runtime == "compiled" else {}
+        return {"float32": reopen(precision="float32", **options), asked: encoder}
     opened = {"float32": encoder}
     for name in CANDIDATES:
         # A runtime need not take every format: OpenVINO has no float16 on a CPU.
@@ -116,7 +126,8 @@ def _opened(asked: str, encoder: Encoder, reopen: Reopen) -> dict[str, Encoder]:
 def _tried(opened: Mapping[str, Encoder], stage: "_Stage", *, choosing: bool) -> tuple[list[_Trial], int]:
     plain = opened["float32"]
     truth, speed = stage.measure(plain)
-    trials = [_Trial(precision="float32", views_per_second=speed, errors={}, reason="")]
+    alike = len({encoder.spec.runtime for encoder in opened.values()}) == 1
+    trials = [_Trial(precision="float32", views_per_second=speed if alike else None, errors={}, reason="")]
     for name, encoder in opened.items():
         if name != "float32":
             # Where the user has chosen, it is measured however slow it is.
@@ -158,8 +169,8 @@ class _Stage:
         started = time.perf_counter()
         encoded = list(self._encode(self.perturbed, encoder))
         seconds = time.perf_counter() - started
-        views = sum(len(encoding) for _, encoding in encoded if encoding is not None)
-        compared = [compare_views(one, encoding, metrics=self.metrics) for one, encoding in encoded]
+        views = sum(len(encoding) for _, encoding in chain(*encoded) if encoding is not None)
+        compared = [one for ready in encoded for one in compare_views(ready, metrics=self.metrics)]
         return _values(compared, self.metrics), views / seconds
 
     def first_batch(self, encoder: Encoder) -> float:
@@ -172,16 +183,19 @@ class _Stage:
             seconds = time.perf_counter() - started
         return seconds
 
-    def _encode(self, perturbed: Sequence[Perturbed], encoder: Encoder) -> Any:
+    def _encode(self, perturbed: Sequence[Perturbed], encoder: Encoder) -> Iterator[Ready]:
         capture = reduce(or_, (metric.spec.needs for metric in self.metrics.values()))
         return encode_views(perturbed, encoder=encoder, batch=self.batch, capture=capture)
 
 
-def _stage(items: Sequence[Item], *, recipe: Recipe, metrics: Mapping[str, Metric], batch: int) -> _Stage:
+def _stage(
+    items: Sequence[Item], *, recipe: Recipe, metrics: Mapping[str, Metric], batch: int, device: str
+) -> _Stage:
     # What is measured on pixels does not pass through the encoder.
     bare = replace(recipe, metrics={}, aligned={})
     first = [item for item in items if item.chunk == items[0].chunk][:CHUNK]
-    perturbed = [perturb_image(item, recipe=bare) for item in first]
+    drawn = (perturb_image(item, recipe=bare) for item in first)
+    perturbed = list(finish_views(drawn, recipe=bare, device=device, pictures=len(first)))
     return _Stage(perturbed=perturbed, metrics={"cosine": METRICS["cosine"], **metrics}, batch=batch)
 
 

@@ -14,7 +14,7 @@ from embshift.engines.local import Work, run_local
 from embshift.engines.serving import WorkerLimits
 from embshift.gallery import choose_views, keep_views, keep_while_running
 from embshift.metrics import METRICS, Metric
-from embshift.pipeline import Compared, Item, Mishaps, Perturbed, Recipe
+from embshift.pipeline import Item, Mishaps, Perturbed, Recipe
 from embshift.plan import Plan
 from embshift.plan_files import plan_to_toml
 from embshift.precision import settle_precision
@@ -115,6 +115,7 @@ def start(
         held=_held(rows, recipe, objects),
     )
     plan, reasons = choose(asked, setting)
+    torch.set_num_threads(plan.threads or setting.threads)
     items = [Item(record=row.record, sampled=row.sampled, chunk=row.chunk) for row in rows]
     encoder, precision = settle_precision(
         plan,
@@ -122,7 +123,7 @@ def start(
         info=info,
         reopen=reopen,
         items=items,
-        recipe=lambda: undivided(recipe()),
+        recipe=recipe,
         metrics=pair,
         note=note,
     )
@@ -212,8 +213,8 @@ def _work(session: Session, reporter: Reporter) -> None:
         if perturbed.item.record.row < plan.keep_views:
             keep_while_running(perturbed, folder=session.out)
 
-    def report(result: Compared) -> None:
-        reporter.advance(failed=result.decoded.status != "ok")
+    def report(perturbed: Perturbed) -> None:
+        reporter.advance(failed=perturbed.decoded.status != "ok")
 
     try:
         run_local(

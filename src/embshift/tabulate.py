@@ -1,17 +1,24 @@
 """Results become Arrow tables, the last border: recorded is what `schema` says."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float32
 
 from embshift.pipeline import Attempt, Compared
 from embshift.schema import TABLES
-from embshift.types import ORIGINAL
+from embshift.types import ORIGINAL, Field
 
 __all__ = ["tabulate"]
+
+Columns: TypeAlias = dict[str, Any]
+"""Lists and arrays by name, all of one length."""
+
+Viewed: TypeAlias = tuple[Compared, Attempt]
+"""One view of a picture."""
 
 
 def tabulate(results: Sequence[Compared], /, *, dim: int, metadata: Mapping[str, str]) -> dict[str, pa.Table]:
@@ -25,16 +32,23 @@ def tabulate(results: Sequence[Compared], /, *, dim: int, metadata: Mapping[str,
     Returns:
         Tables by name.
     """
-    rows = {
-        "images": [_image(result) for result in results],
-        "embeddings": [row for result in results for row in _embeddings(result)],
-        "shifts": [row for result in results for row in _shifts(result)],
-        "attention": [row for result in results for row in _attention(result)],
+    views = [(result, attempt) for result in results for attempt in result.attempts]
+    keys = _keys(views)
+    columns = {
+        "images": _images(results),
+        "embeddings": _embeddings(results, views, keys, dim=dim),
+        "shifts": _shifts(results, keys),
+        "attention": _attention(results, keys),
     }
     return {
-        name: pa.Table.from_pylist(found, schema=TABLES[name].arrow(metadata=metadata, dim=dim))
-        for name, found in rows.items()
+        name: pa.table(found, schema=TABLES[name].arrow(metadata=metadata, dim=dim))
+        for name, found in columns.items()
     }
+
+
+def _images(results: Sequence[Compared]) -> Columns:
+    rows = [_image(result) for result in results]
+    return {name: [row[name] for row in rows] for name in TABLES["images"].arrow().names}
 
 
 def _image(result: Compared) -> dict[str, Any]:
@@ -75,48 +89,82 @@ def _lossless(path: str | None) -> tuple[str | None, bytes | None]:
     return shown, None if shown == path else path.encode("utf-8", "surrogateescape")
 
 
-def _key(result: Compared, attempt: Attempt) -> dict[str, Any]:
-    return {
-        "row": result.item.record.row,
-        "image_id": result.decoded.image_id,
-        "transform": attempt.transform,
-        "severity": attempt.severity,
-        "strength": attempt.strength,
-        "draw": attempt.draw,
+def _keys(views: Sequence[Viewed]) -> pa.Table:
+    """What every table says first of a view; of all attempts, which the other tables take theirs from."""
+    ids = {id(result): result.decoded.image_id for result, _ in views}
+    columns = {
+        "row": [result.item.record.row for result, _ in views],
+        "image_id": [ids[id(result)] for result, _ in views],
+        "transform": [attempt.transform for _, attempt in views],
+        "severity": [attempt.severity for _, attempt in views],
+        "strength": [attempt.strength for _, attempt in views],
+        "draw": [attempt.draw for _, attempt in views],
+    }
+    schema = TABLES["shifts"].arrow()
+    return pa.table(columns, schema=pa.schema([schema.field(name) for name in columns]))
+
+
+def _encoded(results: Sequence[Compared]) -> Iterator[tuple[Compared, list[int]]]:
+    """Every result with the places, among all attempts, of those that have an encoding."""
+    start = 0
+    for result in results:
+        yield result, [start + at for at, each in enumerate(result.attempts) if each.status == "ok"]
+        start += len(result.attempts)
+
+
+def _named(keys: pa.Table, places: Sequence[int], names: Sequence[str] | None = None) -> Columns:
+    taken = keys.take(pa.array(places, pa.int64()))
+    return {name: taken.column(name) for name in names or keys.column_names}
+
+
+def _embeddings(results: Sequence[Compared], views: Sequence[Viewed], keys: pa.Table, *, dim: int) -> Columns:
+    attempts = [attempt for _, attempt in views]
+    lacking = np.array([attempt.status != "ok" for attempt in attempts], dtype=bool)
+    embeddings = np.zeros((len(views), dim), np.float32)
+    if not lacking.all():
+        embeddings[~lacking] = np.concatenate(
+            [result.encoding.embedding.numpy() for result in results if result.encoding is not None]
+        )
+    return {name: keys.column(name) for name in keys.column_names} | {
+        "status": [attempt.status for attempt in attempts],
+        "error": [None if each.error is None else _printable(each.error) for each in attempts],
+        "parameters": [attempt.parameters for attempt in attempts],
+        "pixels_digest": [attempt.digest for attempt in attempts],
+        "embedding": pa.FixedSizeListArray.from_arrays(
+            pa.array(embeddings.ravel()), dim, mask=pa.array(lacking)
+        ),
     }
 
 
-def _encoded(result: Compared) -> Iterator[tuple[int, Attempt]]:
-    """The attempts that have an encoding, with their position in it."""
-    return enumerate(attempt for attempt in result.attempts if attempt.status == "ok")
+def _shifts(results: Sequence[Compared], keys: pa.Table) -> Columns:
+    places, names, values = list[int](), list[str](), [np.empty(0)]
+    originals = {at for at, name in enumerate(keys.column("transform").to_pylist()) if name == ORIGINAL}
+    for result, own in _encoded(results):
+        compared = [at for at in own if at not in originals]
+        for name, column in result.values.items():
+            places += compared
+            names += [name] * len(compared)
+            values.append(column)
+    return _named(keys, places) | {"metric": names, "value": np.concatenate(values)}
 
 
-def _embeddings(result: Compared) -> Iterable[dict[str, Any]]:
-    found = np.empty((0, 0), np.float32) if result.encoding is None else result.encoding.embedding.numpy()
-    at = {id(attempt): position for position, attempt in _encoded(result)}
-    for attempt in result.attempts:
-        yield _key(result, attempt) | {
-            "status": attempt.status,
-            "error": None if attempt.error is None else _printable(attempt.error),
-            "parameters": attempt.parameters,
-            "pixels_digest": attempt.digest,
-            "embedding": found[at[id(attempt)]] if id(attempt) in at else None,
-        }
-
-
-def _shifts(result: Compared) -> Iterable[dict[str, Any]]:
-    compared = [attempt for _, attempt in _encoded(result) if attempt.transform != ORIGINAL]
-    for name, values in result.values.items():
-        for attempt, value in zip(compared, values.tolist(), strict=True):
-            yield _key(result, attempt) | {"metric": name, "value": value}
-
-
-def _attention(result: Compared) -> Iterable[dict[str, Any]]:
-    encoding = result.encoding
-    if not result.item.sampled or encoding is None or encoding.attention is None:
-        return
-    maps = encoding.attention.mean(dim=1).numpy()  # views patches
-    rows, columns = encoding.grid
-    for position, attempt in _encoded(result):
-        grid = {"rows": rows, "columns": columns, "field": list(encoding.field), "map": maps[position]}
-        yield _key(result, attempt) | grid
+def _attention(results: Sequence[Compared], keys: pa.Table) -> Columns:
+    places, frames = list[int](), list[tuple[tuple[int, int], Field]]()
+    maps = list[Float32[np.ndarray, "views patches"]]()
+    for result, own in _encoded(results):
+        encoding = result.encoding
+        if not result.item.sampled or encoding is None or encoding.attention is None:
+            continue
+        places += own
+        frames += [(encoding.grid, encoding.field)] * len(own)
+        maps.append(encoding.attention.mean(dim=1).numpy())
+    lengths = np.repeat([part.shape[1] for part in maps], [len(part) for part in maps])
+    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return _named(keys, places, ("row", "image_id", "transform", "draw")) | {
+        "rows": [rows for (rows, _), _ in frames],
+        "columns": [columns for (_, columns), _ in frames],
+        "field": [list(field) for _, field in frames],
+        "map": pa.ListArray.from_arrays(
+            pa.array(ends), pa.array(np.concatenate([np.empty(0, np.float32), *map(np.ravel, maps)]))
+        ),
+    }

@@ -1,5 +1,7 @@
 """`--views gpu` through whole runs: the CPU stands for the device, and the reference views for the truth."""
 
+from contextlib import nullcontext
+from itertools import chain
 from unittest.mock import patch
 
 import numpy as np
@@ -175,8 +177,8 @@ def test_batches_hold_tensors_where_they_are():
     views = torch.as_tensor(np.random.default_rng(0).integers(0, 200, (5, 8, 8, 3), dtype=np.uint8))
     options = {"size": 3, "capture": Capture.EMBEDDING, "plain": None, "mishaps": Mishaps()}
     there, here = Batches(Tensors(), **options), Batches(FakeEncoder(), **options)
-    parts = [part for view in views for part in there.add(view, sampled=False)] + there.flush()
-    others = [part for view in views.numpy() for part in here.add(view, sampled=False)] + here.flush()
+    parts = there.add(views[:4], sampled=False) + there.add(views[4:], sampled=False) + there.finish()
+    others = here.add(views.numpy(), sampled=False) + here.finish()
     assert seen == [(torch.Tensor, (3, 8, 8, 3))] * 2
     for one, other in zip(parts, others, strict=True):
         assert torch.equal(one.embedding, other.embedding)
@@ -191,13 +193,18 @@ def test_views_stay_on_a_device_that_is_not_main_memory(pictures):
 
     drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
     # There is no such device here: what is asked for stands for what would happen.
-    with patch("embshift.finishing.moved", moved):
+    with (
+        patch("embshift.finishing.moved", moved),
+        patch("embshift.finishing.beside", lambda device: nullcontext),
+        patch("embshift.finishing.marked", lambda device: lambda: None),
+    ):
         found = list(finish_views(iter(drawn), recipe=recipe, device="cuda:0", pictures=5))
     assert moves[0] == ("cuda:0", (5, 64, 64, 3)), "all originals go over at once"
-    assert {device for device, _ in moves} == {"cuda:0"}
+    assert {device for device, _ in moves} == {"cuda:0", "cpu"}, "places follow the views"
     for one in found:
         assert torch.equal(one.held, torch.as_tensor(one.pixels))
     encoder = FakeEncoder()
     encoder.encode = lambda views, *, capture: FakeEncoder.encode(encoder, views.numpy(), capture=capture)
-    for one, encoding in encode_views(iter(found), encoder=encoder, batch=16, capture=Capture.EMBEDDING):
+    stream = encode_views(iter(found), encoder=encoder, batch=16, capture=Capture.EMBEDDING)
+    for one, encoding in chain(*stream):
         assert (one.held, one.pixels, len(encoding)) == (None, None, 10)

@@ -82,7 +82,7 @@ def measured(items, *, batch=8, encoder=None, **options):
     made = [perturb_image(one, recipe=recipe(**options)) for one in items]
     capture = Capture.EMBEDDING | Capture.ATTENTION
     stream = encode_views(iter(made), encoder=encoder or FakeEncoder(), batch=batch, capture=capture)
-    return [compare_views(one, encoding, metrics=PAIR) for one, encoding in stream]
+    return [one for ready in stream for one in compare_views(ready, metrics=PAIR)]
 
 
 def tables(results):

@@ -23,8 +23,8 @@ from embshift.encoders.lite_weights import DIGEST, read_weights
 from embshift.encoders.runtimes import Inputs, Outputs, Programs
 from embshift.encoding import Encoding, Shown, in_main_memory
 from embshift.errors import EncoderError
+from embshift.transfers import moved
 from embshift.types import Capture, EncoderSpec, Field, Views
-from embshift.uploads import moved
 
 __all__ = ["SMALLEST", "LiteEncoder", "open_lite", "workable_side"]
 

@@ -21,7 +21,7 @@ from jaxtyping import Float32, UInt8
 from embshift.encoders.framing import Frame, frame_of
 from embshift.encoding import Shown, in_main_memory
 from embshift.errors import EncoderError
-from embshift.uploads import moved
+from embshift.transfers import moved
 
 __all__ = ["Preprocessing", "open_preprocessing"]
 

@@ -9,6 +9,7 @@ from jaxtyping import Float32
 from embshift.encoders.devices import full_precision
 from embshift.encoders.framing import field_of
 from embshift.encoders.halving import halve
+from embshift.encoders.patching import multiply_patches
 from embshift.encoders.pooling import listening
 from embshift.encoders.preprocessing import Preprocessing
 from embshift.encoders.probe import class_row, received_mean, recording
@@ -16,8 +17,8 @@ from embshift.encoders.runtimes import Inputs, Outputs, Programs
 from embshift.encoders.towers import Tower
 from embshift.encoding import Encoding, Shown
 from embshift.errors import EncoderError
+from embshift.transfers import moved
 from embshift.types import Capture, EncoderSpec, Field
-from embshift.uploads import moved
 
 __all__ = ["VisionEncoder"]
 
@@ -58,6 +59,8 @@ class VisionEncoder:
         self._tower = tower
         self._preprocessing = preprocessing
         tower.network.to(spec.device)
+        if spec.device.startswith("cuda"):
+            multiply_patches(tower.network)
         if spec.runtime != "openvino":  # which rounds by itself
             head = None if tower.pooling is None else tower.pooling.module
             halve(tower.network, precision=spec.precision, keep=head)

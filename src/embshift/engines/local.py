@@ -1,9 +1,11 @@
-"""All pending chunks on this machine: workers make views, this process encodes, a thread commits.
+"""All pending chunks on this machine: workers make views, this process encodes, threads commit.
 
-The three go on at once: workers are ahead by some pictures, and a chunk is written while the next is encoded.
+The three go on at once: workers are ahead by some pictures, and while a chunk is
+compared and written the next one is encoded.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,12 +13,12 @@ from functools import reduce
 from itertools import groupby
 from operator import or_
 
-from embshift.encoding import Encoder
+from embshift.encoding import Encoder, Encoding
 from embshift.engines.serving import WorkerLimits
 from embshift.engines.workers import LIMITS, BuildRecipe, perturb_images
 from embshift.finishing import finish_views
 from embshift.metrics import Metric
-from embshift.pipeline import Compared, Item, Mishaps, Perturbed, compare_views, encode_views
+from embshift.pipeline import Item, Mishaps, Perturbed, Ready, Recipe, compare_views, encode_views
 from embshift.sinks.parquet import ParquetSink
 from embshift.tabulate import tabulate
 from embshift.types import Capture
@@ -54,7 +56,7 @@ def run_local(
     work: Work,
     sink: ParquetSink,
     see: Callable[[Perturbed], None],
-    report: Callable[[Compared], None],
+    report: Callable[[Perturbed], None],
     mishaps: Mishaps | None = None,
 ) -> None:
     """Measure and commit every chunk that the sink does not have.
@@ -64,56 +66,69 @@ def run_local(
         work: What is done.
         sink: Where chunks are committed.
         see: Called with every picture that has views, before the encoder.
-        report: Called with every finished picture.
+        report: Called with every picture that is encoded.
         mishaps: Counted up; a chunk whose batches had to be halved says so in its footers.
     """
     pending = [item for item in items if not sink.has(item.chunk)]
     mishaps = mishaps or Mishaps()
-    recipe = work.build()
-    ahead = 2 * math.ceil(work.batch / recipe.views)
-    stream = perturb_images(pending, build=work.build, workers=work.workers, limits=work.limits, ahead=ahead)
-    stream = finish_views(
-        stream, recipe=recipe, device=work.encoder.spec.device, pictures=math.ceil(work.batch / recipe.views)
-    )
-    dim = work.encoder.spec.dim
-    with ThreadPoolExecutor(1, thread_name_prefix="embshift-commit") as thread:
-        before: Future[None] | None = None
-        for chunk, compared in groupby(
-            _measure(_seen(stream, see), work, mishaps), lambda one: one.item.chunk
+    with ThreadPoolExecutor(_COMMITS, thread_name_prefix="embshift-commit") as threads:
+        writing = deque[Future[None]]()
+        for chunk, encoded in groupby(
+            _encoded(pending, work=work, see=see, mishaps=mishaps), lambda pair: pair[0].item.chunk
         ):
-            results = list[Compared]()
-            for result in compared:
-                report(result)
-                results.append(result)
-            if before is not None:
-                before.result()  # one chunk at a time is written; an error of the last ends the run here
-            before = thread.submit(_commit, chunk, results, sink=sink, dim=dim, batch=mishaps.batch)
-        if before is not None:
-            before.result()
+            pairs = list[tuple[Perturbed, Encoding | None]]()
+            for pair in encoded:
+                report(pair[0])
+                pairs.append(pair)
+            while len(writing) >= _COMMITS or (writing and writing[0].done()):
+                writing.popleft().result()  # what could not be written ends the run here
+            writing.append(threads.submit(_commit, chunk, pairs, work=work, sink=sink, batch=mishaps.batch))
+        for each in writing:
+            each.result()
 
 
-def _commit(
-    chunk: int, results: Sequence[Compared], *, sink: ParquetSink, dim: int, batch: int | None
-) -> None:
-    halved = {} if batch is None else {"batch": str(batch)}
-    sink.write(chunk, tabulate(results, dim=dim, metadata={"fingerprint": sink.fingerprint} | halved))
+_COMMITS = 2  # chunks that are compared and written at once: a write waits for the disk most of the time
 
 
-def _seen(stream: Iterator[Perturbed], see: Callable[[Perturbed], None]) -> Iterator[Perturbed]:
-    for perturbed in stream:
-        see(perturbed)
-        yield perturbed
-
-
-def _measure(perturbed: Iterator[Perturbed], work: Work, mishaps: Mishaps) -> Iterator[Compared]:
+def _encoded(
+    items: Sequence[Item], *, work: Work, see: Callable[[Perturbed], None], mishaps: Mishaps
+) -> Iterator[tuple[Perturbed, Encoding | None]]:
+    recipe, device = work.build(), work.encoder.spec.device
+    in_batch = math.ceil(work.batch / recipe.views)
+    stream = perturb_images(
+        items, build=work.build, workers=work.workers, limits=work.limits, ahead=2 * in_batch
+    )
+    together = in_batch if device == "cpu" else _on_accelerator(recipe)
+    stream = finish_views(stream, recipe=recipe, device=device, pictures=together)
     capture = reduce(or_, (metric.spec.needs for metric in work.metrics.values()), Capture.EMBEDDING)
     encoded = encode_views(
-        perturbed,
+        _seen(stream, see),
         encoder=work.encoder,
         batch=work.batch,
         capture=capture,
         plain=work.plain,
         mishaps=mishaps,
     )
-    for one, encoding in encoded:
-        yield compare_views(one, encoding, metrics=work.metrics)
+    for ready in encoded:
+        yield from ready
+
+
+def _on_accelerator(recipe: Recipe) -> int:
+    """How many pictures' views are made together: enough that starting a kernel counts for little."""
+    return max(1, _TOGETHER // (math.prod(recipe.size) * recipe.draws))
+
+
+_TOGETHER = 128 * 224 * 224  # pixels of one transform's views: each takes a hundred bytes meanwhile
+
+
+def _commit(chunk: int, ready: Ready, *, work: Work, sink: ParquetSink, batch: int | None) -> None:
+    halved = {} if batch is None else {"batch": str(batch)}
+    results = compare_views(ready, metrics=work.metrics)
+    metadata = {"fingerprint": sink.fingerprint} | halved
+    sink.write(chunk, tabulate(results, dim=work.encoder.spec.dim, metadata=metadata))
+
+
+def _seen(stream: Iterator[Perturbed], see: Callable[[Perturbed], None]) -> Iterator[Perturbed]:
+    for perturbed in stream:
+        see(perturbed)
+        yield perturbed

@@ -104,11 +104,11 @@ class WorkerProcess:
 
 def wait_for(processes: Sequence[WorkerProcess]) -> list[WorkerProcess]:
     """The workers that have something to say, or have ended; waits until there is one."""
+    by_pipe: dict[Connection[Any, Any], WorkerProcess] = {one.answers: one for one in processes}
     while True:
-        by_pipe: dict[Connection[Any, Any], WorkerProcess] = {one.answers: one for one in processes}
-        # A pipe stays open where something that the worker started holds it: so the process is looked at too.
         ready = [by_pipe[pipe] for pipe in wait(list(by_pipe), timeout=1.0) if isinstance(pipe, Connection)]
-        ready += [one for one in processes if one not in ready and one.has_ended()]
+        # A pipe stays open where something that the worker started holds it: then the process is looked at.
+        ready = ready or [one for one in processes if one.has_ended()]
         if ready:
             return ready
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from embshift.errors import PlanError, TransformError, UnknownNameError
 from embshift.seeding import view_generator
 from embshift.transforms import TRANSFORMS, TransformSpec
@@ -102,8 +104,9 @@ def pixels_digest(pixels: Pixels) -> str:
     What is hashed: the shape as ASCII decimals joined by "x" (``224x224x3``: height, width, channels), and
     straight after it the bytes, row by row, pixel by pixel, in the order red, green, blue.
     """
-    shape = "x".join(str(length) for length in pixels.shape)
-    return hashlib.sha256(shape.encode("ascii") + pixels.tobytes(order="C")).hexdigest()
+    digest = hashlib.sha256("x".join(str(length) for length in pixels.shape).encode("ascii"))
+    digest.update(np.ascontiguousarray(pixels).data)  # without a copy, and without the interpreter's lock
+    return digest.hexdigest()
 
 
 def _from_albumentations(plan: TransformPlan) -> Transform:

@@ -9,8 +9,8 @@ import torch
 from embshift.encoders.devices import full_precision
 from embshift.encoders.halving import single
 from embshift.encoders.opening import open_encoder
+from embshift.transfers import moved
 from embshift.types import Capture
-from embshift.uploads import moved
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
@@ -103,7 +103,7 @@ def test_pictures_reach_cuda_through_locked_memory_without_waiting(monkeypatch):
             steps.append((device, options))
             return self
 
-    monkeypatch.setattr("embshift.uploads.torch.Tensor", Values)
+    monkeypatch.setattr("embshift.transfers.torch.Tensor", Values)
     bare = getattr(moved, "__wrapped__", moved)
     bare(Values(), device="cuda:0")
     bare(Values(), device="cpu")

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
 
+from embshift.transfers import moved
 from embshift.transforms.on_device import Values
-from embshift.uploads import moved
 
 __all__ = ["Batch", "as_levels", "column", "together"]
 

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
+from embshift.transfers import moved
 from embshift.transforms.on_device import Values
 from embshift.transforms.on_device.kernels.arrays import Batch, as_levels, column, together
 from embshift.transforms.on_device.kernels.colours import brought_back, hues_of
-from embshift.uploads import moved
 
 __all__ = ["blurred", "jittered", "lined"]
 

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from embshift.transfers import moved
 from embshift.transforms.fast.noise import quantiles
 from embshift.transforms.on_device import Values
 from embshift.transforms.on_device.kernels.arrays import Batch, together
-from embshift.uploads import moved
 
 __all__ = ["noisy", "philox", "uniform"]
 

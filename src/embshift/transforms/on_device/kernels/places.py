@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64
 
+from embshift.transfers import moved
 from embshift.transforms.on_device import Values
 from embshift.transforms.on_device.kernels.arrays import Batch, together
 from embshift.transforms.on_device.kernels.sampling import looked_up
-from embshift.uploads import moved
 
 __all__ = ["affinely", "elastically", "flipped", "in_perspective", "punched"]
 
