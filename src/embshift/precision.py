@@ -6,10 +6,10 @@ Runs once, when a run is started; what was found is recorded, and a continued ru
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
-from itertools import chain
+from itertools import chain, groupby
 from operator import or_
 from typing import Any, TypeAlias
 
@@ -69,7 +69,7 @@ def settle_precision(
     *,
     info: Mapping[str, Any] | None,
     reopen: Reopen,
-    items: Sequence[Item],
+    items: Iterable[Item],
     recipe: Callable[[], Recipe],
     metrics: Mapping[str, Metric],
     note: Callable[[str], None],
@@ -189,13 +189,13 @@ class _Stage:
 
 
 def _stage(
-    items: Sequence[Item], *, recipe: Recipe, metrics: Mapping[str, Metric], batch: int, device: str
+    items: Iterable[Item], *, recipe: Recipe, metrics: Mapping[str, Metric], batch: int, device: str
 ) -> _Stage:
     # What is measured on pixels does not pass through the encoder.
     bare = replace(recipe, metrics={}, aligned={})
-    first = [item for item in items if item.chunk == items[0].chunk][:CHUNK]
+    _, first = next(groupby(items, key=lambda item: item.chunk))
     drawn = (perturb_image(item, recipe=bare) for item in first)
-    perturbed = list(finish_views(drawn, recipe=bare, device=device, pictures=len(first)))
+    perturbed = list(finish_views(drawn, recipe=bare, device=device, pictures=CHUNK))
     return _Stage(perturbed=perturbed, metrics={"cosine": METRICS["cosine"], **metrics}, batch=batch)
 
 

@@ -1,6 +1,7 @@
 """The Parquet tables of a run folder, read: only what is committed, chunk by chunk or as a whole."""
 
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,14 @@ __all__ = ["Embeddings", "RunTables", "read_table"]
 
 def committed(folder: Path, table: str) -> list[Path]:
     """The committed files of one table, in order of rows."""
+    return [folder / table / name for name in chunk_names(folder)]
+
+
+def chunk_names(folder: Path) -> list[str]:
+    """Names of the files of committed chunks, which are the same for all tables, in order of rows."""
     # Only committed chunks exist: an interrupted one has no file in images/.
-    names = sorted(file.name for file in (folder / "images").glob("chunk-*.parquet"))
-    return [folder / table / name for name in names]
+    names = os.listdir(folder / "images") if (folder / "images").is_dir() else []
+    return sorted(name for name in names if name.startswith("chunk-") and name.endswith(".parquet"))
 
 
 def read_table(
@@ -41,10 +47,8 @@ def read_table(
     return pq.read_table(files, columns=names, filters=filters)
 
 
-def chunks(folder: Path, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of one table, chunk by chunk."""
-    for file in committed(folder, table):
-        yield pq.read_table(file, columns=list(columns))
+_VALUE = ["row", "transform", "metric", "value"]
+_AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as much again to sort them
 
 
 def matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
@@ -132,10 +136,30 @@ class RunTables:
             values=matrix(table["embedding"]),
         )
 
+    def chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of one table, chunk by chunk."""
+        for name in chunk_names(self.folder):
+            yield pq.read_table(self.folder / table / name, columns=list(columns))
+
+    def chunk_names(self) -> list[str]:
+        """Names of the files of committed chunks, in order of rows."""
+        return chunk_names(self.folder)
+
+    def values_of(self, name: str, *, skip: frozenset[int]) -> ImageValues:
+        """As `values`, of one committed chunk.
+
+        Args:
+            name: One of `chunk_names`.
+            skip: Rows to leave out, as `repeated` gives them.
+        """
+        table = pq.read_table(self.folder / "shifts" / name, columns=_VALUE)
+        metrics = [spec.name for spec in self.metrics]
+        return image_values([table], transforms=self.transforms, metrics=metrics, skip=skip)
+
     def values(self) -> ImageValues:
         """One value an image, transform and metric: draws averaged, equal pictures once."""
         return image_values(
-            chunks(self.folder, "shifts", ["row", "transform", "metric", "value"]),
+            self.chunks("shifts", _VALUE),
             transforms=self.transforms,
             metrics=[spec.name for spec in self.metrics],
             skip=self.repeated(),
@@ -148,19 +172,27 @@ class RunTables:
         return dict(zip(kept["row"].to_pylist(), kept["image_id"].to_pylist(), strict=True))
 
     def repeated(self) -> frozenset[int]:
-        """Rows whose picture equals one of an earlier row: they are measured, and count once."""
-        seen, repeated = set[str](), set[int]()
-        for chunk in chunks(self.folder, "images", ["row", "image_id", "status"]):
-            for row in chunk.to_pylist():
-                if row["status"] == "ok" and row["image_id"] in seen:
-                    repeated.add(row["row"])
-                seen.add(row["image_id"])
-        return frozenset(repeated)
+        """Rows whose picture equals that of an earlier row: they are measured, and count once."""
+        count = sum(len(chunk) for chunk in self.chunks("images", ["row"]))
+        parts = 1 + count // _AT_ONCE
+        return frozenset[int]().union(*(self._repeated(part, parts) for part in range(parts)))
+
+    def _repeated(self, part: int, parts: int) -> list[int]:
+        """Those among the pictures whose ids fall into one of some parts."""
+        rows, ids = [np.empty(0, np.int64)], [np.empty(0, "S32")]
+        for chunk in self.chunks("images", ["row", "image_id", "status"]):
+            usable = chunk.filter(pc.field("status") == "ok")
+            found = np.array(usable["image_id"].to_pylist(), "S32")
+            kept = found.view(np.uint32).reshape(-1, 8)[:, 0] % parts == part
+            rows.append(usable["row"].to_numpy()[kept])
+            ids.append(found[kept])
+        first = np.unique(np.concatenate(ids), return_index=True)[1]
+        return np.delete(np.concatenate(rows), first).tolist()
 
     def count_views(self) -> tuple[int, int]:
         """Views that were tried, and those of them without an embedding."""
         tried = failed = 0
-        for chunk in chunks(self.folder, "embeddings", ["transform", "status"]):
+        for chunk in self.chunks("embeddings", ["transform", "status"]):
             views = chunk.filter(pc.field("transform") != "original")
             tried += len(views)
             failed += len(views.filter(pc.field("status") != "ok"))
@@ -168,7 +200,7 @@ class RunTables:
 
     def count_undefined(self) -> int:
         """Values that were taken and are undefined."""
-        found = chunks(self.folder, "shifts", ["value"])
+        found = self.chunks("shifts", ["value"])
         return sum(int(np.isnan(chunk["value"].to_numpy()).sum()) for chunk in found)
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -203,7 +235,7 @@ class RunTables:
         """For each picture that counts, its views' embeddings by transform; failed draws are NaN."""
         position = {name: at for at, name in enumerate(self.transforms)}
         draws, skip = self.info["plan"]["draws"], list(self.repeated())
-        for chunk in chunks(self.folder, "embeddings", ["row", "transform", "draw", "status", "embedding"]):
+        for chunk in self.chunks("embeddings", ["row", "transform", "draw", "status", "embedding"]):
             kept = chunk.filter((pc.field("status") == "ok") & (pc.field("transform") != "original"))
             kept = kept.filter(~pc.field("row").isin(skip)) if skip else kept
             rows, image = np.unique(kept["row"].to_numpy(), return_inverse=True)

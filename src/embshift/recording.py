@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow.compute as pc
+
 from embshift.encoder_files import encoder_files
 from embshift.metrics import METRICS
 from embshift.plan import Plan
@@ -59,15 +61,18 @@ def repeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
 
 def counted(run: Run) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Counts of a run, and the first of its pictures that failed."""
-    images = run.images().select(["row", "member", "status", "error"]).to_pylist()
-    failed = [image for image in images if image["status"] != "ok"]
+    images, failed, named = 0, 0, list[dict[str, Any]]()
+    for chunk in run.chunks("images", ["row", "member", "status", "error"]):
+        lost = chunk.filter(pc.field("status") != "ok")
+        images, failed = images + len(chunk), failed + len(lost)
+        named += lost.slice(0, _NAMED_FAILURES - len(named)).to_pylist()
     views, views_failed = run.count_views()
     counts = {
-        "images": len(images),
-        "failed": len(failed),
+        "images": images,
+        "failed": failed,
         "repeated": len(run.repeated()),
         "views": views,
         "views_failed": views_failed,
         "undefined": run.count_undefined(),
     }
-    return counts, failed[:_NAMED_FAILURES]
+    return counts, named

@@ -1,8 +1,10 @@
 """Starting a run folder, or going on in one: nothing is mixed that was not made alike."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,16 @@ from embshift.errors import ResumeError, ShiftError, UsageError
 from embshift.plan import CHUNK, Plan
 from embshift.plan_files import difference, plan_from_content
 from embshift.provenance import versions
+from embshift.sinks.changes import ListingChange, Named, Records, compare_listing, new_records
 from embshift.sinks.files import read_json
-from embshift.sinks.listing import (
-    FrozenRow,
-    ListingChange,
-    compare_listing,
-    freeze,
-    listed_rows,
-    read_listing,
-    write_listing,
-)
+from embshift.sinks.listing import FrozenRow, Listing, freeze, listed_rows, write_listing
 from embshift.types import ImageRecord
 
 __all__ = [
     "check_code",
     "check_encoder",
     "continued_plan",
+    "drop_listing",
     "other_versions",
     "recorded",
     "save_listing",
@@ -128,78 +124,95 @@ def check_code(info: Mapping[str, Any] | None, code: Mapping[str, str | None]) -
 
 
 def settled_listing(
-    path: Path, records: Sequence[ImageRecord], *, plan: Plan, update: bool
-) -> tuple[tuple[FrozenRow, ...], list[str]]:
+    path: Path,
+    records: Records,
+    *,
+    count: int,
+    content: Mapping[int, ImageRecord],
+    plan: Plan,
+    update: bool,
+) -> tuple[Listing, list[str]]:
     """The listing to work by, and what the user must be told about it.
 
     It is frozen when a run first starts. Later, new pictures are named and left out unless ``update`` appends
-    them; changed and vanished ones are reported.
+    them; changed and vanished ones are reported. What is new stands beside the file until `save_listing`.
+
+    Args:
+        path: The run's ``listing.parquet``.
+        records: Lists the sources.
+        count: How many pictures they hold.
+        content: Those that stand only in memory, by index.
+        plan: The plan.
+        update: Whether new pictures are appended.
 
     Raises:
         ResumeError: If the sources share no picture with the frozen listing; or if it has been removed, and
             the sources do not give the rows of what is committed.
     """
+    chosen = partial(freeze, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed)
     if not path.exists():
-        first = freeze(records[: plan.limit], chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed)
+        count = count if plan.limit is None else min(count, plan.limit)
+        first = _written(path, chosen(islice(records(), plan.limit), count=count), content)
         _check_committed(path.parent, first)
         return first, []
-    frozen = read_listing(path)
+    frozen = Listing(path, content=content)
     change = compare_listing(frozen, records)
-    if len(change.gone) == len(frozen):
+    if change.gone.count == len(frozen):
         raise ResumeError(f"none of the run's {len(frozen):,} pictures is among the sources; {_NEW_FOLDER}")
-    other = [row.record.row for row in change.changed if row.record.path is None]
-    if other:
-        raise ResumeError(f"the picture from memory in row {other[0]} is not the run's; {_NEW_FOLDER}")
-    rows = _with_content(frozen, records)
+    if change.altered is not None:
+        raise ResumeError(f"the picture from memory in row {change.altered} is not the run's; {_NEW_FOLDER}")
     if plan.limit is not None:
-        change = replace(change, new=())  # what a limit left out is not news
-    if update and change.new:
-        rows += freeze(change.new, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed, after=rows)
-    return rows, _notes(change, update=update)
+        change = replace(change, new=Named(count=0, first=()))  # what a limit left out is not news
+    if not (update and change.new.count):
+        return frozen, _notes(change, update=update)
+    added = chosen(new_records(frozen, records), count=change.new.count, after=frozen)
+    return _written(path, chain(frozen, added), content), _notes(change, update=update)
 
 
-def _check_committed(folder: Path, rows: Sequence[FrozenRow]) -> None:
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new.tmp")
+
+
+def _written(path: Path, rows: Iterable[FrozenRow], content: Mapping[int, ImageRecord]) -> Listing:
+    write_listing(_beside(path), rows)
+    return Listing(_beside(path), content=content)
+
+
+def save_listing(path: Path) -> None:
+    """Give the listing that was settled its name, where it is new or has grown."""
+    if _beside(path).exists():
+        _beside(path).replace(path)
+
+
+def drop_listing(path: Path) -> None:
+    """Remove what was settled and did not get its name, since the work was stopped before."""
+    _beside(path).unlink(missing_ok=True)
+
+
+def _check_committed(folder: Path, rows: Listing) -> None:
     """Chunks whose listing is gone are of use only where listing the sources again gives their rows."""
+    starts = dict(zip(rows.chunks, accumulate(rows.chunks.values(), initial=0), strict=False))
     for file in sorted((folder / "images").glob("chunk-[0-9]*.parquet")):
         chunk = int(file.stem.removeprefix("chunk-"))
-        now = [(r.record.row, r.record.path, r.sampled) for r in rows if r.chunk == chunk]
-        if listed_rows(pq.read_table(file)) != now:
+        start = starts.get(chunk, len(rows))
+        now = rows[start : start + rows.chunks.get(chunk, 0)]
+        if listed_rows(pq.read_table(file)) != [(r.record.row, r.record.path, r.sampled) for r in now]:
             raise ResumeError(
                 f"listing.parquet is gone, and the sources do not give the rows of {file.name} again;"
                 f" {_NEW_FOLDER}"
             )
 
 
-def _with_content(frozen: Sequence[FrozenRow], records: Sequence[ImageRecord]) -> tuple[FrozenRow, ...]:
-    """Pictures handed over in memory are not in the file; they are handed over again."""
-    held = {record.index: record for record in records if record.path is None}
-    return tuple(
-        row if row.record.path is not None else replace(row, record=held.get(row.record.index, row.record))
-        for row in frozen
-    )
-
-
 def _notes(change: ListingChange, *, update: bool) -> list[str]:
-    named = [record.member for record in change.new]
     new = "appended" if update else "left out (--update appends them)"
     notes = {
-        f"{len(named):,} new pictures {new}": named,
-        f"{len(change.changed):,} pictures have changed since the run was started": _members(change.changed),
-        f"{len(change.gone):,} pictures of the run are no longer there": _members(change.gone),
+        f"{change.new.count:,} new pictures {new}": change.new,
+        f"{change.changed.count:,} pictures have changed since the run was started": change.changed,
+        f"{change.gone.count:,} pictures of the run are no longer there": change.gone,
     }
-    return [f"{note}: {_some(members)}" for note, members in notes.items() if members]
+    return [f"{note}: {_some(named)}" for note, named in notes.items() if named.count]
 
 
-def _members(rows: Sequence[FrozenRow]) -> list[str]:
-    return [row.record.member for row in rows]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
-
-
-def save_listing(path: Path, rows: Sequence[FrozenRow]) -> None:
-    """Write the listing if it is new or has grown."""
-    if not path.exists() or len(read_listing(path)) != len(rows):
-        write_listing(path, rows)
+def _some(named: Named) -> str:
+    left = named.count - len(named.first)
+    return ", ".join(named.first) + (f" and {left:,} more" if left else "")

@@ -4,21 +4,26 @@ A finished run is answered from here without torch and without the encoder's wei
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from embshift.encoder_files import same_files
-from embshift.images import list_sources
+from embshift.images import stream_sources
 from embshift.plan import Plan
 from embshift.provenance import code_content
 from embshift.reporting import Reporter
-from embshift.resume import check_code, continued_plan, recorded, settled_listing
+from embshift.resume import check_code, continued_plan, drop_listing, recorded, settled_listing
 from embshift.run import Run, open_run
+from embshift.sinks.changes import Records
 from embshift.sinks.folder import locked
-from embshift.sinks.listing import FrozenRow
+from embshift.sinks.listing import Listing
 from embshift.sinks.parquet import ParquetSink
+from embshift.types import ImageRecord
 
 __all__ = ["carry_out", "default_folder"]
 
@@ -49,14 +54,43 @@ def carry_out(
         objects: The transforms of a caller's own dictionary, by name.
         update: Whether new pictures are appended.
     """
-    records = list_sources(sources)
-    count = len(records[: asked.limit])
-    within = "" if count == len(records) else f", the first {count:,} are taken"
-    reporter.note(f"{len(records):,} pictures found{within}; run folder: {out}")
+    records = partial(stream_sources, sources)
+    count = sum(1 for _ in records())
+    fewer = asked.limit is not None and asked.limit < count
+    within = f", the first {asked.limit:,} are taken" if fewer else ""
+    reporter.note(f"{count:,} pictures found{within}; run folder: {out}")
     with locked(out):
-        info = recorded(out)
-        plan = continued_plan(asked, info, update=update)
-        rows, notes = settled_listing(out / "listing.parquet", records, plan=plan, update=update)
+        try:
+            _carry_out(
+                asked, sources, records, count, out=out, reporter=reporter, objects=objects, update=update
+            )
+        finally:
+            drop_listing(out / "listing.parquet")
+    return open_run(out)
+
+
+def _carry_out(
+    asked: Plan,
+    sources: Sequence[Any],
+    records: Records,
+    count: int,
+    *,
+    out: Path,
+    reporter: Reporter,
+    objects: Mapping[str, Any] | None,
+    update: bool,
+) -> None:
+    info = recorded(out)
+    plan = continued_plan(asked, info, update=update)
+    rows, notes = settled_listing(
+        out / "listing.parquet",
+        records,
+        count=count,
+        content=_content(sources, records()),
+        plan=plan,
+        update=update,
+    )
+    with closing(rows):
         for note in notes:
             reporter.note(note)
         finished = info is not None and _is_finished(info, rows=rows, out=out)
@@ -72,12 +106,18 @@ def carry_out(
             check_code(info, code_content(plan, objects=objects or {}))
         if finished:
             reporter.note("nothing left to do: the run is finished")
-    return open_run(out)
 
 
-def _is_finished(info: Mapping[str, Any], *, rows: Sequence[FrozenRow], out: Path) -> bool:
+def _content(sources: Sequence[Any], records: Iterable[ImageRecord]) -> dict[int, ImageRecord]:
+    """The pictures that stand only in memory, by index."""
+    if all(isinstance(source, (str, os.PathLike)) for source in sources):
+        return {}
+    return {record.index: record for record in records if record.path is None}
+
+
+def _is_finished(info: Mapping[str, Any], *, rows: Listing, out: Path) -> bool:
     """Whether the run says so, and every chunk is there."""
     if info["state"] != "finished" or len(rows) != info["counts"]["images"]:
         return False
     sink = ParquetSink(folder=out, fingerprint=info["fingerprint"])
-    return all(sink.has(chunk) for chunk in {row.chunk for row in rows})
+    return all(sink.has(chunk) for chunk in rows.chunks)

@@ -1,7 +1,7 @@
 """One stretch of work on a run folder: encoder opened, chunks measured and committed, pictures kept."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +30,7 @@ from embshift.reporting import Reporter
 from embshift.resume import check_code, check_encoder, save_listing
 from embshift.run import open_run
 from embshift.sinks.files import write_json, write_text
-from embshift.sinks.listing import FrozenRow
+from embshift.sinks.listing import FrozenRow, Listing
 from embshift.sinks.parquet import ParquetSink
 from embshift.transforms.building import describe
 from embshift.types import Capture
@@ -51,7 +51,7 @@ class Session:
 
     plan: Plan
     out: Path
-    rows: Sequence[FrozenRow]
+    rows: Listing
     work: Work
     sink: ParquetSink
     header: str
@@ -60,8 +60,9 @@ class Session:
     started: float
 
     @property
-    def items(self) -> list[Item]:
-        return [Item(record=row.record, sampled=row.sampled, chunk=row.chunk) for row in self.rows]
+    def items(self) -> Iterator[Item]:
+        """What the listing holds, in its order."""
+        return map(_item, self.rows)
 
 
 def start(
@@ -69,7 +70,7 @@ def start(
     /,
     *,
     info: Mapping[str, Any] | None,
-    rows: Sequence[FrozenRow],
+    rows: Listing,
     out: Path,
     objects: Mapping[str, Any],
     note: Callable[[str], None],
@@ -116,13 +117,12 @@ def start(
     )
     plan, reasons = choose(asked, setting)
     torch.set_num_threads(plan.threads or setting.threads)
-    items = [Item(record=row.record, sampled=row.sampled, chunk=row.chunk) for row in rows]
     encoder, precision = settle_precision(
         plan,
         encoder,
         info=info,
         reopen=reopen,
-        items=items,
+        items=map(_item, rows),
         recipe=recipe,
         metrics=pair,
         note=note,
@@ -144,11 +144,15 @@ def start(
     )
 
 
-def _held(rows: Sequence[FrozenRow], build: Callable[[], Recipe], objects: Mapping[str, Any]) -> str:
+def _item(row: FrozenRow) -> Item:
+    return Item(record=row.record, sampled=row.sampled, chunk=row.chunk)
+
+
+def _held(rows: Listing, build: Callable[[], Recipe], objects: Mapping[str, Any]) -> str:
     """Why workers cannot do the work; empty where they can."""
     if not is_portable(build) or any(describe(name, thing) is None for name, thing in objects.items()):
         return "a transform or a metric lives in this process alone"
-    if any(row.record.path is None for row in rows):
+    if rows.in_memory:
         return "pictures are in the memory of this process"
     return ""
 
@@ -177,7 +181,7 @@ def _record(session: Session) -> None:
     """What is known when work starts; ``run.json`` first, for it makes a folder a run folder."""
     write_json(session.out / "run.json", session.info)
     write_text(session.out / "plan.toml", session.header + plan_to_toml(session.plan))
-    save_listing(session.out / "listing.parquet", session.rows)
+    save_listing(session.out / "listing.parquet")
     session.sink.discard_uncommitted()
 
 
@@ -196,7 +200,7 @@ def _aligned(metrics: Mapping[str, Metric]) -> dict[str, Any]:
 
 
 def _work(session: Session, reporter: Reporter) -> None:
-    done = sum(session.sink.has(row.chunk) for row in session.rows)
+    done = _committed(session)
     plan = session.plan
     reporter.note(
         f"encoder {plan.encoder} on {plan.device}, {plan.threads} threads, batches of {plan.batch} views,"
@@ -230,10 +234,15 @@ def _work(session: Session, reporter: Reporter) -> None:
         _record_stretch(session, done=done)
 
 
+def _committed(session: Session) -> int:
+    """Pictures whose chunk is committed."""
+    return sum(count for chunk, count in session.rows.chunks.items() if session.sink.has(chunk))
+
+
 def _record_stretch(session: Session, *, done: int) -> None:
     """Timing of this stretch, also of one that was stopped, before the pictures are kept."""
     seconds = time.perf_counter() - session.started
-    images = sum(session.sink.has(row.chunk) for row in session.rows) - done
+    images = _committed(session) - done
     rate = images / seconds if seconds > 0 else 0.0
     stretch = {
         "images": images,
@@ -253,7 +262,7 @@ def _finish(session: Session, reporter: Reporter) -> None:
     reporter.note("keeping pictures of views")
     recipe = undivided(session.work.build())
     wanted = choose_views(run, seed=session.plan.seed)
-    changed = keep_views(run, wanted, items=session.items, recipe=recipe)
+    changed = keep_views(run, wanted, item=lambda row: _item(session.rows[row]), recipe=recipe)
     if changed:
         reporter.note(f"{len(changed):,} pictures could not be made again as they were measured")
     counts, failures = counted(run)

@@ -52,6 +52,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "input changed under a run": (f"{F}test_same_bits.py::test_a_picture",),
     "disk full": (f"{F}test_disk.py",),
+    "very many pictures": (f"{F}test_many.py",),
     "two writers": (f"{U}test_sinks.py::TestLock", "tests/integration/test_interruption.py::test_two"),
     "randomness": (f"{U}test_seeding.py", "tests/properties/test_seeds.py"),
     "what must hold for any input (hypothesis)": ("tests/properties",),

@@ -16,6 +16,7 @@ from PIL import Image
 
 import embshift
 from embshift.images import Limits, decode, list_sources
+from embshift.sinks.listing import write_listing
 from embshift.types import ImageRecord
 from tests.faults.amounts import FULL, amount
 from tests.faults.bombs import bombs, png
@@ -195,12 +196,11 @@ def test_a_file_that_vanishes_after_it_was_listed_is_a_row(samples, tmp_path, mo
     folder, out = write_crops(samples, tmp_path / "in", count=6, side=40), tmp_path / "run"
     gone = sorted(folder.rglob("*.jpg"))[3]
 
-    def listed_then_gone(sources):
-        found = list_sources(sources)
+    def listed_then_gone(path, rows):
+        write_listing(path, rows)
         gone.unlink()
-        return found
 
-    monkeypatch.setattr("embshift.session.list_sources", listed_then_gone)
+    monkeypatch.setattr("embshift.resume.write_listing", listed_then_gone)
     run = embshift.measure(folder, encoder="lite", image_size=32, transforms=["blur"], out=out)
     statuses = run.images()["status"].to_pylist()
     wanted = ["ok"] * 3 + ["missing"] + ["ok"] * 2

@@ -4,13 +4,16 @@ import os
 import random
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from embshift.errors import PlanError, SourceError
-from embshift.images import SUFFIXES, Limits, decode, list_sources
+from embshift.images import SUFFIXES, Limits, decode, list_sources, stream_sources
 
 NINE = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -57,6 +60,26 @@ def test_rows_count_from_zero_in_the_order_of_bytes_whatever_the_order_of_creati
         listings.append(members(folder))
         assert [record.row for record in list_sources([folder])] == list(range(len(names)))
     assert all(listing == sorted(names, key=os.fsencode) for listing in listings)
+
+
+PARTS = st.sampled_from(["a", "a-b", "a.b", "a0", "A", "b", "é", "a b"])
+
+
+@given(trees=st.sets(st.lists(PARTS, min_size=1, max_size=4).map("/".join), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_any_tree_is_walked_in_the_order_of_its_paths_bytes(trees):
+    with TemporaryDirectory() as folder:
+        touch(Path(folder), "z.jpg", *(f"{tree}.jpg" for tree in trees))
+        wanted = sorted(["z.jpg", *(f"{tree}.jpg" for tree in trees)], key=os.fsencode)
+        assert members(folder) == wanted
+
+
+def test_a_folder_is_listed_as_it_is_walked(tmp_path):
+    touch(tmp_path, "a/1.jpg", "b/2.jpg")
+    found = stream_sources([tmp_path])
+    assert next(found).member == "a/1.jpg"
+    touch(tmp_path, "b/3.jpg")
+    assert [record.member for record in found] == ["b/2.jpg", "b/3.jpg"]
 
 
 def test_paths_are_absolute_and_sources_as_given(tmp_path, monkeypatch):

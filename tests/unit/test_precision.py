@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-import time
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,10 +23,22 @@ NAMES = ("cosine", "l2", "attention_similarity")
 CHOSEN = {name: METRICS[name] for name in NAMES}
 
 
+class Clock:
+    """What encoders say they take; a machine's own pauses would decide otherwise."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+CLOCK = Clock()
+
+
 class Rounding(FakeEncoder):
     """A fake encoder that is off by a fraction of every second value, and takes its time."""
 
-    def __init__(self, precision, *, off=0.0, seconds=0.0, poison=np.nan):
+    def __init__(self, precision, *, off=0.0, seconds=0.001, poison=np.nan):
         super().__init__(poison=poison)
         self.precision, self.off, self.seconds = precision, off, seconds
 
@@ -35,7 +47,7 @@ class Rounding(FakeEncoder):
         return dataclasses.replace(super().spec, precision=self.precision)
 
     def encode(self, views, /, *, capture):
-        time.sleep(self.seconds)
+        CLOCK.now += self.seconds
         found = super().encode(views, capture=capture)
         found.embedding[:, ::2] *= 1 + self.off
         return found
@@ -69,16 +81,17 @@ def settle(asked, encoders, *, info=None, items=None, transforms=None):
             limits=plan.limits, size=(24, 24), rule="linear", seed=0, draws=1, transforms=made, metrics={}
         )
 
-    used, record = settle_precision(
-        plan,
-        encoders["float32" if asked == "auto" else asked],
-        info=info,
-        reopen=lambda *, precision: encoders[precision],
-        items=listing() if items is None else items,
-        recipe=recipe,
-        metrics=CHOSEN,
-        note=notes.append,
-    )
+    with patch("embshift.precision.time", CLOCK):
+        used, record = settle_precision(
+            plan,
+            encoders["float32" if asked == "auto" else asked],
+            info=info,
+            reopen=lambda *, precision: encoders[precision],
+            items=listing() if items is None else items,
+            recipe=recipe,
+            metrics=CHOSEN,
+            note=notes.append,
+        )
     json.dumps(record, allow_nan=False)
     return used.spec.precision, record, notes
 

@@ -6,8 +6,11 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +22,11 @@ from hypothesis import strategies as st
 import embshift.sinks.parquet
 from embshift.errors import ResumeError, ShiftError, UsageError
 from embshift.schema import TABLES
+from embshift.sinks.changes import Named, compare_listing, new_records
 from embshift.sinks.files import read_json, write_aside, write_json, write_text
 from embshift.sinks.folder import locked
-from embshift.sinks.listing import compare_listing, freeze, read_listing, write_listing
+from embshift.sinks.listing import Listing, write_listing
+from embshift.sinks.listing import freeze as freezing
 from embshift.sinks.parquet import ParquetSink
 from embshift.sinks.seal import BROKEN, SEALED, UNSEALED, check_seal, write_sealed
 from embshift.sinks.views import view_path, write_view
@@ -236,9 +241,22 @@ class TestSeal:
         write_sealed(tmp_path / "a", table)
         assert pq.read_metadata(tmp_path / "a").metadata[b"fingerprint"] == b"f"
 
-    def test_a_listing_is_sealed(self, tmp_path):
-        write_listing(tmp_path / "l", freeze(records(3), chunk=2, sample=1, seed=0))
-        assert check_seal(tmp_path / "l") == SEALED
+    @pytest.mark.parametrize("group", [2, 100])
+    def test_a_listing_is_sealed_however_many_parts_it_has(self, tmp_path, group):
+        path = tmp_path / "l"
+        with patch("embshift.sinks.listing._GROUP", group):
+            write_listing(path, freeze(records(9), chunk=2, sample=1, seed=0))
+        assert pq.read_metadata(path).num_row_groups == (5 if group == 2 else 1)
+        assert check_seal(path) == SEALED
+        data = bytearray(path.read_bytes())
+        for at in (10, len(data) // 2, len(data) - 20):
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+            assert check_seal(path) != SEALED, at
+
+    def test_the_pieces_that_a_file_is_hashed_in_do_not_matter(self, tmp_path):
+        path = self.sealed(tmp_path, a=list(range(1000)))
+        with patch("embshift.sinks.seal._PIECE", 7):
+            assert check_seal(path) == SEALED
 
 
 class TestLock:
@@ -287,6 +305,17 @@ class TestLock:
                 pass
 
 
+def freeze(given, *, after=None, **options):
+    given = list(given)
+    return tuple(freezing(given, count=len(given), after=after, **options))
+
+
+def listed(rows):
+    with TemporaryDirectory() as folder:
+        write_listing(Path(folder) / "listing.parquet", rows)
+        return Listing(Path(folder) / "listing.parquet")  # which holds the file open
+
+
 def records(count, start=0):
     return [
         ImageRecord(row=at, source="s", member=f"{at + start}.jpg", path=f"/p/{at + start}.jpg")
@@ -301,7 +330,7 @@ class TestListing:
         given.append(ImageRecord(row=4, source="memory", member="", index=4))
         rows = freeze(given, chunk=2, sample=3, seed=0)
         write_listing(tmp_path / "listing.parquet", rows)
-        assert read_listing(tmp_path / "listing.parquet") == rows
+        assert tuple(Listing(tmp_path / "listing.parquet")) == rows
 
     @given(
         count=st.integers(1, 50), sample=st.integers(0, 60), seed=st.integers(0, 5), chunk=st.integers(1, 9)
@@ -329,12 +358,12 @@ class TestListing:
     @given(count=st.integers(1, 20), more=st.integers(1, 20), sample=st.integers(0, 30))
     @settings(max_examples=40, deadline=None)
     def test_an_update_appends_rows_in_chunks_of_their_own(self, count, more, sample):
-        before = freeze(records(count), chunk=4, sample=sample, seed=0)
+        before = listed(freeze(records(count), chunk=4, sample=sample, seed=0))
         after = freeze(records(more, start=count), chunk=4, sample=sample, seed=0, after=before)
         assert [row.record.row for row in after] == list(range(count, count + more))
         assert min(row.chunk for row in after) == before[-1].chunk + 1
         assert max(after.count(row) for row in after) == 1
-        assert sum(row.sampled for row in before + after) == min(sample, count + more)
+        assert sum(row.sampled for row in (*before, *after)) == min(sample, count + more)
 
     def test_what_has_changed_is_told_without_reading_contents(self, tmp_path):
         for name in "abc":
@@ -344,14 +373,15 @@ class TestListing:
         ]
         frozen = freeze(given, chunk=2, sample=9, seed=0)
         assert next((row.size, row.mtime_ns) for row in frozen) == (1, (tmp_path / "a").stat().st_mtime_ns)
-        nothing = compare_listing(frozen, given)
-        assert (nothing.new, nothing.gone, nothing.changed) == ((), (), ())
+        nothing = compare_listing(frozen, lambda: given)
+        assert (nothing.new.count, nothing.gone.count, nothing.changed.count) == (0, 0, 0)
         (tmp_path / "b").write_text("longer")
         new = ImageRecord(row=0, source="s", member="d", path=str(tmp_path / "d"))
-        change = compare_listing(frozen, [new, *(replace(one, row=9) for one in given[1:])])
-        assert [one.member for one in change.new] == ["d"]
-        assert [row.record.member for row in change.gone] == ["a"]
-        assert [row.record.member for row in change.changed] == ["b"]
+        now = [new, *(replace(one, row=9) for one in given[1:])]
+        change = compare_listing(frozen, lambda: now)
+        assert (change.new, change.gone) == (Named(count=1, first=("d",)), Named(count=1, first=("a",)))
+        assert change.changed == Named(count=1, first=("b",))
+        assert list(new_records(frozen, lambda: now)) == [new]
 
     def test_a_file_that_cannot_be_asked_is_still_listed(self):
         odd = [
@@ -359,6 +389,55 @@ class TestListing:
             ImageRecord(row=1, source="s", member="b", path="/a\0b"),
         ]
         assert [(row.size, row.mtime_ns) for row in freeze(odd, chunk=2, sample=1, seed=0)] == [(-1, -1)] * 2
+
+    @given(count=st.integers(0, 40), group=st.integers(1, 9))
+    @settings(max_examples=30, deadline=None)
+    def test_it_is_read_in_pieces_and_in_any_order(self, count, group):
+        rows = freeze(records(count), chunk=3, sample=5, seed=0)
+        with patch("embshift.sinks.listing._GROUP", group):
+            found = listed(rows)
+        assert (tuple(found), len(found), found.sampled) == (rows, count, min(5, count))
+        assert [found[at] for at in reversed(range(count))] == list(reversed(rows))
+        assert found[1:7:2] == list(rows[1:7:2])
+        assert found.chunks == Counter(row.chunk for row in rows)
+        assert not found.in_memory
+        with pytest.raises(IndexError):
+            found[count]
+
+    def test_content_from_memory_is_handed_over_again(self):
+        held = ImageRecord(row=1, source="memory", member="", index=1, content=np.zeros((2, 2), np.uint8))
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "l"
+            write_listing(path, freeze([*records(1), held], chunk=2, sample=1, seed=0))
+            found = Listing(path, content={1: held})
+            assert found.in_memory
+            assert found[1].record.content is held.content
+            assert found[0].record.content is None
+
+    @given(
+        before=st.sets(st.integers(0, 30)),
+        now=st.sets(st.integers(0, 30)),
+        shuffled=st.booleans(),
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_side_by_side_or_looked_up_they_are_the_same(self, before, now, shuffled):
+        frozen = freeze(map(numbered, sorted(before)), chunk=4, sample=3, seed=0)
+        there = [numbered(at) for at in sorted(now, reverse=shuffled)]
+        change = compare_listing(frozen, lambda: there)
+        counts = [change.new.count, change.gone.count, change.changed.count]
+        assert counts == [len(now - before), len(before - now), 0]
+        found = list(new_records(frozen, lambda: there))
+        assert [one.member for one in found] == [one.member for one in there if one.index not in before]
+
+    def test_of_very_many_a_sample_is_drawn_without_ordering_them(self):
+        with patch("embshift.sinks.listing._PERMUTED", 10):
+            taken = [row for row in freeze(records(1000), chunk=64, sample=100, seed=0) if row.sampled]
+            assert len(taken) == 100
+            assert 400 < np.mean([row.record.row for row in taken]) < 600
+
+
+def numbered(at):
+    return ImageRecord(row=0, source="s", member=f"{at}.jpg", index=at, path=f"/p/{at:02d}.jpg")
 
 
 class TestViews:

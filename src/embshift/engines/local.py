@@ -6,7 +6,7 @@ compared and written the next one is encoded.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -50,7 +50,7 @@ class Work:
 
 
 def run_local(
-    items: Sequence[Item],
+    items: Iterable[Item],
     /,
     *,
     work: Work,
@@ -69,12 +69,12 @@ def run_local(
         report: Called with every picture that is encoded.
         mishaps: Counted up; a chunk whose batches had to be halved says so in its footers.
     """
-    pending = [item for item in items if not sink.has(item.chunk)]
     mishaps = mishaps or Mishaps()
     with ThreadPoolExecutor(_COMMITS, thread_name_prefix="embshift-commit") as threads:
         writing = deque[Future[None]]()
         for chunk, encoded in groupby(
-            _encoded(pending, work=work, see=see, mishaps=mishaps), lambda pair: pair[0].item.chunk
+            _encoded(_pending(items, sink), work=work, see=see, mishaps=mishaps),
+            lambda pair: pair[0].item.chunk,
         ):
             pairs = list[tuple[Perturbed, Encoding | None]]()
             for pair in encoded:
@@ -87,11 +87,17 @@ def run_local(
             each.result()
 
 
+def _pending(items: Iterable[Item], sink: ParquetSink) -> Iterator[Item]:
+    for chunk, members in groupby(items, lambda item: item.chunk):
+        if not sink.has(chunk):
+            yield from members
+
+
 _COMMITS = 2  # chunks that are compared and written at once: a write waits for the disk most of the time
 
 
 def _encoded(
-    items: Sequence[Item], *, work: Work, see: Callable[[Perturbed], None], mishaps: Mishaps
+    items: Iterable[Item], *, work: Work, see: Callable[[Perturbed], None], mishaps: Mishaps
 ) -> Iterator[tuple[Perturbed, Encoding | None]]:
     recipe, device = work.build(), work.encoder.spec.device
     in_batch = math.ceil(work.batch / recipe.views)

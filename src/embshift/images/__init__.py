@@ -1,7 +1,16 @@
 """Read: sources become a sorted listing of records, records become pixels."""
 
 from embshift.images.decode import Decoded, Limits, decode
-from embshift.images.listing import SUFFIXES, list_sources
+from embshift.images.listing import SUFFIXES, list_sources, stream_sources
 from embshift.images.resize import RESIZE_RULES, resize
 
-__all__ = ["RESIZE_RULES", "SUFFIXES", "Decoded", "Limits", "decode", "list_sources", "resize"]
+__all__ = [
+    "RESIZE_RULES",
+    "SUFFIXES",
+    "Decoded",
+    "Limits",
+    "decode",
+    "list_sources",
+    "resize",
+    "stream_sources",
+]

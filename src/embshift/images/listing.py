@@ -15,7 +15,7 @@ from PIL import Image
 from embshift.errors import PlanError, SourceError
 from embshift.types import ImageRecord
 
-__all__ = ["SUFFIXES", "list_sources"]
+__all__ = ["SUFFIXES", "list_sources", "stream_sources"]
 
 SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """File names that count as pictures in a folder or a glob, in any case."""
@@ -25,36 +25,49 @@ _LIST_PROBE = 4096  # bytes read to tell a list of paths from a picture with an 
 
 
 def list_sources(sources: Sequence[Any]) -> tuple[ImageRecord, ...]:
+    """`stream_sources`, all at once."""
+    return tuple(stream_sources(sources))
+
+
+def stream_sources(sources: Sequence[Any]) -> Iterator[ImageRecord]:
     """Every picture of the sources, in the order of the sources and sorted within each; a file counts once.
+
+    Of one folder no more is held than the names in one of its folders at every depth. Else all paths are, to
+    tell what is named twice.
 
     Args:
         sources: Folders (searched recursively), picture files, globs, text files of paths (one a line,
             relative to the text file's folder), or pictures in memory (PIL images, uint8 arrays of height x
             width x 3 or height x width).
 
-    Returns:
+    Yields:
         Records with ``row`` from 0 on.
 
     Raises:
         PlanError: If a source does not exist or cannot be looked into.
         SourceError: If there is no source, or one of them holds no picture.
     """
-    found = [record for source in sources for record in _list_some(source)]
-    rows = tuple(
-        replace(record, row=row, index=row if record.path is None else record.index)
-        for row, record in enumerate(_unique(found))
-    )
-    if not rows:
+    if not sources:
         raise SourceError("no picture, since no source was given")
-    return rows
+    found = (record for source in sources for record in _list_some(source))
+    for row, record in enumerate(found if _is_one_folder(sources) else _unique(found)):
+        yield replace(record, row=row, index=row if record.path is None else record.index)
 
 
-def _list_some(source: Any) -> list[ImageRecord]:
-    found = _list_one(source)
-    if not found:
+def _is_one_folder(sources: Sequence[Any]) -> bool:
+    """Whether no file can be named twice."""
+    source = sources[0]
+    paths = isinstance(source, (str, os.PathLike)) and len(sources) == 1
+    return paths and os.path.isdir(os.path.expanduser(os.fspath(source)))
+
+
+def _list_some(source: Any) -> Iterator[ImageRecord]:
+    record = None
+    for record in _list_one(source):
+        yield record
+    if record is None:
         wanted = " ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
         raise SourceError(f"no picture in {source}; wanted files that end in {wanted} (any case)")
-    return found
 
 
 def _unique(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
@@ -66,9 +79,10 @@ def _unique(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
             seen.add(record.path)
 
 
-def _list_one(source: Any) -> list[ImageRecord]:
+def _list_one(source: Any) -> Iterator[ImageRecord]:
     if not isinstance(source, (str, os.PathLike)):
-        return [_memory_record(source)]
+        yield _memory_record(source)
+        return
     text = str(os.fspath(source))
     try:
         found = _list_path(text, Path(os.path.expanduser(text)))
@@ -76,10 +90,10 @@ def _list_one(source: Any) -> list[ImageRecord]:
         raise PlanError(f"source '{text}' cannot be read: {error.strerror}; {_WANTED}") from error
     if found is None:
         raise PlanError(f"source '{text}' does not exist; {_WANTED}")
-    return found
+    yield from found
 
 
-def _list_path(text: str, path: Path) -> list[ImageRecord] | None:
+def _list_path(text: str, path: Path) -> Iterable[ImageRecord] | None:
     if not text:  # which `Path` takes for the working folder
         return None
     if path.is_dir():
@@ -126,18 +140,44 @@ def _is_text(start: bytes) -> bool:
     return True
 
 
-def _list_folder(source: str, folder: Path) -> list[ImageRecord]:
-    members = list[str]()
+def _list_folder(source: str, folder: Path) -> Iterator[ImageRecord]:
+    for member in _walked(folder):
+        yield _file_record(source, folder / member, member)
 
-    def unreadable(error: OSError) -> None:
-        # An unreadable folder hides pictures: it becomes a row that says so.
-        members.append(os.path.relpath(str(error.filename), folder))
 
-    for parent, _, names in os.walk(folder, followlinks=False, onerror=unreadable):
-        below = os.path.relpath(parent, folder)
-        members += [os.path.normpath(os.path.join(below, name)) for name in names if _has_suffix(name)]
-    members.sort(key=_sort_key)
-    return [_file_record(source, folder / member, member) for member in members]
+def _walked(folder: Path) -> Iterator[str]:
+    """Members of a folder in the order of their bytes; of links to folders nothing."""
+    open_folders = [iter([("", True)])]
+    while open_folders:
+        member, is_folder = next(open_folders[-1], (None, False))
+        if member is None:
+            open_folders.pop()
+        elif not is_folder:
+            yield member
+        else:
+            try:
+                open_folders.append(iter(_looked_into(folder, member)))
+            except OSError:
+                # An unreadable folder hides pictures: it becomes a row that says so.
+                yield member or "."
+
+
+def _looked_into(folder: Path, below: str) -> list[tuple[str, bool]]:
+    """Pictures and folders of one folder, and which of them are folders, in the order of all paths' bytes."""
+    with os.scandir(folder / below) as entries:
+        found = [(os.path.join(below, entry.name), _kind(entry)) for entry in entries]
+    kept = [(member, kind == "folder") for member, kind in found if kind]
+    # A folder's place is that of the paths in it, which go on with a separator.
+    return sorted(kept, key=lambda one: _sort_key(one[0] + os.sep * one[1]))
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        if entry.is_dir():
+            return "" if entry.is_symlink() else "folder"
+    except OSError:  # a link that cannot be followed: what it stands for is told when it is read
+        pass
+    return "picture" if _has_suffix(entry.name) else ""
 
 
 def _has_suffix(name: str) -> bool:

@@ -2,10 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, final, overload
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +17,15 @@ import pyarrow.parquet as pq
 
 from embshift.seeding import generator
 from embshift.sinks.files import write_aside
-from embshift.sinks.seal import write_sealed
+from embshift.sinks.seal import write_sealed_parts
 from embshift.types import ImageRecord
 
 __all__ = [
     "FrozenRow",
-    "ListingChange",
-    "compare_listing",
+    "Listing",
     "freeze",
     "listed_rows",
-    "read_listing",
+    "stat_of",
     "write_listing",
 ]
 
@@ -47,44 +50,53 @@ class FrozenRow:
 
 
 def freeze(
-    records: Sequence[ImageRecord], *, chunk: int, sample: int, seed: int, after: Sequence[FrozenRow] = ()
-) -> tuple[FrozenRow, ...]:
+    records: Iterable[ImageRecord],
+    *,
+    count: int,
+    chunk: int,
+    sample: int,
+    seed: int,
+    after: "Listing | None" = None,
+) -> Iterator[FrozenRow]:
     """Rows for a listing, with a seeded metric sample.
 
     Args:
         records: The records, in order.
+        count: How many they are.
         chunk: Rows in a chunk.
         sample: Size of the metric sample over the whole listing.
         seed: The run's seed.
-        after: Rows that are already frozen; the new ones follow them in chunks of their own.
+        after: What is already frozen; the new rows follow in chunks of their own.
     """
-    first_row = len(after)
-    first_chunk = 1 + max((row.chunk for row in after), default=-1)
-    left = sample - sum(row.sampled for row in after)
-    chosen = _sample(len(records), left, seed=seed, part=first_row)
-    rows = list[FrozenRow]()
+    first_row = 0 if after is None else len(after)
+    first_chunk = 0 if after is None else 1 + max(after.chunks, default=-1)
+    left = sample - (0 if after is None else after.sampled)
+    chosen = _sample(count, left, seed=seed, part=first_row)
     for position, record in enumerate(records):
-        size, mtime_ns = _stat(record)
-        rows.append(
-            FrozenRow(
-                record=replace(record, row=first_row + position),
-                sampled=position in chosen,
-                chunk=first_chunk + position // chunk,
-                size=size,
-                mtime_ns=mtime_ns,
-            )
+        size, mtime_ns = stat_of(record)
+        yield FrozenRow(
+            record=replace(record, row=first_row + position),
+            sampled=position in chosen,
+            chunk=first_chunk + position // chunk,
+            size=size,
+            mtime_ns=mtime_ns,
         )
-    return tuple(rows)
 
 
-def _sample(count: int, wanted: int, *, seed: int, part: int) -> frozenset[int]:
+_PERMUTED = 2**24  # pictures of which all positions are put in order to take some: 128 MiB
+
+
+def _sample(count: int, wanted: int, *, seed: int, part: int) -> Container[int]:
     if wanted >= count:
-        return frozenset(range(count))
-    order = generator(seed, "metric sample", part).permutation(count)
-    return frozenset(np.sort(order[: max(wanted, 0)]).tolist())
+        return range(count)
+    rng = generator(seed, "metric sample", part)
+    if count > _PERMUTED:
+        return frozenset(rng.choice(count, max(wanted, 0), replace=False, shuffle=False).tolist())
+    return frozenset(rng.permutation(count)[: max(wanted, 0)].tolist())
 
 
-def _stat(record: ImageRecord) -> tuple[int, int]:
+def stat_of(record: ImageRecord) -> tuple[int, int]:
+    """Size in bytes and modification time in nanoseconds, -1 where there is no readable file."""
     if record.path is None:
         return _held(record.content)
     try:
@@ -116,8 +128,18 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_listing(path: Path, rows: Sequence[FrozenRow]) -> None:
-    """The listing as one Parquet file; names are bytes, since a file system's names need not be text."""
+_GROUP = 8192
+"""Rows that are held at once."""
+
+
+def write_listing(path: Path, rows: Iterable[FrozenRow]) -> None:
+    """A listing as one Parquet file; names are bytes, since a file system's names need not be text."""
+    remaining = iter(rows)
+    parts = (_table(part) for part in iter(lambda: list(islice(remaining, _GROUP)), []))
+    write_aside(path, lambda aside: write_sealed_parts(aside, parts, _SCHEMA, compression="zstd"))
+
+
+def _table(rows: Sequence[FrozenRow]) -> pa.Table:
     columns = {
         "row": [row.record.row for row in rows],
         "source": [os.fsencode(row.record.source) for row in rows],
@@ -129,27 +151,99 @@ def write_listing(path: Path, rows: Sequence[FrozenRow]) -> None:
         "size": [row.size for row in rows],
         "mtime_ns": [row.mtime_ns for row in rows],
     }
-    table = pa.table(columns, schema=_SCHEMA)
-    write_aside(path, lambda aside: write_sealed(aside, table, compression="zstd"))
+    return pa.table(columns, schema=_SCHEMA)
 
 
-def read_listing(path: Path) -> tuple[FrozenRow, ...]:
-    """The listing as it was frozen."""
-    return tuple(
-        FrozenRow(
-            record=ImageRecord(
-                row=row["row"],
-                source=os.fsdecode(row["source"]),
-                member=os.fsdecode(row["member"]),
-                index=row["index"],
-                path=None if row["path"] is None else os.fsdecode(row["path"]),
-            ),
-            sampled=row["sampled"],
-            chunk=row["chunk"],
-            size=row["size"],
-            mtime_ns=row["mtime_ns"],
-        )
-        for row in pq.read_table(path).to_pylist()
+@final
+class Listing(Sequence[FrozenRow]):
+    """A frozen listing, of which some thousand rows are in memory at a time.
+
+    Args:
+        path: Its file, which is held open.
+        content: The pictures that were handed over in memory, by their records' index: no file has them.
+
+    Raises:
+        OSError: The file cannot be read.
+        pyarrow.ArrowException: It is no such file.
+    """
+
+    def __init__(self, path: Path, *, content: Mapping[int, ImageRecord] | None = None) -> None:
+        self._file, self._content = pq.ParquetFile(path), content or {}
+        described = self._file.metadata
+        groups = [described.row_group(at).num_rows for at in range(described.num_row_groups)]
+        self._ends = list(accumulate(groups))
+        self._held: tuple[int, list[FrozenRow]] = (-1, [])
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, at: int) -> FrozenRow: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[FrozenRow]: ...
+
+    def __getitem__(self, at: int | slice) -> FrozenRow | list[FrozenRow]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        place = at + len(self) if at < 0 else at
+        if not 0 <= place < len(self):
+            raise IndexError(at)
+        group = bisect_right(self._ends, place)
+        return self._group(group)[place - (self._ends[group - 1] if group else 0)]
+
+    def __iter__(self) -> Iterator[FrozenRow]:
+        for group in range(len(self._ends)):
+            yield from self._group(group)
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._file.close(force=True)
+
+    @cached_property
+    def chunks(self) -> Mapping[int, int]:
+        """Rows of every chunk."""
+        found = Counter[int]()
+        for part in self._columns("chunk"):
+            numbers, counts = np.unique(part["chunk"].to_numpy(), return_counts=True)
+            found.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        return found
+
+    @property
+    def sampled(self) -> int:
+        """Rows in the metric sample."""
+        return sum(int(np.count_nonzero(part["sampled"].to_numpy())) for part in self._columns("sampled"))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a picture of it was handed over in memory."""
+        return any(part["path"].null_count for part in self._columns("path"))
+
+    def _columns(self, *names: str) -> Iterator[pa.Table]:
+        for group in range(len(self._ends)):
+            yield self._file.read_row_group(group, columns=list(names))
+
+    def _group(self, group: int) -> list[FrozenRow]:
+        if self._held[0] != group:
+            lines = self._file.read_row_group(group).to_pylist()
+            self._held = (group, [_frozen(line, self._content) for line in lines])
+        return self._held[1]
+
+
+def _frozen(line: Mapping[str, Any], content: Mapping[int, ImageRecord]) -> FrozenRow:
+    record = ImageRecord(
+        row=line["row"],
+        source=os.fsdecode(line["source"]),
+        member=os.fsdecode(line["member"]),
+        index=line["index"],
+        path=None if line["path"] is None else os.fsdecode(line["path"]),
+    )
+    return FrozenRow(
+        record=record if record.path is not None else content.get(record.index, record),
+        sampled=line["sampled"],
+        chunk=line["chunk"],
+        size=line["size"],
+        mtime_ns=line["mtime_ns"],
     )
 
 
@@ -163,36 +257,3 @@ def listed_rows(images: pa.Table) -> list[tuple[int, str | None, bool]]:
         )
         for line in images.select(["row", "path", "path_bytes", "sampled"]).to_pylist()
     ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListingChange:
-    """What is at the sources now, beside what was frozen.
-
-    Attributes:
-        new: Pictures that were not listed then.
-        gone: Rows whose file is not listed any more.
-        changed: Rows whose file has another size or modification time.
-    """
-
-    new: tuple[ImageRecord, ...]
-    gone: tuple[FrozenRow, ...]
-    changed: tuple[FrozenRow, ...]
-
-
-def compare_listing(frozen: Sequence[FrozenRow], records: Sequence[ImageRecord]) -> ListingChange:
-    """The frozen listing against the sources as they are now; no content is read."""
-    before = {_identity(row.record): row for row in frozen}
-    now = {_identity(record): record for record in records}
-    return ListingChange(
-        new=tuple(record for key, record in now.items() if key not in before),
-        gone=tuple(row for key, row in before.items() if key not in now),
-        changed=tuple(
-            row for key, row in before.items() if key in now and _stat(now[key]) != (row.size, row.mtime_ns)
-        ),
-    )
-
-
-def _identity(record: ImageRecord) -> tuple[str | None, int]:
-    # A picture from memory has no name: its position among its like is all there is.
-    return (record.path, record.index)

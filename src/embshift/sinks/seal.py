@@ -5,14 +5,16 @@ Whoever has the file can tell whether a bit of it has changed since it was writt
 
 import hashlib
 import io
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["BROKEN", "SEALED", "UNSEALED", "check_seal", "write_sealed"]
+__all__ = ["BROKEN", "SEALED", "UNSEALED", "check_seal", "write_sealed", "write_sealed_parts"]
 
 SEALED, BROKEN, UNSEALED = "sealed", "broken", "unsealed"
 
@@ -43,21 +45,65 @@ def write_sealed(path: Path, table: pa.Table, **options: Any) -> None:
     path.write_bytes(data)
 
 
+def write_sealed_parts(path: Path, parts: Iterable[pa.Table], schema: pa.Schema, **options: Any) -> None:
+    """As `write_sealed`, a table that need not fit into memory: each part is a row group.
+
+    Args:
+        path: Where to.
+        parts: The table, part by part.
+        schema: Its schema.
+        **options: What `pyarrow.parquet.ParquetWriter` takes.
+    """
+    with path.open("w+b") as file:
+        with pq.ParquetWriter(file, schema, **options) as writer:
+            for part in parts:
+                writer.write_table(part)
+            writer.add_key_value_metadata({_KEY: _ZEROS.decode()})
+        at, digest = _found(file)
+        assert at is not None, "the seal's place was just written"
+        file.seek(at)
+        file.write(digest.encode())
+
+
 def check_seal(path: Path) -> str:
     """Whether a file is as it was written: `SEALED`, `BROKEN`, or `UNSEALED` where it holds no seal.
 
     Raises:
         OSError: If it cannot be read.
     """
-    data = path.read_bytes()
-    if len(data) < 12 or data[:4] != b"PAR1" or data[-4:] != b"PAR1":
-        return BROKEN
-    found = list(_ENTRY.finditer(data, max(0, len(data) - 8 - _footer_length(data))))
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        ends = [_read(file, 0, 4), _read(file, max(0, size - 4), 4)]
+        if size < 12 or ends != [b"PAR1", b"PAR1"]:
+            return BROKEN
+        at, digest = _found(file)
+        if at is None:
+            return UNSEALED
+        return SEALED if _read(file, at, 64) == digest.encode() else BROKEN
+
+
+def _found(file: BinaryIO) -> tuple[int | None, str]:
+    """Where the seal stands, and what it should be; a file is read in pieces, for it may be large."""
+    size = file.seek(0, os.SEEK_END)
+    start = max(0, size - 8 - int.from_bytes(_read(file, size - 8, 4), "little"))
+    found = list(_ENTRY.finditer(_read(file, start, size - start)))
     if not found:
-        return UNSEALED
-    at = found[-1].start(1)
-    digest = hashlib.sha256(data[:at] + _ZEROS + data[at + 64 :]).hexdigest()
-    return SEALED if digest == data[at : at + 64].decode() else BROKEN
+        return None, ""
+    at, digest = start + found[-1].start(1), hashlib.sha256()
+    for first, last in ((0, at), (at + 64, size)):
+        file.seek(first)
+        while piece := file.read(min(_PIECE, last - file.tell())):
+            digest.update(piece)
+        digest.update(_ZEROS if last == at else b"")
+    return at, digest.hexdigest()
+
+
+def _read(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+_PIECE = 2**20
 
 
 def _footer_length(data: bytes | bytearray) -> int:

@@ -11,7 +11,7 @@ from embshift.plan_files import difference, load_plan, plan_from_content
 from embshift.provenance import recorded_fingerprint
 from embshift.resume import other_versions
 from embshift.run import open_run
-from embshift.sinks.listing import FrozenRow, read_listing
+from embshift.sinks.listing import FrozenRow, Listing
 from embshift.sinks.seal import BROKEN, check_seal
 from embshift.verifying.verdict import Fault
 
@@ -48,19 +48,19 @@ def check_plan(folder: Path, info: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(kind="record broken", message=text, files=(path,))
 
 
-def check_listing(folder: Path) -> tuple[tuple[FrozenRow, ...], list[Fault]]:
+def check_listing(folder: Path) -> tuple[Sequence[FrozenRow], list[Fault]]:
     """The frozen listing, empty where it cannot be read, and what is wrong with it."""
     path = folder / "listing.parquet"
     try:
         broken = check_seal(path) == BROKEN
-        rows = () if broken else read_listing(path)
+        rows = () if broken else Listing(path)
     except FileNotFoundError:
         return (), [_listing_fault("is not there", path)]
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         return (), [_listing_fault(f"cannot be read ({error})", path)]
     if broken:
         return (), [_listing_fault("is not as it was written: its bytes do not fit its seal", path)]
-    if [row.record.row for row in rows] != list(range(len(rows))):
+    if any(row.record.row != at for at, row in enumerate(rows)):
         return (), [_listing_fault("does not count its rows from 0", path)]
     return rows, []
 

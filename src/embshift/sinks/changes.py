@@ -1,0 +1,119 @@
+"""What has become of the sources since a run's listing was frozen."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import TypeAlias
+
+from embshift.sinks.listing import FrozenRow, stat_of
+from embshift.types import ImageRecord
+
+__all__ = ["ListingChange", "Named", "Records", "compare_listing", "new_records"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Pictures, of which some are named.
+
+    Attributes:
+        count: How many.
+        first: Members of the first.
+    """
+
+    count: int
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingChange:
+    """What is at the sources now, beside what was frozen.
+
+    Attributes:
+        new: Pictures that were not listed then.
+        gone: Those that are not listed any more.
+        changed: Those whose file has another size or modification time.
+        altered: Row of a picture from memory that is another one; None where there is none.
+    """
+
+    new: Named
+    gone: Named
+    changed: Named
+    altered: int | None
+
+
+Records: TypeAlias = Callable[[], Iterable[ImageRecord]]
+"""Lists the sources, from the beginning whenever it is called."""
+
+_NAMED = 3
+
+
+def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingChange:
+    """The frozen listing against the sources as they are now; no content is read."""
+    counts, names, altered = Counter[str](), defaultdict[str, list[str]](list), None
+    for row, record in _side_by_side(frozen, records):
+        if row is not None and record is not None:
+            kind = "" if stat_of(record) == (row.size, row.mtime_ns) else "changed"
+            if kind and record.path is None and altered is None:
+                altered = row.record.row
+        else:
+            kind = "new" if row is None else "gone"
+        one = record if row is None else row.record
+        counts[kind] += 1
+        if one is not None and counts[kind] <= _NAMED:
+            names[kind].append(one.member)
+    new, gone, changed = (
+        Named(count=counts[kind], first=tuple(names[kind])) for kind in ("new", "gone", "changed")
+    )
+    return ListingChange(new=new, gone=gone, changed=changed, altered=altered)
+
+
+def new_records(frozen: Iterable[FrozenRow], records: Records) -> Iterator[ImageRecord]:
+    """What is at the sources now and was not frozen."""
+    for row, record in _side_by_side(frozen, records):
+        if row is None and record is not None:
+            yield record
+
+
+Pair: TypeAlias = tuple[FrozenRow | None, ImageRecord | None]
+
+
+def _side_by_side(frozen: Iterable[FrozenRow], records: Records) -> Iterator[Pair]:
+    """Each frozen row with its record of now, and the records that are new; None for what is missing.
+
+    Where both are sorted, as the listing of one folder is, they are read beside each other; else the records
+    are held.
+    """
+    if _is_sorted(row.record for row in frozen) and _is_sorted(records()):
+        return _merged(frozen, records())
+    return _looked_up(frozen, records())
+
+
+def _is_sorted(records: Iterable[ImageRecord]) -> bool:
+    return all(one < other for one, other in pairwise(map(_identity, records)))
+
+
+def _merged(frozen: Iterable[FrozenRow], records: Iterable[ImageRecord]) -> Iterator[Pair]:
+    left, right = iter(frozen), iter(records)
+    row, record = next(left, None), next(right, None)
+    while row is not None and record is not None:
+        before, now = _identity(row.record), _identity(record)
+        yield (row if before <= now else None, record if now <= before else None)
+        row = next(left, None) if before <= now else row
+        record = next(right, None) if now <= before else record
+    yield from ((each, None) for each in chain([row] if row else [], left))
+    yield from ((None, each) for each in chain([record] if record else [], right))
+
+
+def _looked_up(frozen: Iterable[FrozenRow], records: Iterable[ImageRecord]) -> Iterator[Pair]:
+    now = {_identity(record): record for record in records}
+    for row in frozen:
+        yield row, now.pop(_identity(row.record), None)
+    yield from ((None, record) for record in now.values())
+
+
+def _identity(record: ImageRecord) -> tuple[bytes, int]:
+    # A picture from memory has no name: its position among its like is all there is.
+    path = b"" if record.path is None else os.fsencode(record.path).replace(os.sep.encode(), b"/")
+    return (path, record.index)
