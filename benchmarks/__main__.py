@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     every = {**stages.STAGES, **whole.STAGES, **lasting.STAGES, **accelerator.STAGES}
     parsed = _parse(arguments, list(every))
+    path, results = parsed.out / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json", dict[str, Any]()
     with TemporaryDirectory(dir=parsed.work) as work:
         folder = Path(work)
         say(f"making {parsed.images} pictures and an encoder with random weights")
@@ -44,10 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in parsed.only or every:
             say(f"{time.perf_counter() - started:6.0f} s  {name}")
             found += every[name](setting)
-        loads.append(load())
-    results = content(found, settings=_settings(parsed), machine=described(), loads=loads)
+            # After every stage: what took minutes is not lost where a later one fails.
+            now = [*loads, load()]
+            results = content(found, settings=_settings(parsed), machine=described(), loads=now)
+            _write(results, path)
     print(table(results))
-    _write(results, parsed.out)
+    say(f"written: {path.parent.name}/{path.name}")
     return 0
 
 
@@ -88,12 +91,9 @@ def _settings(parsed: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(parsed, name) for name in ("quick", "only", *_SIZES)}
 
 
-def _write(results: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    text = json.dumps(results, indent=2, allow_nan=False)
-    (folder / name).write_text(text + "\n", encoding="utf-8")
-    say(f"written: {folder.name}/{name}")
+def _write(results: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ def write_finished(folder: Path, pictures: Sequence[Path], *, count: int) -> lis
         "metric_sample": count,
     }
     embshift.measure(sorted(map(str, (folder / "pictures").iterdir()))[:CHUNK], out=out, **options)
-    rows = freeze(list_sources([source]), chunk=CHUNK, sample=count, seed=0)
+    records = list_sources([source])
+    rows = tuple(freeze(records, count=len(records), chunk=CHUNK, sample=count, seed=0))
     _spread(out, rows)
     write_listing(out / "listing.parquet", rows)
     _say(out, source=source, count=count)

@@ -48,6 +48,7 @@ def read_table(
 
 
 _VALUE = ["row", "transform", "metric", "value"]
+_IN_A_CHUNK = 64
 _AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as much again to sort them
 
 
@@ -173,8 +174,7 @@ class RunTables:
 
     def repeated(self) -> frozenset[int]:
         """Rows whose picture equals that of an earlier row: they are measured, and count once."""
-        count = sum(len(chunk) for chunk in self.chunks("images", ["row"]))
-        parts = 1 + count // _AT_ONCE
+        parts = 1 + _IN_A_CHUNK * len(self.chunk_names()) // _AT_ONCE
         return frozenset[int]().union(*(self._repeated(part, parts) for part in range(parts)))
 
     def _repeated(self, part: int, parts: int) -> list[int]:

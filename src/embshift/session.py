@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,7 @@ def carry_out(
         objects: The transforms of a caller's own dictionary, by name.
         update: Whether new pictures are appended.
     """
-    records = partial(stream_sources, sources)
-    count = sum(1 for _ in records())
+    records, count = _listed(sources)
     fewer = asked.limit is not None and asked.limit < count
     within = f", the first {asked.limit:,} are taken" if fewer else ""
     reporter.note(f"{count:,} pictures found{within}; run folder: {out}")
@@ -106,6 +106,17 @@ def _carry_out(
             check_code(info, code_content(plan, objects=objects or {}))
         if finished:
             reporter.note("nothing left to do: the run is finished")
+
+
+def _listed(sources: Sequence[Any]) -> tuple[Records, int]:
+    """What lists the sources, which are held where they are few, and how many pictures they have."""
+    first = tuple(islice(stream_sources(sources), _HELD + 1))
+    if len(first) <= _HELD:
+        return (lambda: first), len(first)
+    return partial(stream_sources, sources), sum(1 for _ in stream_sources(sources))
+
+
+_HELD = 2**16  # pictures: of more, the folder is read again whenever its listing is needed
 
 
 def _content(sources: Sequence[Any], records: Iterable[ImageRecord]) -> dict[int, ImageRecord]:

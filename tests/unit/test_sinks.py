@@ -418,11 +418,12 @@ class TestListing:
         before=st.sets(st.integers(0, 30)),
         now=st.sets(st.integers(0, 30)),
         shuffled=st.booleans(),
+        kind=st.sampled_from([tuple, list]),
     )
     @settings(max_examples=60, deadline=None)
-    def test_side_by_side_or_looked_up_they_are_the_same(self, before, now, shuffled):
+    def test_side_by_side_or_looked_up_they_are_the_same(self, before, now, shuffled, kind):
         frozen = freeze(map(numbered, sorted(before)), chunk=4, sample=3, seed=0)
-        there = [numbered(at) for at in sorted(now, reverse=shuffled)]
+        there = kind(numbered(at) for at in sorted(now, reverse=shuffled))
         change = compare_listing(frozen, lambda: there)
         counts = [change.new.count, change.gone.count, change.changed.count]
         assert counts == [len(now - before), len(before - now), 0]

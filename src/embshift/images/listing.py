@@ -141,8 +141,10 @@ def _is_text(start: bytes) -> bool:
 
 
 def _list_folder(source: str, folder: Path) -> Iterator[ImageRecord]:
+    top = os.path.abspath(folder)
     for member in _walked(folder):
-        yield _file_record(source, folder / member, member)
+        path = os.path.normpath(os.path.join(top, member))
+        yield ImageRecord(row=0, source=source, member=member, path=path)
 
 
 def _walked(folder: Path) -> Iterator[str]:

@@ -83,8 +83,11 @@ def _side_by_side(frozen: Iterable[FrozenRow], records: Records) -> Iterator[Pai
     """Each frozen row with its record of now, and the records that are new; None for what is missing.
 
     Where both are sorted, as the listing of one folder is, they are read beside each other; else the records
-    are held.
+    are held, as few are anyhow.
     """
+    found = records()
+    if isinstance(found, tuple):
+        return _looked_up(frozen, found)
     if _is_sorted(row.record for row in frozen) and _is_sorted(records()):
         return _merged(frozen, records())
     return _looked_up(frozen, records())
