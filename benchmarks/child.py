@@ -144,7 +144,6 @@ def runs(
                     device=device,
                 )
             )
-            print(each[-1], file=sys.stderr, flush=True)
     return found
 
 

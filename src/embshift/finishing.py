@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Int64, UInt8
 
 from embshift.metrics.on_device import DEVICE_METRICS
-from embshift.perturbing import Attempt, Drawn, Perturbed, Recipe, pixel_values
+from embshift.perturbing import Attempt, Drawn, Perturbed, Recipe, Values, pixel_values
 from embshift.transfers import beside, fetched, marked, moved
 from embshift.transforms.building import pixels_digest
 from embshift.transforms.on_device import Drafting, maker
@@ -23,13 +23,10 @@ from embshift.types import Views
 
 __all__ = ["finish_views"]
 
-_HASHING = (
-    8  # threads: a digest takes a tenth of a millisecond of a processor, and no turn of the interpreter's
-)
+_HASHING = 8  # threads: a digest takes a tenth of a millisecond, and no turn of the interpreter's
 _AHEAD = 2  # groups that are being made and hashed while one is encoded
 
 Held: TypeAlias = UInt8[torch.Tensor, "views height width 3"]
-Values: TypeAlias = dict[str, Float64[np.ndarray, " views"]]
 
 
 def finish_views(

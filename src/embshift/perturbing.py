@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -24,9 +24,13 @@ __all__ = [
     "Perturbed",
     "PixelMetric",
     "Recipe",
+    "Values",
     "perturb_image",
     "pixel_values",
 ]
+
+Values: TypeAlias = dict[str, Float64[np.ndarray, " views"]]
+"""By metric."""
 
 PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
 AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
@@ -73,22 +77,8 @@ class Recipe:
         return 1 + len(self.transforms) * self.draws
 
 
-def _again(kind: type[Any], values: Sequence[Any]) -> Any:
-    return kind(**dict(zip(kind.__slots__, values, strict=True)))
-
-
-class _Sent:
-    """Sent from process to process in half the time that a frozen class of slots takes by itself."""
-
-    __slots__ = ()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        kind = type(self)
-        return _again, (kind, tuple(getattr(self, name) for name in kind.__slots__))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt(_Sent):
+class Attempt:
     """One view as tried, or the original: a row of ``embeddings``.
 
     Attributes:
@@ -113,7 +103,7 @@ class Attempt(_Sent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drawn(_Sent):
+class Drawn:
     """A view that is still to be made.
 
     Attributes:
@@ -200,7 +190,7 @@ def _maps(views: Iterable[View]) -> tuple[Coordinates | None, ...]:
 
 def pixel_values(
     original: Pixels, views: Views, maps: Sequence[Coordinates | None], *, recipe: Recipe
-) -> dict[str, Float64[np.ndarray, " views"]]:
+) -> Values:
     """The pixel metrics of a picture's views.
 
     Args:

@@ -15,7 +15,7 @@ from embshift.batching import Batches, Mishaps
 from embshift.encoding import Encoder, Encoding, concatenate
 from embshift.images import Decoded
 from embshift.metrics import Metric
-from embshift.perturbing import Attempt, Item, Perturbed, Recipe, perturb_image
+from embshift.perturbing import Attempt, Item, Perturbed, Recipe, Values, perturb_image
 from embshift.types import Capture, Coordinates
 
 __all__ = [
@@ -34,9 +34,6 @@ __all__ = [
 
 Ready: TypeAlias = Sequence[tuple[Perturbed, Encoding | None]]
 """Pictures, each with the encoding of its views."""
-
-Values: TypeAlias = dict[str, Float64[np.ndarray, " views"]]
-"""By metric."""
 
 
 def encode_views(

@@ -48,7 +48,7 @@ def read_table(
 
 
 _VALUE = ["row", "transform", "metric", "value"]
-_IN_A_CHUNK = 64
+_IN_A_CHUNK = 64  # pictures, about
 _AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as much again to sort them
 
 

@@ -1,7 +1,8 @@
 """Starting a run folder, or going on in one: nothing is mixed that was not made alike."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, chain, islice
@@ -15,7 +16,7 @@ from embshift.plan import CHUNK, Plan
 from embshift.plan_files import difference, plan_from_content
 from embshift.provenance import versions
 from embshift.sinks.changes import ListingChange, Named, Records, compare_listing, new_records
-from embshift.sinks.files import read_json
+from embshift.sinks.files import put_in_place, read_json
 from embshift.sinks.listing import FrozenRow, Listing, freeze, listed_rows, write_listing
 from embshift.types import ImageRecord
 
@@ -23,11 +24,11 @@ __all__ = [
     "check_code",
     "check_encoder",
     "continued_plan",
-    "drop_listing",
     "other_versions",
     "recorded",
     "save_listing",
     "settled_listing",
+    "settling",
 ]
 
 _NEW_FOLDER = "give another --out, or remove the folder to start again"
@@ -135,7 +136,8 @@ def settled_listing(
     """The listing to work by, and what the user must be told about it.
 
     It is frozen when a run first starts. Later, new pictures are named and left out unless ``update`` appends
-    them; changed and vanished ones are reported. What is new stands beside the file until `save_listing`.
+    them; changed and vanished ones are reported. What is new stands beside the file until
+    `save_listing`, within `settling`.
 
     Args:
         path: The run's ``listing.parquet``.
@@ -181,12 +183,17 @@ def _written(path: Path, rows: Iterable[FrozenRow], content: Mapping[int, ImageR
 def save_listing(path: Path) -> None:
     """Give the listing that was settled its name, where it is new or has grown."""
     if _beside(path).exists():
-        _beside(path).replace(path)
+        put_in_place(_beside(path), path)
 
 
-def drop_listing(path: Path) -> None:
-    """Remove what was settled and did not get its name, since the work was stopped before."""
+@contextmanager
+def settling(path: Path) -> Generator[None]:
+    """Within it a listing may be settled: what an earlier one left, and what gets no name, is removed."""
     _beside(path).unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        _beside(path).unlink(missing_ok=True)
 
 
 def _check_committed(folder: Path, rows: Listing) -> None:

@@ -6,7 +6,7 @@ A finished run is answered from here without torch and without the encoder's wei
 import importlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -18,7 +18,7 @@ from embshift.images import stream_sources
 from embshift.plan import Plan
 from embshift.provenance import code_content
 from embshift.reporting import Reporter
-from embshift.resume import check_code, continued_plan, drop_listing, recorded, settled_listing
+from embshift.resume import check_code, continued_plan, recorded, settled_listing, settling
 from embshift.run import Run, open_run
 from embshift.sinks.changes import Records
 from embshift.sinks.folder import locked
@@ -59,38 +59,15 @@ def carry_out(
     fewer = asked.limit is not None and asked.limit < count
     within = f", the first {asked.limit:,} are taken" if fewer else ""
     reporter.note(f"{count:,} pictures found{within}; run folder: {out}")
-    with locked(out):
-        try:
-            _carry_out(
-                asked, sources, records, count, out=out, reporter=reporter, objects=objects, update=update
-            )
-        finally:
-            drop_listing(out / "listing.parquet")
-    return open_run(out)
-
-
-def _carry_out(
-    asked: Plan,
-    sources: Sequence[Any],
-    records: Records,
-    count: int,
-    *,
-    out: Path,
-    reporter: Reporter,
-    objects: Mapping[str, Any] | None,
-    update: bool,
-) -> None:
-    info = recorded(out)
-    plan = continued_plan(asked, info, update=update)
-    rows, notes = settled_listing(
-        out / "listing.parquet",
-        records,
-        count=count,
-        content=_content(sources, records()),
-        plan=plan,
-        update=update,
-    )
-    with closing(rows):
+    listing = out / "listing.parquet"
+    with locked(out), settling(listing), ExitStack() as held:
+        info = recorded(out)
+        plan = continued_plan(asked, info, update=update)
+        content = _content(sources, records())
+        rows, notes = settled_listing(
+            listing, records, count=count, content=content, plan=plan, update=update
+        )
+        held.callback(rows.close)
         for note in notes:
             reporter.note(note)
         finished = info is not None and _is_finished(info, rows=rows, out=out)
@@ -106,6 +83,7 @@ def _carry_out(
             check_code(info, code_content(plan, objects=objects or {}))
         if finished:
             reporter.note("nothing left to do: the run is finished")
+    return open_run(out)
 
 
 def _listed(sources: Sequence[Any]) -> tuple[Records, int]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from embshift.errors import StorageError
 
-__all__ = ["read_json", "storage_error", "write_aside", "write_json", "write_text"]
+__all__ = ["put_in_place", "read_json", "storage_error", "write_aside", "write_json", "write_text"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -30,14 +30,19 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(aside)
         _flush(aside)
-        aside.replace(path)
-        _flush(path.parent)
+        put_in_place(aside, path)
     except OSError as error:
         written = aside.stat().st_size if aside.exists() else 0
         raise storage_error(path, error, written=written) from error
     finally:
         with suppress(OSError):  # there is none, or what hindered writing hinders this too
             aside.unlink()
+
+
+def put_in_place(aside: Path, path: Path) -> None:
+    """Give a file that is on the disk its name, for good."""
+    aside.replace(path)
+    _flush(path.parent)
 
 
 def storage_error(path: Path, error: OSError, *, written: int) -> StorageError:

@@ -4,7 +4,6 @@ Whoever has the file can tell whether a bit of it has changed since it was writt
 """
 
 import hashlib
-import io
 import os
 import re
 from collections.abc import Iterable
@@ -30,19 +29,11 @@ def write_sealed(path: Path, table: pa.Table, **options: Any) -> None:
         path: Where to; the file is not whole before this returns.
         table: The table.
         **options: What `pyarrow.parquet.ParquetWriter` takes.
+
+    Raises:
+        OSError: If it cannot be written.
     """
-    # In memory first: a writer whose file cannot be closed, for want of space, would hold it open and the
-    # space with it.
-    made = io.BytesIO()
-    with pq.ParquetWriter(made, table.schema, **options) as writer:
-        writer.write_table(table)
-        # As metadata of the schema it would stand twice, for the footer holds Arrow's own copy of the schema.
-        writer.add_key_value_metadata({_KEY: _ZEROS.decode()})
-    data = bytearray(made.getbuffer())
-    found = list(_ENTRY.finditer(data, len(data) - 8 - _footer_length(data)))
-    at = found[-1].start(1)
-    data[at : at + 64] = hashlib.sha256(data).hexdigest().encode()
-    path.write_bytes(data)
+    write_sealed_parts(path, [table], table.schema, **options)
 
 
 def write_sealed_parts(path: Path, parts: Iterable[pa.Table], schema: pa.Schema, **options: Any) -> None:
@@ -53,11 +44,16 @@ def write_sealed_parts(path: Path, parts: Iterable[pa.Table], schema: pa.Schema,
         parts: The table, part by part.
         schema: Its schema.
         **options: What `pyarrow.parquet.ParquetWriter` takes.
+
+    Raises:
+        OSError: If it cannot be written.
     """
+    # The file is ours: a writer that cannot close its own, for want of space, holds it and the space with it.
     with path.open("w+b") as file:
         with pq.ParquetWriter(file, schema, **options) as writer:
             for part in parts:
                 writer.write_table(part)
+            # As metadata of the schema it would stand twice: the footer holds Arrow's own copy of the schema.
             writer.add_key_value_metadata({_KEY: _ZEROS.decode()})
         at, digest = _found(file)
         assert at is not None, "the seal's place was just written"
@@ -104,7 +100,3 @@ def _read(file: BinaryIO, start: int, count: int) -> bytes:
 
 
 _PIECE = 2**20
-
-
-def _footer_length(data: bytes | bytearray) -> int:
-    return int.from_bytes(data[-8:-4], "little")

@@ -54,13 +54,14 @@ def check_listing(folder: Path) -> tuple[Sequence[FrozenRow], list[Fault]]:
     try:
         broken = check_seal(path) == BROKEN
         rows = () if broken else Listing(path)
+        counted = all(row.record.row == at for at, row in enumerate(rows))
     except FileNotFoundError:
         return (), [_listing_fault("is not there", path)]
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         return (), [_listing_fault(f"cannot be read ({error})", path)]
     if broken:
         return (), [_listing_fault("is not as it was written: its bytes do not fit its seal", path)]
-    if any(row.record.row != at for at, row in enumerate(rows)):
+    if not counted:
         return (), [_listing_fault("does not count its rows from 0", path)]
     return rows, []
 
