@@ -35,6 +35,23 @@ def checkpoint_run(photos, tmp_path):
     return encoder, command
 
 
+def test_a_listing_that_an_update_left_half_way_is_not_taken(photos, tmp_path):
+    """Killed between the listing's staging and its naming, an update has not begun."""
+    pictures, out = shutil.copytree(photos, tmp_path / "in"), tmp_path / "run"
+    assert invoke("run", str(pictures), *QUICK, "--out", str(out)).returncode == 0
+    before = (out / "listing.parquet").read_bytes()
+    shutil.copy(photos / "cat.jpg", pictures / "zebra.jpg")
+    longer = tmp_path / "other"
+    assert invoke("run", str(pictures), *QUICK, "--out", str(longer)).returncode == 0
+    shutil.copy(longer / "listing.parquet", out / ".listing.parquet.new.tmp")
+    (out / "images" / "chunk-000000.parquet").unlink()
+    result = invoke("run", str(pictures), *QUICK, "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    assert (out / "listing.parquet").read_bytes() == before
+    assert json.loads((out / "run.json").read_text())["counts"]["images"] == 6
+    assert not (out / ".listing.parquet.new.tmp").exists()
+
+
 def test_altered_weights_are_refused_even_by_a_finished_run(checkpoint_run):
     encoder, command = checkpoint_run
     assert invoke(*command).returncode == 0
