@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
+from embshift.columns import as_array, read_columns
 from embshift.errors import MissingExtraError, UnknownNameError
 from embshift.schema import TABLES
 from embshift.summaries.values import ImageValues, image_values
@@ -55,7 +56,7 @@ _AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as much
 def matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
     """A column of embeddings as rows of numbers."""
     flat = column.combine_chunks()
-    return flat.flatten().to_numpy().reshape(len(flat), flat.type.list_size)
+    return as_array(flat.flatten()).reshape(len(flat), flat.type.list_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,15 +133,15 @@ class RunTables:
         columns = ["row", "draw", "embedding"]
         table = read_table(self.folder, "embeddings", columns=columns, filters=wanted)
         return Embeddings(
-            rows=table["row"].to_numpy(),
-            draws=table["draw"].to_numpy().astype(np.int64),
+            rows=as_array(table["row"]),
+            draws=as_array(table["draw"]).astype(np.int64),
             values=matrix(table["embedding"]),
         )
 
     def chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some columns of one table, chunk by chunk."""
         for name in chunk_names(self.folder):
-            yield pq.read_table(self.folder / table / name, columns=list(columns))
+            yield read_columns(self.folder / table / name, columns)
 
     def chunk_names(self) -> list[str]:
         """Names of the files of committed chunks, in order of rows."""
@@ -153,7 +154,7 @@ class RunTables:
             name: One of `chunk_names`.
             skip: Rows to leave out, as `repeated` gives them.
         """
-        table = pq.read_table(self.folder / "shifts" / name, columns=_VALUE)
+        table = read_columns(self.folder / "shifts" / name, _VALUE)
         metrics = [spec.name for spec in self.metrics]
         return image_values([table], transforms=self.transforms, metrics=metrics, skip=skip)
 
@@ -181,10 +182,10 @@ class RunTables:
         """Those among the pictures whose ids fall into one of some parts."""
         rows, ids = [np.empty(0, np.int64)], [np.empty(0, "S32")]
         for chunk in self.chunks("images", ["row", "image_id", "status"]):
-            usable = chunk.filter(pc.field("status") == "ok")
-            found = np.array(usable["image_id"].to_pylist(), "S32")
-            kept = found.view(np.uint32).reshape(-1, 8)[:, 0] % parts == part
-            rows.append(usable["row"].to_numpy()[kept])
+            usable = np.array([status == "ok" for status in chunk["status"].to_pylist()], bool)
+            found = np.array(chunk["image_id"].to_pylist(), "S32")
+            kept = usable & (found.view(np.uint32).reshape(-1, 8)[:, 0] % parts == part)
+            rows.append(as_array(chunk["row"])[kept])
             ids.append(found[kept])
         first = np.unique(np.concatenate(ids), return_index=True)[1]
         return np.delete(np.concatenate(rows), first).tolist()
@@ -201,7 +202,7 @@ class RunTables:
     def count_undefined(self) -> int:
         """Values that were taken and are undefined."""
         found = self.chunks("shifts", ["value"])
-        return sum(int(np.isnan(chunk["value"].to_numpy()).sum()) for chunk in found)
+        return sum(int(np.isnan(as_array(chunk["value"])).sum()) for chunk in found)
 
     def to_pandas(self) -> "pd.DataFrame":
         """The shift table beside the images' names, as a pandas DataFrame.
@@ -238,11 +239,11 @@ class RunTables:
         for chunk in self.chunks("embeddings", ["row", "transform", "draw", "status", "embedding"]):
             kept = chunk.filter((pc.field("status") == "ok") & (pc.field("transform") != "original"))
             kept = kept.filter(~pc.field("row").isin(skip)) if skip else kept
-            rows, image = np.unique(kept["row"].to_numpy(), return_inverse=True)
+            rows, image = np.unique(as_array(kept["row"]), return_inverse=True)
             vectors = matrix(kept["embedding"])
             block = np.full((len(rows), len(position), draws, vectors.shape[1]), np.nan, np.float32)
             transform = np.array([position[name] for name in kept["transform"].to_pylist()], np.int64)
-            block[image, transform, kept["draw"].to_numpy()] = vectors
+            block[image, transform, as_array(kept["draw"])] = vectors
             for views in block:
                 yield dict(zip(self.transforms, views, strict=True))
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from embshift.columns import as_array
 from embshift.seeding import generator
 from embshift.sinks.files import write_aside
 from embshift.sinks.seal import write_sealed_parts
@@ -205,14 +206,14 @@ class Listing(Sequence[FrozenRow]):
         """Rows of every chunk."""
         found = Counter[int]()
         for part in self._columns("chunk"):
-            numbers, counts = np.unique(part["chunk"].to_numpy(), return_counts=True)
+            numbers, counts = np.unique(as_array(part["chunk"]), return_counts=True)
             found.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
         return found
 
     @property
     def sampled(self) -> int:
         """Rows in the metric sample."""
-        return sum(int(np.count_nonzero(part["sampled"].to_numpy())) for part in self._columns("sampled"))
+        return sum(part["sampled"].to_pylist().count(True) for part in self._columns("sampled"))
 
     @property
     def in_memory(self) -> bool:

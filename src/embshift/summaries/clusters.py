@@ -6,9 +6,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float32, Float64, Int64
-from scipy.cluster.hierarchy import fcluster, is_valid_linkage, leaves_list, linkage
-from scipy.spatial.distance import pdist, squareform
 
 from embshift.errors import PlanError, UnknownNameError
 
@@ -138,7 +137,9 @@ def _image_distances(
 ) -> Float64[np.ndarray, " pairs"]:
     stacked = np.stack([views[name] for name in transforms]).astype(float)  # transforms draws dim
     name: Any = distance  # SciPy's annotations list its names as literals
-    by_draw = np.stack([pdist(stacked[:, draw], metric=name) for draw in range(stacked.shape[1])])
+    by_draw = np.stack(
+        [scipy.spatial.distance.pdist(stacked[:, draw], metric=name) for draw in range(stacked.shape[1])]
+    )
     # Said apart: not every distance of a row of NaN is NaN (the greatest difference, of none, is 0).
     seen = np.asarray(np.isfinite(stacked).all(axis=2)).T  # draws transforms
     first, second = np.triu_indices(len(transforms), 1)
@@ -177,9 +178,9 @@ def cluster_transforms(
     if len(transforms) < 2:
         raise PlanError(f"clusters need at least two transforms; the run has {len(transforms)}")
     _check_pairs(condensed, transforms)
-    tree = linkage(condensed, method=method)
+    tree = scipy.cluster.hierarchy.linkage(condensed, method=method)
     cut = 0.7 * float(tree[:, 2].max()) if threshold is None else threshold
-    if not is_valid_linkage(tree):
+    if not scipy.cluster.hierarchy.is_valid_linkage(tree):
         raise PlanError(f"linkage '{method}' gives no valid tree on these distances; use average")
     return Clusters(
         transforms=tuple(transforms),
@@ -187,10 +188,10 @@ def cluster_transforms(
         linkage=method,
         threshold=cut,
         condensed=condensed,
-        square=squareform(condensed),
+        square=scipy.spatial.distance.squareform(condensed),
         tree=tree,
-        labels=fcluster(tree, cut, criterion="distance").astype(np.int64),
-        order=tuple(leaves_list(tree).tolist()),
+        labels=scipy.cluster.hierarchy.fcluster(tree, cut, criterion="distance").astype(np.int64),
+        order=tuple(scipy.cluster.hierarchy.leaves_list(tree).tolist()),
         n=n,
         note=_note(method, distance),
     )

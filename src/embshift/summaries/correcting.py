@@ -7,8 +7,8 @@ from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
+import scipy
 from jaxtyping import Float64, Int64
-from scipy.linalg import eigh, svd
 
 from embshift.summaries.neighbours import half_squared_distances
 from embshift.summaries.pairs import unit_vectors
@@ -84,12 +84,12 @@ def _rotation(part: "_Moments") -> Float64[np.ndarray, "dim dim"]:
     product = part.xx - part.xy  # views times originals, since originals are views less shifts
     # Where few pictures leave directions open, nothing turns: a touch of the identity settles them.
     product[np.diag_indices_from(product)] += _TOUCH * float(np.trace(part.xx)) / len(part.x)
-    left, _, right = svd(product, full_matrices=False, check_finite=False)
+    left, _, right = scipy.linalg.svd(product, full_matrices=False, check_finite=False)
     return left @ right
 
 
 def _subtract_linear(part: "_Moments", held: Vectors, *, penalty: float) -> Vectors:
-    values, vectors = eigh(part.within(), check_finite=False)
+    values, vectors = scipy.linalg.eigh(part.within(), check_finite=False)
     strengths = np.maximum(values, 0.0) + penalty * part.unit()
     weights = vectors @ ((vectors.T @ part.across()) / strengths[:, None])
     return held - (part.shift + (held - part.middle) @ weights)
@@ -169,7 +169,7 @@ def _errors(model: _Moments, tried: _Moments) -> Float64[np.ndarray, " strengths
     With B = V diag(w) C it is tr(Bᵀ K B) − 2 tr(Bᵀ M), K and M the moments tried, about the model's means:
     sums over w once V has been multiplied out.
     """
-    values, vectors = eigh(model.within(), check_finite=False)
+    values, vectors = scipy.linalg.eigh(model.within(), check_finite=False)
     coefficients = vectors.T @ model.across()  # C
     middle, shift = model.middle, model.shift
     squares = (

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float64, Int64
-from scipy.linalg import qr, svdvals
 
 from embshift.summaries.correcting import FOLDS, REPAIRS, repaired_shifts
 from embshift.summaries.measures import Measured, beside, check_sampling, shaped, whole
@@ -74,8 +74,9 @@ def effective_rank(shifts: Float64[np.ndarray, "images dim"], /) -> float:
         return _NAN
     square = shifts
     if len(shifts) > shifts.shape[1]:
-        square = qr(shifts, mode="r", check_finite=False)[0][: shifts.shape[1]]  # the same singular values
-    sizes = np.asarray(svdvals(square, check_finite=False))
+        # The same singular values.
+        square = scipy.linalg.qr(shifts, mode="r", check_finite=False)[0][: shifts.shape[1]]
+    sizes = np.asarray(scipy.linalg.svdvals(square, check_finite=False))
     shares = sizes / sizes.sum()
     shares = shares[shares > 0]
     return float(np.exp(-(shares * np.log(shares)).sum()))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64, Int64
-from scipy.special import ndtr, ndtri
 
 __all__ = [
     "LEVEL",
@@ -187,10 +187,10 @@ def _quantile_levels(
     squares, cubes = (pulls**2).sum(axis=0), (pulls**3).sum(axis=0)
     spread = np.where(squares > 0, squares, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        bias, acceleration = ndtri(below), cubes / (6 * spread**1.5)
-        shifted = bias + ndtri(outer)
+        bias, acceleration = scipy.special.ndtri(below), cubes / (6 * spread**1.5)
+        shifted = bias + scipy.special.ndtri(outer)
         scale = 1 - acceleration * shifted
-        skewed = ndtr(bias + shifted / scale)
+        skewed = scipy.special.ndtr(bias + shifted / scale)
     plain = ~np.isfinite(skewed).all(axis=0) | ~np.isfinite(bias) | (scale <= 0).any(axis=0)
     return np.where(plain, outer, skewed), plain
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float64
-from scipy.special import ndtr
 
 from embshift.errors import PlanError
 from embshift.summaries.resampling import means
@@ -77,7 +77,8 @@ def _power(images: int, *, effect: float, error: float) -> float:
     if images > _EXACT or centre > 30:  # SciPy loses digits far out
         # Johnson & Welch 1940: a noncentral t beside a normal of this middle and width.
         middle, width = centre * (1 - 1 / (4 * freedom)), math.sqrt(1 + critical**2 / (2 * freedom))
-        return float(ndtr((middle - critical) / width) + ndtr((-middle - critical) / width))
+        ends = np.array([middle - critical, -middle - critical]) / width
+        return float(scipy.special.ndtr(ends).sum())
     return float(nct.sf(critical, freedom, centre) + nct.cdf(-critical, freedom, centre))
 
 

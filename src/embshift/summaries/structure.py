@@ -1,8 +1,8 @@
 """Whether the pictures keep their arrangement, whatever happened to the space: CKA, Procrustes, RSA."""
 
 import numpy as np
+import scipy
 from jaxtyping import Float64, Int64
-from scipy.linalg import svdvals
 
 from embshift.errors import PlanError
 from embshift.summaries.measures import Measured, whole
@@ -104,7 +104,7 @@ def _left_over(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray
     product = np.asarray(one.T @ other)
     if np.isnan(product).any():
         return _NAN
-    sizes = np.asarray(svdvals(product, check_finite=False))
+    sizes = np.asarray(scipy.linalg.svdvals(product, check_finite=False))
     return float(np.sqrt(max(2 - 2 * float(sizes.sum()), 0.0)))
 
 

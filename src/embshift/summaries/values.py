@@ -1,11 +1,14 @@
 """One value an image, transform and metric: draws are averaged first, equal pictures count once."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float64, Int64
+
+from embshift.columns import as_array
 
 __all__ = ["ImageValues", "image_values"]
 
@@ -61,23 +64,23 @@ def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> Int64[np.ndarray, "
     encoded = column.combine_chunks().dictionary_encode()
     position = {name: at for at, name in enumerate(names)}
     lookup = np.array([position.get(name, -1) for name in encoded.dictionary.to_pylist()] or [-1], np.int64)
-    return lookup[encoded.indices.to_numpy()]
+    return lookup[as_array(encoded.indices)]
 
 
 def _chunk_values(
     chunk: pa.Table, transforms: Sequence[str], metrics: Sequence[str], skip: frozenset[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    row = chunk["row"].to_numpy()
+    row = as_array(chunk["row"])
     transform, metric = _codes(chunk["transform"], transforms), _codes(chunk["metric"], metrics)
     keep = (transform >= 0) & (metric >= 0) & ~np.isin(row, list(skip))
     rows, image = np.unique(row[keep], return_inverse=True)
-    value = chunk["value"].to_numpy()[keep]
-    at = (image, transform[keep], metric[keep])
+    value = as_array(chunk["value"])[keep]
     shape = (len(rows), len(transforms), len(metrics))
+    at = (image * len(transforms) + transform[keep]) * len(metrics) + metric[keep]
     defined = ~np.isnan(value)
-    total, count, undefined = np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    np.add.at(total, at, np.where(defined, value, 0.0))
-    np.add.at(count, at, defined)
-    np.add.at(undefined, at, ~defined)
+    total, count, undefined = (
+        np.bincount(at[which], weights, math.prod(shape)).reshape(shape)
+        for which, weights in ((defined, value[defined]), (defined, None), (~defined, None))
+    )
     mean = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
     return rows, mean, count + undefined > 0, undefined
