@@ -15,6 +15,7 @@ from benchmarks.setting import Setting
 from benchmarks.taking import Figure, figures, interleaved, seconds
 from embshift.images import Limits, decode, resize
 from embshift.metrics import METRICS
+from embshift.metrics.together import take_together
 from embshift.transforms.building import build, perturb
 from embshift.transforms.fast import hastened
 from embshift.transforms.presets import load_preset
@@ -56,7 +57,7 @@ def views(setting: Setting) -> list[Figure]:
 def pixel_metrics(setting: Setting) -> list[Figure]:
     """Patch, edge and detail similarity of nine views."""
     sets = _view_sets(setting)
-    metrics = [METRICS[name].compute for name in PIXEL]
+    metrics = {name: METRICS[name].compute for name in PIXEL}
     ways = {"plain": partial(_plain_metrics, sets), "batched": partial(_metrics, sets, metrics)}
     taken = interleaved(ways, repetitions=setting.repetitions)
     return figures("pixel metrics", taken, unit="ms/image", against="plain")
@@ -150,11 +151,10 @@ def _plain_metrics(sets: Sequence[tuple[Any, Any]], _: int) -> float:
     return 1e3 / len(sets) * _single_threaded(work)
 
 
-def _metrics(sets: Sequence[tuple[Any, Any]], metrics: Sequence[Any], _: int) -> float:
+def _metrics(sets: Sequence[tuple[Any, Any]], metrics: Mapping[str, Any], _: int) -> float:
     def work() -> None:
         for reference, shifted in sets:
-            for metric in metrics:
-                metric(reference, shifted)
+            take_together(metrics, reference, shifted)
 
     return 1e3 / len(sets) * _single_threaded(work)
 

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from embshift.errors import TransformError
 from embshift.images import Decoded, Limits, decode, resize
+from embshift.metrics.together import take_together
 from embshift.transforms.building import perturb, pixels_digest
 from embshift.transforms.drawn import jsonable
 from embshift.transforms.levels import level_of
@@ -199,8 +200,7 @@ def pixel_values(
         maps: Their maps, for the metrics that take them.
         recipe: What holds the metrics.
     """
-    plain = {name: metric(original, views) for name, metric in recipe.metrics.items()}
-    return plain | {
+    return take_together(recipe.metrics, original, views) | {
         name: metric(original, views, coordinates=maps) for name, metric in recipe.aligned.items()
     }
 

@@ -1,15 +1,17 @@
 """A picture as gray cells or colour cells: what the pixel metrics share."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
-from embshift.types import Pixels
+from embshift.types import Pixels, Views
 
-__all__ = ["cell_places", "colour_cells", "gray_thousandths", "grays"]
+__all__ = ["OfGray", "cell_places", "colour_cells", "gray_thousandths", "grays", "over_grays"]
 
 _WEIGHTS = np.array([[299, 587, 114]], dtype=np.float32)
 
@@ -36,6 +38,37 @@ def grays(pictures: Iterable[Pixels], /) -> Iterator[Float32[np.ndarray, "height
         np.copyto(floats, picture)
         gray = cv2.transform(floats, _WEIGHTS, dst=gray)
         yield gray
+
+
+class OfGray(ABC):
+    """A metric of gray pictures, which come one by one: the reference first, then its views.
+
+    Attributes:
+        least: Pixels of the shortest side for which it is defined.
+    """
+
+    least: ClassVar[int]
+
+    @abstractmethod
+    def add(self, gray: Float32[np.ndarray, "height width"], /) -> None:
+        """The next picture, as `grays` gives it."""
+
+    @abstractmethod
+    def values(self) -> Float64[np.ndarray, " views"]:
+        """One value a view, when all have come."""
+
+
+def over_grays(
+    reference: Pixels, shifted: Views, /, *, metrics: Sequence[type[OfGray]]
+) -> list[Float64[np.ndarray, " views"]]:
+    """Metrics of a picture's views, all from one gray of each; NaN where a side is too short for one."""
+    side = min(reference.shape[:2])
+    taken = [metric() if side >= metric.least else None for metric in metrics]
+    for gray in grays(chain([reference], shifted)):
+        for metric in taken:
+            if metric is not None:
+                metric.add(gray)
+    return [np.full(len(shifted), np.nan) if metric is None else metric.values() for metric in taken]
 
 
 def colour_cells(pixels: Pixels, /, *, count: int) -> Iterator[UInt8[np.ndarray, "height width 3"]]:

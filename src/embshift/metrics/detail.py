@@ -1,16 +1,15 @@
 """Detail similarity: how much texture each place keeps."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import grays
+from embshift.metrics.cells import OfGray, over_grays
 from embshift.types import Direction, Pixels, Views
 
-__all__ = ["detail_similarity", "kept_detail"]
+__all__ = ["Details", "detail_similarity", "kept_detail"]
 
 _CELLS = 8
 _UNIFORM = 1e-6
@@ -59,10 +58,41 @@ def detail_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarra
     References:
         Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eq. (12).
     """
-    if min(reference.shape[:2]) < _CELLS:
-        return np.full(len(shifted), np.nan)
-    before, *after = _deviations([reference, *shifted])
-    return kept_detail(before, np.reshape(after, (-1, _CELLS**2)))
+    return over_grays(reference, shifted, metrics=[Details])[0]
+
+
+@final
+class Details(OfGray):
+    """`detail_similarity`, a gray picture at a time."""
+
+    least = _CELLS
+
+    def __init__(self) -> None:
+        self._cell = (0, 0)
+        self._wide: Any = None
+        self._found = list[np.ndarray]()  # sums and sums of squares of the cells' columns, or deviations
+
+    def add(self, gray: Float32[np.ndarray, "height width"], /) -> None:
+        """The reference, then its views."""
+        self._cell = height, width = gray.shape[0] // _CELLS, gray.shape[1] // _CELLS
+        inner = gray[: height * _CELLS, : width * _CELLS]
+        if height * width > _EXACT:
+            self._found.append(_centred(inner, height=height, width=width))
+            return
+        if self._wide is None:
+            self._wide = np.empty(inner.shape, np.float64)
+        np.copyto(self._wide, inner)
+        bands = self._wide.reshape(_CELLS, height, -1)
+        sums = np.empty((2, _CELLS, width * _CELLS), np.float64)
+        np.matmul(np.ones(height), bands, out=sums[0])
+        np.einsum("byx,byx->bx", bands, bands, out=sums[1])
+        self._found.append(sums)
+
+    def values(self) -> Float64[np.ndarray, " views"]:
+        """One value a view."""
+        found, (height, width) = np.stack(self._found), self._cell
+        deviations = found if height * width > _EXACT else _from_sums(found, height=height, width=width)
+        return kept_detail(deviations[0], deviations[1:])
 
 
 def kept_detail(
@@ -82,30 +112,22 @@ def kept_detail(
     return np.mean(np.minimum(kept, others) / np.maximum(kept, others), axis=1)
 
 
-def _deviations(pictures: Sequence[Pixels], /) -> Float64[np.ndarray, "views rows"]:
-    """Standard deviations of the gray of each picture's cells, row by row, in gray levels."""
-    height, width = pictures[0].shape[0] // _CELLS, pictures[0].shape[1] // _CELLS
-    inner = (gray[: height * _CELLS, : width * _CELLS] for gray in grays(pictures))
-    if height * width > _EXACT:
-        return np.stack([_centred(gray, height=height, width=width) for gray in inner])
-    wide: Any = np.empty((height * _CELLS, width * _CELLS), np.float64)
-    lines = wide.reshape(-1, width)  # (cells' lines, width)
-    found = np.empty((2, len(pictures), len(lines)), np.float64)
-    ones = np.ones(width)
-    for number, gray in enumerate(inner):
-        np.copyto(wide, gray)
-        np.matmul(lines, ones, out=found[0, number])
-        np.vecdot(lines, lines, out=found[1, number])
-    # Whole numbers up to here, and so in any order of adding: (pictures, 8, height, 8) to (pictures, 64).
-    cells = found.reshape(2, len(pictures), _CELLS, height, _CELLS).sum(axis=3)
-    sums, squares = cells.reshape(2, len(pictures), -1).astype(np.int64)
+def _from_sums(
+    found: Float64[np.ndarray, "pictures 2 bands columns"], /, *, height: int, width: int
+) -> Float64[np.ndarray, "pictures cells"]:
+    """Deviations of the cells' gray, row by row, in gray levels.
+
+    Sums are whole numbers, and so the same in any order of adding.
+    """
+    cells = found.reshape(len(found), 2, _CELLS**2, width).sum(axis=3)
+    sums, squares = cells.astype(np.int64).swapaxes(0, 1)
     count = height * width
     return np.sqrt((count * squares - sums * sums).astype(np.float64)) / (count * 1000.0)
 
 
 def _centred(
     gray: Float32[np.ndarray, "height width"], /, *, height: int, width: int
-) -> Float64[np.ndarray, " rows"]:
+) -> Float64[np.ndarray, " cells"]:
     """The deviations of cells that are too large for exact sums of squares."""
     cells = gray.reshape(_CELLS, height, _CELLS, width).swapaxes(1, 2)  # (8, 8, height, width)
     centred = cells.astype(np.float64, order="C").reshape(_CELLS**2, -1)  # (64, pixels)
