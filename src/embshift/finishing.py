@@ -282,7 +282,7 @@ def _told(
             found.append(attempt)
         elif at in failed:
             error = f"transform '{attempt.transform}': {failed[at]}"
-            found.append(replace(attempt, status="transform_failed", error=error))
+            found.append(attempt._replace(status="transform_failed", error=error))
         else:
-            found.append(replace(attempt, digest=digests[at]))
+            found.append(attempt._replace(digest=digests[at]))
     return tuple(found)

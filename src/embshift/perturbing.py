@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -78,9 +78,10 @@ class Recipe:
         return 1 + len(self.transforms) * self.draws
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One view as tried, or the original: a row of ``embeddings``.
+
+    A tuple, since each view has one, and a frozen class is sent and changed in several times the time.
 
     Attributes:
         transform: The transform's name, or "original".
@@ -103,8 +104,7 @@ class Attempt:
     digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drawn:
+class Drawn(NamedTuple):
     """A view that is still to be made.
 
     Attributes:
@@ -170,7 +170,7 @@ def perturb_image(item: Item, /, *, recipe: Recipe, into: Views | None = None) -
     whole = item.sampled and not drawn
     return Perturbed(
         item=item,
-        decoded=replace(decoded, pixels=None),
+        decoded=decoded._replace(pixels=None),
         attempts=tuple(attempts),
         pixels=stacked,
         values=pixel_values(original, stacked[1:], maps, recipe=recipe) if whole else {},
@@ -220,7 +220,7 @@ def _view(original: Pixels, transform: Transform, key: ViewKey) -> tuple[Attempt
     try:
         view = perturb(original, transform, key=key)
     except TransformError as error:
-        return replace(attempt, status="transform_failed", error=str(error)), None
+        return attempt._replace(status="transform_failed", error=str(error)), None
     parameters = json.dumps(jsonable(view.parameters), sort_keys=True)
     digest = None if isinstance(view, DraftedView) else pixels_digest(view.pixels)
-    return replace(attempt, parameters=parameters, digest=digest), view
+    return attempt._replace(parameters=parameters, digest=digest), view

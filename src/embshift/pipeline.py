@@ -213,7 +213,7 @@ def _needed(metric: Metric, maps: Sequence[Coordinates | None]) -> dict[str, Seq
 def _mark_non_finite(attempts: tuple[Attempt, ...], finite: np.ndarray) -> tuple[Attempt, ...]:
     flags = iter(finite)
     return tuple(
-        replace(attempt, status="non_finite", error="the encoder gave NaN or infinity")
+        attempt._replace(status="non_finite", error="the encoder gave NaN or infinity")
         if attempt.status == "ok" and not next(flags)
         else attempt
         for attempt in attempts

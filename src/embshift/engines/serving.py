@@ -13,9 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -64,14 +64,13 @@ class Start:
     slots: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
+class Answer(NamedTuple):
     """A `Perturbed` without its item, which the parent has, and its pixels, which stand in the buffer.
 
     Attributes:
         decoded: As there.
-        attempts: As there.
         values: As there.
+        attempts: As there.
         coordinates: As there.
         drawn: As there.
         views: How many views stand in the buffer; None where there are none at all.
@@ -79,8 +78,8 @@ class Answer:
     """
 
     decoded: Decoded
-    attempts: tuple[Attempt, ...] = ()
     values: Mapping[str, Any]
+    attempts: tuple[Attempt, ...] = ()
     coordinates: Sequence[Coordinates | None] = ()
     drawn: tuple[Drawn, ...] = ()
     views: int | None = None
@@ -185,7 +184,7 @@ def _answer(item: Item, recipe: Recipe, buffer: np.ndarray, *, limits: WorkerLim
 
 def _told(made: Perturbed) -> Answer:
     return Answer(
-        decoded=replace(made.decoded, pixels=None),
+        decoded=made.decoded,
         attempts=made.attempts,
         values=made.values,
         coordinates=made.coordinates,

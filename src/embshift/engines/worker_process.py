@@ -6,19 +6,18 @@ user's script again, so that a script needs no ``if __name__ == "__main__"``.
 
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from typing import Any, final
+from typing import final
 
 from embshift.engines.serving import Answer, Start, Task
 from embshift.errors import UsageError
 
-__all__ = ["TIMED_OUT", "WorkerProcess", "died_of", "wait_for"]
+__all__ = ["TIMED_OUT", "Watch", "WorkerProcess", "died_of"]
 
 TIMED_OUT = -getattr(signal, "SIGALRM", 14)
 """The exit code of a worker whose time for a picture was over."""
@@ -102,15 +101,33 @@ class WorkerProcess:
         return code
 
 
-def wait_for(processes: Sequence[WorkerProcess]) -> list[WorkerProcess]:
-    """The workers that have something to say, or have ended; waits until there is one."""
-    by_pipe: dict[Connection[Any, Any], WorkerProcess] = {one.answers: one for one in processes}
-    while True:
-        ready = [by_pipe[pipe] for pipe in wait(list(by_pipe), timeout=1.0) if isinstance(pipe, Connection)]
-        # A pipe stays open where something that the worker started holds it: then the process is looked at.
-        ready = ready or [one for one in processes if one.has_ended()]
-        if ready:
-            return ready
+@final
+class Watch:
+    """The pipes of some workers; the system is told of each once, not whenever one is waited for."""
+
+    def __init__(self) -> None:
+        self._pipes = selectors.DefaultSelector()
+
+    def add(self, process: WorkerProcess) -> None:
+        """Watch one more."""
+        self._pipes.register(process.answers, selectors.EVENT_READ, process)
+
+    def remove(self, process: WorkerProcess) -> None:
+        """Watch one no longer, before it is ended."""
+        self._pipes.unregister(process.answers)
+
+    def wait(self) -> list[WorkerProcess]:
+        """The workers that have something to say, or have ended; waits until there is one."""
+        while True:
+            ready: list[WorkerProcess] = [key.data for key, _ in self._pipes.select(timeout=1.0)]
+            # A pipe stays open where what the worker started holds it: then the process is looked at.
+            ready = ready or [one.data for one in self._pipes.get_map().values() if one.data.has_ended()]
+            if ready:
+                return ready
+
+    def close(self) -> None:
+        """Give up what the system holds of it."""
+        self._pipes.close()
 
 
 def died_of(code: int) -> str:

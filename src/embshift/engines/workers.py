@@ -12,7 +12,7 @@ from itertools import chain
 
 from embshift.engines.ring import Ring
 from embshift.engines.serving import Answer, Start, WorkerLimits
-from embshift.engines.worker_process import TIMED_OUT, WorkerProcess, died_of, wait_for
+from embshift.engines.worker_process import TIMED_OUT, Watch, WorkerProcess, died_of
 from embshift.errors import UsageError
 from embshift.images import Decoded
 from embshift.perturbing import Item, Perturbed, Recipe, perturb_image
@@ -85,6 +85,7 @@ class _Pool:
     def __init__(self, start: Start, *, ring: Ring, workers: int) -> None:
         self._start, self._ring, self._wanted = start, ring, workers
         self._processes = dict[WorkerProcess, deque[_Job]]()  # with what each has been given, in order
+        self._watch = Watch()
 
     def perturbed(self, items: Iterator[Item]) -> Iterator[Perturbed]:
         free, jobs = deque(range(self._ring.slots)), deque[_Job]()
@@ -107,6 +108,7 @@ class _Pool:
         for process in self._processes:
             process.end()
         self._processes.clear()
+        self._watch.close()
 
     def _give(self, job: _Job) -> None:
         if len(self._processes) < self._wanted:
@@ -118,11 +120,12 @@ class _Pool:
     def _open(self) -> WorkerProcess:
         process = WorkerProcess(self._start, memory=self._ring.handle)
         self._processes[process] = deque()
+        self._watch.add(process)
         return process
 
     def _listen(self) -> None:
         """Take what the workers have answered, and see which have ended."""
-        for process in wait_for(list(self._processes)):
+        for process in self._watch.wait():
             answer = process.receive()
             if answer is None:
                 self._bury(process)
@@ -146,6 +149,7 @@ class _Pool:
     def _bury(self, process: WorkerProcess) -> None:
         """A worker has ended: its picture is tried once more, the others go to the next worker."""
         given = self._processes.pop(process)
+        self._watch.remove(process)
         code = process.end(grace=2.0)
         if not process.started:
             raise UsageError(

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -50,9 +50,8 @@ class Limits:
     wanted: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Decoded:
-    """A picture as read.
+class Decoded(NamedTuple):
+    """A picture as read; a tuple, which is sent between processes in little time.
 
     Attributes:
         sha256: SHA-256 of the file's bytes, or of shape and pixels for a picture handed over in memory; None

@@ -1,9 +1,8 @@
 """A picture as gray cells or colour cells: what the pixel metrics share."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -40,35 +39,37 @@ def grays(pictures: Iterable[Pixels], /) -> Iterator[Float32[np.ndarray, "height
         yield gray
 
 
-class OfGray(ABC):
+@runtime_checkable
+class OfGray(Protocol):
     """A metric of gray pictures, which come one by one: the reference first, then its views.
 
     Attributes:
         least: Pixels of the shortest side for which it is defined.
     """
 
-    least: ClassVar[int]
+    @property
+    def least(self) -> int: ...
 
-    @abstractmethod
     def add(self, gray: Float32[np.ndarray, "height width"], /) -> None:
         """The next picture, as `grays` gives it."""
+        ...
 
-    @abstractmethod
     def values(self) -> Float64[np.ndarray, " views"]:
         """One value a view, when all have come."""
+        ...
 
 
 def over_grays(
-    reference: Pixels, shifted: Views, /, *, metrics: Sequence[type[OfGray]]
+    reference: Pixels, shifted: Views, /, *, metrics: Sequence[Callable[[], OfGray]]
 ) -> list[Float64[np.ndarray, " views"]]:
     """Metrics of a picture's views, all from one gray of each; NaN where a side is too short for one."""
-    side = min(reference.shape[:2])
-    taken = [metric() if side >= metric.least else None for metric in metrics]
-    for gray in grays(chain([reference], shifted)):
+    side, started = min(reference.shape[:2]), [metric() for metric in metrics]
+    taken = [metric for metric in started if side >= metric.least]
+    for gray in grays(chain([reference], shifted)) if taken else ():
         for metric in taken:
-            if metric is not None:
-                metric.add(gray)
-    return [np.full(len(shifted), np.nan) if metric is None else metric.values() for metric in taken]
+            metric.add(gray)
+    none = np.full(len(shifted), np.nan)
+    return [metric.values() if side >= metric.least else none for metric in started]
 
 
 def colour_cells(pixels: Pixels, /, *, count: int) -> Iterator[UInt8[np.ndarray, "height width 3"]]:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import OfGray, over_grays
+from embshift.metrics.cells import over_grays
 from embshift.types import Direction, Pixels, Views
 
 __all__ = ["Details", "detail_similarity", "kept_detail"]
@@ -62,7 +62,7 @@ def detail_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarra
 
 
 @final
-class Details(OfGray):
+class Details:
     """`detail_similarity`, a gray picture at a time."""
 
     least = _CELLS

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import OfGray, gray_thousandths, over_grays
+from embshift.metrics.cells import gray_thousandths, over_grays
 from embshift.types import Direction, Pixels, Views
 
 __all__ = ["Edges", "edge_map", "edge_similarity"]
@@ -55,7 +55,7 @@ def edge_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray,
 
 
 @final
-class Edges(OfGray):
+class Edges:
     """`edge_similarity`, a gray picture at a time."""
 
     least = 2

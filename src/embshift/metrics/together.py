@@ -13,7 +13,7 @@ from embshift.types import Pixels, Views
 
 __all__ = ["take_together"]
 
-_OF_GRAY: Sequence[tuple[Callable[..., Any], type[OfGray]]] = (
+_OF_GRAY: Sequence[tuple[Callable[..., Any], Callable[[], OfGray]]] = (
     (detail_similarity, Details),
     (edge_similarity, Edges),
 )
