@@ -117,7 +117,7 @@ def _opened(asked: str, encoder: Encoder, reopen: Reopen) -> dict[str, Encoder]:
         return {"float32": reopen(precision="float32", **options), asked: encoder}
     opened = {"float32": encoder}
     for name in CANDIDATES:
-        # A runtime need not take every format: OpenVINO has no float16 on a CPU.
+        # A runtime need not take every format: OpenVINO, which computes float16 slower than float32.
         with contextlib.suppress(EncoderError):
             opened[name] = reopen(precision=name)
     return opened
