@@ -204,6 +204,16 @@ def test_equal_pictures_count_once(photos, tmp_path):
     assert json.loads((out / "run.json").read_text())["counts"]["repeated"] == 1
 
 
+def test_pictures_that_cannot_be_used_repeat_nothing(photos, tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "run"
+    shutil.copytree(photos, folder)
+    for name in ("one.jpg", "two.jpg"):
+        (folder / name).write_bytes(b"the same bytes, and no picture")
+    invoke("run", str(folder), *QUICK, "--out", str(out))
+    counts = json.loads((out / "run.json").read_text())["counts"]
+    assert (counts["failed"], counts["repeated"]) == (2, 0)
+
+
 def test_a_transform_that_fails_is_a_row_with_a_status(photos, tmp_path):
     (tmp_path / "mine.py").write_text(
         "def odd(pixels, *, rng):\n"

@@ -1,6 +1,7 @@
 """Pictures through processes: in order, the same for any number, and a deadly one costs itself alone."""
 
 import os
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +12,7 @@ from embshift.engines.workers import perturb_images
 from embshift.errors import UsageError
 from embshift.pipeline import Item
 from embshift.types import ImageRecord
-from tests.unit.worker_recipes import DEADLY, build, build_in
+from tests.unit.worker_recipes import DEADLY, LINGERING, build, build_in
 
 
 def items(count, *, deadly=()):
@@ -59,6 +60,15 @@ def test_a_deadly_picture_costs_itself_alone(here, workers, deadly):
             assert "it ended its worker process twice (exit code 7)" in one.decoded.error
         else:
             assert (one.decoded.status, one.attempts) == ("ok", other.attempts)
+
+
+def test_a_worker_that_has_ended_is_noticed_though_its_pipe_is_held_open():
+    given = items(2)
+    given[0].record.content[0, 0, 0] = LINGERING
+    started = time.monotonic()
+    found = kept(perturb_images(given, build=build, workers=1))
+    assert [one.decoded.status for one in found] == ["worker_died", "ok"]
+    assert time.monotonic() - started < 20  # what holds the pipe stays for 30 s
 
 
 def test_workers_that_cannot_start_blame_no_picture(capfd):

@@ -1,6 +1,7 @@
 """What workers build in tests; a module of its own, since they import it by name."""
 
 import os
+import time
 
 import numpy as np
 
@@ -10,9 +11,16 @@ from embshift.transforms.building import wrap
 
 DEADLY = 251
 """A picture whose first value is this ends the process that makes its views."""
+LINGERING = 252
+"""One whose first value is this does so, too, and leaves behind a process that holds the pipes open."""
 
 
 def jitter(pixels, *, rng):
+    if pixels[0, 0, 0] == LINGERING and os.fork() == 0:
+        time.sleep(30)
+        os._exit(0)
+    if pixels[0, 0, 0] == LINGERING:
+        os._exit(7)
     if pixels[0, 0, 0] == DEADLY:
         os._exit(7)
     return (pixels // 2 + rng.integers(0, 100, pixels.shape)).astype(np.uint8)
