@@ -16,7 +16,11 @@ __all__ = ["as_array", "read_columns"]
 
 
 def as_array(column: pa.ChunkedArray | pa.Array) -> Shaped[np.ndarray, " rows"]:
-    """A column of numbers without nulls, in the same memory where it is in one piece; read-only."""
+    """A column of numbers as an array of the same type, which shares its memory and is not to be written to.
+
+    Args:
+        column: Whole or real numbers, of which none is null.
+    """
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.from_dlpack(whole)
 

@@ -125,7 +125,17 @@ def test_other_sources_do_not_rewrite_what_repeats_the_run(photos, tmp_path):
     assert json.loads((out / "run.json").read_text())["plan"]["sources"] == [str(photos)]
 
 
-HEAVY = {"torch", "transformers", "albumentations", "pandas", "pyarrow.dataset", "scipy.stats"}
+HEAVY = {
+    "albumentations",
+    "pandas",
+    "pyarrow.dataset",
+    "scipy.cluster",
+    "scipy.linalg",
+    "scipy.special",
+    "scipy.stats",
+    "torch",
+    "transformers",
+}
 
 
 def test_a_finished_run_answers_without_what_measures(photos, tmp_path):

@@ -68,7 +68,9 @@ def test_a_worker_that_has_ended_is_noticed_though_its_pipe_is_held_open():
     started = time.monotonic()
     found = kept(perturb_images(given, build=build, workers=1))
     assert [one.decoded.status for one in found] == ["worker_died", "ok"]
-    assert time.monotonic() - started < 20  # what holds the pipe stays for 30 s
+    assert (
+        time.monotonic() - started < 50
+    )  # it ends two workers, and what holds their pipes stays for 30 s each
 
 
 def test_workers_that_cannot_start_blame_no_picture(capfd):

@@ -62,7 +62,7 @@ class WorkerProcess:
         )
         theirs_in.close()
         theirs_out.close()
-        self.started, self._ended = False, False
+        self.started = False
         self._send(start)
 
     def send(self, task: Task) -> None:
@@ -75,7 +75,7 @@ class WorkerProcess:
 
     def receive(self) -> Answer | str | None:
         """What it has said: an answer, or `READY`; None where it has ended, maybe in the middle of a word."""
-        if self._ended:  # what holds the pipe open may hold it for long
+        if self.has_ended():  # its pipe may be held open by what it has started, and for long
             return None
         try:
             heard: Answer | str = self.answers.recv()
@@ -86,8 +86,7 @@ class WorkerProcess:
 
     def has_ended(self) -> bool:
         """Whether the process is gone and all of its answers are read."""
-        self._ended = self._process.poll() is not None and not self.answers.poll()
-        return self._ended
+        return self._process.poll() is not None and not self.answers.poll()
 
     def end(self, *, grace: float = 0.0) -> int:
         """End it; returns its exit code, a signal as a negative number.

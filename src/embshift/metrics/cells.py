@@ -62,7 +62,16 @@ class OfGray(Protocol):
 def over_grays(
     reference: Pixels, shifted: Views, /, *, metrics: Sequence[Callable[[], OfGray]]
 ) -> list[Float64[np.ndarray, " views"]]:
-    """Metrics of a picture's views, all from one gray of each; NaN where a side is too short for one."""
+    """Metrics of a picture's views, all from one gray of each.
+
+    Args:
+        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
+        metrics: What begins each metric.
+
+    Returns:
+        For each metric one value a view; NaN where a side is shorter than `OfGray.least`.
+    """
     side, started = min(reference.shape[:2]), [metric() for metric in metrics]
     taken = [metric for metric in started if side >= metric.least]
     for gray in grays(chain([reference], shifted)) if taken else ():

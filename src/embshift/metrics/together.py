@@ -29,8 +29,11 @@ def take_together(
 
     Args:
         metrics: Pixel metrics by name.
-        reference: The untouched picture.
-        shifted: Its views.
+        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
+
+    Returns:
+        By name, one value a view, as the metric documents it.
     """
     gray = {name: kind for name, metric in metrics.items() for own, kind in _OF_GRAY if metric is own}
     shared = dict(zip(gray, over_grays(reference, shifted, metrics=list(gray.values())), strict=True))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from embshift.metrics import METRICS
+from embshift.metrics import METRICS, cells
 from embshift.metrics.together import take_together
 from embshift.types import Capture
 
@@ -24,8 +24,6 @@ def test_together_is_what_each_gives_by_itself(size):
 
 def test_gray_is_made_once_for_all_that_take_it(monkeypatch):
     made = []
-    import embshift.metrics.cells as cells
-
     grays = cells.grays
     monkeypatch.setattr(cells, "grays", lambda given: made.append(1) or grays(given))
     reference, *views = pictures(32, 32)
