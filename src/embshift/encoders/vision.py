@@ -6,6 +6,7 @@ from typing import final
 import torch
 from jaxtyping import Float32
 
+from embshift.encoders.class_block import cut_last_block
 from embshift.encoders.devices import full_precision
 from embshift.encoders.framing import field_of
 from embshift.encoders.halving import halve
@@ -13,6 +14,7 @@ from embshift.encoders.patching import multiply_patches
 from embshift.encoders.pooling import listening
 from embshift.encoders.preprocessing import Preprocessing
 from embshift.encoders.probe import class_row, received_mean, recording
+from embshift.encoders.quick_gelu import quicken
 from embshift.encoders.runtimes import Inputs, Outputs, Programs
 from embshift.encoders.towers import Tower
 from embshift.encoding import Encoding, Shown
@@ -61,6 +63,10 @@ class VisionEncoder:
         tower.network.to(spec.device)
         if spec.device.startswith("cuda"):
             multiply_patches(tower.network)
+        if tower.prefix:
+            cut_last_block(tower.network)
+        if spec.runtime == "torch" and spec.device == "cpu":
+            quicken(tower.network)
         if spec.runtime != "openvino":  # which rounds by itself
             head = None if tower.pooling is None else tower.pooling.module
             halve(tower.network, precision=spec.precision, keep=head)

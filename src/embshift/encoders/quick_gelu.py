@@ -1,0 +1,56 @@
+"""CLIP's activation in its input's own memory, where the library's writes three times as much anew.
+
+On a CPU, whose cores wait for memory that the system hands out page by page, it took a sixth of the network.
+"""
+
+from collections.abc import Iterator
+from typing import final
+
+import torch
+from jaxtyping import Float
+
+__all__ = ["QuickGelu", "quicken"]
+
+_PIECE = 1 << 16
+"""Values of a thread at a time: what is read twice stays in its cache."""
+
+_UNDIVIDED = 1 << 15
+"""As many torch leaves to one thread."""
+
+
+@final
+class QuickGelu(torch.nn.Module):
+    r"""$x \, \sigma(1.702 \, x)$ in place, with the library's rounding.
+
+    References:
+        Hendrycks and Gimpel (2016), Gaussian Error Linear Units, section 2.
+    """
+
+    def forward(self, values: Float[torch.Tensor, "..."], /) -> Float[torch.Tensor, "..."]:
+        """The activated values, in the memory of those given; they must be contiguous."""
+        for piece in _pieces(values.view(-1)):
+            piece.mul_((piece * 1.702).sigmoid_())
+        return values
+
+
+def _pieces(values: Float[torch.Tensor, " values"]) -> Iterator[Float[torch.Tensor, " values"]]:
+    # Torch rounds the end of a thread's share otherwise, unless it fills the registers. Shares of a power of
+    # two do, so that no value's last bit depends on its place in the batch, with any number of threads.
+    shared = _PIECE * torch.get_num_threads()
+    even = len(values) - len(values) % shared
+    yield from values[:even].split(shared)
+    yield from values[even:].split(_UNDIVIDED)
+
+
+def quicken(network: torch.nn.Module) -> None:
+    """Put a `QuickGelu` in the place of every such activation, for good.
+
+    Args:
+        network: A network of the transformers library in which nothing else reads what is activated.
+    """
+    from transformers.activations import QuickGELUActivation
+
+    for parent in list(network.modules()):
+        for name, module in list(parent.named_children()):
+            if isinstance(module, QuickGELUActivation):
+                setattr(parent, name, QuickGelu())
