@@ -12,7 +12,7 @@ from embshift.plan import Plan
 
 __all__ = ["Setting", "choose", "is_portable"]
 
-_CPU_BATCH, _ACCELERATOR_BATCH = 32, 256
+_CPU_BATCH, _OPENVINO_BATCH, _ACCELERATOR_BATCH = 32, 64, 256
 _MOST_WORKERS = {True: 8, False: 16}  # on a CPU the encoder has use for the cores, too
 _PICTURES = 64  # for which a worker is started: that takes about as long as making the views of so many
 _MEMORY, _BYTES_A_PIXEL, _BYTES_A_VIEW_PIXEL = 1024, 48, 64
@@ -62,6 +62,8 @@ def is_portable(build: Callable[[], Any]) -> bool:
 
 
 def _batch(plan: Plan, setting: Setting) -> tuple[int, str]:
+    if plan.runtime == "openvino":
+        return _OPENVINO_BATCH, "OpenVINO in bfloat16 is an eighth faster than with half as many"
     if setting.device == "cpu":
         return _CPU_BATCH, "on a CPU larger batches are no faster"
     return _ACCELERATOR_BATCH, "what keeps an accelerator busy; halved where its memory does not hold it"

@@ -13,6 +13,7 @@ __all__ = ["drawn_values", "jsonable"]
 GIVEN = frozenset({"shape", "interpolation", "fill", "fill_mask"})
 LARGEST_ARRAY = 64
 """Numbers of an array that is still written out: a 3x3 matrix is, a noise field is not."""
+_PLAIN = frozenset({int, bool, str, type(None)})
 
 
 def drawn_values(parameters: Mapping[Any, Any]) -> dict[str, Any]:
@@ -28,18 +29,20 @@ def jsonable(value: Any) -> Any:
     type, and of floats the mean and standard deviation, to six digits: the strength of a noise field is
     nowhere else. What JSON has no word for becomes its text.
     """
+    if type(value) in _PLAIN:  # most are, and to ask for the others takes several times as long
+        return value
     if isinstance(value, np.ndarray):
         array = cast(np.ndarray, value)
         return jsonable(array.tolist()) if array.size <= LARGEST_ARRAY else _outline(array)
     if isinstance(value, np.generic):
         return jsonable(value.item())
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
     if isinstance(value, Mapping):
         return {str(name): jsonable(item) for name, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [jsonable(item) for item in cast(Iterable[Any], value)]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
-    return value if value is None or isinstance(value, str | int) else str(value)
+    return value if isinstance(value, str | int) else str(value)
 
 
 def _outline(array: Shaped[np.ndarray, "..."]) -> dict[str, Any]:
