@@ -123,14 +123,19 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how it is done")
     add = how.add_argument
     add("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
-    add("--batch", type=int, metavar="N", help="views in one encoder batch (default: 32 on a CPU, else 128)")
+    add(
+        "--batch",
+        type=int,
+        metavar="N",
+        help="views in one encoder batch (default: 32 on a CPU, 64 with openvino, else 256)",
+    )
     add("--threads", type=int, metavar="N", help="threads of the encoder on a CPU (default: torch's choice)")
     add(
         "--workers",
         type=int,
         metavar="N",
-        help="processes that decode and make views (default: one core less than there are, at most 8; fewer"
-        " for few pictures)",
+        help="processes that decode and make views (default: one core less than there are, at most 8 on a CPU"
+        " and 16 beside a GPU; fewer for few pictures)",
     )
     add(
         "--worker-memory",

@@ -1,7 +1,7 @@
-"""A last block that computes only what becomes of the class token.
+"""A last block whose inner layers see the class token alone.
 
 An embedding that is the class token's reads nothing else of the last block. Its patches are attended to, and
-what the block would make of them is left out: in ViT-B/32 a twentieth of all arithmetic.
+what the inner layers would make of them is left out: in ViT-B/32 a twentieth of all arithmetic.
 """
 
 from typing import Any, final
@@ -44,7 +44,9 @@ class ClassBlock(torch.nn.Module):
     ) -> Float[torch.Tensor, "views 1 width"]:
         """The class token after the block; what else the block is given goes to its attention."""
         norm, attention, scale, inner_norm, inner, inner_scale = map(self._part, self._form)
-        attended, _ = attention(norm(tokens), *given, **options)
+        found = attention(norm(tokens), *given, **options)
+        # Older versions of the library give no weights beside the values.
+        attended: torch.Tensor = found[0] if isinstance(found, tuple) else found
         first = tokens[:, :1] + scale(attended[:, :1])
         return first + inner_scale(inner(inner_norm(first)))
 

@@ -11,11 +11,8 @@ from jaxtyping import Float
 
 __all__ = ["QuickGelu", "quicken"]
 
-_PIECE = 1 << 16
-"""Values of a thread at a time: what is read twice stays in its cache."""
-
-_UNDIVIDED = 1 << 15
-"""As many torch leaves to one thread."""
+_SHARE = 1 << 15
+"""Values of which torch gives a thread no fewer; and what is read twice stays in the core's cache."""
 
 
 @final
@@ -34,12 +31,14 @@ class QuickGelu(torch.nn.Module):
 
 
 def _pieces(values: Float[torch.Tensor, " values"]) -> Iterator[Float[torch.Tensor, " values"]]:
-    # Torch rounds the end of a thread's share otherwise, unless it fills the registers. Shares of a power of
-    # two do, so that no value's last bit depends on its place in the batch, with any number of threads.
-    shared = _PIECE * torch.get_num_threads()
-    even = len(values) - len(values) % shared
-    yield from values[:even].split(shared)
-    yield from values[even:].split(_UNDIVIDED)
+    # Torch rounds the end of a thread's share otherwise, unless it fills the registers. Here every share but
+    # the last is one or two of `_SHARE`, so that with any number of threads, and a width that is a multiple
+    # of 16, no value's last bit depends on its place in the batch.
+    at_once, count = _SHARE * torch.get_num_threads(), len(values)
+    doubled, even = count - count % (2 * at_once), count - count % _SHARE
+    yield from values[:doubled].split(2 * at_once)
+    yield from values[doubled:even].split(at_once)
+    yield values[even:]
 
 
 def quicken(network: torch.nn.Module) -> None:

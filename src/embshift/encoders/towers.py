@@ -33,6 +33,7 @@ class Tower:
         heads: Attention heads of a block.
         patch: Side of a patch, in pixels.
         prefix: Tokens before the patches: the class token and registers; 0 where there is no class token.
+            Where there is one, `embed` may read of the last block that token alone.
         sides: Height and width that it takes, in pixels; None where it takes any.
         pooling: The head whose probe gives the map, where there is one.
     """

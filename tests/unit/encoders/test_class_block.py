@@ -31,6 +31,7 @@ def test_every_family_with_a_class_token_sees_the_same(family, tmp_path, monkeyp
     views = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     found, wanted = (encoder.encode(views, capture=ALL) for encoder in (cut, whole))
     torch.testing.assert_close(found.embedding, wanted.embedding, rtol=1e-5, atol=1e-6)
+    assert torch.equal(found.attention, wanted.attention)
     assert torch.equal(found.layers, wanted.layers), "nothing before the last inner layers is another"
 
 
@@ -41,6 +42,16 @@ def test_only_the_class_token_goes_through_the_inner_layers(family, tmp_path):
     last.mlp.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
     encoder.encode(np.zeros((4, 32, 32, 3), dtype=np.uint8), capture=Capture.EMBEDDING)
     assert seen == [(4, 1, 32)]
+
+
+def test_an_attention_that_gives_no_weights_is_taken_whole(tmp_path):
+    encoder = opened("dinov2", tmp_path)
+    views = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    wanted = encoder.encode(views, capture=Capture.EMBEDDING).embedding
+    (last,) = cut_blocks(encoder)
+    whole = last.attention.forward
+    last.attention.forward = lambda *given, **options: whole(*given, **options)[0]
+    assert torch.equal(encoder.encode(views, capture=Capture.EMBEDDING).embedding, wanted)
 
 
 @pytest.mark.parametrize("family", OTHERS)

@@ -33,9 +33,9 @@ def test_same_bits_in_the_same_memory(shape, form, count, threads):
     assert (found.data_ptr(), found.shape, found.dtype) == (place, wanted.shape, form)
 
 
-@pytest.mark.parametrize("count", [1, 3, 7, 11])
+@pytest.mark.parametrize("count", [7, 11, 13])
 def test_bits_do_not_depend_on_the_place_with_any_number_of_threads(count, threads):
-    # The library's own do with 7 threads and with 11: its shares are no multiple of a register.
+    # The library's own do with these: its shares are no multiple of a register.
     threads(count)
     values, order = drawn(8, 50, 3072), torch.randperm(8, generator=torch.Generator().manual_seed(2))
     turned = QuickGelu()(values[order])
@@ -54,8 +54,9 @@ def test_only_this_activation_is_replaced():
     assert [type(module) for module in network] == [QuickGelu, torch.nn.GELU, torch.nn.ReLU]
 
 
-@pytest.mark.parametrize(("runtime", "count"), [("torch", 3), ("openvino", 0)])
-def test_graphs_keep_the_library_s(runtime, count, tmp_path):
+@pytest.mark.parametrize(("runtime", "count"), [("torch", 3), ("openvino", 0), ("compiled", 0)])
+def test_graphs_keep_the_library_s(runtime, count, tmp_path, monkeypatch):
+    monkeypatch.setattr("embshift.encoders.runtimes._check_compiler", lambda device: None)
     if runtime == "openvino":
         pytest.importorskip("openvino")
     encoder = open_encoder(str(make_checkpoint("clip", tmp_path / "clip")), device="cpu", runtime=runtime)
