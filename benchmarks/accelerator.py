@@ -25,7 +25,8 @@ class Shape:
 
     Attributes:
         name: What it is called.
-        operations: Of a forward pass of one view.
+        operations: Of the whole network's forward pass of one view, by which the goals are stated; a run
+            leaves out 3 to 6 % of them: what the last block would make of the patches.
         config: What differs from ViT-B/32.
         batch: Views of a batch; larger ones were no faster on an H100.
         images: How often a repetition takes the benchmark's pictures.
