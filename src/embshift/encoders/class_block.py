@@ -29,6 +29,10 @@ class ClassBlock(torch.nn.Module):
     Args:
         block: The whole block, in eval mode.
         form: Names of its parts: norm, attention, scale or None, norm, inner layers, scale or None.
+
+    References:
+        Dosovitskiy et al. (2021), An Image Is Worth 16x16 Words, equations 2 and 3, of which token 0 alone is
+        taken; Touvron et al. (2021), Going Deeper with Image Transformers, section 2, for the scales.
     """
 
     def __init__(self, block: torch.nn.Module, *, form: tuple[str | None, ...]) -> None:

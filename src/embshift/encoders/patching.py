@@ -8,6 +8,8 @@ from typing import Any, final
 import torch
 from jaxtyping import Float
 
+from embshift.encoders.exchanging import exchange
+
 __all__ = ["PatchProduct", "multiply_patches"]
 
 
@@ -42,13 +44,12 @@ class PatchProduct(torch.nn.Linear):
 
 def multiply_patches(network: torch.nn.Module) -> None:
     """Put a `PatchProduct` in the place of every convolution that cuts a picture into patches, for good."""
-    for parent in list(network.modules()):
-        for name, module in list(parent.named_children()):
-            if isinstance(module, torch.nn.Conv2d) and _cuts_patches(module):
-                setattr(parent, name, PatchProduct(module))
+    exchange(network, where=_cuts_patches, make=PatchProduct)
 
 
-def _cuts_patches(convolution: torch.nn.Conv2d) -> bool:
+def _cuts_patches(convolution: torch.nn.Module) -> bool:
+    if not isinstance(convolution, torch.nn.Conv2d):
+        return False
     plain: tuple[Any, ...] = ((0, 0), (1, 1), 1)
     found = (convolution.padding, convolution.dilation, convolution.groups)
     return convolution.stride == convolution.kernel_size and found in (plain, ("valid", (1, 1), 1))
