@@ -223,8 +223,8 @@ def ready(
     import torch
 
     if encoder == "lite":
+        from embshift.core.types import Capture
         from embshift.encoders.opening import open_encoder
-        from embshift.types import Capture
 
         lite = open_encoder("lite", device=device, runtime=runtime, precision=precision)
         pixels = np.random.default_rng(0).integers(0, 256, (64, SIDE, SIDE, 3), dtype=np.uint8)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from embshift.encoding import Encoding
+from embshift.core.encoding import Encoding
+from embshift.core.types import ORIGINAL, Field, ImageRecord
 from embshift.images import Decoded
 from embshift.pipeline import Attempt, Compared, Item
 from embshift.plan import CHUNK, DEFAULT_METRICS
 from embshift.transforms.presets import load_preset
-from embshift.types import ORIGINAL, Field, ImageRecord
 
 if TYPE_CHECKING:
     from benchmarks.setting import Setting

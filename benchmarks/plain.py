@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
-from embshift.types import Capture
+from embshift.core.types import Capture
 
 __all__ = ["Network", "Plain", "compare_pixels", "open_lite", "open_plain", "paper_transforms"]
 

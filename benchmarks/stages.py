@@ -13,13 +13,13 @@ from benchmarks.pictures import write_large
 from benchmarks.plain import compare_pixels, paper_transforms
 from benchmarks.setting import Setting
 from benchmarks.taking import Figure, figures, interleaved, seconds
+from embshift.core.types import Field, ImageRecord, ViewKey
 from embshift.images import Limits, decode, resize
 from embshift.metrics import METRICS
 from embshift.metrics.together import take_together
 from embshift.transforms.building import build, perturb
 from embshift.transforms.fast import hastened
 from embshift.transforms.presets import load_preset
-from embshift.types import Field, ImageRecord, ViewKey
 
 __all__ = ["STAGES"]
 
@@ -175,7 +175,7 @@ def _plain_attention(maps: Any, _: int) -> float:
 def _attention(maps: Any, _: int) -> float:
     import torch
 
-    from embshift.encoding import Encoding
+    from embshift.core.encoding import Encoding
 
     metric = METRICS["attention_similarity"].compute
 

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 import embshift
+from embshift.core.types import ORIGINAL
 from embshift.metrics import METRICS
 from embshift.schema import SCHEMA_VERSION, TABLES
 from embshift.sinks.parquet import ParquetSink
 from embshift.sinks.views import view_path, write_view
-from embshift.types import ORIGINAL
 
 PAPER = ("cosine", "l2", "attention_similarity", "patch_similarity", "edge_similarity", "detail_similarity")
 NINE = (

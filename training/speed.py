@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
 from embshift.encoders.lite_weights import PATH
-from embshift.types import Capture
 
 VIEWS, ROUNDS = 32, 8
 

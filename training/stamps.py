@@ -27,11 +27,11 @@ from training.retrieval import Recall, recalls, wilson
 from training.targets import ClassVectors, class_vectors, text_targets
 from training.words import Knowledge, knowledge
 
+from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
 from embshift.encoders.lite_text import text_vectors
 from embshift.encoders.lite_trunk import Weights, local_vectors
 from embshift.encoders.lite_weights import read_weights
-from embshift.types import Capture
 
 __all__ = ["Stamp", "agreement", "lite", "named", "pictures", "read_stamps", "scored", "teacher_order"]
 

@@ -18,6 +18,7 @@ from typing import Any
 import embshift
 from embshift import errors
 from embshift.cli.parser import build_parser
+from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
 from embshift.figures import FIGURES
 from embshift.metrics import METRICS, Metric
@@ -30,7 +31,6 @@ from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.fast import FAST
 from embshift.transforms.on_device import DEVICE
 from embshift.transforms.presets import load_preset, preset_names
-from embshift.types import Capture
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -367,15 +367,15 @@ WRITE = {
     "embshift.transforms": ["transform", "TransformSpec", "Strength"],
     "embshift.sweeping": ["measure_sweep"],
     "embshift.matching": ["measure_matched", "solve"],
-    "embshift.coordinates": ["carry", "grid", "mean_displacement"],
+    "embshift.core.pixel_maps": ["carry", "grid", "mean_displacement"],
     "embshift.transforms.plans": ["TransformPlan"],
     "embshift.metrics": ["pixel_metric", "aligned_metric", "pair_metric"],
     "embshift.encoders": ["encoder", "EncoderEntry"],
-    "embshift.encoding": ["Encoding"],
+    "embshift.core.encoding": ["Encoding"],
     "embshift.figures": ["figure", "FigureEntry", "Drawing"],
     "embshift.figures.material": ["Material", "Picture", "EncoderMap"],
     "embshift.figures.sheets": ["Frame", "Sheet", "open_sheet"],
-    "embshift.types": ["MetricSpec", "EncoderSpec", "View", "ViewKey", "Capture", "Direction", "Field"],
+    "embshift.core.types": ["MetricSpec", "EncoderSpec", "View", "ViewKey", "Capture", "Direction", "Field"],
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 import embshift
-from embshift.errors import FigureError
+from embshift.core.errors import FigureError
 from embshift.figures import FIGURES
 from embshift.figures.drawing import draw
 from embshift.figures.material import Material

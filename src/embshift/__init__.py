@@ -7,8 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embshift.core.errors import ShiftError
     from embshift.dataset import ImageTransformDataset
-    from embshift.errors import ShiftError
     from embshift.measuring import measure
     from embshift.plan import Plan
     from embshift.run import Run, open_run
@@ -31,7 +31,7 @@ _HOMES = {
     "ImageTransformDataset": "embshift.dataset",
     "Plan": "embshift.plan",
     "Run": "embshift.run",
-    "ShiftError": "embshift.errors",
+    "ShiftError": "embshift.core.errors",
     "measure": "embshift.measuring",
     "open_run": "embshift.run",
     "verify_run": "embshift.verifying",

@@ -9,10 +9,10 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from embshift.encoding import Encoder, Encoding, Shown, concatenate
-from embshift.errors import EncoderError
-from embshift.transfers import fetched, marked
-from embshift.types import Capture
+from embshift.core.device_copy import fetched, marked
+from embshift.core.encoding import Encoder, Encoding, Shown, concatenate
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture
 
 __all__ = ["Batches", "Mishaps"]
 

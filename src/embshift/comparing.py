@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.errors import RunError, UnknownNameError
+from embshift.core.errors import RunError, UnknownNameError
 from embshift.run import Run
 from embshift.summaries.floors import Floor, floor
 from embshift.summaries.paired_tests import PairedTests, compare_columns, compare_sides

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
-from embshift.errors import ImageError
+from embshift.core.errors import ImageError
+from embshift.core.types import ORIGINAL, Pixels, Transform, ViewKey
 from embshift.images import Limits, decode, list_sources, resize
 from embshift.transforms.building import build, perturb, wrap
 from embshift.transforms.presets import load_preset
-from embshift.types import ORIGINAL, Pixels, Transform, ViewKey
 
 __all__ = ["ImageTransformDataset"]
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from embshift.errors import ShiftError
+from embshift.core.errors import ShiftError
 
 __all__ = ["encoder_files", "same_files"]
 

@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from jaxtyping import Float64, Int64
 
+from embshift.core.seeding import generator
+from embshift.core.types import ORIGINAL, Direction
 from embshift.pipeline import Item, Perturbed, Recipe, perturb_image
 from embshift.run import Run
-from embshift.seeding import generator
 from embshift.sinks.views import view_path, write_view
-from embshift.types import ORIGINAL, Direction
 
 __all__ = ["choose_views", "keep_views", "keep_while_running"]
 

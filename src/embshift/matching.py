@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from embshift.coordinates import mean_displacement
-from embshift.errors import PlanError, SourceError, TransformError
+from embshift.core.errors import PlanError, SourceError, TransformError
+from embshift.core.pixel_maps import mean_displacement
+from embshift.core.progress import Reporter, Silent
+from embshift.core.seeding import generator
+from embshift.core.types import ImageRecord, Pixels, View, ViewKey
 from embshift.images import decode, list_sources, resize
 from embshift.metrics.ssim import similarity, structure_of
 from embshift.plan import Plan, make_plan
-from embshift.reporting import Reporter, Silent
 from embshift.run import Run
-from embshift.seeding import generator
 from embshift.session import carry_out, default_folder
 from embshift.sinks.files import write_json
 from embshift.summaries.matched import DISPLACEMENT, SSIM, Solved
@@ -25,7 +26,6 @@ from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.building import build, perturb
 from embshift.transforms.levels import levelled_plan
 from embshift.transforms.presets import TransformPlan, load_preset
-from embshift.types import ImageRecord, Pixels, View, ViewKey
 
 __all__ = ["DISPLACEMENTS", "SSIMS", "halves", "measure_matched", "solve"]
 

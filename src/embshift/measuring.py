@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from embshift.core.progress import Reporter, Silent
 from embshift.plan import Plan, make_plan
 from embshift.plan_files import load_plan
-from embshift.reporting import Reporter, Silent
 from embshift.run import Run
 from embshift.session import carry_out, default_folder
 from embshift.transforms.building import describe, wrap

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.errors import TransformError
+from embshift.core.errors import TransformError
+from embshift.core.types import ORIGINAL, Coordinates, ImageRecord, Pixels, Transform, View, ViewKey, Views
 from embshift.images import Decoded, Limits, decode, resize
 from embshift.metrics.together import take_together
 from embshift.transforms.building import perturb, pixels_digest
 from embshift.transforms.drawn import jsonable
 from embshift.transforms.levels import level_of
 from embshift.transforms.on_device import DraftedView
-from embshift.types import ORIGINAL, Coordinates, ImageRecord, Pixels, Transform, View, ViewKey, Views
 
 __all__ = [
     "AlignedMetric",

@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from embshift.batching import Batches, Mishaps
-from embshift.encoding import Encoder, Encoding, concatenate
+from embshift.core.encoding import Encoder, Encoding, concatenate
+from embshift.core.types import Capture, Coordinates
 from embshift.images import Decoded
 from embshift.metrics import Metric
 from embshift.perturbing import Attempt, Item, Perturbed, Recipe, Values, perturb_image
-from embshift.types import Capture, Coordinates
 
 __all__ = [
     "Attempt",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
 from embshift.images import RESIZE_RULES, Limits
 from embshift.metrics import METRICS
 from embshift.transforms.presets import TransformPlan, load_preset

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import tomli_w
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
 from embshift.plan import COUNTED, Plan, check_fields, checked_types, make_plan
 from embshift.transforms.presets import TransformPlan, read_transforms, transform_table
 

@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from embshift.encoding import Encoder
-from embshift.errors import EncoderError
+from embshift.core.encoding import Encoder
+from embshift.core.errors import EncoderError
+from embshift.core.types import ORIGINAL, Capture
 from embshift.finishing import finish_views
 from embshift.metrics import METRICS, Metric
 from embshift.pipeline import (
@@ -31,7 +32,6 @@ from embshift.pipeline import (
 )
 from embshift.plan import CHUNK, Plan
 from embshift.summaries.precision import MetricError
-from embshift.types import ORIGINAL, Capture
 
 __all__ = ["CANDIDATES", "COSINE_ERROR", "SHIFT_SHARE", "disqualified", "settle_precision"]
 

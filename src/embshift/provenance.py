@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from embshift import __version__
+from embshift.core.types import EncoderSpec, MetricSpec
 from embshift.plan import COUNTED, Plan
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.functions import code_digest, load_object
-from embshift.types import EncoderSpec, MetricSpec
 
 __all__ = [
     "code_content",

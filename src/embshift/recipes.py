@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from embshift.core.types import Transform
 from embshift.perturbing import Recipe
 from embshift.plan import Plan
 from embshift.transforms.building import build, wrap
 from embshift.transforms.fast import hastened, slow_names
 from embshift.transforms.on_device import at_once, drafted, host_names
-from embshift.types import Transform
 
 __all__ = ["build_recipe", "undivided", "unformed"]
 

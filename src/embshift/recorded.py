@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
 from embshift.columns import as_array, read_columns
-from embshift.errors import MissingExtraError, UnknownNameError
+from embshift.core.errors import MissingExtraError, UnknownNameError
+from embshift.core.types import Capture, Direction, MetricSpec
 from embshift.schema import TABLES
 from embshift.summaries.values import ImageValues, image_values
-from embshift.types import Capture, Direction, MetricSpec
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from embshift.core.types import EncoderSpec
 from embshift.encoder_files import encoder_files
 from embshift.metrics import METRICS
 from embshift.plan import Plan
@@ -21,7 +22,6 @@ from embshift.run import Run
 from embshift.schema import SCHEMA_VERSION
 from embshift.sinks.parquet import ParquetSink
 from embshift.transforms.building import describe
-from embshift.types import EncoderSpec
 
 __all__ = ["counted", "repeatable", "started_record"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.errors import RunError, UnknownNameError
+from embshift.core.errors import RunError, UnknownNameError
 from embshift.recorded import Embeddings, RunTables
 from embshift.schema import SCHEMA_VERSION
 from embshift.sinks.files import read_json

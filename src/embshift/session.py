@@ -13,18 +13,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from embshift.core.progress import Reporter
+from embshift.core.types import ImageRecord
 from embshift.encoder_files import same_files
 from embshift.images import stream_sources
 from embshift.plan import Plan
 from embshift.provenance import code_content
-from embshift.reporting import Reporter
 from embshift.resume import check_code, continued_plan, recorded, settled_listing, settling
 from embshift.run import Run, open_run
 from embshift.sinks.changes import Records
 from embshift.sinks.folder import locked
 from embshift.sinks.listing import Listing
 from embshift.sinks.parquet import ParquetSink
-from embshift.types import ImageRecord
 
 __all__ = ["carry_out", "default_folder"]
 

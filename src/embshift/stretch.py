@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from embshift.choices import Setting, choose, is_portable
-from embshift.encoding import Encoder
+from embshift.core.encoding import Encoder
+from embshift.core.progress import Reporter
+from embshift.core.types import Capture
 from embshift.engines.local import Work, run_local
 from embshift.engines.serving import WorkerLimits
 from embshift.gallery import choose_views, keep_views, keep_while_running
@@ -26,14 +28,12 @@ from embshift.provenance import (
 )
 from embshift.recipes import build_recipe, undivided, unformed
 from embshift.recording import counted, repeatable, started_record
-from embshift.reporting import Reporter
 from embshift.resume import check_code, check_encoder, save_listing
 from embshift.run import open_run
 from embshift.sinks.files import write_json, write_text
 from embshift.sinks.listing import FrozenRow, Listing
 from embshift.sinks.parquet import ParquetSink
 from embshift.transforms.building import describe
-from embshift.types import Capture
 
 __all__ = ["Session", "start", "work_on"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float32, Int64
 
+from embshift.core.types import ORIGINAL
 from embshift.pipeline import Attempt, Compared
 from embshift.schema import TABLES
-from embshift.types import ORIGINAL
 
 __all__ = ["tabulate"]
 

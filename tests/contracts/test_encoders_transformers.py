@@ -8,10 +8,10 @@ import pytest
 import torch
 import transformers
 
+from embshift.core.encoding import Encoder
+from embshift.core.types import Capture, Field
 from embshift.encoders import ENCODERS
 from embshift.encoders.opening import open_encoder
-from embshift.encoding import Encoder
-from embshift.types import Capture, Field
 from tests.unit.encoders.families import FAMILIES, make_checkpoint, reference_network
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embshift.errors import FigureError
+from embshift.core.errors import FigureError
 from embshift.figures import FIGURES
 from embshift.figures.drawing import COLUMN, FORMATS, FULL, draw, write_figure
 from embshift.figures.labels import shown

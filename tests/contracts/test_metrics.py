@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from embshift.encoding import Encoding
+from embshift.core.encoding import Encoding
+from embshift.core.types import Capture, Direction, Field
 from embshift.metrics import METRICS
-from embshift.types import Capture, Direction, Field
 
 ROUNDING = 1e-12
 VIEWS = 5

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from embshift.errors import TransformError
-from embshift.seeding import view_generator
+from embshift.core.errors import TransformError
+from embshift.core.seeding import view_generator
+from embshift.core.types import Transform, ViewKey
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.building import build, perturb, pixels_digest
 from embshift.transforms.plans import TransformPlan, check_name
 from embshift.transforms.presets import load_preset, preset_names
-from embshift.types import Transform, ViewKey
 from tests.unit.transforms.golden_views import picture
 
 REGISTERED = [TransformPlan(name=name, kind="registered", target=name) for name in TRANSFORMS]

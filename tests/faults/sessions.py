@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 import embshift
+from embshift.core.errors import ShiftError
 from embshift.encoder_files import same_files
-from embshift.errors import ShiftError
 from tests.unit.fake_encoder import FakeEncoder
 
 PICTURES, CHUNK = 12, 5

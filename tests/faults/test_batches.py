@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from embshift.errors import EncoderError
+from embshift.core.errors import EncoderError
 from tests.faults.amounts import amount
 from tests.faults.sessions import contents, measure, refusal, write_pictures
 from tests.unit.fake_encoder import FakeEncoder

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from embshift.errors import StorageError
+from embshift.core.errors import StorageError
 from tests.faults.amounts import FULL, amount
 from tests.faults.sessions import measure, quickly, write_pictures
 from tests.integration.tables import assert_identical

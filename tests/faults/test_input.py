@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 import embshift
+from embshift.core.types import ImageRecord
 from embshift.images import Limits, decode, list_sources
 from embshift.sinks.listing import write_listing
-from embshift.types import ImageRecord
 from tests.faults.amounts import FULL, amount
 from tests.faults.bombs import bombs, png
 from tests.faults.corpora import corpus

@@ -13,7 +13,7 @@ import json, sys
 from pathlib import Path
 from embshift.sinks.changes import compare_listing
 from embshift.sinks.listing import Listing, freeze, write_listing
-from embshift.types import ImageRecord
+from embshift.core.types import ImageRecord
 
 def records():
     for at in range(count):

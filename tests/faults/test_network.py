@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import embshift
-from embshift.errors import WeightsError
+from embshift.core.errors import WeightsError
 from tests.faults.amounts import FULL
 from tests.faults.watched import watched
 from tests.integration.crops import write_crops

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import embshift
-from embshift.errors import PlanError, ResumeError
+from embshift.core.errors import PlanError, ResumeError
 from embshift.plan import COUNTED
 from embshift.provenance import versions
 from tests.faults.amounts import FULL

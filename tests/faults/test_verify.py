@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import embshift
-from embshift.errors import ResumeError, RunError
+from embshift.core.errors import ResumeError, RunError
 from embshift.schema import TABLES
 from embshift.sinks.seal import write_sealed
 from embshift.verifying.verdict import KINDS

@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from embshift.errors import ShiftError
+from embshift.core.errors import ShiftError
+from embshift.core.types import ImageRecord
 from embshift.images import Limits, decode
 from embshift.plan_files import load_plan
 from embshift.transforms.presets import load_preset
-from embshift.types import ImageRecord
 
 PLACE = Path(tempfile.mkdtemp(prefix="embshift-fuzz-"))
 LIMITS = Limits(pixels=1_000_000)

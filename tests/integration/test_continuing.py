@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import embshift
-from embshift.errors import ResumeError
+from embshift.core.errors import ResumeError
 from tests.integration.command import invoke
 from tests.integration.tables import assert_identical
 from tests.unit.encoders.families import make_checkpoint

@@ -11,6 +11,7 @@ import torch
 
 import embshift
 from embshift.batching import Batches, Mishaps
+from embshift.core.types import Capture, ImageRecord
 from embshift.finishing import finish_views
 from embshift.metrics import METRICS
 from embshift.perturbing import perturb_image
@@ -18,7 +19,6 @@ from embshift.pipeline import Item, encode_views
 from embshift.plan import make_plan
 from embshift.recipes import build_recipe, undivided
 from embshift.transforms.on_device import DEVICE
-from embshift.types import Capture, ImageRecord
 from tests.integration.crops import write_crops
 from tests.integration.tables import assert_identical
 from tests.unit.fake_encoder import FakeEncoder

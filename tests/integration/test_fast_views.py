@@ -5,7 +5,7 @@ import json
 import pytest
 
 import embshift
-from embshift.errors import ResumeError
+from embshift.core.errors import ResumeError
 from tests.integration.command import invoke
 from tests.integration.tables import ordered
 

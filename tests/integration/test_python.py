@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import embshift
-from embshift.errors import PlanError, ResumeError, UnknownNameError
+from embshift.core.errors import PlanError, ResumeError, UnknownNameError
 
 QUICK = {"encoder": "lite", "image_size": (64, 64)}
 

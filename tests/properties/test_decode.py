@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from embshift.core.types import ImageRecord
 from embshift.images import Decoded, Limits, decode
-from embshift.types import ImageRecord
 from tests.faults.amounts import amount
 
 STATUSES = {"ok", "missing", "not_a_file", "unreadable", "empty", "too_large", "unsupported", "damaged"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embshift.errors import UsageError
+from embshift.core.errors import UsageError
 from embshift.images import RESIZE_RULES
 from embshift.plan import COUNTED, Plan, make_plan
 from embshift.plan_files import difference, load_plan, plan_from_content, plan_to_toml

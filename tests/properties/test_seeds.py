@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embshift.seeding import generator, view_generator
-from embshift.types import ViewKey
+from embshift.core.seeding import generator, view_generator
+from embshift.core.types import ViewKey
 from tests.faults.amounts import amount
 
 keys = st.builds(

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from embshift.encoding import Encoding
-from embshift.types import Capture, EncoderSpec, Field
+from embshift.core.encoding import Encoding
+from embshift.core.types import Capture, EncoderSpec, Field
 
 DIM, HEADS, GRID = 6, 2, (2, 3)
 POISON = 213

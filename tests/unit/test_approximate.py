@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from embshift.cli import main
-from embshift.errors import MissingExtraError, UnknownNameError
+from embshift.core.errors import MissingExtraError, UnknownNameError
 from embshift.summaries.approximate import PLACES, ApproximateSearch, shared_share
 from embshift.summaries.neighbours import scan
 from embshift.summaries.pairs import make_pairs, unit_vectors

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from embshift.batching import Batches, Mishaps
-from embshift.types import Capture
+from embshift.core.types import Capture
 from tests.unit.fake_encoder import POISON, FakeEncoder
 
 OPTIONS = {"capture": Capture.EMBEDDING | Capture.ATTENTION, "plain": None}

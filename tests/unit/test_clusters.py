@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
 from embshift.summaries.clusters import (
     DISTANCES,
     LINKAGES,

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from embshift.core.types import ImageRecord
 from embshift.images import Decoded, Limits, decode
-from embshift.types import ImageRecord
 
 WIDTH, HEIGHT = 48, 32
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from embshift.core.types import ImageRecord
 from embshift.images import Limits, decode, resize
 from embshift.plan import make_plan
-from embshift.types import ImageRecord
 
 SIZE = (64, 64)
 FULL, SCALED = Limits(), Limits(wanted=SIZE)

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from embshift.errors import UnknownNameError
+from embshift.core.errors import UnknownNameError
 from embshift.metrics import METRICS
 from embshift.summaries.clusters import cluster_transforms
 from embshift.summaries.format import FORMATS, format_clusters, format_summary, summary_html

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import embshift
+from embshift.core.seeding import generator
+from embshift.core.types import Direction
 from embshift.gallery import EXTREME, SEEDED, choose_views
-from embshift.seeding import generator
-from embshift.types import Direction
 from tests.integration.crops import write_crops
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from embshift.errors import PlanError, SourceError
+from embshift.core.errors import PlanError, SourceError
 from embshift.images import SUFFIXES, Limits, decode, list_sources, stream_sources
 
 NINE = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from embshift.coordinates import mean_displacement
-from embshift.errors import RunError, SourceError
+from embshift.core.errors import RunError, SourceError
+from embshift.core.pixel_maps import mean_displacement
+from embshift.core.types import ImageRecord, ViewKey
 from embshift.matching import halves, measure_matched, solve
 from embshift.summaries.matched_format import format_matched, matched_table
 from embshift.transforms.building import build, perturb
 from embshift.transforms.levels import levelled_plan
-from embshift.types import ImageRecord, ViewKey
 from tests.reference import ssim_reference
 
 

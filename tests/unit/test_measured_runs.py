@@ -11,7 +11,7 @@ import embshift
 from embshift.cli import main
 from embshift.cli.show_options import SHOWS
 from embshift.cli.showing import SHOWN
-from embshift.errors import PlanError, RunError, UnknownNameError, UsageError
+from embshift.core.errors import PlanError, RunError, UnknownNameError, UsageError
 from embshift.summaries.floors import floor
 from embshift.summaries.measured_format import format_differences, format_measured
 from embshift.summaries.pairs import unit_vectors

@@ -12,7 +12,7 @@ from scipy.stats import ortho_group, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
 from embshift.summaries import direction, neighbours
 from embshift.summaries.calibration import calibrate, distance_scale, mean_distance_to_others, shares_below
 from embshift.summaries.correcting import FOLDS, folds_of, repaired_shifts

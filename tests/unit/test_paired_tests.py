@@ -10,7 +10,7 @@ from scipy.stats import kendalltau, permutation_test
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
 from embshift.summaries import paired_tests
 from embshift.summaries.paired_tests import compare_columns, compare_sides, holm, sign_flip_p
 from embshift.summaries.sizes import images_needed, kendall, order_stability, sizes_up_to

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embshift.core.types import Capture, ImageRecord, View
 from embshift.images import Limits
 from embshift.metrics import METRICS
 from embshift.pipeline import Item, Recipe, compare_views, encode_views, perturb_image
 from embshift.tabulate import tabulate
 from embshift.transforms.building import pixels_digest, wrap
-from embshift.types import Capture, ImageRecord, View
 from tests.unit.fake_encoder import DIM, POISON, FakeEncoder
 
 SIZE = (10, 12)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embshift.errors import PlanError, UnknownNameError, UsageError
+from embshift.core.errors import PlanError, UnknownNameError, UsageError
 from embshift.plan import COUNTED, DEFAULTS, Plan, make_plan
 from embshift.plan_files import difference, load_plan, plan_from_content, plan_to_toml
 from embshift.provenance import plan_content

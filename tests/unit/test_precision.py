@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import embshift
-from embshift.errors import EncoderError, ResumeError
+from embshift.core.errors import EncoderError, ResumeError
+from embshift.core.types import ImageRecord
 from embshift.metrics import METRICS
 from embshift.pipeline import Item, Recipe
 from embshift.plan import make_plan
 from embshift.precision import COSINE_ERROR, SHIFT_SHARE, disqualified, settle_precision
 from embshift.summaries.precision import precision_errors, precision_line
 from embshift.transforms.building import wrap
-from embshift.types import ImageRecord
 from tests.unit.fake_encoder import FakeEncoder
 
 NAMES = ("cosine", "l2", "attention_similarity")

@@ -5,9 +5,9 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-import embshift.registry
-from embshift.errors import PlanError, UnknownNameError
-from embshift.registry import Registry
+import embshift.core.registry
+from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.registry import Registry
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def family(tmp_path, monkeypatch):
     folder = tmp_path / "trial_family"
     folder.mkdir()
     (folder / "__init__.py").write_text(
-        "from embshift.registry import Registry\n"
+        "from embshift.core.registry import Registry\n"
         "THINGS = Registry(kind='thing', package='trial_family', group='trial.things')\n"
     )
     for name in ("pear", "apple"):
@@ -37,7 +37,7 @@ def installed(tmp_path, monkeypatch):
         (tmp_path / "trial_plug.py").write_text(text)
         point = EntryPoint(name="plum", value="trial_plug", group="trial.things")
         monkeypatch.setattr(
-            embshift.registry, "entry_points", lambda *, group: EntryPoints([point]).select(group=group)
+            embshift.core.registry, "entry_points", lambda *, group: EntryPoints([point]).select(group=group)
         )
 
     return install

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embshift.seeding import generator, view_generator
-from embshift.types import ViewKey
+from embshift.core.seeding import generator, view_generator
+from embshift.core.types import ViewKey
 
 EXPECTED = [347, 991, 166, 659]
 EXPECTED_ORDER = [2, 4, 1, 3, 0]
@@ -29,7 +29,7 @@ def test_the_stream_is_written_down_here():
 
 def test_it_is_the_same_in_another_process_with_other_hashes():
     code = (
-        "from embshift.seeding import *; from embshift.types import ViewKey;"
+        "from embshift.core.seeding import *; from embshift.core.types import ViewKey;"
         f"key = ViewKey(run_seed=0, image_id='{KEY.image_id}', transform='noise');"
         "print(view_generator(key).integers(2**63))"
     )

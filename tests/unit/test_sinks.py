@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import embshift.sinks.parquet
-from embshift.errors import ResumeError, ShiftError, UsageError
+from embshift.core.errors import ResumeError, ShiftError, UsageError
+from embshift.core.types import ImageRecord
 from embshift.schema import TABLES
 from embshift.sinks.changes import Named, compare_listing, new_records
 from embshift.sinks.files import read_json, write_aside, write_json, write_text
@@ -30,7 +31,6 @@ from embshift.sinks.listing import freeze as freezing
 from embshift.sinks.parquet import ParquetSink
 from embshift.sinks.seal import BROKEN, SEALED, UNSEALED, check_seal, write_sealed
 from embshift.sinks.views import view_path, write_view
-from embshift.types import ImageRecord
 
 
 def everything(folder):

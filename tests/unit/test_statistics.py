@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
 from embshift.metrics import METRICS
 from embshift.summaries import resampling
 from embshift.summaries.statistics import statistics

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from embshift.errors import PlanError, RunError, UnknownNameError
+from embshift.core.errors import PlanError, RunError, UnknownNameError
 from embshift.summaries.sweep import half_found, mean_spearman, swept_levels
 from embshift.summaries.sweep_format import format_sweep, s50_text, sweep_table
 from embshift.sweeping import chosen_transforms, measure_sweep, sweep_plan

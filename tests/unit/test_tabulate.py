@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from embshift.core.types import ORIGINAL
 from embshift.tabulate import tabulate
-from embshift.types import ORIGINAL
 from tests.unit.fake_encoder import DIM, FakeEncoder
 from tests.unit.test_pipeline import KINDS, item, measured
 

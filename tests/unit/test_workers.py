@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+from embshift.core.errors import UsageError
+from embshift.core.types import ImageRecord
 from embshift.engines.workers import perturb_images
-from embshift.errors import UsageError
 from embshift.pipeline import Item
-from embshift.types import ImageRecord
 from tests.unit.worker_recipes import DEADLY, LINGERING, build, build_in
 
 

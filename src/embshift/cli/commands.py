@@ -11,7 +11,7 @@ from embshift.cli.drawing import draw_paper, figures, report, say_if_unfinished
 from embshift.cli.show_options import check_show_options
 from embshift.cli.sweeping import match, sweep
 from embshift.cli.terminal import harmless, print_harmless
-from embshift.errors import UsageError
+from embshift.core.errors import UsageError
 from embshift.run import Run, open_run
 from embshift.summaries.format import clusters_table, format_clusters, format_summary, summary_table
 from embshift.summaries.table import Summary

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from embshift.cli.terminal import harmless
-from embshift.errors import FigureError
+from embshift.core.errors import FigureError
 from embshift.run import Run, open_run
 
 __all__ = ["draw_paper", "figures", "report", "say_if_unfinished"]

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from embshift.cli.parser import build_parser
 from embshift.cli.terminal import harmless
-from embshift.errors import ShiftError
+from embshift.core.errors import ShiftError
 
 __all__ = ["main", "program"]
 

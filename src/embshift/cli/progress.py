@@ -14,7 +14,7 @@ from rich.progress import (
 )
 
 from embshift.cli.terminal import harmless
-from embshift.reporting import Reporter, Silent
+from embshift.core.progress import Reporter, Silent
 
 __all__ = ["reporter"]
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from embshift.errors import UsageError
+from embshift.core.errors import UsageError
 
 __all__ = ["SHOWS", "add_show_options", "check_show_options"]
 

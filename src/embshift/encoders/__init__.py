@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
-from embshift.encoding import Encoder
-from embshift.registry import Registry
+from embshift.core.encoding import Encoder
+from embshift.core.registry import Registry
 
 __all__ = ["ENCODERS", "EncoderEntry", "OpenEncoder", "encoder"]
 

@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from embshift.core.errors import EncoderError
 from embshift.encoders.checkpoints import Weights
 from embshift.encoders.family import POOLING_MAP, Inputs, family
 from embshift.encoders.pooling import PoolingHead, aimv2_head
 from embshift.encoders.towers import Tower, build_network, image_sides
-from embshift.errors import EncoderError
 
 __all__ = ["aimv2_tower"]
 

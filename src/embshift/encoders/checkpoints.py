@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import torch
 
-from embshift.errors import EncoderError, WeightsError
+from embshift.core.errors import EncoderError, WeightsError
 
 __all__ = ["PINNED", "Weights", "config_of", "open_weights", "weight_files"]
 

@@ -4,7 +4,7 @@ import contextlib
 
 import torch
 
-from embshift.errors import EncoderError
+from embshift.core.errors import EncoderError
 
 __all__ = ["choose_device", "full_precision"]
 

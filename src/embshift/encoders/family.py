@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from embshift.core.encoding import Encoder
+from embshift.core.types import EncoderSpec
 from embshift.encoders import encoder
 from embshift.encoders.checkpoints import Weights, config_of, open_weights
 from embshift.encoders.devices import choose_device
@@ -14,8 +16,6 @@ from embshift.encoders.hub import resolve
 from embshift.encoders.preprocessing import open_preprocessing
 from embshift.encoders.towers import Tower, read_config
 from embshift.encoders.vision import VisionEncoder
-from embshift.encoding import Encoder
-from embshift.types import EncoderSpec
 
 __all__ = ["CLASS_MAP", "POOLING_MAP", "Build", "Inputs", "class_token", "family", "pooled", "vision_part"]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from embshift.errors import EncoderError
-from embshift.types import Field
+from embshift.core.errors import EncoderError
+from embshift.core.types import Field
 
 __all__ = ["Frame", "field_of", "frame_of"]
 

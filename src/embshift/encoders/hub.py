@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from embshift.core.errors import EncoderError, OfflineError, WeightsError
 from embshift.encoders.checkpoints import PINNED
-from embshift.errors import EncoderError, OfflineError, WeightsError
 
 __all__ = ["REPLY_S", "resolve"]
 

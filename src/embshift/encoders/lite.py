@@ -13,6 +13,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
+from embshift.core.device_copy import moved
+from embshift.core.encoding import Encoding, Shown, in_main_memory
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture, EncoderSpec, Field, Views
 from embshift.encoders import encoder
 from embshift.encoders.devices import choose_device, full_precision
 from embshift.encoders.halving import DTYPES
@@ -21,10 +25,6 @@ from embshift.encoders.lite_text import text_vectors
 from embshift.encoders.lite_trunk import STRIDE, Weights, convolutions, local_vectors
 from embshift.encoders.lite_weights import DIGEST, read_weights
 from embshift.encoders.runtimes import Inputs, Outputs, Programs
-from embshift.encoding import Encoding, Shown, in_main_memory
-from embshift.errors import EncoderError
-from embshift.transfers import moved
-from embshift.types import Capture, EncoderSpec, Field, Views
 
 __all__ = ["SMALLEST", "LiteEncoder", "open_lite", "workable_side"]
 

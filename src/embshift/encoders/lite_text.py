@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch.nn import functional as nn
 
+from embshift.core.errors import EncoderError, WeightsError
 from embshift.encoders.lite_trunk import Weights
-from embshift.errors import EncoderError, WeightsError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load
 
+from embshift.core.errors import WeightsError
 from embshift.encoders.lite_trunk import Weights
-from embshift.errors import WeightsError
 
 __all__ = ["DIGEST", "PATH", "read_weights"]
 

@@ -4,12 +4,12 @@ import difflib
 import re
 from pathlib import Path
 
+from embshift.core.encoding import Encoder
+from embshift.core.errors import EncoderError, UnknownNameError, UsageError
 from embshift.encoders import ENCODERS, EncoderEntry
 from embshift.encoders.checkpoints import config_of
 from embshift.encoders.devices import choose_device
 from embshift.encoders.hub import resolve
-from embshift.encoding import Encoder
-from embshift.errors import EncoderError, UnknownNameError, UsageError
 
 __all__ = ["choose_device", "entry_of", "open_encoder"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from embshift.core.errors import EncoderError, MissingExtraError
 from embshift.encoders.runtimes import Inputs, Outputs, Program, traced
-from embshift.errors import EncoderError, MissingExtraError
 
 __all__ = ["builder"]
 

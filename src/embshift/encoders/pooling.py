@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 
-from embshift.errors import EncoderError
+from embshift.core.errors import EncoderError
 
 __all__ = ["PoolingHead", "aimv2_head", "listening", "siglip_head"]
 

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
+from embshift.core.device_copy import moved
+from embshift.core.encoding import Shown, in_main_memory
+from embshift.core.errors import EncoderError
 from embshift.encoders.framing import Frame, frame_of
-from embshift.encoding import Shown, in_main_memory
-from embshift.errors import EncoderError
-from embshift.transfers import moved
 
 __all__ = ["Preprocessing", "open_preprocessing"]
 

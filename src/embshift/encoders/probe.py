@@ -16,8 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 
+from embshift.core.errors import EncoderError
 from embshift.encoders.halving import single
-from embshift.errors import EncoderError
 
 __all__ = ["ATTENTION", "Tape", "class_row", "received_mean", "recording", "register_attention"]
 

@@ -13,8 +13,8 @@ from typing import Protocol, final, runtime_checkable
 import torch
 from jaxtyping import Shaped
 
-from embshift.errors import EncoderError
-from embshift.types import Capture
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture
 
 __all__ = ["RUNTIMES", "Inputs", "Look", "Outputs", "Program", "Programs", "traced"]
 

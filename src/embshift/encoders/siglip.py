@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from embshift.core.errors import EncoderError
 from embshift.encoders.checkpoints import Weights
 from embshift.encoders.family import POOLING_MAP, family, pooled, vision_part
 from embshift.encoders.pooling import siglip_head
 from embshift.encoders.towers import Tower, build_network, image_sides
-from embshift.errors import EncoderError
 
 __all__ = ["siglip2_tower", "siglip_tower"]
 

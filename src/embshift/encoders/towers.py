@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from jaxtyping import Float32
 
+from embshift.core.errors import EncoderError, WeightsError
 from embshift.encoders.checkpoints import Weights, shortened
 from embshift.encoders.pooling import PoolingHead
 from embshift.encoders.probe import register_attention
-from embshift.errors import EncoderError, WeightsError
 
 __all__ = ["Embed", "Tower", "build_network", "image_sides", "read_config"]
 

@@ -6,6 +6,10 @@ from typing import final
 import torch
 from jaxtyping import Float32
 
+from embshift.core.device_copy import moved
+from embshift.core.encoding import Encoding, Shown
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture, EncoderSpec, Field
 from embshift.encoders.class_block import cut_last_block
 from embshift.encoders.devices import full_precision
 from embshift.encoders.framing import field_of
@@ -17,10 +21,6 @@ from embshift.encoders.probe import class_row, received_mean, recording
 from embshift.encoders.quick_gelu import quicken
 from embshift.encoders.runtimes import Inputs, Outputs, Programs
 from embshift.encoders.towers import Tower
-from embshift.encoding import Encoding, Shown
-from embshift.errors import EncoderError
-from embshift.transfers import moved
-from embshift.types import Capture, EncoderSpec, Field
 
 __all__ = ["VisionEncoder"]
 

@@ -13,7 +13,8 @@ from functools import reduce
 from itertools import groupby
 from operator import or_
 
-from embshift.encoding import Encoder, Encoding
+from embshift.core.encoding import Encoder, Encoding
+from embshift.core.types import Capture
 from embshift.engines.serving import WorkerLimits
 from embshift.engines.workers import LIMITS, BuildRecipe, perturb_images
 from embshift.finishing import finish_views
@@ -21,7 +22,6 @@ from embshift.metrics import Metric
 from embshift.pipeline import Item, Mishaps, Perturbed, Ready, Recipe, compare_views, encode_views
 from embshift.sinks.parquet import ParquetSink
 from embshift.tabulate import tabulate
-from embshift.types import Capture
 
 __all__ = ["Work", "run_local"]
 

@@ -8,8 +8,8 @@ from typing import final
 
 import numpy as np
 
-from embshift.errors import UsageError
-from embshift.types import Views
+from embshift.core.errors import UsageError
+from embshift.core.types import Views
 
 __all__ = ["Ring"]
 

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from embshift.core.types import Coordinates
 from embshift.engines.ring import Ring
 from embshift.images import Decoded
 from embshift.perturbing import Attempt, Drawn, Item, Perturbed, Recipe, perturb_image
-from embshift.types import Coordinates
 
 __all__ = ["READY", "Answer", "Start", "Task", "WorkerLimits", "serve"]
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from typing import final
 
+from embshift.core.errors import UsageError
 from embshift.engines.serving import Answer, Start, Task
-from embshift.errors import UsageError
 
 __all__ = ["TIMED_OUT", "Watch", "WorkerProcess", "died_of"]
 

@@ -10,10 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
+from embshift.core.errors import UsageError
 from embshift.engines.ring import Ring
 from embshift.engines.serving import Answer, Start, WorkerLimits
 from embshift.engines.worker_process import TIMED_OUT, Watch, WorkerProcess, died_of
-from embshift.errors import UsageError
 from embshift.images import Decoded
 from embshift.perturbing import Item, Perturbed, Recipe, perturb_image
 

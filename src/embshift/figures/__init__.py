@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from matplotlib.figure import Figure
 
+from embshift.core.registry import Registry
 from embshift.figures.material import Material
 from embshift.figures.sheets import Frame
-from embshift.registry import Registry
 
 __all__ = ["FIGURES", "Drawing", "FigureEntry", "figure"]
 

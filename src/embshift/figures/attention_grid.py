@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib.axes import Axes
 
-from embshift.errors import FigureError
+from embshift.core.errors import FigureError
+from embshift.core.types import ORIGINAL
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import fitted, printable, shown, text_height, wrapped
 from embshift.figures.material import EncoderMap, Material, Picture, read_picture
@@ -14,7 +15,6 @@ from embshift.figures.panels import Grid, grid
 from embshift.figures.pictures import Place, overlaid, picture_height, show_nothing, show_picture
 from embshift.figures.sheets import HIGHEST, Frame, Sheet, open_sheet
 from embshift.figures.style import SIZES, Look, looks
-from embshift.types import ORIGINAL
 
 __all__ = ["attention_grid"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from embshift.errors import FigureError
+from embshift.core.errors import FigureError
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown, text_width
 from embshift.figures.material import Material

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.cluster.hierarchy import linkage
 
-from embshift.errors import FigureError
+from embshift.core.errors import FigureError
 from embshift.figures import Drawing, figure
 from embshift.figures.heat import Scale, bar_height, cells, colour_bar
 from embshift.figures.labels import number, shown, text_height, text_width

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from embshift import __version__
-from embshift.errors import FigureError, PlanError, UnknownNameError
+from embshift.core.errors import FigureError, PlanError, UnknownNameError
 from embshift.figures import FIGURES, Drawing
 from embshift.figures.material import Material
 from embshift.figures.sheets import Frame

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from embshift.core.types import ORIGINAL
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown, text_height, wrapped
 from embshift.figures.material import Material, Picture, read_picture
@@ -12,7 +13,6 @@ from embshift.figures.panels import Grid, by_page, grid
 from embshift.figures.pictures import Place, picture_height, show_nothing, show_picture
 from embshift.figures.sheets import Frame, Sheet, open_sheet
 from embshift.figures.style import SIZES, looks
-from embshift.types import ORIGINAL
 
 __all__ = ["gallery"]
 

@@ -9,16 +9,16 @@ import numpy as np
 from jaxtyping import Float64
 from PIL import Image
 
-from embshift.errors import FigureError, PlanError
+from embshift.core.errors import FigureError, PlanError
+from embshift.core.seeding import generator
+from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 from embshift.metrics.maps import drawn_map
 from embshift.run import Run
-from embshift.seeding import generator
 from embshift.sinks.views import view_path
 from embshift.summaries.clusters import Clusters
 from embshift.summaries.statistics import Statistics, statistics
 from embshift.summaries.table import Summary, summarise
 from embshift.summaries.values import ImageValues
-from embshift.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 
 __all__ = ["EncoderMap", "Material", "Picture", "read_picture"]
 

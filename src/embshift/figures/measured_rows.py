@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from embshift.errors import FigureError, RunError
+from embshift.core.errors import FigureError, RunError
 from embshift.figures.labels import number, shown
 from embshift.figures.material import Material
 from embshift.figures.style import INK, SIZES, Look, area, looks

@@ -8,9 +8,9 @@ from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from embshift.core.types import Pixels
 from embshift.figures.material import EncoderMap
 from embshift.figures.style import GREY, PALE, SIZES, Look
-from embshift.types import Pixels
 
 __all__ = ["MAP", "Place", "overlaid", "picture_height", "show_nothing", "show_picture"]
 

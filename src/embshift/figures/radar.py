@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.axes import Axes
 
-from embshift.errors import FigureError
+from embshift.core.errors import FigureError
 from embshift.figures import Drawing, figure
 from embshift.figures.bars import lowest
 from embshift.figures.labels import number, shown, text_height, text_width, wrapped

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from embshift.core.seeding import generator
 from embshift.figures import Drawing, figure
 from embshift.figures.heat import Scale, bar_height, cells, colour_bar
 from embshift.figures.labels import number, shown, text_height, text_width
@@ -13,7 +14,6 @@ from embshift.figures.material import Material
 from embshift.figures.rows import name_width, names_beside
 from embshift.figures.sheets import Frame, open_sheet
 from embshift.figures.style import SIZES, looks
-from embshift.seeding import generator
 
 __all__ = ["sample_heatmap"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from embshift.errors import FigureError, RunError
+from embshift.core.errors import FigureError, RunError
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown, text_height, text_width, wrapped
 from embshift.figures.material import Material

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from embshift.errors import FigureError, RunError
+from embshift.core.errors import FigureError, RunError
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown
 from embshift.figures.material import Material

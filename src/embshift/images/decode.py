@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from embshift.errors import ImageError
-from embshift.types import ImageRecord, Pixels
+from embshift.core.errors import ImageError
+from embshift.core.types import ImageRecord, Pixels
 
 __all__ = ["FORMATS", "Decoded", "Limits", "decode"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from embshift.errors import PlanError, SourceError
-from embshift.types import ImageRecord
+from embshift.core.errors import PlanError, SourceError
+from embshift.core.types import ImageRecord
 
 __all__ = ["SUFFIXES", "list_sources", "stream_sources"]
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from embshift.types import Pixels
+from embshift.core.types import Pixels
 
 __all__ = ["RESIZE_RULES", "resize"]
 

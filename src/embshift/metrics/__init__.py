@@ -11,8 +11,8 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.registry import Registry
-from embshift.types import Capture, Direction, MetricSpec, Pixels, Views
+from embshift.core.registry import Registry
+from embshift.core.types import Capture, Direction, MetricSpec, Pixels, Views
 
 __all__ = ["METRICS", "PAPER", "Metric", "Statement", "aligned_metric", "pair_metric", "pixel_metric"]
 

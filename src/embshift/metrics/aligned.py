@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from embshift.coordinates import carry, inside
+from embshift.core.pixel_maps import carry, inside
+from embshift.core.types import Coordinates, Direction, Pixels, Views
 from embshift.metrics import aligned_metric
 from embshift.metrics.cells import gray_thousandths
 from embshift.metrics.detail import detail_similarity
 from embshift.metrics.edge import edge_similarity
 from embshift.metrics.patch import patch_similarity
-from embshift.types import Coordinates, Direction, Pixels, Views
 
 __all__ = ["detail_similarity_aligned", "edge_similarity_aligned", "patch_similarity_aligned"]
 
@@ -63,7 +63,7 @@ def patch_similarity_aligned(
 
     Example:
         >>> import numpy as np
-        >>> from embshift.coordinates import grid
+        >>> from embshift.core.pixel_maps import grid
         >>> picture = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
         >>> flipped, way = picture[None, :, ::-1], grid(8, 8)[:, ::-1]
         >>> bool(patch_similarity(picture, flipped)[0] < 1)
@@ -109,7 +109,7 @@ def edge_similarity_aligned(
 
     Example:
         >>> import numpy as np
-        >>> from embshift.coordinates import grid
+        >>> from embshift.core.pixel_maps import grid
         >>> picture = (np.arange(192, dtype=np.uint8) ** 2).reshape(8, 8, 3)
         >>> edge_similarity_aligned(picture, picture[None, ::-1], coordinates=[grid(8, 8)[::-1]])
         array([1.])
@@ -151,7 +151,7 @@ def detail_similarity_aligned(
 
     Example:
         >>> import numpy as np
-        >>> from embshift.coordinates import grid
+        >>> from embshift.core.pixel_maps import grid
         >>> picture = (np.arange(768) ** 2 % 251).astype(np.uint8).reshape(16, 16, 3)
         >>> detail_similarity_aligned(picture, picture[None, :, ::-1], coordinates=[grid(16, 16)[:, ::-1]])
         array([1.])

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
-from embshift.encoding import Encoding
+from embshift.core.encoding import Encoding
+from embshift.core.types import Capture, Coordinates, Direction, Field
 from embshift.metrics import pair_metric
 from embshift.metrics.attention import attention_similarity
 from embshift.metrics.maps import interpolation
-from embshift.types import Capture, Coordinates, Direction, Field
 
 __all__ = ["attention_similarity_aligned"]
 
@@ -54,7 +54,7 @@ def attention_similarity_aligned(
 
     Example:
         >>> import torch
-        >>> from embshift.coordinates import grid
+        >>> from embshift.core.pixel_maps import grid
         >>> def of(*rows):
         ...     attention = torch.tensor(rows)[:, None]  # (views, heads, patches)
         ...     field = Field(0, 0, 32, 32)

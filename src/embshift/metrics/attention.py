@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from embshift.encoding import Encoding
-from embshift.errors import EncoderError
+from embshift.core.encoding import Encoding
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture, Direction
 from embshift.metrics import PAPER, pair_metric
 from embshift.metrics.maps import corners, drawn_map, interpolation
-from embshift.types import Capture, Direction
 
 __all__ = ["attention_similarity", "drawn_map"]
 
@@ -54,7 +54,7 @@ def attention_similarity(reference: Encoding, shifted: Encoding, /) -> Float64[t
 
     Example:
         >>> import torch
-        >>> from embshift.types import Field
+        >>> from embshift.core.types import Field
         >>> def of(*rows):
         ...     attention = torch.tensor(rows)[:, None]  # (views, heads, patches)
         ...     field = Field(0, 0, 32, 32)

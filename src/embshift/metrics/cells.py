@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from embshift.types import Pixels, Views
+from embshift.core.types import Pixels, Views
 
 __all__ = ["OfGray", "cell_places", "colour_cells", "gray_thousandths", "grays", "over_grays"]
 

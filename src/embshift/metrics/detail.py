@@ -5,9 +5,9 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
 from embshift.metrics.cells import over_grays
-from embshift.types import Direction, Pixels, Views
 
 __all__ = ["Details", "detail_similarity", "kept_detail"]
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
 from embshift.metrics.cells import gray_thousandths, over_grays
-from embshift.types import Direction, Pixels, Views
 
 __all__ = ["Edges", "edge_map", "edge_similarity"]
 

@@ -5,9 +5,9 @@ import math
 import torch
 from jaxtyping import Float64
 
-from embshift.encoding import Encoding
+from embshift.core.encoding import Encoding
+from embshift.core.types import Capture, Direction
 from embshift.metrics import PAPER, pair_metric
-from embshift.types import Capture, Direction
 
 __all__ = ["cosine", "l2"]
 
@@ -41,7 +41,7 @@ def cosine(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, "
 
     Example:
         >>> import torch
-        >>> from embshift.types import Field
+        >>> from embshift.core.types import Field
         >>> def of(*rows):
         ...     return Encoding(embedding=torch.tensor(rows), grid=(1, 1), field=Field(0, 0, 8, 8))
         >>> cosine(of([1.0, 0.0], [3.0, 4.0]), of([0.0, 2.0], [6.0, 8.0]))
@@ -84,7 +84,7 @@ def l2(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, " vie
 
     Example:
         >>> import torch
-        >>> from embshift.types import Field
+        >>> from embshift.core.types import Field
         >>> def of(*rows):
         ...     return Encoding(embedding=torch.tensor(rows), grid=(1, 1), field=Field(0, 0, 8, 8))
         >>> l2(of([0.0, 0.0]), of([3.0, 4.0]))

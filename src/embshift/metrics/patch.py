@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
 from embshift.metrics.cells import cell_places
-from embshift.types import Direction, Pixels, Views
 
 __all__ = ["likeness", "patch_similarity"]
 

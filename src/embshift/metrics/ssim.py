@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import pixel_metric
-from embshift.types import Direction, Pixels, Views
 
 __all__ = ["Structure", "similarity", "ssim", "structure_of"]
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.core.types import Pixels, Views
 from embshift.metrics.cells import OfGray, over_grays
 from embshift.metrics.detail import Details, detail_similarity
 from embshift.metrics.edge import Edges, edge_similarity
-from embshift.types import Pixels, Views
 
 __all__ = ["take_together"]
 

@@ -1,8 +1,8 @@
 """What the numbers of a run do not say: those of docs/limits.md that hold for it."""
 
+from embshift.core.types import Capture
 from embshift.report.facts import Facts
 from embshift.report.text import visible
-from embshift.types import Capture
 
 __all__ = ["caveats"]
 

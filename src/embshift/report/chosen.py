@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from embshift.core.types import Direction
 from embshift.report.facts import Facts
-from embshift.types import Direction
 
 __all__ = ["Extremes", "choose", "rows_of"]
 

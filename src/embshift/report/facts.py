@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from embshift.core.types import Capture, MetricSpec
 from embshift.report.beyond import Beyond, measure_beyond
 from embshift.report.levels import Levels, measure_levels
 from embshift.run import Run
@@ -17,7 +18,6 @@ from embshift.summaries.separation import Separation
 from embshift.summaries.statistics import Statistics, statistics
 from embshift.summaries.table import Summary, summarise
 from embshift.summaries.values import ImageValues
-from embshift.types import Capture, MetricSpec
 
 __all__ = ["Facts", "gather", "main_metric", "resamples_for"]
 

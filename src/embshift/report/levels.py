@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embshift.errors import RunError
+from embshift.core.errors import RunError
 from embshift.report.beyond import MOST
 from embshift.report.text import interval_text, listed, named, number, shortened, visible
 from embshift.run import Run

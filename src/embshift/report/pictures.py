@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
+from embshift.core.types import ORIGINAL
 from embshift.report.facts import Facts
 from embshift.report.numbers import rounded
 from embshift.report.text import visible
 from embshift.run import Run
 from embshift.sinks.views import view_path
-from embshift.types import ORIGINAL
 
 __all__ = ["BYTES", "SIDE", "pictures"]
 

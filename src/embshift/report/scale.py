@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embshift.core.types import Capture
 from embshift.report.beyond import above_floor, found_again, kept_arrangement, passed_neighbours, undone
 from embshift.report.facts import Facts, main_metric
 from embshift.report.findings import (
@@ -17,7 +18,6 @@ from embshift.report.findings import (
 )
 from embshift.report.levels import at_equal_damage, curves_rise, lost_first
 from embshift.report.text import counted, interval_text, named, number, percent, shortened, spoken, visible
-from embshift.types import Capture
 
 __all__ = [
     "beside_others",

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from embshift.errors import StorageError
+from embshift.core.errors import StorageError
 
 __all__ = ["put_in_place", "read_json", "storage_error", "write_aside", "write_json", "write_text"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from embshift.errors import ResumeError, UsageError
+from embshift.core.errors import ResumeError, UsageError
 from embshift.sinks.files import storage_error
 
 __all__ = ["locked"]

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embshift.columns import as_array
-from embshift.seeding import generator
+from embshift.core.seeding import generator
+from embshift.core.types import ImageRecord
 from embshift.sinks.files import write_aside
 from embshift.sinks.seal import write_sealed_parts
-from embshift.types import ImageRecord
 
 __all__ = [
     "FrozenRow",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import cv2
 
+from embshift.core.types import ORIGINAL, Pixels
 from embshift.sinks.files import write_aside
-from embshift.types import ORIGINAL, Pixels
 
 __all__ = ["view_path", "write_view"]
 

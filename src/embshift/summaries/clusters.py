@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float32, Float64, Int64
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
 
 __all__ = ["DISTANCES", "LINKAGES", "Clusters", "cluster_transforms", "mean_distances"]
 

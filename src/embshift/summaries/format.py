@@ -10,11 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from embshift.errors import UnknownNameError
+from embshift.core.errors import UnknownNameError
+from embshift.core.types import Capture
 from embshift.summaries.clusters import Clusters
 from embshift.summaries.markup import comma_separated, latex, markdown
 from embshift.summaries.table import Cell, Summary, SummaryRow
-from embshift.types import Capture
 
 __all__ = [
     "FORMATS",

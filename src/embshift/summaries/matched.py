@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from embshift.errors import RunError
+from embshift.core.errors import RunError
 from embshift.summaries.sweep import Curve, Sweep
 
 __all__ = [

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
 from embshift.summaries.resampling import RESAMPLES, means
 from embshift.summaries.sizes import images_needed
 

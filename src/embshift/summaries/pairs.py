@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
 
 __all__ = [
     "ALL",

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
 from embshift.summaries.approximate import CHECKED, PLACES, ApproximateSearch, shared_share
 from embshift.summaries.measures import Measured, check_sampling, mean_of_images
 from embshift.summaries.neighbours import Gallery, Queries, Scan, scan

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float64
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
 from embshift.summaries.resampling import means
 
 __all__ = ["Stability", "images_needed", "kendall", "order_stability", "sizes_up_to"]

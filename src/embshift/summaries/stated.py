@@ -1,7 +1,7 @@
 """How every measurement on embeddings states itself: tables, figures and documentation read it from here."""
 
+from embshift.core.types import Direction
 from embshift.summaries.measures import Measure
-from embshift.types import Direction
 
 __all__ = [
     "CALIBRATION",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.types import Direction, MetricSpec
 from embshift.summaries.ranks import Ranks, rank_transforms
 from embshift.summaries.resampling import (
     LEVEL,
@@ -18,7 +19,6 @@ from embshift.summaries.resampling import (
     resampled_means,
 )
 from embshift.summaries.values import ImageValues
-from embshift.types import Direction, MetricSpec
 
 __all__ = ["OVERALL", "Statistics", "statistics"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float64, Int64
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
 from embshift.summaries.measures import Measured, whole
 from embshift.summaries.pairs import Pairs, Views
 from embshift.summaries.stated import STRUCTURE

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.errors import RunError
+from embshift.core.errors import RunError
 from embshift.summaries.neighbours import half_squared_distances, scan
 from embshift.summaries.pairs import Pairs, over_draws
 from embshift.summaries.resampling import LEVEL, RESAMPLES, Intervals, bca, influence, means, resampled_means

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from embshift.errors import UnknownNameError
+from embshift.core.errors import UnknownNameError
 from embshift.summaries.format import FORMATS
 from embshift.summaries.markup import comma_separated, latex, markdown
 from embshift.summaries.resampling import Intervals

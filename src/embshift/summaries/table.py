@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embshift.core.types import Direction, MetricSpec
 from embshift.summaries.values import ImageValues
-from embshift.types import Direction, MetricSpec
 
 __all__ = ["Cell", "Summary", "SummaryRow", "summarise"]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from embshift.errors import PlanError
-from embshift.registry import Registry
-from embshift.types import Pixels, View
+from embshift.core.errors import PlanError
+from embshift.core.registry import Registry
+from embshift.core.types import Pixels, View
 
 __all__ = ["SEVERITIES", "TRANSFORMS", "Strength", "TransformSpec", "transform"]
 

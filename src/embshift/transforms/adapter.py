@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from embshift.coordinates import nowhere
+from embshift.core.pixel_maps import nowhere
+from embshift.core.types import Coordinates, Pixels, View
 from embshift.transforms.checking import checked
 from embshift.transforms.drawn import drawn_values
 from embshift.transforms.geometry import moves, replayed
-from embshift.types import Coordinates, Pixels, View
 
 __all__ = ["AlbumentationsTransform", "adapt", "leaves"]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from embshift.errors import PlanError, TransformError, UnknownNameError
-from embshift.seeding import view_generator
+from embshift.core.errors import PlanError, TransformError, UnknownNameError
+from embshift.core.seeding import view_generator
+from embshift.core.types import Pixels, Transform, View, ViewKey
 from embshift.transforms import TRANSFORMS, TransformSpec
 from embshift.transforms.adapter import adapt
 from embshift.transforms.checking import checked
@@ -16,7 +17,6 @@ from embshift.transforms.construction import check_arguments, construct, is_albu
 from embshift.transforms.functions import address_of, as_transform, load_object
 from embshift.transforms.levels import at_strength, settled, stream_of
 from embshift.transforms.plans import TransformPlan, check_name, one_line
-from embshift.types import Pixels, Transform, View, ViewKey
 
 __all__ = ["build", "describe", "perturb", "pixels_digest", "wrap"]
 

@@ -4,8 +4,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from embshift.errors import TransformError
-from embshift.types import Pixels
+from embshift.core.errors import TransformError
+from embshift.core.types import Pixels
 
 __all__ = ["checked"]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, cast
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
 from embshift.transforms.adapter import leaves
 from embshift.transforms.plans import one_line
 

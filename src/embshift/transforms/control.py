@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from embshift.core.types import Pixels
 from embshift.transforms import transform
-from embshift.types import Pixels
 
 __all__ = ["identity"]
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.types import Pixels, View
 from embshift.transforms.checking import checked
 from embshift.transforms.plans import one_line
-from embshift.types import Pixels, View
 
 __all__ = ["FunctionTransform", "address_of", "as_transform", "code_digest", "load_object"]
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.coordinates import grid, inside
-from embshift.types import Coordinates
+from embshift.core.pixel_maps import grid, inside
+from embshift.core.types import Coordinates
 
 __all__ = ["inset", "moves", "placed", "replayed"]
 

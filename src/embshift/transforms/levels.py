@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
+from embshift.core.types import Pixels, Transform, View
 from embshift.transforms import TRANSFORMS, Strength, TransformSpec
 from embshift.transforms.functions import as_transform
 from embshift.transforms.plans import TransformPlan
-from embshift.types import Pixels, Transform, View
 
 __all__ = [
     "Level",

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from embshift.errors import PlanError
-from embshift.types import ORIGINAL
+from embshift.core.errors import PlanError
+from embshift.core.types import ORIGINAL
 
 __all__ = ["Kind", "TransformPlan", "check_name", "one_line"]
 

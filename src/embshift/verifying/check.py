@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from embshift.errors import RunError
+from embshift.core.errors import RunError
 from embshift.run import open_run
 from embshift.schema import SCHEMA_VERSION, TABLES
 from embshift.sinks.files import read_json

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from embshift.errors import ShiftError
+from embshift.core.errors import ShiftError
 from embshift.provenance import encoder_content
 from embshift.sinks.listing import FrozenRow
 from embshift.verifying.verdict import Fault

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from embshift.errors import ShiftError
+from embshift.core.errors import ShiftError
 from embshift.plan_files import difference, load_plan, plan_from_content
 from embshift.provenance import recorded_fingerprint
 from embshift.resume import other_versions

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from embshift.core.device_copy import moved
+from embshift.core.types import Capture
 from embshift.encoders.devices import full_precision
 from embshift.encoders.halving import single
 from embshift.encoders.opening import open_encoder
-from embshift.transfers import moved
-from embshift.types import Capture
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
@@ -103,7 +103,7 @@ def test_pictures_reach_cuda_through_locked_memory_without_waiting(monkeypatch):
             steps.append((device, options))
             return self
 
-    monkeypatch.setattr("embshift.transfers.torch.Tensor", Values)
+    monkeypatch.setattr("embshift.core.device_copy.torch.Tensor", Values)
     bare = getattr(moved, "__wrapped__", moved)
     bare(Values(), device="cuda:0")
     bare(Values(), device="cpu")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from embshift.core.errors import EncoderError, OfflineError, UnknownNameError, UsageError, WeightsError
+from embshift.core.types import Capture
 from embshift.encoders import ENCODERS, checkpoints, hub
 from embshift.encoders.opening import choose_device, entry_of, open_encoder
-from embshift.errors import EncoderError, OfflineError, UnknownNameError, UsageError, WeightsError
-from embshift.types import Capture
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 NAME = "someone/small-clip"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from embshift.core.types import Capture
 from embshift.encoders.opening import open_encoder
 from embshift.encoders.patching import PatchProduct, multiply_patches
-from embshift.types import Capture
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS

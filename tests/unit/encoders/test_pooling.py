@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture
 from embshift.encoders.opening import open_encoder
 from embshift.encoders.pooling import aimv2_head, listening, siglip_head
 from embshift.encoders.probe import Tape, class_row, received_mean, recording
-from embshift.errors import EncoderError
-from embshift.types import Capture
 from tests.reference.pooling_reference import class_rows, probe_rows, received_rows, token_rows
 from tests.unit.encoders.families import make_checkpoint
 

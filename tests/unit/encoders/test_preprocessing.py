@@ -7,11 +7,11 @@ import pytest
 import torch
 import transformers
 
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture, Field
 from embshift.encoders.framing import field_of, frame_of
 from embshift.encoders.opening import open_encoder
 from embshift.encoders.preprocessing import open_preprocessing
-from embshift.errors import EncoderError
-from embshift.types import Capture, Field
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 PILLOW = ["clip", "siglip", "dinov2", "vit"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from embshift.core.errors import EncoderError, MissingExtraError
+from embshift.core.types import Capture
 from embshift.encoders.opening import open_encoder
 from embshift.encoders.runtimes import Programs, traced
-from embshift.errors import EncoderError, MissingExtraError
-from embshift.types import Capture
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS

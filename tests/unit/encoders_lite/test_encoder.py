@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch.nn import functional
 
+from embshift.core.encoding import Encoder
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture, Field
 from embshift.encoders import ENCODERS
 from embshift.encoders.lite import LiteEncoder, workable_side
 from embshift.encoders.lite_blocks import HEADS, LAYERS, initial
 from embshift.encoders.lite_trunk import local_vectors
 from embshift.encoders.lite_weights import read_weights
-from embshift.encoding import Encoder
-from embshift.errors import EncoderError
-from embshift.types import Capture, Field
 
 EVERYTHING = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS | Capture.TOKENS
 

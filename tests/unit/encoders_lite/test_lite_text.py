@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from embshift.core.errors import EncoderError, WeightsError
+from embshift.core.types import Capture
 from embshift.encoders import lite_text
 from embshift.encoders.lite_text import (
     END,
@@ -20,8 +22,6 @@ from embshift.encoders.lite_text import (
     tower,
 )
 from embshift.encoders.lite_weights import read_weights
-from embshift.errors import EncoderError, WeightsError
-from embshift.types import Capture
 
 ENTRIES, WIDTH = 4096, 16
 LONG = "a " * LENGTH

@@ -5,9 +5,9 @@ import time
 import pytest
 import torch
 
+from embshift.core.errors import WeightsError
 from embshift.encoders import ENCODERS
 from embshift.encoders.lite_weights import DIGEST, PATH, read_weights
-from embshift.errors import WeightsError
 
 
 def test_file_is_small_enough_to_ship():

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import embshift
 from embshift.cli.main import main
 from embshift.cli.parser import build_parser
-from embshift.errors import FigureError, PlanError, StorageError, UnknownNameError
+from embshift.core.errors import FigureError, PlanError, StorageError, UnknownNameError
 from embshift.figures import FIGURES, figure
 from embshift.figures.drawing import FORMATS, draw, write_figure
 from embshift.figures.material import Material

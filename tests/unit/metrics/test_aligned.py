@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from embshift.coordinates import carry, grid, nowhere
-from embshift.encoding import Encoding
+from embshift.core.encoding import Encoding
+from embshift.core.pixel_maps import carry, grid, nowhere
+from embshift.core.types import Field
 from embshift.metrics import METRICS
 from embshift.metrics.aligned_attention import attention_similarity_aligned
 from embshift.metrics.attention import attention_similarity
 from embshift.transforms.geometry import placed
-from embshift.types import Field
 
 PIXELS = ("patch_similarity", "edge_similarity", "detail_similarity")
 

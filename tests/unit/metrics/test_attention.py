@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embshift.encoding import Encoding
-from embshift.errors import EncoderError
+from embshift.core.encoding import Encoding
+from embshift.core.errors import EncoderError
+from embshift.core.types import Field
 from embshift.metrics.attention import attention_similarity, drawn_map
 from embshift.metrics.maps import corners, interpolation
-from embshift.types import Field
 from tests.reference import metrics_reference
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from embshift.encoding import Encoding
+from embshift.core.encoding import Encoding
+from embshift.core.types import Field
 from embshift.metrics.embedding import cosine, l2
-from embshift.types import Field
 from tests.reference import metrics_reference
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from embshift.core.types import Capture
 from embshift.metrics import METRICS
 from embshift.metrics.on_device import DEVICE_METRICS
-from embshift.types import Capture
 from tests.reference import metrics_reference
 from tests.unit.metrics.test_pixels import CASES, checkerboard, load
 

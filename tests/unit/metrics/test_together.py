@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from embshift.core.types import Capture
 from embshift.metrics import METRICS, cells
 from embshift.metrics.together import take_together
-from embshift.types import Capture
 
 PIXELS = {name: METRICS[name].compute for name in METRICS if METRICS[name].spec.needs == Capture.PIXELS}
 

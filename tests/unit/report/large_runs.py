@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 import embshift
+from embshift.core.types import ORIGINAL
 from embshift.schema import TABLES
 from embshift.sinks.parquet import ParquetSink
 from embshift.sinks.views import view_path, write_view
-from embshift.types import ORIGINAL
 from tests.synthetic_runs import Wanted, _info, image_id
 
 CHUNK = 20_000

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import pytest
 
-from embshift.errors import StorageError
+from embshift.core.errors import StorageError
 from embshift.report.page import content, embedded_json, page
 from tests.synthetic_runs import Wanted, image_id, make_run
 from tests.unit.report.large_runs import make_large_run

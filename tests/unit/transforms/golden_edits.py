@@ -6,11 +6,11 @@ To write them anew: ``python -c "from tests.unit.transforms.golden_edits import 
 import json
 from pathlib import Path
 
+from embshift.core.types import ViewKey
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.building import build, perturb, pixels_digest
 from embshift.transforms.levels import levelled_plan
 from embshift.transforms.plans import TransformPlan
-from embshift.types import ViewKey
 from tests.unit.transforms import golden_views
 
 DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "edits.json"

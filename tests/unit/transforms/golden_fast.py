@@ -6,10 +6,10 @@ To write them anew: ``python -c "from tests.unit.transforms.golden_fast import r
 import json
 from pathlib import Path
 
+from embshift.core.types import ViewKey
 from embshift.transforms.building import build, perturb, pixels_digest
 from embshift.transforms.fast import hastened
 from embshift.transforms.presets import load_preset
-from embshift.types import ViewKey
 from tests.unit.transforms import golden_views
 
 DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "fast.json"

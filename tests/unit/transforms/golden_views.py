@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from embshift.core.types import ViewKey
 from embshift.transforms.building import build, perturb, pixels_digest
 from embshift.transforms.presets import load_preset
-from embshift.types import ViewKey
 
 DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "digests.json"
 PACKAGES = ("albucore", "albumentations", "numpy", "opencv-python-headless")

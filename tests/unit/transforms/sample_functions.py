@@ -3,7 +3,7 @@
 import albumentations
 import numpy as np
 
-from embshift.types import View
+from embshift.core.types import View
 
 flip = albumentations.HorizontalFlip(p=1.0)
 number = 3

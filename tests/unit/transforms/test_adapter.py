@@ -5,10 +5,10 @@ import albumentations
 import numpy as np
 import pytest
 
-from embshift.seeding import view_generator
+from embshift.core.seeding import view_generator
+from embshift.core.types import ViewKey
 from embshift.transforms.adapter import adapt, leaves
 from embshift.transforms.building import perturb, wrap
-from embshift.types import ViewKey
 from tests.unit.transforms.golden_views import picture
 
 KEY = ViewKey(run_seed=3, image_id="ab" * 16, transform="tried")

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from embshift.errors import PlanError, TransformError, UnknownNameError
+from embshift.core.errors import PlanError, TransformError, UnknownNameError
+from embshift.core.types import Transform, ViewKey
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.building import build, describe, perturb, pixels_digest, wrap
 from embshift.transforms.plans import TransformPlan
-from embshift.types import Transform, ViewKey
 from tests.unit.transforms import sample_functions
 from tests.unit.transforms.golden_views import picture
 

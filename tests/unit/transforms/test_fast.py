@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from scipy.stats import ks_2samp, kstest, norm
 
+from embshift.core.types import ViewKey
 from embshift.transforms.building import build, perturb, wrap
 from embshift.transforms.fast import FAST, FastTransform, hastened, slow_names
 from embshift.transforms.fast.elastic import displacements
 from embshift.transforms.fast.noise import quantiles
 from embshift.transforms.presets import load_preset
-from embshift.types import ViewKey
 from tests.unit.transforms import golden_fast, golden_views
 
 PAPER = {plan.name: plan for plan in load_preset("paper").transforms}

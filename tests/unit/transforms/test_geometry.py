@@ -5,13 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
-from embshift.coordinates import carry, grid, inside, mean_displacement, nowhere
+from embshift.core.pixel_maps import carry, grid, inside, mean_displacement, nowhere
+from embshift.core.types import ViewKey
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.building import build, perturb, wrap
 from embshift.transforms.geometry import inset, placed
 from embshift.transforms.levels import levelled_plan
 from embshift.transforms.presets import load_preset
-from embshift.types import ViewKey
 
 FLIP = next(plan for plan in load_preset("paper").transforms if plan.name == "horizontal_flip")
 MOVING = [name for name, spec in TRANSFORMS.items() if spec.family == "geometric"]

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from scipy.stats import ks_2samp
 
-from embshift.seeding import view_generator
+from embshift.core.seeding import view_generator
+from embshift.core.types import ViewKey
 from embshift.transforms.building import build, perturb, wrap
 from embshift.transforms.fast import hastened
 from embshift.transforms.on_device import DEVICE, DeviceTransform, Draft, deferred, host_names, maker
@@ -21,7 +22,6 @@ from embshift.transforms.on_device.kernels.colours import HUES, brought_back, hu
 from embshift.transforms.on_device.kernels.noise import philox, uniform
 from embshift.transforms.plans import TransformPlan
 from embshift.transforms.presets import load_preset
-from embshift.types import ViewKey
 from tests.unit.transforms import golden_device, golden_views
 
 PAPER = {plan.name: plan for plan in load_preset("paper").transforms}

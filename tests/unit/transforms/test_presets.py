@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tomli_w
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
+from embshift.core.types import ViewKey
 from embshift.transforms.building import build, perturb
 from embshift.transforms.construction import construct
 from embshift.transforms.presets import (
@@ -17,7 +18,6 @@ from embshift.transforms.presets import (
     read_transforms,
     transform_table,
 )
-from embshift.types import ViewKey
 from tests.unit.transforms.golden_views import picture
 
 # Algorithm 1, lines 9-10, and nothing else.

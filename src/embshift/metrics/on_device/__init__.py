@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64, UInt8
 
-from embshift.registry import Registry
+from embshift.core.registry import Registry
 
 __all__ = ["DEVICE_METRICS", "DeviceMetric", "Originals", "Owners", "Sums", "Viewed", "device_metric"]
 

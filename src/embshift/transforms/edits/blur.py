@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.core.types import Pixels, View
 from embshift.transforms import Strength, transform
-from embshift.types import Pixels, View
 
 __all__ = ["defocus_blur", "motion_blur"]
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from embshift.errors import PlanError
+from embshift.core.errors import PlanError
+from embshift.core.types import Pixels
 from embshift.transforms import Strength, transform
-from embshift.types import Pixels
 
 __all__ = ["downscale", "jpeg", "reencode"]
 

@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from embshift.coordinates import carry
+from embshift.core.pixel_maps import carry
+from embshift.core.types import Coordinates, Pixels, View
 from embshift.transforms import Strength, transform
 from embshift.transforms.geometry import inset
-from embshift.types import Coordinates, Pixels, View
 
 __all__ = ["border", "screenshot_frame"]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from embshift.coordinates import carry
+from embshift.core.pixel_maps import carry
+from embshift.core.types import Coordinates, Pixels, View
 from embshift.transforms import Strength, transform
 from embshift.transforms.geometry import placed
-from embshift.types import Coordinates, Pixels, View
 
 __all__ = ["crop", "rotate", "translate"]
 

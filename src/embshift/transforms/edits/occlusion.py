@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from embshift.core.types import Pixels, View
 from embshift.transforms import Strength, transform
-from embshift.types import Pixels, View
 
 __all__ = ["occlusion", "sticker_overlay", "text_overlay"]
 

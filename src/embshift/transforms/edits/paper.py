@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from embshift.core.types import Pixels, View
 from embshift.transforms import TRANSFORMS, Strength, transform
 from embshift.transforms.adapter import AlbumentationsTransform, adapt
 from embshift.transforms.construction import construct
-from embshift.types import Pixels, View
 
 __all__ = [
     "blur",

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from embshift.core.types import Pixels
 from embshift.transforms import Strength, transform
-from embshift.types import Pixels
 
 __all__ = ["gamma", "grey", "hue", "saturation"]
 

@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from embshift.registry import Registry
+from embshift.core.registry import Registry
+from embshift.core.types import Pixels, Transform, View
 from embshift.transforms.adapter import AlbumentationsTransform
 from embshift.transforms.checking import checked
 from embshift.transforms.drawn import drawn_values
 from embshift.transforms.geometry import replayed
-from embshift.types import Pixels, Transform, View
 
 __all__ = ["FAST", "Closeness", "FastForm", "FastTransform", "drawn", "fast_form", "hastened", "slow_names"]
 

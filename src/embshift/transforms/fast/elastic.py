@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from embshift.core.types import Pixels
 from embshift.transforms.fast import fast_form
-from embshift.types import Pixels
 
 __all__ = ["displacements", "elastic", "factors", "smoothing"]
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from albucore import sz_lut
 
+from embshift.core.types import Pixels
 from embshift.transforms.fast import drawn, fast_form
-from embshift.types import Pixels
 
 __all__ = ["blur", "brightness_contrast", "colour_jitter"]
 

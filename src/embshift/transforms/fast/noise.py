@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt16
 
+from embshift.core.types import Pixels
 from embshift.transforms.fast import fast_form
-from embshift.types import Pixels
 
 __all__ = ["gaussian_noise", "quantiles"]
 

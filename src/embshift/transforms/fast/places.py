@@ -5,8 +5,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from embshift.core.types import Pixels
 from embshift.transforms.fast import drawn, fast_form
-from embshift.types import Pixels
 
 __all__ = ["affine", "flip", "holes", "perspective"]
 

@@ -14,13 +14,13 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from embshift.registry import Registry
+from embshift.core.registry import Registry
+from embshift.core.types import Coordinates, Pixels, Transform, View
 from embshift.transforms.adapter import AlbumentationsTransform
 from embshift.transforms.checking import checked
 from embshift.transforms.drawn import drawn_values
 from embshift.transforms.fast import Closeness, hastened
 from embshift.transforms.geometry import replayed
-from embshift.types import Coordinates, Pixels, Transform, View
 
 __all__ = [
     "DEVICE",

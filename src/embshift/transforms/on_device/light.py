@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from embshift.core.types import Pixels
 from embshift.transforms.fast import drawn
 from embshift.transforms.on_device import Values, device_form
-from embshift.types import Pixels
 
 __all__ = ["blur", "brightness_contrast", "colour_jitter"]
 

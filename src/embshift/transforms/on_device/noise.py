@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from embshift.core.types import Pixels
 from embshift.transforms.on_device import Values, device_form
-from embshift.types import Pixels
 
 __all__ = ["gaussian_noise"]
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.core.types import Pixels
 from embshift.transforms.fast import drawn
 from embshift.transforms.fast.elastic import displacements, factors
 from embshift.transforms.on_device import Values, device_form
-from embshift.types import Pixels
 
 __all__ = ["affine", "elastic", "flip", "holes", "perspective"]
 

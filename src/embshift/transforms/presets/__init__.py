@@ -21,7 +21,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, cast
 
-from embshift.errors import PlanError, UnknownNameError, UsageError
+from embshift.core.errors import PlanError, UnknownNameError, UsageError
 from embshift.transforms.building import build
 from embshift.transforms.levels import settled
 from embshift.transforms.plans import Kind, TransformPlan

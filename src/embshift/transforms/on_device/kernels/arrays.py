@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
 
-from embshift.transfers import moved
+from embshift.core.device_copy import moved
 from embshift.transforms.on_device import Values
 
 __all__ = ["Batch", "as_levels", "column", "together"]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Int, Int32, UInt8
 
-from embshift.transfers import moved
+from embshift.core.device_copy import moved
 from embshift.transforms.on_device.kernels.arrays import Batch
 
 __all__ = ["HUES", "brought_back", "hues_of"]

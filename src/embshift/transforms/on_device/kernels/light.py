@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
-from embshift.transfers import moved
+from embshift.core.device_copy import moved
 from embshift.transforms.on_device import Values
 from embshift.transforms.on_device.kernels.arrays import Batch, as_levels, column, together
 from embshift.transforms.on_device.kernels.colours import brought_back, hues_of

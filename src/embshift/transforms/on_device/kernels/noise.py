@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from embshift.transfers import moved
+from embshift.core.device_copy import moved
 from embshift.transforms.fast.noise import quantiles
 from embshift.transforms.on_device import Values
 from embshift.transforms.on_device.kernels.arrays import Batch, together

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64
 
-from embshift.transfers import moved
+from embshift.core.device_copy import moved
 from embshift.transforms.on_device import Values
 from embshift.transforms.on_device.kernels.arrays import Batch, together
 from embshift.transforms.on_device.kernels.sampling import looked_up

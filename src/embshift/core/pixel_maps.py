@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from embshift.types import Coordinates, Pixels
+from embshift.core.types import Coordinates, Pixels
 
 __all__ = ["carry", "grid", "inside", "mean_displacement", "nowhere"]
 

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from embshift.types import ViewKey
+from embshift.core.types import ViewKey
 
 __all__ = ["generator", "view_generator"]
 

@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import torch
 from jaxtyping import Float, Float32, UInt8
 
-from embshift.types import Capture, EncoderSpec, Field, Views
+from embshift.core.types import Capture, EncoderSpec, Field, Views
 
 __all__ = ["Encoder", "Encoding", "Shown", "concatenate", "in_main_memory"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-from embshift.errors import PlanError, UnknownNameError
+from embshift.core.errors import PlanError, UnknownNameError
 
 __all__ = ["Registry"]
 
