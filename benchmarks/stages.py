@@ -16,7 +16,7 @@ from benchmarks.taking import Figure, figures, interleaved, seconds
 from embshift.core.types import Field, ImageRecord, ViewKey
 from embshift.images import Limits, decode, resize
 from embshift.metrics import METRICS
-from embshift.metrics.together import take_together
+from embshift.metrics.shared_gray import take_together
 from embshift.transforms.building import build, perturb
 from embshift.transforms.fast import hastened
 from embshift.transforms.presets import load_preset

@@ -16,7 +16,7 @@ from jaxtyping import Int64, UInt8
 
 from embshift.core.device_copy import beside, fetched, marked, moved
 from embshift.core.types import Views
-from embshift.metrics.on_device import DEVICE_METRICS
+from embshift.metrics.gpu import DEVICE_METRICS
 from embshift.perturbing import Attempt, Drawn, Perturbed, Recipe, Values, pixel_values
 from embshift.transforms.building import pixels_digest
 from embshift.transforms.on_device import Drafting, maker

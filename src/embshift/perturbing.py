@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from embshift.core.errors import TransformError
 from embshift.core.types import ORIGINAL, Coordinates, ImageRecord, Pixels, Transform, View, ViewKey, Views
 from embshift.images import Decoded, Limits, decode, resize
-from embshift.metrics.together import take_together
+from embshift.metrics.shared_gray import take_together
 from embshift.transforms.building import perturb, pixels_digest
 from embshift.transforms.drawn import jsonable
 from embshift.transforms.levels import level_of

@@ -16,9 +16,9 @@ from jaxtyping import Bool, Float64
 from embshift.core.pixel_maps import carry, inside
 from embshift.core.types import Coordinates, Direction, Pixels, Views
 from embshift.metrics import aligned_metric
-from embshift.metrics.cells import gray_thousandths
 from embshift.metrics.detail import detail_similarity
 from embshift.metrics.edge import edge_similarity
+from embshift.metrics.grid import gray_thousandths
 from embshift.metrics.patch import patch_similarity
 
 __all__ = ["detail_similarity_aligned", "edge_similarity_aligned", "patch_similarity_aligned"]

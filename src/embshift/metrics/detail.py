@@ -7,7 +7,7 @@ from jaxtyping import Float32, Float64
 
 from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import over_grays
+from embshift.metrics.grid import over_grays
 
 __all__ = ["Details", "detail_similarity", "kept_detail"]
 

@@ -8,7 +8,7 @@ from jaxtyping import Float32, Float64
 
 from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import gray_thousandths, over_grays
+from embshift.metrics.grid import gray_thousandths, over_grays
 
 __all__ = ["Edges", "edge_map", "edge_similarity"]
 

@@ -6,7 +6,7 @@ from jaxtyping import Float64
 
 from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.cells import cell_places
+from embshift.metrics.grid import cell_places
 
 __all__ = ["likeness", "patch_similarity"]
 

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from embshift.core.types import Capture
 from embshift.metrics import METRICS
-from embshift.metrics.on_device import DEVICE_METRICS
+from embshift.metrics.gpu import DEVICE_METRICS
 from tests.reference import metrics_reference
 from tests.unit.metrics.test_pixels import CASES, checkerboard, load
 

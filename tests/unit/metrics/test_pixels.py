@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from embshift.metrics.cells import colour_cells, gray_thousandths
 from embshift.metrics.detail import detail_similarity
 from embshift.metrics.edge import edge_map, edge_similarity
+from embshift.metrics.grid import colour_cells, gray_thousandths
 from embshift.metrics.patch import patch_similarity
 from tests.reference import metrics_reference
 

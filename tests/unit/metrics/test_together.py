@@ -3,7 +3,7 @@ import pytest
 
 from embshift.core.types import Capture
 from embshift.metrics import METRICS, cells
-from embshift.metrics.together import take_together
+from embshift.metrics.shared_gray import take_together
 
 PIXELS = {name: METRICS[name].compute for name in METRICS if METRICS[name].spec.needs == Capture.PIXELS}
 

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from embshift.core.types import Pixels, Views
-from embshift.metrics.cells import OfGray, over_grays
 from embshift.metrics.detail import Details, detail_similarity
 from embshift.metrics.edge import Edges, edge_similarity
+from embshift.metrics.grid import OfGray, over_grays
 
 __all__ = ["take_together"]
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float64, Int32
 
 from embshift.metrics.detail import kept_detail
-from embshift.metrics.on_device import Originals, Owners, Sums, Viewed, device_metric
+from embshift.metrics.gpu import Originals, Owners, Sums, Viewed, device_metric
 from embshift.metrics.patch import likeness
 
 __all__ = ["details", "edges", "patches"]
