@@ -224,7 +224,7 @@ def ready(
 
     if encoder == "lite":
         from embshift.core.types import Capture
-        from embshift.encoders.opening import open_encoder
+        from embshift.encoders.open import open_encoder
 
         lite = open_encoder("lite", device=device, runtime=runtime, precision=precision)
         pixels = np.random.default_rng(0).integers(0, 256, (64, SIDE, SIDE, 3), dtype=np.uint8)
@@ -241,9 +241,9 @@ def ready(
 def _programs(encoder: str, *, runtime: str, precision: str, device: str) -> Any:
     from transformers import CLIPVisionModelWithProjection
 
-    from embshift.encoders.halving import halve
-    from embshift.encoders.patching import multiply_patches
-    from embshift.encoders.runtimes import Programs
+    from embshift.encoders.speed.half_precision import halve
+    from embshift.encoders.speed.patch_product import multiply_patches
+    from embshift.encoders.speed.runtimes import Programs
 
     network = CLIPVisionModelWithProjection.from_pretrained(encoder, attn_implementation="sdpa")
     network = network.eval().requires_grad_(False).to(device)

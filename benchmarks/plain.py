@@ -174,7 +174,7 @@ def open_plain(folder: Path) -> Plain:
 
 def open_lite() -> Plain:
     """The procedure with the bundled network, which only its own class can call."""
-    from embshift.encoders.opening import open_encoder
+    from embshift.encoders.open import open_encoder
 
     network = _Lite(encoder=open_encoder("lite", device="cpu"))
     return Plain(network=network, transforms=paper_transforms())

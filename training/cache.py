@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from training import compose
 from training.sources import BUILD, Picture, read_pictures
 
-from embshift.encoders.lite_trunk import Weights, local_vectors
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.trunk import Weights, local_vectors
 
 SHARDS = BUILD / "tokens"
 GROUPS = 128

@@ -22,10 +22,10 @@ from training.retrieval import Recall, wilson
 from training.targets import class_vectors, text_targets
 from training.words import knowledge
 
-from embshift.encoders.lite_blocks import initial, look
-from embshift.encoders.lite_text import text_vectors
-from embshift.encoders.lite_trunk import Weights, local_vectors
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.blocks import initial, look
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.text import text_vectors
+from embshift.encoders.lite.trunk import Weights, local_vectors
 
 POLYGONS = Path(__file__).parent / "masks/polygons.json"
 MAPS = Path(__file__).parent / "masks/maps.jpg"

@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float32, UInt8
 from training import make_lite_weights
 
-from embshift.encoders.lite_trunk import local_vectors
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.trunk import local_vectors
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "src/embshift/samples"

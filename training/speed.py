@@ -15,7 +15,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
-from embshift.encoders.lite_weights import PATH
+from embshift.encoders.lite.load_weights import PATH
 
 VIEWS, ROUNDS = 32, 8
 

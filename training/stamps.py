@@ -29,9 +29,9 @@ from training.words import Knowledge, knowledge
 
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
-from embshift.encoders.lite_text import text_vectors
-from embshift.encoders.lite_trunk import Weights, local_vectors
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.text import text_vectors
+from embshift.encoders.lite.trunk import Weights, local_vectors
 
 __all__ = ["Stamp", "agreement", "lite", "named", "pictures", "read_stamps", "scored", "teacher_order"]
 

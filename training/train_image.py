@@ -20,8 +20,8 @@ from training.cache import SHARDS
 from training.make_lite_weights import published
 from training.sources import BUILD
 
-from embshift.encoders.lite_blocks import initial, look
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.blocks import initial, look
+from embshift.encoders.lite.load_weights import read_weights
 
 TARGET = BUILD / "blocks.safetensors"
 CHECKPOINT = BUILD / "blocks.checkpoint.pt"

@@ -26,7 +26,7 @@ from training import sources, texts
 from training.targets import class_vectors, combined
 from training.words import INSIDE, PACKAGE, Knowledge, knowledge
 
-from embshift.encoders.lite_text import END, LENGTH, PADDING, TOKENIZER, token_rows, tower
+from embshift.encoders.lite.text import END, LENGTH, PADDING, TOKENIZER, token_rows, tower
 
 TARGET = sources.BUILD / "text.safetensors"
 CHECKPOINT = sources.BUILD / "text.checkpoint"

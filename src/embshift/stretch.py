@@ -91,7 +91,7 @@ def start(
     """
     import torch
 
-    from embshift.encoders.opening import open_encoder
+    from embshift.encoders.open import open_encoder
 
     torch.set_num_threads(asked.threads or torch.get_num_threads())
     reopen = partial(

@@ -11,7 +11,7 @@ import transformers
 from embshift.core.encoding import Encoder
 from embshift.core.types import Capture, Field
 from embshift.encoders import ENCODERS
-from embshift.encoders.opening import open_encoder
+from embshift.encoders.open import open_encoder
 from tests.unit.encoders.families import FAMILIES, make_checkpoint, reference_network
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS

@@ -91,7 +91,7 @@ def main(folder: Path, count: int, number: int, seed: int, command: list[str]) -
 
 if __name__ == "__main__":
     # What commands import late; only then is a start as quick as a fork.
-    import embshift.encoders.opening
+    import embshift.encoders.open
     import embshift.session
     import embshift.transforms.adapter  # noqa: F401
 

@@ -42,7 +42,7 @@ def quickly(*, chunk: int = CHUNK, **spec: Any) -> Iterator[None]:
             return replace(super().spec, **spec)
 
     with (
-        patch("embshift.encoders.opening.open_encoder", lambda *_, **__: Opened()),
+        patch("embshift.encoders.open.open_encoder", lambda *_, **__: Opened()),
         patch("embshift.resume.CHUNK", chunk),
         patch("embshift.session.same_files", (lambda *_: False) if spec else same_files),
     ):

@@ -68,9 +68,7 @@ def pictures(tmp_path_factory):
 def opening(make):
     """In here a run's encoder is what ``make(precision)`` gives."""
     with (
-        patch(
-            "embshift.encoders.opening.open_encoder", lambda *_, precision="float32", **__: make(precision)
-        ),
+        patch("embshift.encoders.open.open_encoder", lambda *_, precision="float32", **__: make(precision)),
         patch("embshift.resume.CHUNK", 100),
     ):
         yield

@@ -136,7 +136,7 @@ def test_another_encoder_is_no_other_input(place, change, said):
 
 
 def test_an_encoder_that_cannot_be_opened_is_a_note(place):
-    with patch("embshift.encoders.opening.open_encoder", side_effect=RunError("not there")):
+    with patch("embshift.encoders.open.open_encoder", side_effect=RunError("not there")):
         verdict = embshift.verify_run(place)
     assert verdict.sound
     assert "the encoder cannot be opened, and was not compared: not there" in verdict.notes

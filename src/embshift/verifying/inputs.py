@@ -74,7 +74,7 @@ _COMPARED = {"digest": "weights", "config": "config.json", "preprocessing": "pre
 
 def check_encoder(info: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
     """The encoder of that name as it is now against what the run recorded."""
-    from embshift.encoders.opening import open_encoder
+    from embshift.encoders.open import open_encoder
 
     plan, before = info["plan"], info["encoder"]
     try:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from embshift.core.errors import EncoderError, WeightsError
 from embshift.core.types import Capture
 from embshift.encoders import checkpoints
-from embshift.encoders.opening import open_encoder
+from embshift.encoders.open import open_encoder
 from tests.unit.encoders.families import make_checkpoint
 
 VIEWS = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from embshift.core.types import Capture
-from embshift.encoders.class_block import ClassBlock, cut_last_block
-from embshift.encoders.opening import open_encoder
+from embshift.encoders.open import open_encoder
+from embshift.encoders.speed.class_block import ClassBlock, cut_last_block
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
@@ -25,7 +25,7 @@ def opened(family, folder):
 @pytest.mark.parametrize("family", CLASSED)
 def test_every_family_with_a_class_token_sees_the_same(family, tmp_path, monkeypatch):
     cut = opened(family, tmp_path)
-    monkeypatch.setattr("embshift.encoders.vision.cut_last_block", lambda network: None)
+    monkeypatch.setattr("embshift.encoders.towers.vision.cut_last_block", lambda network: None)
     whole = opened(family, tmp_path)
     assert (len(cut_blocks(cut)), len(cut_blocks(whole))) == (1, 0)
     views = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
@@ -61,7 +61,7 @@ def test_without_a_class_token_the_last_block_stays_whole(family, tmp_path):
 
 @pytest.mark.parametrize("change", ["more", "fewer", "none"])
 def test_a_block_of_unknown_parts_stays_whole(change, tmp_path, monkeypatch):
-    monkeypatch.setattr("embshift.encoders.vision.cut_last_block", lambda network: None)
+    monkeypatch.setattr("embshift.encoders.towers.vision.cut_last_block", lambda network: None)
     network = opened("clip", tmp_path)._tower.network
     last = network.vision_model.encoder.layers[-1]
     if change == "more":

@@ -9,8 +9,8 @@ import torch
 from embshift.core.device_copy import moved
 from embshift.core.types import Capture
 from embshift.encoders.devices import full_precision
-from embshift.encoders.halving import single
-from embshift.encoders.opening import open_encoder
+from embshift.encoders.open import open_encoder
+from embshift.encoders.speed.half_precision import single
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
@@ -119,7 +119,7 @@ def test_bytes_go_over_where_the_encoder_takes_the_pictures_as_they_are(side, fo
     monkeypatch.setattr(there, "_spec", dataclasses.replace(there.spec, device="cpu:0"))
     sent = []
     monkeypatch.setattr(
-        "embshift.encoders.vision.moved",
+        "embshift.encoders.towers.vision.moved",
         lambda values, device: sent.append(values.dtype) or moved(values, device=device),
     )
     views = np.random.default_rng(7).integers(0, 256, (4, side, side, 3), dtype=np.uint8)

@@ -15,7 +15,7 @@ import torch
 from embshift.core.errors import EncoderError, OfflineError, UnknownNameError, UsageError, WeightsError
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS, checkpoints, hub
-from embshift.encoders.opening import choose_device, entry_of, open_encoder
+from embshift.encoders.open import choose_device, entry_of, open_encoder
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 NAME = "someone/small-clip"

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from embshift.core.types import Capture
-from embshift.encoders.opening import open_encoder
-from embshift.encoders.patching import PatchProduct, multiply_patches
+from embshift.encoders.open import open_encoder
+from embshift.encoders.speed.patch_product import PatchProduct, multiply_patches
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS

@@ -6,9 +6,9 @@ import torch
 
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture
-from embshift.encoders.opening import open_encoder
-from embshift.encoders.pooling import aimv2_head, listening, siglip_head
-from embshift.encoders.probe import Tape, class_row, received_mean, recording
+from embshift.encoders.maps.pooling import aimv2_head, listening, siglip_head
+from embshift.encoders.maps.probe import Tape, class_row, received_mean, recording
+from embshift.encoders.open import open_encoder
 from tests.reference.pooling_reference import class_rows, probe_rows, received_rows, token_rows
 from tests.unit.encoders.families import make_checkpoint
 

@@ -9,9 +9,9 @@ import transformers
 
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, Field
-from embshift.encoders.framing import field_of, frame_of
-from embshift.encoders.opening import open_encoder
-from embshift.encoders.preprocessing import open_preprocessing
+from embshift.encoders.open import open_encoder
+from embshift.encoders.towers.framing import field_of, frame_of
+from embshift.encoders.towers.preprocessing import open_preprocessing
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 PILLOW = ["clip", "siglip", "dinov2", "vit"]

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers.activations import QuickGELUActivation
 
-from embshift.encoders.opening import open_encoder
-from embshift.encoders.quick_gelu import QuickGelu, quicken
+from embshift.encoders.open import open_encoder
+from embshift.encoders.speed.quick_gelu import QuickGelu, quicken
 from tests.unit.encoders.families import make_checkpoint
 
 
@@ -56,7 +56,7 @@ def test_only_this_activation_is_replaced():
 
 @pytest.mark.parametrize(("runtime", "count"), [("torch", 3), ("openvino", 0), ("compiled", 0)])
 def test_graphs_keep_the_library_s(runtime, count, tmp_path, monkeypatch):
-    monkeypatch.setattr("embshift.encoders.runtimes._check_compiler", lambda device: None)
+    monkeypatch.setattr("embshift.encoders.speed.runtimes._check_compiler", lambda device: None)
     encoder = open_encoder(str(make_checkpoint("clip", tmp_path / "clip")), device="cpu", runtime=runtime)
     found = [module for module in encoder._tower.network.modules() if isinstance(module, QuickGelu)]
     assert len(found) == count

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from embshift.encoders.lite_blocks import BLOCKS, HEADS, LAYERS, WIDTH, initial, look
+from embshift.encoders.lite.blocks import BLOCKS, HEADS, LAYERS, WIDTH, initial, look
 
 
 def drawn(*, seed=3, scale=0.05):

@@ -9,10 +9,10 @@ from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, Field
 from embshift.encoders import ENCODERS
-from embshift.encoders.lite import LiteEncoder, workable_side
-from embshift.encoders.lite_blocks import HEADS, LAYERS, initial
-from embshift.encoders.lite_trunk import local_vectors
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.blocks import HEADS, LAYERS, initial
+from embshift.encoders.lite.encoder import LiteEncoder, workable_side
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.trunk import local_vectors
 
 EVERYTHING = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS | Capture.TOKENS
 

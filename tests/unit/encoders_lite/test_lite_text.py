@@ -11,7 +11,8 @@ from torch import nn
 from embshift.core.errors import EncoderError, WeightsError
 from embshift.core.types import Capture
 from embshift.encoders import lite_text
-from embshift.encoders.lite_text import (
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.text import (
     END,
     HEADS,
     LENGTH,
@@ -21,7 +22,6 @@ from embshift.encoders.lite_text import (
     token_rows,
     tower,
 )
-from embshift.encoders.lite_weights import read_weights
 
 ENTRIES, WIDTH = 4096, 16
 LONG = "a " * LENGTH
@@ -174,7 +174,7 @@ def test_tokenizer_is_small():
 
 
 def test_tokenizers_are_loaded_late():
-    code = "import sys, embshift.encoders.lite_text; sys.exit('tokenizers' in sys.modules)"
+    code = "import sys, embshift.encoders.lite.text; sys.exit('tokenizers' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

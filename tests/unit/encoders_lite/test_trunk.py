@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional
 from training import make_lite_weights
 
-from embshift.encoders.lite_blocks import initial
-from embshift.encoders.lite_trunk import BLOCKS, convolutions, local_vectors
-from embshift.encoders.lite_weights import read_weights
+from embshift.encoders.lite.blocks import initial
+from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.trunk import BLOCKS, convolutions, local_vectors
 
 # Repeats, kernel, stride, widening, channels in, channels out.
 TABLE = [

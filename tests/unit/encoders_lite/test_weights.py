@@ -7,7 +7,7 @@ import torch
 
 from embshift.core.errors import WeightsError
 from embshift.encoders import ENCODERS
-from embshift.encoders.lite_weights import DIGEST, PATH, read_weights
+from embshift.encoders.lite.load_weights import DIGEST, PATH, read_weights
 
 
 def test_file_is_small_enough_to_ship():

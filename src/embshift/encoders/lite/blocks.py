@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional
 
-from embshift.encoders.lite_trunk import Weights
+from embshift.encoders.lite.trunk import Weights
 
 __all__ = ["BLOCKS", "HEADS", "LAYERS", "RATIO", "WIDTH", "Looked", "initial", "look"]
 

@@ -19,7 +19,7 @@ from jaxtyping import Float, Float32, Int64
 from torch.nn import functional as nn
 
 from embshift.core.errors import EncoderError, WeightsError
-from embshift.encoders.lite_trunk import Weights
+from embshift.encoders.lite.trunk import Weights
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

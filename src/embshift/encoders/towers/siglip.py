@@ -4,9 +4,9 @@ from typing import Any
 
 from embshift.core.errors import EncoderError
 from embshift.encoders.checkpoints import Weights
-from embshift.encoders.family import POOLING_MAP, family, pooled, vision_part
-from embshift.encoders.pooling import siglip_head
-from embshift.encoders.towers import Tower, build_network, image_sides
+from embshift.encoders.maps.pooling import siglip_head
+from embshift.encoders.towers.family import POOLING_MAP, family, pooled, vision_part
+from embshift.encoders.towers.tower import Tower, build_network, image_sides
 
 __all__ = ["siglip2_tower", "siglip_tower"]
 

@@ -7,9 +7,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from embshift.core.errors import EncoderError
 from embshift.encoders.checkpoints import Weights
-from embshift.encoders.family import POOLING_MAP, Inputs, family
-from embshift.encoders.pooling import PoolingHead, aimv2_head
-from embshift.encoders.towers import Tower, build_network, image_sides
+from embshift.encoders.maps.pooling import PoolingHead, aimv2_head
+from embshift.encoders.towers.family import POOLING_MAP, Inputs, family
+from embshift.encoders.towers.tower import Tower, build_network, image_sides
 
 __all__ = ["aimv2_tower"]
 

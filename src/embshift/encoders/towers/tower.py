@@ -12,8 +12,8 @@ from jaxtyping import Float32
 
 from embshift.core.errors import EncoderError, WeightsError
 from embshift.encoders.checkpoints import Weights, shortened
-from embshift.encoders.pooling import PoolingHead
-from embshift.encoders.probe import register_attention
+from embshift.encoders.maps.pooling import PoolingHead
+from embshift.encoders.maps.probe import register_attention
 
 __all__ = ["Embed", "Tower", "build_network", "image_sides", "read_config"]
 

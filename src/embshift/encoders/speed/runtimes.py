@@ -73,7 +73,7 @@ def _builder(runtime: str, *, device: str, precision: str) -> Build:
         _check_compiler(device)
         return _compiled
     if runtime == "openvino":
-        opened = importlib.import_module("embshift.encoders.openvino_programs")
+        opened = importlib.import_module("embshift.encoders.speed.openvino")
         return opened.builder(device=device, precision=precision)
     raise EncoderError(f"runtime '{runtime}' is not known; use {', '.join(RUNTIMES)}")
 

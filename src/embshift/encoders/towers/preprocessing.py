@@ -21,7 +21,7 @@ from jaxtyping import Float32, UInt8
 from embshift.core.device_copy import moved
 from embshift.core.encoding import Shown, in_main_memory
 from embshift.core.errors import EncoderError
-from embshift.encoders.framing import Frame, frame_of
+from embshift.encoders.towers.framing import Frame, frame_of
 
 __all__ = ["Preprocessing", "open_preprocessing"]
 

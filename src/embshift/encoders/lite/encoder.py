@@ -19,12 +19,12 @@ from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec, Field, Views
 from embshift.encoders import encoder
 from embshift.encoders.devices import choose_device, full_precision
-from embshift.encoders.halving import DTYPES
-from embshift.encoders.lite_blocks import HEADS, LAYERS, look
-from embshift.encoders.lite_text import text_vectors
-from embshift.encoders.lite_trunk import STRIDE, Weights, convolutions, local_vectors
-from embshift.encoders.lite_weights import DIGEST, read_weights
-from embshift.encoders.runtimes import Inputs, Outputs, Programs
+from embshift.encoders.lite.blocks import HEADS, LAYERS, look
+from embshift.encoders.lite.load_weights import DIGEST, read_weights
+from embshift.encoders.lite.text import text_vectors
+from embshift.encoders.lite.trunk import STRIDE, Weights, convolutions, local_vectors
+from embshift.encoders.speed.half_precision import DTYPES
+from embshift.encoders.speed.runtimes import Inputs, Outputs, Programs
 
 __all__ = ["SMALLEST", "LiteEncoder", "open_lite", "workable_side"]
 

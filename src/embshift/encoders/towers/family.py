@@ -13,9 +13,9 @@ from embshift.encoders import encoder
 from embshift.encoders.checkpoints import Weights, config_of, open_weights
 from embshift.encoders.devices import choose_device
 from embshift.encoders.hub import resolve
-from embshift.encoders.preprocessing import open_preprocessing
-from embshift.encoders.towers import Tower, read_config
-from embshift.encoders.vision import VisionEncoder
+from embshift.encoders.towers.preprocessing import open_preprocessing
+from embshift.encoders.towers.tower import Tower, read_config
+from embshift.encoders.towers.vision import VisionEncoder
 
 __all__ = ["CLASS_MAP", "POOLING_MAP", "Build", "Inputs", "class_token", "family", "pooled", "vision_part"]
 

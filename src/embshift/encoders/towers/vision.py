@@ -10,17 +10,17 @@ from embshift.core.device_copy import moved
 from embshift.core.encoding import Encoding, Shown
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec, Field
-from embshift.encoders.class_block import cut_last_block
 from embshift.encoders.devices import full_precision
-from embshift.encoders.framing import field_of
-from embshift.encoders.halving import halve
-from embshift.encoders.patching import multiply_patches
-from embshift.encoders.pooling import listening
-from embshift.encoders.preprocessing import Preprocessing
-from embshift.encoders.probe import class_row, received_mean, recording
-from embshift.encoders.quick_gelu import quicken
-from embshift.encoders.runtimes import Inputs, Outputs, Programs
-from embshift.encoders.towers import Tower
+from embshift.encoders.maps.pooling import listening
+from embshift.encoders.maps.probe import class_row, received_mean, recording
+from embshift.encoders.speed.class_block import cut_last_block
+from embshift.encoders.speed.half_precision import halve
+from embshift.encoders.speed.patch_product import multiply_patches
+from embshift.encoders.speed.quick_gelu import quicken
+from embshift.encoders.speed.runtimes import Inputs, Outputs, Programs
+from embshift.encoders.towers.framing import field_of
+from embshift.encoders.towers.preprocessing import Preprocessing
+from embshift.encoders.towers.tower import Tower
 
 __all__ = ["VisionEncoder"]
 

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 
 from embshift.core.errors import EncoderError
-from embshift.encoders.halving import single
+from embshift.encoders.speed.half_precision import single
 
 __all__ = ["ATTENTION", "Tape", "class_row", "received_mean", "recording", "register_attention"]
 

@@ -9,7 +9,7 @@ from typing import final
 import torch
 from jaxtyping import Float
 
-from embshift.encoders.exchanging import exchange
+from embshift.encoders.speed.replace_modules import exchange
 
 __all__ = ["QuickGelu", "quicken"]
 

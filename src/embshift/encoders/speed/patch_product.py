@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from jaxtyping import Float
 
-from embshift.encoders.exchanging import exchange
+from embshift.encoders.speed.replace_modules import exchange
 
 __all__ = ["PatchProduct", "multiply_patches"]
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from embshift.encoders.checkpoints import Weights
-from embshift.encoders.family import CLASS_MAP, class_token, family
-from embshift.encoders.towers import Tower, build_network, image_sides
+from embshift.encoders.towers.family import CLASS_MAP, class_token, family
+from embshift.encoders.towers.tower import Tower, build_network, image_sides
 
 __all__ = ["dinov2_registers_tower", "dinov2_tower", "dinov3_tower", "vit_tower"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from embshift.encoders.checkpoints import Weights
-from embshift.encoders.family import CLASS_MAP, Inputs, family, pooled, vision_part
-from embshift.encoders.towers import Tower, build_network, image_sides
+from embshift.encoders.towers.family import CLASS_MAP, Inputs, family, pooled, vision_part
+from embshift.encoders.towers.tower import Tower, build_network, image_sides
 
 __all__ = ["clip_tower", "metaclip2_tower"]
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load
 
 from embshift.core.errors import WeightsError
-from embshift.encoders.lite_trunk import Weights
+from embshift.encoders.lite.trunk import Weights
 
 __all__ = ["DIGEST", "PATH", "read_weights"]
 
