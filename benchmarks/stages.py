@@ -17,7 +17,7 @@ from embshift.core.types import Field, ImageRecord, ViewKey
 from embshift.images import Limits, decode, resize
 from embshift.metrics import METRICS
 from embshift.metrics.shared_gray import take_together
-from embshift.transforms.building import build, perturb
+from embshift.transforms.build import build, perturb
 from embshift.transforms.fast import hastened
 from embshift.transforms.presets import load_preset
 

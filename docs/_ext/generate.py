@@ -29,7 +29,7 @@ from embshift.summaries.clusters import DISTANCES, LINKAGES
 from embshift.summaries.stated import MEASURES
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.fast import FAST
-from embshift.transforms.on_device import DEVICE
+from embshift.transforms.gpu import DEVICE
 from embshift.transforms.presets import load_preset, preset_names
 
 ROOT = Path(__file__).parents[2]
@@ -368,7 +368,7 @@ WRITE = {
     "embshift.sweeping": ["measure_sweep"],
     "embshift.matching": ["measure_matched", "solve"],
     "embshift.core.pixel_maps": ["carry", "grid", "mean_displacement"],
-    "embshift.transforms.plans": ["TransformPlan"],
+    "embshift.transforms.plan": ["TransformPlan"],
     "embshift.metrics": ["pixel_metric", "aligned_metric", "pair_metric"],
     "embshift.encoders": ["encoder", "EncoderEntry"],
     "embshift.core.encoding": ["Encoding"],

@@ -7,7 +7,7 @@ from typing import Any, final
 from embshift.core.errors import ImageError
 from embshift.core.types import ORIGINAL, Pixels, Transform, ViewKey
 from embshift.images import Limits, decode, list_sources, resize
-from embshift.transforms.building import build, perturb, wrap
+from embshift.transforms.build import build, perturb, wrap
 from embshift.transforms.presets import load_preset
 
 __all__ = ["ImageTransformDataset"]

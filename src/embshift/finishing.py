@@ -18,8 +18,8 @@ from embshift.core.device_copy import beside, fetched, marked, moved
 from embshift.core.types import Views
 from embshift.metrics.gpu import DEVICE_METRICS
 from embshift.perturbing import Attempt, Drawn, Perturbed, Recipe, Values, pixel_values
-from embshift.transforms.building import pixels_digest
-from embshift.transforms.on_device import Drafting, maker
+from embshift.transforms.build import pixels_digest
+from embshift.transforms.gpu import Drafting, maker
 
 __all__ = ["finish_views"]
 

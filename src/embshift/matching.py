@@ -23,9 +23,9 @@ from embshift.sinks.files import write_json
 from embshift.summaries.matched import DISPLACEMENT, SSIM, Solved
 from embshift.sweeping import chosen_transforms
 from embshift.transforms import TRANSFORMS, Strength
-from embshift.transforms.building import build, perturb
-from embshift.transforms.levels import levelled_plan
+from embshift.transforms.build import build, perturb
 from embshift.transforms.presets import TransformPlan, load_preset
+from embshift.transforms.strength import levelled_plan
 
 __all__ = ["DISPLACEMENTS", "SSIMS", "halves", "measure_matched", "solve"]
 

@@ -10,8 +10,8 @@ from embshift.plan import Plan, make_plan
 from embshift.plan_files import load_plan
 from embshift.run import Run
 from embshift.session import carry_out, default_folder
-from embshift.transforms.building import describe, wrap
-from embshift.transforms.plans import TransformPlan
+from embshift.transforms.build import describe, wrap
+from embshift.transforms.plan import TransformPlan
 
 __all__ = ["measure"]
 

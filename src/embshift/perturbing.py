@@ -12,10 +12,10 @@ from embshift.core.errors import TransformError
 from embshift.core.types import ORIGINAL, Coordinates, ImageRecord, Pixels, Transform, View, ViewKey, Views
 from embshift.images import Decoded, Limits, decode, resize
 from embshift.metrics.shared_gray import take_together
-from embshift.transforms.building import perturb, pixels_digest
-from embshift.transforms.drawn import jsonable
-from embshift.transforms.levels import level_of
-from embshift.transforms.on_device import DraftedView
+from embshift.transforms.build import perturb, pixels_digest
+from embshift.transforms.gpu import DraftedView
+from embshift.transforms.parameters import jsonable
+from embshift.transforms.strength import level_of
 
 __all__ = [
     "AlignedMetric",

@@ -291,7 +291,7 @@ def _select(planned: Sequence[TransformPlan], names: Sequence[str]) -> tuple[Tra
 
 def _registered(name: str, known: Mapping[str, TransformPlan]) -> TransformPlan:
     from embshift.transforms import TRANSFORMS
-    from embshift.transforms.levels import read_level
+    from embshift.transforms.strength import read_level
 
     levelled = read_level(name)
     if levelled is not None:

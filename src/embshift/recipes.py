@@ -7,9 +7,9 @@ from typing import Any
 from embshift.core.types import Transform
 from embshift.perturbing import Recipe
 from embshift.plan import Plan
-from embshift.transforms.building import build, wrap
+from embshift.transforms.build import build, wrap
 from embshift.transforms.fast import hastened, slow_names
-from embshift.transforms.on_device import at_once, drafted, host_names
+from embshift.transforms.gpu import at_once, drafted, host_names
 
 __all__ = ["build_recipe", "undivided", "unformed"]
 

@@ -21,7 +21,7 @@ from embshift.provenance import (
 from embshift.run import Run
 from embshift.schema import SCHEMA_VERSION
 from embshift.sinks.parquet import ParquetSink
-from embshift.transforms.building import describe
+from embshift.transforms.build import describe
 
 __all__ = ["counted", "repeatable", "started_record"]
 

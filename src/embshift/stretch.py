@@ -33,7 +33,7 @@ from embshift.run import open_run
 from embshift.sinks.files import write_json, write_text
 from embshift.sinks.listing import FrozenRow, Listing
 from embshift.sinks.parquet import ParquetSink
-from embshift.transforms.building import describe
+from embshift.transforms.build import describe
 
 __all__ = ["Session", "start", "work_on"]
 

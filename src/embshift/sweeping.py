@@ -11,8 +11,8 @@ from embshift.plan import Plan, make_plan
 from embshift.run import Run
 from embshift.session import carry_out, default_folder
 from embshift.transforms import SEVERITIES, TRANSFORMS
-from embshift.transforms.levels import levelled_plan, with_strength
-from embshift.transforms.plans import TransformPlan
+from embshift.transforms.plan import TransformPlan
+from embshift.transforms.strength import levelled_plan, with_strength
 
 __all__ = ["chosen_transforms", "measure_sweep", "sweep_plan"]
 

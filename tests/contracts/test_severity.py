@@ -7,10 +7,10 @@ import pytest
 from embshift.core.errors import PlanError, TransformError
 from embshift.core.types import ViewKey
 from embshift.transforms import SEVERITIES, TRANSFORMS
-from embshift.transforms.building import build, perturb
-from embshift.transforms.levels import Levelled, level_of, levelled_plan, stream_of
-from embshift.transforms.plans import TransformPlan
+from embshift.transforms.build import build, perturb
+from embshift.transforms.plan import TransformPlan
 from embshift.transforms.presets import load_preset, read_transforms, transform_table
+from embshift.transforms.strength import Levelled, level_of, levelled_plan, stream_of
 from tests.unit.transforms.golden_views import picture
 
 STRENGTHS = {name: spec.strength for name, spec in TRANSFORMS.items() if spec.strength is not None}

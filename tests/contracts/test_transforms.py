@@ -14,8 +14,8 @@ from embshift.core.errors import TransformError
 from embshift.core.seeding import view_generator
 from embshift.core.types import Transform, ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.building import build, perturb, pixels_digest
-from embshift.transforms.plans import TransformPlan, check_name
+from embshift.transforms.build import build, perturb, pixels_digest
+from embshift.transforms.plan import TransformPlan, check_name
 from embshift.transforms.presets import load_preset, preset_names
 from tests.unit.transforms.golden_views import picture
 

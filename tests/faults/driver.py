@@ -93,7 +93,7 @@ if __name__ == "__main__":
     # What commands import late; only then is a start as quick as a fork.
     import embshift.encoders.open
     import embshift.session
-    import embshift.transforms.adapter  # noqa: F401
+    import embshift.transforms.albumentations.adapter  # noqa: F401
 
     place, times, which, start = sys.argv[1:5]
     print(json.dumps(main(Path(place), int(times), int(which), int(start), sys.argv[5:])))

@@ -69,7 +69,7 @@ def test_albumentations_would_ask_and_is_told_not_to(tmp_path):
     assert watched("import albumentations", tmp_path)[1], (
         "the library asks no registry any more: this guard can go"
     )
-    assert watched("import embshift.transforms.adapter, albumentations", tmp_path)[1] == []
+    assert watched("import embshift.transforms.albumentations.adapter, albumentations", tmp_path)[1] == []
 
 
 @pytest.mark.parametrize("encoder", ["lite", "folder"])

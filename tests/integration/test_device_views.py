@@ -18,7 +18,7 @@ from embshift.perturbing import perturb_image
 from embshift.pipeline import Item, encode_views
 from embshift.plan import make_plan
 from embshift.recipes import build_recipe, undivided
-from embshift.transforms.on_device import DEVICE
+from embshift.transforms.gpu import DEVICE
 from tests.integration.crops import write_crops
 from tests.integration.tables import assert_identical
 from tests.unit.fake_encoder import FakeEncoder
@@ -131,7 +131,7 @@ def test_a_making_half_that_fails_costs_its_own_views_alone(pictures):
             raise RuntimeError("not this one")
         return good(originals, values)
 
-    from embshift.transforms.on_device import maker
+    from embshift.transforms.gpu import maker
 
     good = maker(target)
     with patch("embshift.finishing.maker", lambda name: make if name == target else maker(name)):

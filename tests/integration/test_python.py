@@ -121,7 +121,7 @@ def test_the_data_set_in_a_data_loader(photos):
 
 
 def test_a_run_measures_the_views_of_the_data_set(photos, lite_run):
-    from embshift.transforms.building import pixels_digest
+    from embshift.transforms.build import pixels_digest
 
     pictures = embshift.ImageTransformDataset(photos)
     import pyarrow.parquet as pq

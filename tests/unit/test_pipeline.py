@@ -12,7 +12,7 @@ from embshift.images import Limits
 from embshift.metrics import METRICS
 from embshift.pipeline import Item, Recipe, compare_views, encode_views, perturb_image
 from embshift.tabulate import tabulate
-from embshift.transforms.building import pixels_digest, wrap
+from embshift.transforms.build import pixels_digest, wrap
 from tests.unit.fake_encoder import DIM, POISON, FakeEncoder
 
 SIZE = (10, 12)

@@ -16,7 +16,7 @@ from embshift.pipeline import Item, Recipe
 from embshift.plan import make_plan
 from embshift.precision import COSINE_ERROR, SHIFT_SHARE, disqualified, settle_precision
 from embshift.summaries.precision import precision_errors, precision_line
-from embshift.transforms.building import wrap
+from embshift.transforms.build import wrap
 from tests.unit.fake_encoder import FakeEncoder
 
 NAMES = ("cosine", "l2", "attention_similarity")

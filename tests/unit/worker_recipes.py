@@ -7,7 +7,7 @@ import numpy as np
 
 from embshift.images import Limits
 from embshift.pipeline import Recipe
-from embshift.transforms.building import wrap
+from embshift.transforms.build import wrap
 
 DEADLY = 251
 """A picture whose first value is this ends the process that makes its views."""

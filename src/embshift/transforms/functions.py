@@ -12,8 +12,8 @@ import numpy as np
 
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.core.types import Pixels, View
-from embshift.transforms.checking import checked
-from embshift.transforms.plans import one_line
+from embshift.transforms.checks import checked
+from embshift.transforms.plan import one_line
 
 __all__ = ["FunctionTransform", "address_of", "as_transform", "code_digest", "load_object"]
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from embshift.sinks.views import view_path
-from embshift.transforms.building import pixels_digest
+from embshift.transforms.build import pixels_digest
 from embshift.verifying.verdict import Fault
 
 __all__ = ["check_views"]

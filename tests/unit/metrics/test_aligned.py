@@ -10,7 +10,7 @@ from embshift.core.types import Field
 from embshift.metrics import METRICS
 from embshift.metrics.aligned_attention import attention_similarity_aligned
 from embshift.metrics.attention import attention_similarity
-from embshift.transforms.geometry import placed
+from embshift.transforms.albumentations.geometry import placed
 
 PIXELS = ("patch_similarity", "edge_similarity", "detail_similarity")
 

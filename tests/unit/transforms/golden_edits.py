@@ -8,9 +8,9 @@ from pathlib import Path
 
 from embshift.core.types import ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.building import build, perturb, pixels_digest
-from embshift.transforms.levels import levelled_plan
-from embshift.transforms.plans import TransformPlan
+from embshift.transforms.build import build, perturb, pixels_digest
+from embshift.transforms.plan import TransformPlan
+from embshift.transforms.strength import levelled_plan
 from tests.unit.transforms import golden_views
 
 DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "edits.json"

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from embshift.core.types import ViewKey
-from embshift.transforms.building import build, perturb, pixels_digest
+from embshift.transforms.build import build, perturb, pixels_digest
 from embshift.transforms.fast import hastened
 from embshift.transforms.presets import load_preset
 from tests.unit.transforms import golden_views

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from embshift.core.types import ViewKey
-from embshift.transforms.building import build, perturb, pixels_digest
+from embshift.transforms.build import build, perturb, pixels_digest
 from embshift.transforms.presets import load_preset
 
 DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "digests.json"

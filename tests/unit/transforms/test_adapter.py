@@ -7,8 +7,8 @@ import pytest
 
 from embshift.core.seeding import view_generator
 from embshift.core.types import ViewKey
-from embshift.transforms.adapter import adapt, leaves
-from embshift.transforms.building import perturb, wrap
+from embshift.transforms.albumentations.adapter import adapt, leaves
+from embshift.transforms.build import perturb, wrap
 from tests.unit.transforms.golden_views import picture
 
 KEY = ViewKey(run_seed=3, image_id="ab" * 16, transform="tried")

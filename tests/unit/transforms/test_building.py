@@ -13,8 +13,8 @@ import pytest
 from embshift.core.errors import PlanError, TransformError, UnknownNameError
 from embshift.core.types import Transform, ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.building import build, describe, perturb, pixels_digest, wrap
-from embshift.transforms.plans import TransformPlan
+from embshift.transforms.build import build, describe, perturb, pixels_digest, wrap
+from embshift.transforms.plan import TransformPlan
 from tests.unit.transforms import sample_functions
 from tests.unit.transforms.golden_views import picture
 
@@ -332,8 +332,8 @@ def test_a_built_transform_travels_to_a_worker():
 def test_albumentations_is_imported_only_to_build_and_never_asks_for_its_newest_version():
     script = (
         "import os, sys\n"
-        "from embshift.transforms.building import build, describe, wrap\n"
-        "from embshift.transforms.plans import TransformPlan\n"
+        "from embshift.transforms.build import build, describe, wrap\n"
+        "from embshift.transforms.plan import TransformPlan\n"
         "wrap('a', 'identity'); describe('a', len); wrap('a', lambda pixels: pixels)\n"
         "print('albumentations' in sys.modules, 'torch' in sys.modules)\n"
         "print(os.environ['NO_ALBUMENTATIONS_UPDATE'])\n"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embshift.transforms.drawn import drawn_values, jsonable
+from embshift.transforms.parameters import drawn_values, jsonable
 
 NUMBERS = st.one_of(
     st.floats(),

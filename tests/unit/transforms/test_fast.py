@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.stats import ks_2samp, kstest, norm
 
 from embshift.core.types import ViewKey
-from embshift.transforms.building import build, perturb, wrap
+from embshift.transforms.build import build, perturb, wrap
 from embshift.transforms.fast import FAST, FastTransform, hastened, slow_names
 from embshift.transforms.fast.elastic import displacements
 from embshift.transforms.fast.noise import quantiles

@@ -8,10 +8,10 @@ import pytest
 from embshift.core.pixel_maps import carry, grid, inside, mean_displacement, nowhere
 from embshift.core.types import ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.building import build, perturb, wrap
-from embshift.transforms.geometry import inset, placed
-from embshift.transforms.levels import levelled_plan
+from embshift.transforms.albumentations.geometry import inset, placed
+from embshift.transforms.build import build, perturb, wrap
 from embshift.transforms.presets import load_preset
+from embshift.transforms.strength import levelled_plan
 
 FLIP = next(plan for plan in load_preset("paper").transforms if plan.name == "horizontal_flip")
 MOVING = [name for name, spec in TRANSFORMS.items() if spec.family == "geometric"]

@@ -15,12 +15,12 @@ from scipy.stats import ks_2samp
 
 from embshift.core.seeding import view_generator
 from embshift.core.types import ViewKey
-from embshift.transforms.building import build, perturb, wrap
+from embshift.transforms.build import build, perturb, wrap
 from embshift.transforms.fast import hastened
-from embshift.transforms.on_device import DEVICE, DeviceTransform, Draft, deferred, host_names, maker
-from embshift.transforms.on_device.kernels.colours import HUES, brought_back, hues_of
-from embshift.transforms.on_device.kernels.noise import philox, uniform
-from embshift.transforms.plans import TransformPlan
+from embshift.transforms.gpu import DEVICE, DeviceTransform, Draft, deferred, host_names, maker
+from embshift.transforms.gpu.kernels.colours import HUES, brought_back, hues_of
+from embshift.transforms.gpu.kernels.noise import philox, uniform
+from embshift.transforms.plan import TransformPlan
 from embshift.transforms.presets import load_preset
 from tests.unit.transforms import golden_device, golden_views
 
@@ -134,8 +134,8 @@ def test_a_draft_is_small_and_passes_between_processes(name, pictures):
 def test_what_draws_imports_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None; import numpy as np\n"
-        "from embshift.transforms.building import build\n"
-        "from embshift.transforms.on_device import deferred\n"
+        "from embshift.transforms.build import build\n"
+        "from embshift.transforms.gpu import deferred\n"
         "from embshift.transforms.presets import load_preset\n"
         "picture = np.full((64, 64, 3), 7, np.uint8)\n"
         "for plan in load_preset('paper').transforms:\n"

@@ -8,8 +8,8 @@ import tomli_w
 
 from embshift.core.errors import PlanError
 from embshift.core.types import ViewKey
-from embshift.transforms.building import build, perturb
-from embshift.transforms.construction import construct
+from embshift.transforms.albumentations.construction import construct
+from embshift.transforms.build import build, perturb
 from embshift.transforms.presets import (
     Preset,
     TransformPlan,

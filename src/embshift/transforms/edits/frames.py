@@ -7,7 +7,7 @@ import numpy as np
 from embshift.core.pixel_maps import carry
 from embshift.core.types import Coordinates, Pixels, View
 from embshift.transforms import Strength, transform
-from embshift.transforms.geometry import inset
+from embshift.transforms.albumentations.geometry import inset
 
 __all__ = ["border", "screenshot_frame"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from embshift.core.pixel_maps import carry
 from embshift.core.types import Coordinates, Pixels, View
 from embshift.transforms import Strength, transform
-from embshift.transforms.geometry import placed
+from embshift.transforms.albumentations.geometry import placed
 
 __all__ = ["crop", "rotate", "translate"]
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from embshift.core.types import Pixels, View
 from embshift.transforms import TRANSFORMS, Strength, transform
-from embshift.transforms.adapter import AlbumentationsTransform, adapt
-from embshift.transforms.construction import construct
+from embshift.transforms.albumentations.adapter import AlbumentationsTransform, adapt
+from embshift.transforms.albumentations.construction import construct
 
 __all__ = [
     "blur",

@@ -14,10 +14,10 @@ import numpy as np
 
 from embshift.core.registry import Registry
 from embshift.core.types import Pixels, Transform, View
-from embshift.transforms.adapter import AlbumentationsTransform
-from embshift.transforms.checking import checked
-from embshift.transforms.drawn import drawn_values
-from embshift.transforms.geometry import replayed
+from embshift.transforms.albumentations.adapter import AlbumentationsTransform
+from embshift.transforms.albumentations.geometry import replayed
+from embshift.transforms.checks import checked
+from embshift.transforms.parameters import drawn_values
 
 __all__ = ["FAST", "Closeness", "FastForm", "FastTransform", "drawn", "fast_form", "hastened", "slow_names"]
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError, UsageError
-from embshift.transforms.building import build
-from embshift.transforms.levels import settled
-from embshift.transforms.plans import Kind, TransformPlan
+from embshift.transforms.build import build
+from embshift.transforms.plan import Kind, TransformPlan
+from embshift.transforms.strength import settled
 
 __all__ = ["Preset", "TransformPlan", "load_preset", "preset_names", "read_transforms", "transform_table"]
 

@@ -11,12 +11,17 @@ from embshift.core.errors import PlanError, TransformError, UnknownNameError
 from embshift.core.seeding import view_generator
 from embshift.core.types import Pixels, Transform, View, ViewKey
 from embshift.transforms import TRANSFORMS, TransformSpec
-from embshift.transforms.adapter import adapt
-from embshift.transforms.checking import checked
-from embshift.transforms.construction import check_arguments, construct, is_albumentations, written
+from embshift.transforms.albumentations.adapter import adapt
+from embshift.transforms.albumentations.construction import (
+    check_arguments,
+    construct,
+    is_albumentations,
+    written,
+)
+from embshift.transforms.checks import checked
 from embshift.transforms.functions import address_of, as_transform, load_object
-from embshift.transforms.levels import at_strength, settled, stream_of
-from embshift.transforms.plans import TransformPlan, check_name, one_line
+from embshift.transforms.plan import TransformPlan, check_name, one_line
+from embshift.transforms.strength import at_strength, settled, stream_of
 
 __all__ = ["build", "describe", "perturb", "pixels_digest", "wrap"]
 

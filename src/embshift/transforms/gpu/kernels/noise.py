@@ -9,8 +9,8 @@ from jaxtyping import Float64, Int64
 
 from embshift.core.device_copy import moved
 from embshift.transforms.fast.noise import quantiles
-from embshift.transforms.on_device import Values
-from embshift.transforms.on_device.kernels.arrays import Batch, together
+from embshift.transforms.gpu import Values
+from embshift.transforms.gpu.kernels.arrays import Batch, together
 
 __all__ = ["noisy", "philox", "uniform"]
 

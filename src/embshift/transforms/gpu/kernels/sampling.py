@@ -3,7 +3,7 @@
 import torch
 from jaxtyping import Float32
 
-from embshift.transforms.on_device.kernels.arrays import Batch, as_levels
+from embshift.transforms.gpu.kernels.arrays import Batch, as_levels
 
 __all__ = ["looked_up"]
 

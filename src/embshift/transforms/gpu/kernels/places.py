@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float32, Float64
 
 from embshift.core.device_copy import moved
-from embshift.transforms.on_device import Values
-from embshift.transforms.on_device.kernels.arrays import Batch, together
-from embshift.transforms.on_device.kernels.sampling import looked_up
+from embshift.transforms.gpu import Values
+from embshift.transforms.gpu.kernels.arrays import Batch, together
+from embshift.transforms.gpu.kernels.sampling import looked_up
 
 __all__ = ["affinely", "elastically", "flipped", "in_perspective", "punched"]
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from embshift.core.types import Pixels
 from embshift.transforms.fast import drawn
-from embshift.transforms.on_device import Values, device_form
+from embshift.transforms.gpu import Values, device_form
 
 __all__ = ["blur", "brightness_contrast", "colour_jitter"]
 
-_KERNELS = "embshift.transforms.on_device.kernels.light"
+_KERNELS = "embshift.transforms.gpu.kernels.tone"
 
 
 @device_form("GaussianBlur", closeness="rounding", make=f"{_KERNELS}:blurred")

@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError
-from embshift.transforms.adapter import leaves
-from embshift.transforms.plans import one_line
+from embshift.transforms.albumentations.adapter import leaves
+from embshift.transforms.plan import one_line
 
 __all__ = ["albumentations", "check_arguments", "construct", "is_albumentations", "written"]
 

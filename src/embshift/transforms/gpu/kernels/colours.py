@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int, Int32, UInt8
 
 from embshift.core.device_copy import moved
-from embshift.transforms.on_device.kernels.arrays import Batch
+from embshift.transforms.gpu.kernels.arrays import Batch
 
 __all__ = ["HUES", "brought_back", "hues_of"]
 

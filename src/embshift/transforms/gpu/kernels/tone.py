@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float32, Int
 
 from embshift.core.device_copy import moved
-from embshift.transforms.on_device import Values
-from embshift.transforms.on_device.kernels.arrays import Batch, as_levels, column, together
-from embshift.transforms.on_device.kernels.colours import brought_back, hues_of
+from embshift.transforms.gpu import Values
+from embshift.transforms.gpu.kernels.arrays import Batch, as_levels, column, together
+from embshift.transforms.gpu.kernels.colours import brought_back, hues_of
 
 __all__ = ["blurred", "jittered", "lined"]
 

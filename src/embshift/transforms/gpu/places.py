@@ -9,11 +9,11 @@ from jaxtyping import Float64
 from embshift.core.types import Pixels
 from embshift.transforms.fast import drawn
 from embshift.transforms.fast.elastic import displacements, factors
-from embshift.transforms.on_device import Values, device_form
+from embshift.transforms.gpu import Values, device_form
 
 __all__ = ["affine", "elastic", "flip", "holes", "perspective"]
 
-_KERNELS = "embshift.transforms.on_device.kernels.places"
+_KERNELS = "embshift.transforms.gpu.kernels.places"
 
 
 def _fits(leaf: Any) -> bool:

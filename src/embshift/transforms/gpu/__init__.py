@@ -16,11 +16,11 @@ import numpy as np
 
 from embshift.core.registry import Registry
 from embshift.core.types import Coordinates, Pixels, Transform, View
-from embshift.transforms.adapter import AlbumentationsTransform
-from embshift.transforms.checking import checked
-from embshift.transforms.drawn import drawn_values
+from embshift.transforms.albumentations.adapter import AlbumentationsTransform
+from embshift.transforms.albumentations.geometry import replayed
+from embshift.transforms.checks import checked
 from embshift.transforms.fast import Closeness, hastened
-from embshift.transforms.geometry import replayed
+from embshift.transforms.parameters import drawn_values
 
 __all__ = [
     "DEVICE",
@@ -65,7 +65,7 @@ class DeviceForm:
 
 
 DEVICE: Registry[DeviceForm] = Registry(
-    kind="device form", package="embshift.transforms.on_device", group="embshift.device_transforms"
+    kind="device form", package="embshift.transforms.gpu", group="embshift.device_transforms"
 )
 
 Function = TypeVar("Function", bound=Draw)

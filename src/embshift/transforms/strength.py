@@ -8,7 +8,7 @@ from embshift.core.errors import PlanError
 from embshift.core.types import Pixels, Transform, View
 from embshift.transforms import TRANSFORMS, Strength, TransformSpec
 from embshift.transforms.functions import as_transform
-from embshift.transforms.plans import TransformPlan
+from embshift.transforms.plan import TransformPlan
 
 __all__ = [
     "Level",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from embshift.core.types import Pixels
-from embshift.transforms.on_device import Values, device_form
+from embshift.transforms.gpu import Values, device_form
 
 __all__ = ["gaussian_noise"]
 
@@ -17,7 +17,7 @@ def _fits(leaf: Any) -> bool:
 @device_form(
     "GaussNoise",
     closeness="distribution",
-    make="embshift.transforms.on_device.kernels.noise:noisy",
+    make="embshift.transforms.gpu.kernels.noise:noisy",
     fits=_fits,
 )
 def gaussian_noise(leaf: Any, pixels: Pixels) -> tuple[Values, dict[str, Any]]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from embshift.core.pixel_maps import nowhere
 from embshift.core.types import Coordinates, Pixels, View
-from embshift.transforms.checking import checked
-from embshift.transforms.drawn import drawn_values
-from embshift.transforms.geometry import moves, replayed
+from embshift.transforms.albumentations.geometry import moves, replayed
+from embshift.transforms.checks import checked
+from embshift.transforms.parameters import drawn_values
 
 __all__ = ["AlbumentationsTransform", "adapt", "leaves"]
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 
 from embshift.core.device_copy import moved
-from embshift.transforms.on_device import Values
+from embshift.transforms.gpu import Values
 
 __all__ = ["Batch", "as_levels", "column", "together"]
 
