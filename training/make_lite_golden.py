@@ -20,7 +20,7 @@ from embshift.encoders.lite.load_weights import read_weights
 from embshift.encoders.lite.trunk import local_vectors
 
 ROOT = Path(__file__).parents[1]
-SAMPLES = ROOT / "src/embshift/samples"
+SAMPLES = ROOT / "src/embshift/images/samples"
 TARGET = ROOT / "tests/unit/encoders_lite/published_network.npz"
 SIDE = 96
 WANTED = "efficientnet-lite-pytorch==0.1.0"

@@ -13,7 +13,7 @@ from scipy.fft import dctn
 from embshift.encoders.lite.load_weights import read_weights
 from embshift.encoders.lite.trunk import local_vectors
 
-SAMPLES = Path(__file__).parents[1] / "src/embshift/samples"
+SAMPLES = Path(__file__).parents[1] / "src/embshift/images/samples"
 SIDE = 224
 GREATEST_COSINE = 0.95
 LEAST_DISTANCE = 10

@@ -1,8 +1,8 @@
 """Read: sources become a sorted listing of records, records become pixels."""
 
 from embshift.images.decode import Decoded, Limits, decode
-from embshift.images.listing import SUFFIXES, list_sources, stream_sources
 from embshift.images.resize import RESIZE_RULES, resize
+from embshift.images.sources import SUFFIXES, list_sources, stream_sources
 
 __all__ = [
     "RESIZE_RULES",
