@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import embshift
 from embshift.images import list_sources
 from embshift.plan import CHUNK
-from embshift.schema import TABLES
-from embshift.sinks.files import read_json, write_json
-from embshift.sinks.listing import FrozenRow, freeze, write_listing
-from embshift.sinks.parquet import ParquetSink
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.files import read_json, write_json
+from embshift.runs.listing import FrozenRow, freeze, write_listing
+from embshift.runs.schema import TABLES
 
 __all__ = ["write_finished"]
 

@@ -74,7 +74,7 @@ def attention_metric(setting: Setting) -> list[Figure]:
 def writing(setting: Setting) -> list[Figure]:
     """The run folder of one chunk: time to tabulate and commit it, and its size."""
     from benchmarks.chunk import made_up_chunk
-    from embshift.sinks.parquet import ParquetSink
+    from embshift.runs.chunks import ParquetSink
     from embshift.tabulate import tabulate
 
     results, dim = made_up_chunk(setting)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import embshift
 from embshift.core.types import ORIGINAL
 from embshift.metrics import METRICS
-from embshift.schema import SCHEMA_VERSION, TABLES
-from embshift.sinks.parquet import ParquetSink
-from embshift.sinks.views import view_path, write_view
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.schema import SCHEMA_VERSION, TABLES
+from embshift.runs.view_files import view_path, write_view
 
 PAPER = ("cosine", "l2", "attention_similarity", "patch_similarity", "edge_similarity", "detail_similarity")
 NINE = (

@@ -24,7 +24,7 @@ from embshift.figures import FIGURES
 from embshift.metrics import METRICS, Metric
 from embshift.plan import COUNTED, Plan
 from embshift.provenance import versions
-from embshift.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
+from embshift.runs.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
 from embshift.summaries.clusters import DISTANCES, LINKAGES
 from embshift.summaries.stated import MEASURES
 from embshift.transforms import TRANSFORMS, Strength
@@ -348,7 +348,7 @@ DATA = {"__version__": "The version, as text."}
 READ = {
     "embshift.run": ["Embeddings"],
     "embshift.summaries.table": ["Summary", "SummaryRow", "Cell"],
-    "embshift.summaries.values": ["ImageValues"],
+    "embshift.runs.values": ["ImageValues"],
     "embshift.summaries.clusters": ["Clusters"],
     "embshift.summaries.statistics": ["Statistics"],
     "embshift.summaries.resampling": ["Intervals"],

@@ -13,7 +13,7 @@ from embshift.core.seeding import generator
 from embshift.core.types import ORIGINAL, Direction
 from embshift.pipeline import Item, Perturbed, Recipe, perturb_image
 from embshift.run import Run
-from embshift.sinks.views import view_path, write_view
+from embshift.runs.view_files import view_path, write_view
 
 __all__ = ["choose_views", "keep_views", "keep_while_running"]
 

@@ -18,8 +18,8 @@ from embshift.images import decode, list_sources, resize
 from embshift.metrics.ssim import similarity, structure_of
 from embshift.plan import Plan, make_plan
 from embshift.run import Run
+from embshift.runs.files import write_json
 from embshift.session import carry_out, default_folder
-from embshift.sinks.files import write_json
 from embshift.summaries.matched import DISPLACEMENT, SSIM, Solved
 from embshift.sweeping import chosen_transforms
 from embshift.transforms import TRANSFORMS, Strength

@@ -31,7 +31,7 @@ from embshift.pipeline import (
     perturb_image,
 )
 from embshift.plan import CHUNK, Plan
-from embshift.summaries.precision import MetricError
+from embshift.runs.precision import MetricError
 
 __all__ = ["CANDIDATES", "COSINE_ERROR", "SHIFT_SHARE", "disqualified", "settle_precision"]
 

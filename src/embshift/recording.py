@@ -19,8 +19,8 @@ from embshift.provenance import (
     versions,
 )
 from embshift.run import Run
-from embshift.schema import SCHEMA_VERSION
-from embshift.sinks.parquet import ParquetSink
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.schema import SCHEMA_VERSION
 from embshift.transforms.build import describe
 
 __all__ = ["counted", "repeatable", "started_record"]

@@ -16,9 +16,9 @@ from embshift.core.types import ImageRecord
 from embshift.plan import CHUNK, Plan
 from embshift.plan_files import difference, plan_from_content
 from embshift.provenance import versions
-from embshift.sinks.changes import ListingChange, Named, Records, compare_listing, new_records
-from embshift.sinks.files import put_in_place, read_json
-from embshift.sinks.listing import FrozenRow, Listing, freeze, listed_rows, write_listing
+from embshift.runs.files import put_in_place, read_json
+from embshift.runs.listing import FrozenRow, Listing, freeze, listed_rows, write_listing
+from embshift.runs.listing_changes import ListingChange, Named, Records, compare_listing, new_records
 
 __all__ = [
     "check_code",

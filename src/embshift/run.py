@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from embshift.core.errors import RunError, UnknownNameError
-from embshift.recorded import Embeddings, RunTables
-from embshift.schema import SCHEMA_VERSION
-from embshift.sinks.files import read_json
+from embshift.runs.files import read_json
+from embshift.runs.precision import MetricError, precision_errors, precision_line
+from embshift.runs.schema import SCHEMA_VERSION
+from embshift.runs.tables import Embeddings, RunTables
 from embshift.summaries.calibration import calibrate
 from embshift.summaries.clusters import Clusters, check_distance, cluster_transforms, mean_distances
 from embshift.summaries.direction import mean_shift, shift_directions
@@ -22,7 +23,6 @@ from embshift.summaries.matched import Matched, UnmatchedRow, matched, read_solv
 from embshift.summaries.measures import Measured
 from embshift.summaries.paired_tests import PairedTests
 from embshift.summaries.pairs import Pairs, make_pairs
-from embshift.summaries.precision import MetricError, precision_errors, precision_line
 from embshift.summaries.resampling import LEVEL, RESAMPLES
 from embshift.summaries.retrieval import NEIGHBOURS, retrieve
 from embshift.summaries.separation import Separation, separation

@@ -21,10 +21,10 @@ from embshift.plan import Plan
 from embshift.provenance import code_content
 from embshift.resume import check_code, continued_plan, recorded, settled_listing, settling
 from embshift.run import Run, open_run
-from embshift.sinks.changes import Records
-from embshift.sinks.folder import locked
-from embshift.sinks.listing import Listing
-from embshift.sinks.parquet import ParquetSink
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.listing import Listing
+from embshift.runs.listing_changes import Records
+from embshift.runs.lock import locked
 
 __all__ = ["carry_out", "default_folder"]
 

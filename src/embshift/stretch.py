@@ -30,9 +30,9 @@ from embshift.recipes import build_recipe, undivided, unformed
 from embshift.recording import counted, repeatable, started_record
 from embshift.resume import check_code, check_encoder, save_listing
 from embshift.run import open_run
-from embshift.sinks.files import write_json, write_text
-from embshift.sinks.listing import FrozenRow, Listing
-from embshift.sinks.parquet import ParquetSink
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.files import write_json, write_text
+from embshift.runs.listing import FrozenRow, Listing
 from embshift.transforms.build import describe
 
 __all__ = ["Session", "start", "work_on"]

@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64
 
 from embshift.core.types import ORIGINAL
 from embshift.pipeline import Attempt, Compared
-from embshift.schema import TABLES
+from embshift.runs.schema import TABLES
 
 __all__ = ["tabulate"]
 

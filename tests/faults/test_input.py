@@ -17,7 +17,7 @@ from PIL import Image
 import embshift
 from embshift.core.types import ImageRecord
 from embshift.images import Limits, decode, list_sources
-from embshift.sinks.listing import write_listing
+from embshift.runs.listing import write_listing
 from tests.faults.amounts import FULL, amount
 from tests.faults.bombs import bombs, png
 from tests.faults.corpora import corpus

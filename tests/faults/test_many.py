@@ -11,8 +11,8 @@ from tests.faults.amounts import FULL, amount
 LISTED = """
 import json, sys
 from pathlib import Path
-from embshift.sinks.changes import compare_listing
-from embshift.sinks.listing import Listing, freeze, write_listing
+from embshift.runs.listing_changes import compare_listing
+from embshift.runs.listing import Listing, freeze, write_listing
 from embshift.core.types import ImageRecord
 
 def records():

@@ -13,8 +13,8 @@ import pytest
 
 import embshift
 from embshift.core.errors import ResumeError, RunError
-from embshift.schema import TABLES
-from embshift.sinks.seal import write_sealed
+from embshift.runs.schema import TABLES
+from embshift.runs.seal import write_sealed
 from embshift.verifying.verdict import KINDS
 from tests.faults.amounts import amount
 from tests.faults.sessions import contents, measure, quickly, write_pictures
@@ -349,7 +349,7 @@ def test_an_interrupted_run_is_sound_and_says_what_is_left(original, tmp_path):
             raise Stop
         write(self, chunk, tables)
 
-    from embshift.sinks.parquet import ParquetSink
+    from embshift.runs.chunks import ParquetSink
 
     write = ParquetSink.write
     with patch.object(ParquetSink, "write", stop), quickly(), pytest.raises(Stop):
@@ -371,7 +371,7 @@ def test_versions_that_have_moved_on_are_a_note(place):
 
 
 def test_a_repair_waits_for_no_writer(place):
-    from embshift.sinks.folder import locked
+    from embshift.runs.lock import locked
 
     (place / "plan.toml").unlink()
     with locked(place):

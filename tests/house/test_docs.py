@@ -20,8 +20,8 @@ from embshift.encoders import ENCODERS
 from embshift.figures import FIGURES
 from embshift.metrics import METRICS
 from embshift.plan import COUNTED, Plan
-from embshift.schema import TABLES
-from embshift.sinks import listing
+from embshift.runs import listing
+from embshift.runs.schema import TABLES
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.presets import load_preset, preset_names
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from embshift.schema import TABLES
+from embshift.runs.schema import TABLES
 
 KEYS = {
     "images": ["row"],

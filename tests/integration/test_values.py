@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from embshift.schema import TABLES
+from embshift.runs.schema import TABLES
 from embshift.transforms.build import pixels_digest
 from tests.reference import metrics_reference as reference
 

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embshift.schema import TABLES
-from embshift.sinks.files import write_aside
-from embshift.sinks.parquet import ParquetSink
-from embshift.sinks.seal import SEALED, check_seal, write_sealed
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.files import write_aside
+from embshift.runs.schema import TABLES
+from embshift.runs.seal import SEALED, check_seal, write_sealed
 from tests.faults.amounts import amount
 
 
@@ -82,7 +82,7 @@ def test_wherever_it_stops_a_chunk_is_there_in_whole_or_not(order, after):
             raise Stop
         write_aside(path, write)
 
-    with tempfile.TemporaryDirectory() as folder, patch("embshift.sinks.parquet.write_aside", stopping):
+    with tempfile.TemporaryDirectory() as folder, patch("embshift.runs.chunks.write_aside", stopping):
         sink = ParquetSink(folder=Path(folder), fingerprint="f")
         try:
             for chunk in order:

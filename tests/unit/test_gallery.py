@@ -62,7 +62,7 @@ def test_equal_pictures_are_found_in_any_number_of_parts(run, pictures):
     ids = run.images()["image_id"].to_pylist()
     again = {row for row, image_id in enumerate(ids) if image_id in ids[:row]}
     assert len(again) == 3
-    with patch("embshift.recorded._AT_ONCE", pictures):
+    with patch("embshift.runs.tables._AT_ONCE", pictures):
         assert run.repeated() == again
 
 

@@ -15,7 +15,7 @@ from embshift.metrics import METRICS
 from embshift.pipeline import Item, Recipe
 from embshift.plan import make_plan
 from embshift.precision import COSINE_ERROR, SHIFT_SHARE, disqualified, settle_precision
-from embshift.summaries.precision import precision_errors, precision_line
+from embshift.runs.precision import precision_errors, precision_line
 from embshift.transforms.build import wrap
 from tests.unit.fake_encoder import FakeEncoder
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from embshift.schema import TABLES
+from embshift.runs.schema import TABLES
 
 SPECIFIED = {
     "images": "row image_id source member index path bytes sha256 width height mode status error",

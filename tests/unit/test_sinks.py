@@ -19,18 +19,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import embshift.sinks.parquet
+import embshift.runs.chunks
 from embshift.core.errors import ResumeError, ShiftError, UsageError
 from embshift.core.types import ImageRecord
-from embshift.schema import TABLES
-from embshift.sinks.changes import Named, compare_listing, new_records
-from embshift.sinks.files import read_json, write_aside, write_json, write_text
-from embshift.sinks.folder import locked
-from embshift.sinks.listing import Listing, write_listing
-from embshift.sinks.listing import freeze as freezing
-from embshift.sinks.parquet import ParquetSink
-from embshift.sinks.seal import BROKEN, SEALED, UNSEALED, check_seal, write_sealed
-from embshift.sinks.views import view_path, write_view
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.files import read_json, write_aside, write_json, write_text
+from embshift.runs.listing import Listing, write_listing
+from embshift.runs.listing import freeze as freezing
+from embshift.runs.listing_changes import Named, compare_listing, new_records
+from embshift.runs.lock import locked
+from embshift.runs.schema import TABLES
+from embshift.runs.seal import BROKEN, SEALED, UNSEALED, check_seal, write_sealed
+from embshift.runs.view_files import view_path, write_view
 
 
 def everything(folder):
@@ -89,7 +89,7 @@ class TestWriteAside:
         code = (
             "import resource, signal, sys; from pathlib import Path\n"
             "import pyarrow as pa, pyarrow.parquet as pq\n"
-            "from embshift.sinks.files import write_aside\n"
+            "from embshift.runs.files import write_aside\n"
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
             "table = pa.table({'a': list(range(100_000))})\n"
@@ -143,7 +143,7 @@ class TestParquet:
             order.append(path.parent.name)
             write_aside(path, write)
 
-        monkeypatch.setattr(embshift.sinks.parquet, "write_aside", record)
+        monkeypatch.setattr(embshift.runs.chunks, "write_aside", record)
         sink.write(3, chunk_tables())
         assert order[-1] == "images"
         assert sorted(order) == sorted(TABLES)
@@ -161,7 +161,7 @@ class TestParquet:
                 raise OSError(errno.ENOSPC, "No space left on device")
             pq.write_table(table, path)
 
-        monkeypatch.setattr(embshift.sinks.parquet, "write_sealed", fail)
+        monkeypatch.setattr(embshift.runs.chunks, "write_sealed", fail)
         with pytest.raises(ShiftError, match="the disk is full"):
             sink.write(0, chunk_tables())
         assert not sink.has(0)
@@ -244,7 +244,7 @@ class TestSeal:
     @pytest.mark.parametrize("group", [2, 100])
     def test_a_listing_is_sealed_however_many_parts_it_has(self, tmp_path, group):
         path = tmp_path / "l"
-        with patch("embshift.sinks.listing._GROUP", group):
+        with patch("embshift.runs.listing._GROUP", group):
             write_listing(path, freeze(records(9), chunk=2, sample=1, seed=0))
         assert pq.read_metadata(path).num_row_groups == (5 if group == 2 else 1)
         assert check_seal(path) == SEALED
@@ -255,13 +255,13 @@ class TestSeal:
 
     def test_the_pieces_that_a_file_is_hashed_in_do_not_matter(self, tmp_path):
         path = self.sealed(tmp_path, a=list(range(1000)))
-        with patch("embshift.sinks.seal._PIECE", 7):
+        with patch("embshift.runs.seal._PIECE", 7):
             assert check_seal(path) == SEALED
 
 
 class TestLock:
     HOLD = (
-        "import sys; from pathlib import Path; from embshift.sinks.folder import locked\n"
+        "import sys; from pathlib import Path; from embshift.runs.lock import locked\n"
         "with locked(Path(sys.argv[1])):\n"
         "    print('held', flush=True); sys.stdin.readline()"
     )
@@ -394,7 +394,7 @@ class TestListing:
     @settings(max_examples=30, deadline=None)
     def test_it_is_read_in_pieces_and_in_any_order(self, count, group):
         rows = freeze(records(count), chunk=3, sample=5, seed=0)
-        with patch("embshift.sinks.listing._GROUP", group):
+        with patch("embshift.runs.listing._GROUP", group):
             found = listed(rows)
         assert (tuple(found), len(found), found.sampled) == (rows, count, min(5, count))
         assert [found[at] for at in reversed(range(count))] == list(reversed(rows))
@@ -431,7 +431,7 @@ class TestListing:
         assert [one.member for one in found] == [one.member for one in there if one.index not in before]
 
     def test_of_very_many_a_sample_is_drawn_without_ordering_them(self):
-        with patch("embshift.sinks.listing._PERMUTED", 10):
+        with patch("embshift.runs.listing._PERMUTED", 10):
             taken = [row for row in freeze(records(1000), chunk=64, sample=100, seed=0) if row.sampled]
             assert len(taken) == 100
             assert 400 < np.mean([row.record.row for row in taken]) < 600

@@ -10,10 +10,10 @@ from scipy.stats import bootstrap
 
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.metrics import METRICS
+from embshift.runs.values import ImageValues
 from embshift.summaries import resampling
 from embshift.summaries.statistics import statistics
 from embshift.summaries.table import summarise
-from embshift.summaries.values import ImageValues
 from tests.reference import statistics_reference as reference
 
 NAN = math.nan

@@ -20,7 +20,7 @@ from embshift.engines.workers import LIMITS, BuildRecipe, perturb_images
 from embshift.finishing import finish_views
 from embshift.metrics import Metric
 from embshift.pipeline import Item, Mishaps, Perturbed, Ready, Recipe, compare_views, encode_views
-from embshift.sinks.parquet import ParquetSink
+from embshift.runs.chunks import ParquetSink
 from embshift.tabulate import tabulate
 
 __all__ = ["Work", "run_local"]

@@ -13,7 +13,7 @@ from embshift.figures import FIGURES, Drawing
 from embshift.figures.material import Material
 from embshift.figures.sheets import Frame
 from embshift.figures.style import drawn_alike
-from embshift.sinks.files import write_aside
+from embshift.runs.files import write_aside
 
 __all__ = ["COLUMN", "FORMATS", "FULL", "draw", "draw_page", "write_figure"]
 

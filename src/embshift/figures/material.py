@@ -14,11 +14,11 @@ from embshift.core.seeding import generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 from embshift.metrics.maps import drawn_map
 from embshift.run import Run
-from embshift.sinks.views import view_path
+from embshift.runs.values import ImageValues
+from embshift.runs.view_files import view_path
 from embshift.summaries.clusters import Clusters
 from embshift.summaries.statistics import Statistics, statistics
 from embshift.summaries.table import Summary, summarise
-from embshift.summaries.values import ImageValues
 
 __all__ = ["EncoderMap", "Material", "Picture", "read_picture"]
 

@@ -12,12 +12,12 @@ from embshift.core.types import Capture, MetricSpec
 from embshift.report.beyond import Beyond, measure_beyond
 from embshift.report.levels import Levels, measure_levels
 from embshift.run import Run
+from embshift.runs.values import ImageValues
 from embshift.summaries.ranks import Ranks
 from embshift.summaries.resampling import RESAMPLES
 from embshift.summaries.separation import Separation
 from embshift.summaries.statistics import Statistics, statistics
 from embshift.summaries.table import Summary, summarise
-from embshift.summaries.values import ImageValues
 
 __all__ = ["Facts", "gather", "main_metric", "resamples_for"]
 

@@ -21,7 +21,7 @@ from embshift.report.scale import sentences
 from embshift.report.tables import curves, tables
 from embshift.report.text import visible
 from embshift.run import Run
-from embshift.sinks.files import write_text
+from embshift.runs.files import write_text
 
 __all__ = ["content", "embedded_json", "page", "write_report"]
 

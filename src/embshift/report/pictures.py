@@ -17,7 +17,7 @@ from embshift.report.facts import Facts
 from embshift.report.numbers import rounded
 from embshift.report.text import visible
 from embshift.run import Run
-from embshift.sinks.views import view_path
+from embshift.runs.view_files import view_path
 
 __all__ = ["BYTES", "SIDE", "pictures"]
 

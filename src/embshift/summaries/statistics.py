@@ -8,6 +8,7 @@ from jaxtyping import Float64, Int64
 
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.core.types import Direction, MetricSpec
+from embshift.runs.values import ImageValues
 from embshift.summaries.ranks import Ranks, rank_transforms
 from embshift.summaries.resampling import (
     LEVEL,
@@ -18,7 +19,6 @@ from embshift.summaries.resampling import (
     means,
     resampled_means,
 )
-from embshift.summaries.values import ImageValues
 
 __all__ = ["OVERALL", "Statistics", "statistics"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embshift.core.types import Direction, MetricSpec
-from embshift.summaries.values import ImageValues
+from embshift.runs.values import ImageValues
 
 __all__ = ["Cell", "Summary", "SummaryRow", "summarise"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from embshift.core.errors import RunError
 from embshift.run import open_run
-from embshift.schema import SCHEMA_VERSION, TABLES
-from embshift.sinks.files import read_json
-from embshift.sinks.folder import locked
-from embshift.sinks.listing import FrozenRow
+from embshift.runs.files import read_json
+from embshift.runs.listing import FrozenRow
+from embshift.runs.lock import locked
+from embshift.runs.schema import SCHEMA_VERSION, TABLES
 from embshift.verifying.chunks import check_chunk, committed_chunks, expected
 from embshift.verifying.inputs import check_encoder, check_inputs
 from embshift.verifying.record import (

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from embshift.core.types import ORIGINAL, Capture
-from embshift.schema import TABLES
-from embshift.sinks.listing import FrozenRow, listed_rows
-from embshift.sinks.seal import BROKEN, UNSEALED, check_seal
+from embshift.runs.listing import FrozenRow, listed_rows
+from embshift.runs.schema import TABLES
+from embshift.runs.seal import BROKEN, UNSEALED, check_seal
 from embshift.verifying.verdict import Fault
 
 __all__ = ["Expected", "check_chunk", "committed_chunks", "expected"]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from embshift.core.errors import ShiftError
 from embshift.provenance import encoder_content
-from embshift.sinks.listing import FrozenRow
+from embshift.runs.listing import FrozenRow
 from embshift.verifying.verdict import Fault
 
 __all__ = ["check_encoder", "check_inputs"]

@@ -11,8 +11,8 @@ from embshift.plan_files import difference, load_plan, plan_from_content
 from embshift.provenance import recorded_fingerprint
 from embshift.resume import other_versions
 from embshift.run import open_run
-from embshift.sinks.listing import FrozenRow, Listing
-from embshift.sinks.seal import BROKEN, check_seal
+from embshift.runs.listing import FrozenRow, Listing
+from embshift.runs.seal import BROKEN, check_seal
 from embshift.verifying.verdict import Fault
 
 __all__ = ["check_counts", "check_listing", "check_plan", "check_record", "notes_on_record"]

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from embshift.schema import TABLES
-from embshift.sinks.files import write_json
+from embshift.runs.files import write_json
+from embshift.runs.schema import TABLES
 from embshift.verifying.verdict import Fault
 
 __all__ = ["drop_broken"]

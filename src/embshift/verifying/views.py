@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from embshift.sinks.views import view_path
+from embshift.runs.view_files import view_path
 from embshift.transforms.build import pixels_digest
 from embshift.verifying.verdict import Fault
 

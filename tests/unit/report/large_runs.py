@@ -12,9 +12,9 @@ import pyarrow as pa
 
 import embshift
 from embshift.core.types import ORIGINAL
-from embshift.schema import TABLES
-from embshift.sinks.parquet import ParquetSink
-from embshift.sinks.views import view_path, write_view
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.schema import TABLES
+from embshift.runs.view_files import view_path, write_view
 from tests.synthetic_runs import Wanted, _info, image_id
 
 CHUNK = 20_000

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float64, Int64
 
-from embshift.columns import as_array
+from embshift.runs.arrow import as_array
 
 __all__ = ["ImageValues", "image_values"]
 

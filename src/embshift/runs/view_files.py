@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 
 from embshift.core.types import ORIGINAL, Pixels
-from embshift.sinks.files import write_aside
+from embshift.runs.files import write_aside
 
 __all__ = ["view_path", "write_view"]
 

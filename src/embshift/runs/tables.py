@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
-from embshift.columns import as_array, read_columns
 from embshift.core.errors import MissingExtraError, UnknownNameError
 from embshift.core.types import Capture, Direction, MetricSpec
-from embshift.schema import TABLES
-from embshift.summaries.values import ImageValues, image_values
+from embshift.runs.arrow import as_array, read_columns
+from embshift.runs.schema import TABLES
+from embshift.runs.values import ImageValues, image_values
 
 if TYPE_CHECKING:
     import pandas as pd

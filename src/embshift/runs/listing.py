@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from embshift.columns import as_array
 from embshift.core.seeding import generator
 from embshift.core.types import ImageRecord
-from embshift.sinks.files import write_aside
-from embshift.sinks.seal import write_sealed_parts
+from embshift.runs.arrow import as_array
+from embshift.runs.files import write_aside
+from embshift.runs.seal import write_sealed_parts
 
 __all__ = [
     "FrozenRow",

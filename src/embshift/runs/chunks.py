@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from embshift.schema import TABLES
-from embshift.sinks.files import write_aside
-from embshift.sinks.seal import write_sealed
+from embshift.runs.files import write_aside
+from embshift.runs.schema import TABLES
+from embshift.runs.seal import write_sealed
 
 __all__ = ["ParquetSink"]
 

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from typing import TypeAlias
 
 from embshift.core.types import ImageRecord
-from embshift.sinks.listing import FrozenRow, stat_of
+from embshift.runs.listing import FrozenRow, stat_of
 
 __all__ = ["ListingChange", "Named", "Records", "compare_listing", "new_records"]
 

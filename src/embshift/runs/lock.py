@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from embshift.core.errors import ResumeError, UsageError
-from embshift.sinks.files import storage_error
+from embshift.runs.files import storage_error
 
 __all__ = ["locked"]
 
