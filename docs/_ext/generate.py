@@ -17,6 +17,8 @@ from typing import Any
 
 import embshift
 from embshift import errors
+from embshift.analysis.embeddings.catalogue import MEASURES
+from embshift.analysis.embeddings.clusters import DISTANCES, LINKAGES
 from embshift.cli.parser import build_parser
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
@@ -25,8 +27,6 @@ from embshift.metrics import METRICS, Metric
 from embshift.plan import COUNTED, Plan
 from embshift.provenance import versions
 from embshift.runs.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
-from embshift.summaries.clusters import DISTANCES, LINKAGES
-from embshift.summaries.stated import MEASURES
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.fast import FAST
 from embshift.transforms.gpu import DEVICE
@@ -347,21 +347,21 @@ def run_options() -> dict[str, str]:
 DATA = {"__version__": "The version, as text."}
 READ = {
     "embshift.run": ["Embeddings"],
-    "embshift.summaries.table": ["Summary", "SummaryRow", "Cell"],
+    "embshift.analysis.shifts.table": ["Summary", "SummaryRow", "Cell"],
     "embshift.runs.values": ["ImageValues"],
-    "embshift.summaries.clusters": ["Clusters"],
-    "embshift.summaries.statistics": ["Statistics"],
-    "embshift.summaries.resampling": ["Intervals"],
-    "embshift.summaries.ranks": ["Ranks", "RankInterval"],
-    "embshift.summaries.separation": ["Separation"],
-    "embshift.summaries.measures": ["Measured", "Measure"],
-    "embshift.summaries.direction": ["Removal", "removals"],
-    "embshift.summaries.floors": ["Floor", "floor"],
-    "embshift.summaries.pairs": ["Pairs", "Views"],
-    "embshift.summaries.paired_tests": ["PairedTests", "PairedTest"],
-    "embshift.summaries.sizes": ["Stability", "images_needed"],
-    "embshift.summaries.sweep": ["Sweep", "Curve"],
-    "embshift.summaries.matched": ["Matched", "MatchedGroup", "MatchedRow", "Solved"],
+    "embshift.analysis.embeddings.clusters": ["Clusters"],
+    "embshift.analysis.shifts.statistics": ["Statistics"],
+    "embshift.analysis.sampling.bootstrap": ["Intervals"],
+    "embshift.analysis.shifts.ranks": ["Ranks", "RankInterval"],
+    "embshift.analysis.shifts.separation": ["Separation"],
+    "embshift.analysis.embeddings.measures": ["Measured", "Measure"],
+    "embshift.analysis.embeddings.direction": ["Removal", "removals"],
+    "embshift.analysis.embeddings.floors": ["Floor", "floor"],
+    "embshift.analysis.embeddings.pairs": ["Pairs", "Views"],
+    "embshift.analysis.shifts.paired_tests": ["PairedTests", "PairedTest"],
+    "embshift.analysis.shifts.sizes": ["Stability", "images_needed"],
+    "embshift.analysis.strength.sweep": ["Sweep", "Curve"],
+    "embshift.analysis.strength.matched": ["Matched", "MatchedGroup", "MatchedRow", "Solved"],
 }
 WRITE = {
     "embshift.transforms": ["transform", "TransformSpec", "Strength"],

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from embshift.analysis.strength.matched import DISPLACEMENT, SSIM, Solved
 from embshift.core.errors import PlanError, SourceError, TransformError
 from embshift.core.pixel_maps import mean_displacement
 from embshift.core.progress import Reporter, Silent
@@ -20,7 +21,6 @@ from embshift.plan import Plan, make_plan
 from embshift.run import Run
 from embshift.runs.files import write_json
 from embshift.session import carry_out, default_folder
-from embshift.summaries.matched import DISPLACEMENT, SSIM, Solved
 from embshift.sweeping import chosen_transforms
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.build import build, perturb

@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.analysis.embeddings.calibration import calibrate
+from embshift.analysis.embeddings.clusters import Clusters, check_distance, cluster_transforms, mean_distances
+from embshift.analysis.embeddings.direction import mean_shift, shift_directions
+from embshift.analysis.embeddings.floors import Floor
+from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.embeddings.pairs import Pairs, make_pairs
+from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
+from embshift.analysis.embeddings.structure import PERMUTATIONS, structures
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.shifts.paired_tests import PairedTests
+from embshift.analysis.shifts.separation import Separation, separation
+from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
+from embshift.analysis.shifts.statistics import OVERALL, Statistics, statistics
+from embshift.analysis.shifts.table import Summary, summarise
+from embshift.analysis.strength.matched import Matched, UnmatchedRow, matched, read_solved
+from embshift.analysis.strength.sweep import Sweep, sweep, swept_levels
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.runs.files import read_json
 from embshift.runs.precision import MetricError, precision_errors, precision_line
 from embshift.runs.schema import SCHEMA_VERSION
 from embshift.runs.tables import Embeddings, RunTables
-from embshift.summaries.calibration import calibrate
-from embshift.summaries.clusters import Clusters, check_distance, cluster_transforms, mean_distances
-from embshift.summaries.direction import mean_shift, shift_directions
-from embshift.summaries.floors import Floor
 from embshift.summaries.format import summary_html
-from embshift.summaries.matched import Matched, UnmatchedRow, matched, read_solved
-from embshift.summaries.measures import Measured
-from embshift.summaries.paired_tests import PairedTests
-from embshift.summaries.pairs import Pairs, make_pairs
-from embshift.summaries.resampling import LEVEL, RESAMPLES
-from embshift.summaries.retrieval import NEIGHBOURS, retrieve
-from embshift.summaries.separation import Separation, separation
-from embshift.summaries.sizes import Stability, order_stability, sizes_up_to
-from embshift.summaries.statistics import OVERALL, Statistics, statistics
-from embshift.summaries.structure import PERMUTATIONS, structures
-from embshift.summaries.sweep import Sweep, sweep, swept_levels
-from embshift.summaries.table import Summary, summarise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -212,7 +212,7 @@ class Run(RunTables):
             others: Runs of the same pictures by the same encoder: of the preset "preparation", or with
                 another resize rule, device or batch.
         """
-        return importlib.import_module("embshift.comparing").find_floors(self, others)
+        return importlib.import_module("embshift.analysis.between_runs").find_floors(self, others)
 
     def differences(
         self,
@@ -232,7 +232,7 @@ class Run(RunTables):
             resamples: Number of random sign flips.
             seed: Their seed.
         """
-        comparing = importlib.import_module("embshift.comparing")
+        comparing = importlib.import_module("embshift.analysis.between_runs")
         return comparing.compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
 
     def order_stability(self, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
@@ -304,8 +304,8 @@ class Run(RunTables):
         """Transforms clustered by the distance between their views, averaged over images.
 
         Args:
-            distance: A distance of `embshift.summaries.clusters.DISTANCES`.
-            linkage: A method of `embshift.summaries.clusters.LINKAGES`.
+            distance: A distance of `embshift.analysis.embeddings.clusters.DISTANCES`.
+            linkage: A method of `embshift.analysis.embeddings.clusters.LINKAGES`.
             threshold: Where the tree is cut; 0.7 of its greatest height where None.
         """
         check_distance(distance)

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from embshift.summaries.ranks import rank_transforms
-from embshift.summaries.resampling import bca, influence, means, resampled_means
+from embshift.analysis.sampling.bootstrap import bca, influence, means, resampled_means
+from embshift.analysis.shifts.ranks import rank_transforms
 
 SPREAD = 0.5
 """σ of the lognormal shifts; their mean is exp(σ²/2)."""

@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 
+from embshift.analysis.embeddings.faiss_search import PLACES, ApproximateSearch, shared_share
+from embshift.analysis.embeddings.neighbours import scan
+from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
+from embshift.analysis.embeddings.retrieval import retrieve
 from embshift.cli import main
 from embshift.core.errors import MissingExtraError, UnknownNameError
-from embshift.summaries.approximate import PLACES, ApproximateSearch, shared_share
-from embshift.summaries.neighbours import scan
-from embshift.summaries.pairs import make_pairs, unit_vectors
-from embshift.summaries.retrieval import retrieve
 from tests.synthetic_runs import Wanted, make_run
 
 IMAGES, DIM = 6000, 24
@@ -71,7 +71,7 @@ def test_what_it_misses_makes_no_rank_greater_and_no_margin_less(gallery):
 @pytest.mark.parametrize(("wanted", "least", "most"), [(0.0, 0.3, 0.95), (0.99, 0.98, 0.9999)])
 def test_lists_are_added_until_enough_neighbours_are_found(gallery, monkeypatch, wanted, least, most):
     for name, value in (("_FOUND", wanted), ("_FIRST", 1), ("PLACES", 10)):
-        monkeypatch.setattr(f"embshift.summaries.approximate.{name}", value)
+        monkeypatch.setattr(f"embshift.analysis.embeddings.faiss_search.{name}", value)
     own = np.arange(IMAGES)
     search = ApproximateSearch(gallery, neighbours=10, seed=0)
     exact = scan(gallery, gallery, own=own, neighbours=10)
@@ -128,7 +128,7 @@ def test_retrieval_says_how_far_it_is_from_the_exact_one(gallery):
 
 
 def test_all_are_asked_unless_fewer_are_wanted(gallery, monkeypatch):
-    monkeypatch.setattr("embshift.summaries.pairs.ALL", 1000)
+    monkeypatch.setattr("embshift.analysis.embeddings.pairs.ALL", 1000)
     pairs = pairs_of(gallery, {"moved": moved(gallery, 0.2)})
     assert retrieve(pairs, resamples=100).estimates.n.max() == 2000
     assert retrieve(pairs, search="approximate", resamples=100).estimates.n.max() == IMAGES

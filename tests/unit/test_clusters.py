@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from embshift.core.errors import PlanError, UnknownNameError
-from embshift.summaries.clusters import (
+from embshift.analysis.embeddings.clusters import (
     DISTANCES,
     LINKAGES,
     check_distance,
     cluster_transforms,
     mean_distances,
 )
+from embshift.core.errors import PlanError, UnknownNameError
 from tests.reference import summary_reference as reference
 
 NAMES = ("a", "b", "c", "d", "e")

@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from embshift.analysis.embeddings.clusters import cluster_transforms
+from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
 from embshift.core.errors import UnknownNameError
 from embshift.metrics import METRICS
-from embshift.summaries.clusters import cluster_transforms
 from embshift.summaries.format import FORMATS, format_clusters, format_summary, summary_html
-from embshift.summaries.table import Cell, Summary, SummaryRow
 
 NAN = math.nan
 NAMES = ("cosine", "l2")

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import embshift
+from embshift.analysis.embeddings.catalogue import MEASURES
+from embshift.analysis.embeddings.floors import floor
+from embshift.analysis.embeddings.pairs import unit_vectors
 from embshift.cli import main
 from embshift.cli.show_options import SHOWS
 from embshift.cli.showing import SHOWN
 from embshift.core.errors import PlanError, RunError, UnknownNameError, UsageError
-from embshift.summaries.floors import floor
 from embshift.summaries.measured_format import format_differences, format_measured
-from embshift.summaries.pairs import unit_vectors
-from embshift.summaries.stated import MEASURES
 from tests.synthetic_runs import NINE, Wanted, image_id, make_run
 
 METHODS = ("calibration", "retrieval", "direction", "structure")

@@ -12,11 +12,15 @@ from scipy.stats import ortho_group, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 
-from embshift.core.errors import PlanError
-from embshift.summaries import direction, neighbours
-from embshift.summaries.calibration import calibrate, distance_scale, mean_distance_to_others, shares_below
-from embshift.summaries.correcting import FOLDS, folds_of, repaired_shifts
-from embshift.summaries.direction import (
+from embshift.analysis import direction, neighbours
+from embshift.analysis.embeddings.calibration import (
+    calibrate,
+    distance_scale,
+    mean_distance_to_others,
+    shares_below,
+)
+from embshift.analysis.embeddings.catalogue import CALIBRATION, DIRECTION, MEASURES, RETRIEVAL, STRUCTURE
+from embshift.analysis.embeddings.direction import (
     consistency,
     effective_rank,
     explained_variance,
@@ -24,13 +28,14 @@ from embshift.summaries.direction import (
     removals,
     shift_directions,
 )
-from embshift.summaries.floors import LOWEST, floor, floor_height
-from embshift.summaries.measures import Measured
-from embshift.summaries.neighbours import half_squared_distances, scan
-from embshift.summaries.pairs import make_pairs, unit_vectors
-from embshift.summaries.retrieval import neighbour_overlap, retrieve
-from embshift.summaries.stated import CALIBRATION, DIRECTION, MEASURES, RETRIEVAL, STRUCTURE
-from embshift.summaries.structure import linear_cka, procrustes, rsa, structures, unbiased_cka
+from embshift.analysis.embeddings.floors import LOWEST, floor, floor_height
+from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
+from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
+from embshift.analysis.embeddings.retrieval import neighbour_overlap, retrieve
+from embshift.analysis.embeddings.structure import linear_cka, procrustes, rsa, structures, unbiased_cka
+from embshift.analysis.embeddings.undo_direction import FOLDS, folds_of, repaired_shifts
+from embshift.core.errors import PlanError
 from tests.reference import measurements_reference as reference
 
 NAN = float("nan")
@@ -222,8 +227,8 @@ def test_asked_about_some_the_values_are_theirs_among_all(name):
 def test_beyond_a_size_some_are_asked_about(name, monkeypatch):
     pairs = pairs_of(cloud(30), {"same": cloud(30)})
     assert MEASURE[name](pairs).estimates.n.max() == 30
-    monkeypatch.setattr("embshift.summaries.pairs.ALL", 20)
-    monkeypatch.setattr("embshift.summaries.pairs.QUERIES", 7)
+    monkeypatch.setattr("embshift.analysis.embeddings.pairs.ALL", 20)
+    monkeypatch.setattr("embshift.analysis.embeddings.pairs.QUERIES", 7)
     assert MEASURE[name](pairs).estimates.n.max() == 7
     assert MEASURE[name](pairs, queries=30).estimates.n.max() == 30
 
@@ -677,7 +682,7 @@ def test_structure_needs_spread_and_pictures():
 
 
 def test_rsa_beyond_its_pictures_is_over_a_seeded_sample(monkeypatch):
-    monkeypatch.setattr("embshift.summaries.structure.RSA_IMAGES", 25)
+    monkeypatch.setattr("embshift.analysis.embeddings.structure.RSA_IMAGES", 25)
     base = cloud(60)
     pairs = pairs_of(base, {"moved": moved(base)})
     one, same, other = (structures(pairs, permutations=1, seed=seed) for seed in (0, 0, 1))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 import embshift
-from embshift.summaries import separation as module
-from embshift.summaries.separation import separation
+from embshift.analysis import separation as module
+from embshift.analysis.shifts.separation import separation
 
 
 def vectors(images, *, dim=7, seed=0, offset=0.0):

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
+from embshift.analysis import resampling
+from embshift.analysis.shifts.statistics import statistics
+from embshift.analysis.shifts.table import summarise
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.metrics import METRICS
 from embshift.runs.values import ImageValues
-from embshift.summaries import resampling
-from embshift.summaries.statistics import statistics
-from embshift.summaries.table import summarise
 from tests.reference import statistics_reference as reference
 
 NAN = math.nan
@@ -291,7 +291,7 @@ def test_without_a_performance_metric_nothing_is_ranked(metrics):
 def test_more_pairs_than_are_taken_at_once(monkeypatch):
     array = sample(8, 5)
     whole = found(array).ranks
-    monkeypatch.setattr("embshift.summaries.ranks._PAIRS", 3)
+    monkeypatch.setattr("embshift.analysis.shifts.ranks._PAIRS", 3)
     assert found(array).ranks.critical == pytest.approx(whole.critical, rel=1e-9)
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embshift.analysis.shifts.table import summarise
 from embshift.metrics import METRICS
 from embshift.runs.values import image_values
-from embshift.summaries.table import summarise
 from tests.reference import summary_reference as reference
 
 NAN = math.nan

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from embshift.analysis.strength.sweep import half_found, mean_spearman, swept_levels
 from embshift.core.errors import PlanError, RunError, UnknownNameError
-from embshift.summaries.sweep import half_found, mean_spearman, swept_levels
 from embshift.summaries.sweep_format import format_sweep, s50_text, sweep_table
 from embshift.sweeping import chosen_transforms, measure_sweep, sweep_plan
 from embshift.transforms import TRANSFORMS

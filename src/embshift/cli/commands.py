@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from embshift.analysis.shifts.table import Summary
 from embshift.cli.drawing import draw_paper, figures, report, say_if_unfinished
 from embshift.cli.show_options import check_show_options
 from embshift.cli.sweeping import match, sweep
@@ -14,7 +15,6 @@ from embshift.cli.terminal import harmless, print_harmless
 from embshift.core.errors import UsageError
 from embshift.run import Run, open_run
 from embshift.summaries.format import clusters_table, format_clusters, format_summary, summary_table
-from embshift.summaries.table import Summary
 
 __all__ = [
     "clusters",

@@ -7,16 +7,16 @@ from functools import partial
 
 from rich.table import Table
 
+from embshift.analysis.embeddings.direction import removals
+from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.shifts.paired_tests import PairedTests
 from embshift.run import Run, open_run
-from embshift.summaries.direction import removals
 from embshift.summaries.measured_format import (
     differences_table,
     format_differences,
     format_measured,
     measured_table,
 )
-from embshift.summaries.measures import Measured
-from embshift.summaries.paired_tests import PairedTests
 
 __all__ = ["SHOWN", "shown"]
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from embshift.analysis.embeddings.measures import Measured
 from embshift.core.errors import FigureError
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown, text_width
@@ -14,7 +15,6 @@ from embshift.figures.measured_rows import Bar, bars_of, counted, draw_bar, end,
 from embshift.figures.rows import row_chart
 from embshift.figures.sheets import Frame
 from embshift.figures.style import GREY, SIZES
-from embshift.summaries.measures import Measured
 
 __all__ = ["calibration"]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from embshift.analysis.embeddings.clusters import Clusters
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import listed, number, shown, text_height, text_width, wrapped
 from embshift.figures.material import Material
@@ -9,7 +10,6 @@ from embshift.figures.rows import RowChart, row_chart
 from embshift.figures.sheets import Frame
 from embshift.figures.style import GREY, INK, SIZES, looks, readable
 from embshift.figures.trees import Tree, laid_out, tree_lines
-from embshift.summaries.clusters import Clusters
 
 __all__ = ["dendrogram"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from embshift.analysis.embeddings.measures import Measured
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown
 from embshift.figures.material import Material
@@ -12,7 +13,6 @@ from embshift.figures.measured_rows import bars_of, counted, measured, row_heigh
 from embshift.figures.rows import row_chart
 from embshift.figures.sheets import Frame
 from embshift.figures.style import GREY, INK, SIZES, Look, looks
-from embshift.summaries.measures import Measured
 
 __all__ = ["direction"]
 

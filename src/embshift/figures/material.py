@@ -9,6 +9,9 @@ import numpy as np
 from jaxtyping import Float64
 from PIL import Image
 
+from embshift.analysis.embeddings.clusters import Clusters
+from embshift.analysis.shifts.statistics import Statistics, statistics
+from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.errors import FigureError, PlanError
 from embshift.core.seeding import generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
@@ -16,9 +19,6 @@ from embshift.metrics.maps import drawn_map
 from embshift.run import Run
 from embshift.runs.values import ImageValues
 from embshift.runs.view_files import view_path
-from embshift.summaries.clusters import Clusters
-from embshift.summaries.statistics import Statistics, statistics
-from embshift.summaries.table import Summary, summarise
 
 __all__ = ["EncoderMap", "Material", "Picture", "read_picture"]
 

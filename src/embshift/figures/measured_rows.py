@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
+from embshift.analysis.embeddings.measures import Measured
 from embshift.core.errors import FigureError, RunError
 from embshift.figures.labels import number, shown
 from embshift.figures.material import Material
 from embshift.figures.style import INK, SIZES, Look, area, looks
-from embshift.summaries.measures import Measured
 
 __all__ = ["Bar", "bars_of", "counted", "draw_bar", "measured", "row_height", "told"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from embshift.analysis.shifts.table import SummaryRow
 from embshift.core.types import MetricSpec
 from embshift.figures import Drawing, figure
 from embshift.figures.bars import lowest, scale_from, similarity_bar
@@ -14,7 +15,6 @@ from embshift.figures.panels import Grid, by_page, grid
 from embshift.figures.sheets import Frame, Sheet, open_sheet
 from embshift.figures.style import INK, SIZES, Look, looks
 from embshift.summaries.format import CLOSEST, short_name
-from embshift.summaries.table import SummaryRow
 
 __all__ = ["profiles"]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.core.errors import FigureError, RunError
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown, text_height, text_width, wrapped
@@ -13,7 +14,6 @@ from embshift.figures.material import Material
 from embshift.figures.panels import Grid, by_page, grid
 from embshift.figures.sheets import Frame, Sheet, open_sheet
 from embshift.figures.style import GREY, SIZES, Look, looks
-from embshift.summaries.sweep import Curve, Sweep
 from embshift.summaries.sweep_format import s50_text, strength_text
 
 __all__ = ["severity"]

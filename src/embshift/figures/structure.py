@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from embshift.analysis.embeddings.measures import Measured
 from embshift.core.errors import FigureError, RunError
 from embshift.figures import Drawing, figure
 from embshift.figures.labels import number, shown
@@ -13,7 +14,6 @@ from embshift.figures.measured_rows import counted
 from embshift.figures.rows import row_chart
 from embshift.figures.sheets import Frame
 from embshift.figures.style import GREY, INK, SIZES, Look, looks
-from embshift.summaries.measures import Measured
 
 __all__ = ["structure"]
 

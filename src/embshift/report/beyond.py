@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from embshift.analysis.embeddings.direction import removals
+from embshift.analysis.embeddings.measures import Measured
 from embshift.report.text import counted, named, number, percent
 from embshift.run import Run
-from embshift.summaries.direction import removals
-from embshift.summaries.measures import Measured
 
 __all__ = [
     "MOST",

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from embshift.analysis.sampling.bootstrap import RESAMPLES
+from embshift.analysis.shifts.ranks import Ranks
+from embshift.analysis.shifts.separation import Separation
+from embshift.analysis.shifts.statistics import Statistics, statistics
+from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.types import Capture, MetricSpec
 from embshift.report.beyond import Beyond, measure_beyond
 from embshift.report.levels import Levels, measure_levels
 from embshift.run import Run
 from embshift.runs.values import ImageValues
-from embshift.summaries.ranks import Ranks
-from embshift.summaries.resampling import RESAMPLES
-from embshift.summaries.separation import Separation
-from embshift.summaries.statistics import Statistics, statistics
-from embshift.summaries.table import Summary, summarise
 
 __all__ = ["Facts", "gather", "main_metric", "resamples_for"]
 

@@ -7,10 +7,10 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Bool
 
+from embshift.analysis.shifts.ranks import Ranks
 from embshift.core.types import Direction, MetricSpec
 from embshift.report.facts import Facts, main_metric
 from embshift.report.text import counted, interval_text, named, number, percent, spoken
-from embshift.summaries.ranks import Ranks
 
 __all__ = ["certain_ends", "certain_order", "disagreement", "most_and_least", "no_embedding"]
 

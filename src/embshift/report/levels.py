@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from embshift.analysis.strength.matched import DISPLACEMENT, Matched, MatchedGroup, MatchedRow
+from embshift.analysis.strength.sweep import Curve, Sweep, swept_levels
 from embshift.core.errors import RunError
 from embshift.report.beyond import MOST
 from embshift.report.text import interval_text, listed, named, number, shortened, visible
 from embshift.run import Run
-from embshift.summaries.matched import DISPLACEMENT, Matched, MatchedGroup, MatchedRow
-from embshift.summaries.sweep import Curve, Sweep, swept_levels
 from embshift.summaries.sweep_format import strength_text
 
 __all__ = ["Levels", "at_equal_damage", "curves_rise", "damage_text", "lost_first", "measure_levels"]

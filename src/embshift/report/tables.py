@@ -4,15 +4,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.strength.matched import Matched, MatchedGroup
+from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.report.beyond import Beyond
 from embshift.report.facts import Facts
 from embshift.report.levels import damage_text
 from embshift.report.numbers import rounded
 from embshift.report.palette import transform_colours
 from embshift.report.text import counted, number, percent, visible
-from embshift.summaries.matched import Matched, MatchedGroup
-from embshift.summaries.measures import Measured
-from embshift.summaries.sweep import Curve, Sweep
 from embshift.summaries.sweep_format import s50_text, strength_text
 
 __all__ = ["curves", "tables"]

@@ -1,1 +1,0 @@
-"""Summarise: a run's tables become statistics. Never imports torch."""

@@ -10,11 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from embshift.analysis.embeddings.clusters import Clusters
+from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
 from embshift.core.errors import UnknownNameError
 from embshift.core.types import Capture
-from embshift.summaries.clusters import Clusters
 from embshift.summaries.markup import comma_separated, latex, markdown
-from embshift.summaries.table import Cell, Summary, SummaryRow
 
 __all__ = [
     "FORMATS",

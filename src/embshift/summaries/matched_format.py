@@ -9,10 +9,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from embshift.analysis.strength.matched import DISPLACEMENT, Matched, MatchedGroup, MatchedRow
 from embshift.core.errors import UnknownNameError
 from embshift.summaries.format import FORMATS
 from embshift.summaries.markup import comma_separated, latex, markdown
-from embshift.summaries.matched import DISPLACEMENT, Matched, MatchedGroup, MatchedRow
 from embshift.summaries.sweep_format import strength_text
 
 __all__ = ["UNMATCHED", "format_matched", "matched_table"]

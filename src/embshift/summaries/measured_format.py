@@ -9,11 +9,11 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.shifts.paired_tests import PairedTest, PairedTests
 from embshift.core.errors import UnknownNameError
 from embshift.summaries.format import FORMATS
 from embshift.summaries.markup import comma_separated, latex, markdown
-from embshift.summaries.measures import Measured
-from embshift.summaries.paired_tests import PairedTest, PairedTests
 
 __all__ = ["differences_table", "format_differences", "format_measured", "measured_table"]
 

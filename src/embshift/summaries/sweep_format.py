@@ -8,11 +8,11 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from embshift.analysis.sampling.bootstrap import Intervals
+from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.core.errors import UnknownNameError
 from embshift.summaries.format import FORMATS
 from embshift.summaries.markup import comma_separated, latex, markdown
-from embshift.summaries.resampling import Intervals
-from embshift.summaries.sweep import Curve, Sweep
 
 __all__ = ["format_sweep", "s50_text", "strength_text", "sweep_table"]
 

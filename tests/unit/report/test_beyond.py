@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from embshift.analysis.embeddings.calibration import calibrate
+from embshift.analysis.embeddings.floors import floor
+from embshift.analysis.sampling.bootstrap import Intervals
 from embshift.report.beyond import (
     SAMPLE,
     above_floor,
@@ -14,9 +17,6 @@ from embshift.report.beyond import (
     passed_neighbours,
     undone,
 )
-from embshift.summaries.calibration import calibrate
-from embshift.summaries.floors import floor
-from embshift.summaries.resampling import Intervals
 from tests.synthetic_runs import Wanted, make_run
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from embshift.analysis.sampling.bootstrap import Intervals
+from embshift.analysis.strength.matched import Matched, MatchedGroup, MatchedRow, Solved, UnmatchedRow
+from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.report.facts import Facts, gather
 from embshift.report.levels import Levels, at_equal_damage, curves_rise, lost_first, measure_levels
 from embshift.report.tables import curves, tables
-from embshift.summaries.matched import Matched, MatchedGroup, MatchedRow, Solved, UnmatchedRow
-from embshift.summaries.resampling import Intervals
-from embshift.summaries.sweep import Curve, Sweep
 from tests.synthetic_runs import Wanted, make_run
 
 

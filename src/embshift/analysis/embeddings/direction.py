@@ -7,12 +7,12 @@ import numpy as np
 import scipy
 from jaxtyping import Float64, Int64
 
-from embshift.summaries.correcting import FOLDS, REPAIRS, repaired_shifts
-from embshift.summaries.measures import Measured, beside, check_sampling, shaped, whole
-from embshift.summaries.neighbours import half_squared_distances
-from embshift.summaries.pairs import Pairs, Views, over_draws
-from embshift.summaries.resampling import LEVEL, RESAMPLES, Intervals, bca, resampled_means
-from embshift.summaries.stated import DIRECTION, DIRECTION_OF_ALL
+from embshift.analysis.embeddings.catalogue import DIRECTION, DIRECTION_OF_ALL
+from embshift.analysis.embeddings.measures import Measured, beside, check_sampling, shaped, whole
+from embshift.analysis.embeddings.neighbours import half_squared_distances
+from embshift.analysis.embeddings.pairs import Pairs, Views, over_draws
+from embshift.analysis.embeddings.undo_direction import FOLDS, REPAIRS, repaired_shifts
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals, bca, resampled_means
 
 __all__ = [
     "Removal",

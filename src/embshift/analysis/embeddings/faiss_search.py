@@ -11,8 +11,8 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from embshift.analysis.embeddings.neighbours import Gallery, Queries, Scan, scan, screening_error, settled
 from embshift.core.errors import MissingExtraError
-from embshift.summaries.neighbours import Gallery, Queries, Scan, scan, screening_error, settled
 
 __all__ = ["CHECKED", "PLACES", "ApproximateSearch", "shared_share"]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embshift.summaries.floors import Floor, floor_height
-from embshift.summaries.measures import Measured, check_sampling, mean_of_images
-from embshift.summaries.neighbours import half_squared_distances, scan
-from embshift.summaries.pairs import Pairs, Views, over_draws, sampled_note
-from embshift.summaries.resampling import LEVEL, RESAMPLES
-from embshift.summaries.stated import CALIBRATION, FLOOR_RATIO
+from embshift.analysis.embeddings.catalogue import CALIBRATION, FLOOR_RATIO
+from embshift.analysis.embeddings.floors import Floor, floor_height
+from embshift.analysis.embeddings.measures import Measured, check_sampling, mean_of_images
+from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
+from embshift.analysis.embeddings.pairs import Pairs, Views, over_draws, sampled_note
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 
 __all__ = ["Scale", "calibrate", "distance_scale", "mean_distance_to_others", "shares_below"]
 
@@ -94,7 +94,7 @@ def calibrate(
 
     Args:
         pairs: Originals and views.
-        floors: What `embshift.summaries.floors.floor` found; of preparation floors the highest counts.
+        floors: What `embshift.analysis.embeddings.floors.floor` found; of preparation floors the highest counts.
         queries: Pictures whose shifts are told, a seeded sample, beside the distances to all. Where None all
             of up to 100,000, and 2,000 of more.
         resamples: Number of resamples of the images.

@@ -8,13 +8,13 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from embshift.analysis.embeddings.catalogue import RECALLS, RETRIEVAL
+from embshift.analysis.embeddings.faiss_search import CHECKED, PLACES, ApproximateSearch, shared_share
+from embshift.analysis.embeddings.measures import Measured, check_sampling, mean_of_images
+from embshift.analysis.embeddings.neighbours import Gallery, Queries, Scan, scan
+from embshift.analysis.embeddings.pairs import Pairs, Views, over_draws, sampled_note
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.core.errors import PlanError, UnknownNameError
-from embshift.summaries.approximate import CHECKED, PLACES, ApproximateSearch, shared_share
-from embshift.summaries.measures import Measured, check_sampling, mean_of_images
-from embshift.summaries.neighbours import Gallery, Queries, Scan, scan
-from embshift.summaries.pairs import Pairs, Views, over_draws, sampled_note
-from embshift.summaries.resampling import LEVEL, RESAMPLES
-from embshift.summaries.stated import RECALLS, RETRIEVAL
 
 __all__ = ["SEARCHES", "neighbour_overlap", "retrieve"]
 

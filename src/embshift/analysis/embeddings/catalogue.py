@@ -1,7 +1,7 @@
 """How every measurement on embeddings states itself: tables, figures and documentation read it from here."""
 
+from embshift.analysis.embeddings.measures import Measure
 from embshift.core.types import Direction
-from embshift.summaries.measures import Measure
 
 __all__ = [
     "CALIBRATION",

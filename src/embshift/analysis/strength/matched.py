@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.core.errors import RunError
-from embshift.summaries.sweep import Curve, Sweep
 
 __all__ = [
     "DISPLACEMENT",

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Float64
 
-from embshift.summaries.neighbours import half_squared_distances
-from embshift.summaries.pairs import unit_vectors
+from embshift.analysis.embeddings.neighbours import half_squared_distances
+from embshift.analysis.embeddings.pairs import unit_vectors
 
 __all__ = ["LOWEST", "Floor", "floor", "floor_height"]
 

@@ -6,11 +6,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.analysis.embeddings.floors import Floor, floor
+from embshift.analysis.embeddings.pairs import Pairs
+from embshift.analysis.shifts.paired_tests import PairedTests, compare_columns, compare_sides
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.run import Run
-from embshift.summaries.floors import Floor, floor
-from embshift.summaries.paired_tests import PairedTests, compare_columns, compare_sides
-from embshift.summaries.pairs import Pairs
 
 __all__ = ["PREPARATION", "compare", "find_floors"]
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embshift.core.errors import PlanError, UnknownNameError
-from embshift.core.types import Direction, MetricSpec
-from embshift.runs.values import ImageValues
-from embshift.summaries.ranks import Ranks, rank_transforms
-from embshift.summaries.resampling import (
+from embshift.analysis.sampling.bootstrap import (
     LEVEL,
     RESAMPLES,
     Intervals,
@@ -19,6 +15,10 @@ from embshift.summaries.resampling import (
     means,
     resampled_means,
 )
+from embshift.analysis.shifts.ranks import Ranks, rank_transforms
+from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.types import Direction, MetricSpec
+from embshift.runs.values import ImageValues
 
 __all__ = ["OVERALL", "Statistics", "statistics"]
 

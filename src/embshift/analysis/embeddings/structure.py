@@ -4,10 +4,10 @@ import numpy as np
 import scipy
 from jaxtyping import Float64, Int64
 
+from embshift.analysis.embeddings.catalogue import STRUCTURE
+from embshift.analysis.embeddings.measures import Measured, whole
+from embshift.analysis.embeddings.pairs import Pairs, Views
 from embshift.core.errors import PlanError
-from embshift.summaries.measures import Measured, whole
-from embshift.summaries.pairs import Pairs, Views
-from embshift.summaries.stated import STRUCTURE
 
 __all__ = [
     "linear_cka",

@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
+from embshift.analysis.embeddings.pairs import Pairs, over_draws
+from embshift.analysis.sampling.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    Intervals,
+    bca,
+    influence,
+    means,
+    resampled_means,
+)
 from embshift.core.errors import RunError
-from embshift.summaries.neighbours import half_squared_distances, scan
-from embshift.summaries.pairs import Pairs, over_draws
-from embshift.summaries.resampling import LEVEL, RESAMPLES, Intervals, bca, influence, means, resampled_means
 
 __all__ = ["Curve", "Sweep", "SweptLevel", "sweep", "swept_levels"]
 

@@ -6,9 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from embshift.analysis.sampling.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    Intervals,
+    bca,
+    influence,
+    means,
+    resampled_means,
+)
 from embshift.core.errors import PlanError
 from embshift.core.types import Direction
-from embshift.summaries.resampling import LEVEL, RESAMPLES, Intervals, bca, influence, means, resampled_means
 
 __all__ = ["Measure", "Measured", "beside", "check_sampling", "mean_of_images", "shaped", "whole"]
 

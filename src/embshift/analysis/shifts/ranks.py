@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from embshift.summaries.resampling import LEVEL, weighted_means
+from embshift.analysis.sampling.bootstrap import LEVEL, weighted_means
 
 __all__ = ["RankInterval", "Ranks", "rank_transforms"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import scipy
 from jaxtyping import Float64
 
+from embshift.analysis.sampling.bootstrap import means
 from embshift.core.errors import PlanError
-from embshift.summaries.resampling import means
 
 __all__ = ["Stability", "images_needed", "kendall", "order_stability", "sizes_up_to"]
 

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.analysis.sampling.bootstrap import RESAMPLES, means
+from embshift.analysis.shifts.sizes import images_needed
 from embshift.core.errors import PlanError
-from embshift.summaries.resampling import RESAMPLES, means
-from embshift.summaries.sizes import images_needed
 
 __all__ = ["PairedTest", "PairedTests", "compare_columns", "compare_sides", "holm", "sign_flip_p"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import scipy
 from jaxtyping import Float64, Int64
 
-from embshift.summaries.neighbours import half_squared_distances
-from embshift.summaries.pairs import unit_vectors
+from embshift.analysis.embeddings.neighbours import half_squared_distances
+from embshift.analysis.embeddings.pairs import unit_vectors
 
 __all__ = ["FOLDS", "REPAIRS", "folds_of", "repaired_shifts"]
 

@@ -1,0 +1,1 @@
+"""Summarise: a run's tables become statistics. Never imports torch."""
