@@ -5,7 +5,7 @@ from itertools import combinations
 
 from matplotlib.text import Text
 
-from embshift.figures.style import drawn_alike
+from embshift.show.figures.layout.style import drawn_alike
 
 
 @contextmanager

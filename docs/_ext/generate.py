@@ -22,11 +22,11 @@ from embshift.analysis.embeddings.clusters import DISTANCES, LINKAGES
 from embshift.cli.parser import build_parser
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
-from embshift.figures import FIGURES
 from embshift.metrics import METRICS, Metric
 from embshift.plan import COUNTED, Plan
 from embshift.provenance import versions
 from embshift.runs.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
+from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.fast import FAST
 from embshift.transforms.gpu import DEVICE
@@ -346,7 +346,7 @@ def run_options() -> dict[str, str]:
 
 DATA = {"__version__": "The version, as text."}
 READ = {
-    "embshift.run": ["Embeddings"],
+    "embshift.show.run": ["Embeddings"],
     "embshift.analysis.shifts.table": ["Summary", "SummaryRow", "Cell"],
     "embshift.runs.values": ["ImageValues"],
     "embshift.analysis.embeddings.clusters": ["Clusters"],
@@ -372,9 +372,9 @@ WRITE = {
     "embshift.metrics": ["pixel_metric", "aligned_metric", "pair_metric"],
     "embshift.encoders": ["encoder", "EncoderEntry"],
     "embshift.core.encoding": ["Encoding"],
-    "embshift.figures": ["figure", "FigureEntry", "Drawing"],
-    "embshift.figures.material": ["Material", "Picture", "EncoderMap"],
-    "embshift.figures.sheets": ["Frame", "Sheet", "open_sheet"],
+    "embshift.show.figures": ["figure", "FigureEntry", "Drawing"],
+    "embshift.show.figures.material": ["Material", "Picture", "EncoderMap"],
+    "embshift.show.figures.layout.sheets": ["Frame", "Sheet", "open_sheet"],
     "embshift.core.types": ["MetricSpec", "EncoderSpec", "View", "ViewKey", "Capture", "Direction", "Field"],
 }
 

@@ -8,10 +8,10 @@ from PIL import Image
 
 import embshift
 from embshift.core.errors import FigureError
-from embshift.figures import FIGURES
-from embshift.figures.drawing import draw
-from embshift.figures.material import Material
-from embshift.figures.style import drawn_alike
+from embshift.show.figures import FIGURES
+from embshift.show.figures.layout.style import drawn_alike
+from embshift.show.figures.material import Material
+from embshift.show.figures.render import draw
 
 HERE = Path(__file__).parent
 RESOLUTION = 110  # pixels an inch; the files of embshift figures have 300

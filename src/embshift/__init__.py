@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from embshift.dataset import ImageTransformDataset
     from embshift.measuring import measure
     from embshift.plan import Plan
-    from embshift.run import Run, open_run
+    from embshift.show.run import Run, open_run
     from embshift.verifying import verify_run
 
 __version__ = "0.1.0"
@@ -30,10 +30,10 @@ __all__ = [
 _HOMES = {
     "ImageTransformDataset": "embshift.dataset",
     "Plan": "embshift.plan",
-    "Run": "embshift.run",
+    "Run": "embshift.show.run",
     "ShiftError": "embshift.core.errors",
     "measure": "embshift.measuring",
-    "open_run": "embshift.run",
+    "open_run": "embshift.show.run",
     "verify_run": "embshift.verifying",
 }
 

@@ -12,8 +12,8 @@ from jaxtyping import Float64, Int64
 from embshift.core.seeding import generator
 from embshift.core.types import ORIGINAL, Direction
 from embshift.pipeline import Item, Perturbed, Recipe, perturb_image
-from embshift.run import Run
 from embshift.runs.view_files import view_path, write_view
+from embshift.show.run import Run
 
 __all__ = ["choose_views", "keep_views", "keep_while_running"]
 

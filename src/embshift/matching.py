@@ -18,9 +18,9 @@ from embshift.core.types import ImageRecord, Pixels, View, ViewKey
 from embshift.images import decode, list_sources, resize
 from embshift.metrics.ssim import similarity, structure_of
 from embshift.plan import Plan, make_plan
-from embshift.run import Run
 from embshift.runs.files import write_json
 from embshift.session import carry_out, default_folder
+from embshift.show.run import Run
 from embshift.sweeping import chosen_transforms
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.build import build, perturb

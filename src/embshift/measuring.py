@@ -8,8 +8,8 @@ from typing import Any
 from embshift.core.progress import Reporter, Silent
 from embshift.plan import Plan, make_plan
 from embshift.plan_files import load_plan
-from embshift.run import Run
 from embshift.session import carry_out, default_folder
+from embshift.show.run import Run
 from embshift.transforms.build import describe, wrap
 from embshift.transforms.plan import TransformPlan
 

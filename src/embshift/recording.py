@@ -18,9 +18,9 @@ from embshift.provenance import (
     strength_content,
     versions,
 )
-from embshift.run import Run
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.schema import SCHEMA_VERSION
+from embshift.show.run import Run
 from embshift.transforms.build import describe
 
 __all__ = ["counted", "repeatable", "started_record"]

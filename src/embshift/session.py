@@ -20,11 +20,11 @@ from embshift.images import stream_sources
 from embshift.plan import Plan
 from embshift.provenance import code_content
 from embshift.resume import check_code, continued_plan, recorded, settled_listing, settling
-from embshift.run import Run, open_run
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.listing import Listing
 from embshift.runs.listing_changes import Records
 from embshift.runs.lock import locked
+from embshift.show.run import Run, open_run
 
 __all__ = ["carry_out", "default_folder"]
 

@@ -29,10 +29,10 @@ from embshift.provenance import (
 from embshift.recipes import build_recipe, undivided, unformed
 from embshift.recording import counted, repeatable, started_record
 from embshift.resume import check_code, check_encoder, save_listing
-from embshift.run import open_run
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import write_json, write_text
 from embshift.runs.listing import FrozenRow, Listing
+from embshift.show.run import open_run
 from embshift.transforms.build import describe
 
 __all__ = ["Session", "start", "work_on"]

@@ -8,8 +8,8 @@ from typing import Any
 from embshift.core.errors import PlanError
 from embshift.core.progress import Reporter, Silent
 from embshift.plan import Plan, make_plan
-from embshift.run import Run
 from embshift.session import carry_out, default_folder
+from embshift.show.run import Run
 from embshift.transforms import SEVERITIES, TRANSFORMS
 from embshift.transforms.plan import TransformPlan
 from embshift.transforms.strength import levelled_plan, with_strength

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from embshift.report.text import visible
+from embshift.show.report.text import visible
 from tests.browser.conftest import Browser
 from tests.synthetic_runs import Wanted, make_run
 

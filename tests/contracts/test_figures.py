@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from embshift.core.errors import FigureError
-from embshift.figures import FIGURES
-from embshift.figures.drawing import COLUMN, FORMATS, FULL, draw, write_figure
-from embshift.figures.labels import shown
-from embshift.figures.material import Material
-from embshift.figures.style import SIZES
+from embshift.show.figures import FIGURES
+from embshift.show.figures.layout.labels import shown
+from embshift.show.figures.layout.style import SIZES
+from embshift.show.figures.material import Material
+from embshift.show.figures.render import COLUMN, FORMATS, FULL, draw, write_figure
 from tests.drawn_text import drawn_text, meeting, outside, words
 from tests.synthetic_runs import NINE, THIRTY, Wanted, make_run
 
@@ -207,7 +207,7 @@ def test_drawing_needs_neither_pyplot_nor_torch(tmp_path):
     make_run(tmp_path, Wanted(images=3))
     code = (
         "import sys, embshift\n"
-        "from embshift.figures import FIGURES\n"
+        "from embshift.show.figures import FIGURES\n"
         f"run = embshift.open_run({str(tmp_path)!r})\n"
         "for name in FIGURES: run.figure(name)\n"
         "heavy = {'torch', 'transformers', 'albumentations', 'matplotlib.pyplot'}\n"

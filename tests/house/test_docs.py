@@ -17,11 +17,11 @@ import embshift
 from embshift import errors
 from embshift.cli.parser import build_parser
 from embshift.encoders import ENCODERS
-from embshift.figures import FIGURES
 from embshift.metrics import METRICS
 from embshift.plan import COUNTED, Plan
 from embshift.runs import listing
 from embshift.runs.schema import TABLES
+from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.presets import load_preset, preset_names
 

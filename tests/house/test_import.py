@@ -55,12 +55,12 @@ def test_help_and_version_wait_for_nothing_heavy(command):
 
 
 def test_opening_a_run_waits_for_no_matplotlib():
-    assert "matplotlib" not in loaded("import embshift.run")
+    assert "matplotlib" not in loaded("import embshift.show.run")
 
 
 def test_importing_the_showing_half_sets_nothing_for_other_libraries():
     assert loaded(
-        "import os; before = dict(os.environ); import embshift.run; assert dict(os.environ) == before"
+        "import os; before = dict(os.environ); import embshift.show.run; assert dict(os.environ) == before"
     )
 
 

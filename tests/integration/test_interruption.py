@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from embshift.run import open_run
+from embshift.show.run import open_run
 from tests.integration.command import call, start
 from tests.integration.crops import write_crops
 from tests.integration.tables import assert_identical, read

@@ -15,7 +15,7 @@ from embshift.analysis.embeddings.clusters import cluster_transforms
 from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
 from embshift.core.errors import UnknownNameError
 from embshift.metrics import METRICS
-from embshift.summaries.format import FORMATS, format_clusters, format_summary, summary_html
+from embshift.show.text.summary import FORMATS, format_clusters, format_summary, summary_html
 
 NAN = math.nan
 NAMES = ("cosine", "l2")

@@ -15,7 +15,7 @@ from embshift.cli import main
 from embshift.cli.show_options import SHOWS
 from embshift.cli.showing import SHOWN
 from embshift.core.errors import PlanError, RunError, UnknownNameError, UsageError
-from embshift.summaries.measured_format import format_differences, format_measured
+from embshift.show.text.measures import format_differences, format_measured
 from tests.synthetic_runs import NINE, Wanted, image_id, make_run
 
 METHODS = ("calibration", "retrieval", "direction", "structure")

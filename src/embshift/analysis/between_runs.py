@@ -10,7 +10,7 @@ from embshift.analysis.embeddings.floors import Floor, floor
 from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.shifts.paired_tests import PairedTests, compare_columns, compare_sides
 from embshift.core.errors import RunError, UnknownNameError
-from embshift.run import Run
+from embshift.show.run import Run
 
 __all__ = ["PREPARATION", "compare", "find_floors"]
 

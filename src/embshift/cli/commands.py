@@ -13,8 +13,8 @@ from embshift.cli.show_options import check_show_options
 from embshift.cli.sweeping import match, sweep
 from embshift.cli.terminal import harmless, print_harmless
 from embshift.core.errors import UsageError
-from embshift.run import Run, open_run
-from embshift.summaries.format import clusters_table, format_clusters, format_summary, summary_table
+from embshift.show.run import Run, open_run
+from embshift.show.text.summary import clusters_table, format_clusters, format_summary, summary_table
 
 __all__ = [
     "clusters",

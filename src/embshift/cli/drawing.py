@@ -9,7 +9,7 @@ from rich.console import Console
 
 from embshift.cli.terminal import harmless
 from embshift.core.errors import FigureError
-from embshift.run import Run, open_run
+from embshift.show.run import Run, open_run
 
 __all__ = ["draw_paper", "figures", "report", "say_if_unfinished"]
 
@@ -24,7 +24,7 @@ def say_if_unfinished(found: Run) -> None:
 
 def figures(parsed: argparse.Namespace) -> int:
     """``embshift figures``."""
-    from embshift.figures import FIGURES
+    from embshift.show.figures import FIGURES
 
     found = open_run(parsed.run)
     asked = list(dict.fromkeys(parsed.only or FIGURES))
@@ -42,8 +42,8 @@ def _drawn(
     found: Run, names: Iterable[str], *, folder: Path, skipped: list[str], options: dict[str, Any]
 ) -> Iterator[Path]:
     """The files, each when it is written; what cannot be drawn is added to ``skipped``."""
-    from embshift.figures.drawing import write_figure
-    from embshift.figures.material import Material
+    from embshift.show.figures.material import Material
+    from embshift.show.figures.render import write_figure
 
     material = Material(run=found)
     for name in names:
@@ -74,7 +74,7 @@ def report(parsed: argparse.Namespace) -> int:
 
 def draw_paper(found: Run) -> None:
     """The paper's figures, as far as the run holds enough for them, and the report: a line each."""
-    from embshift.figures import FIGURES
+    from embshift.show.figures import FIGURES
 
     # Figures of this package's own may resample at length: a first look does not wait for them.
     names = [name for name in FIGURES if FIGURES[name].source.startswith(("Fig.", "Sec."))]

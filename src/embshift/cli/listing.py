@@ -64,7 +64,7 @@ def _presets() -> Table:
 
 
 def _figures() -> Table:
-    from embshift.figures import FIGURES
+    from embshift.show.figures import FIGURES
 
     table = _table("figure", "question", "what is drawn", "follows", "needs")
     for name, entry in FIGURES.items():

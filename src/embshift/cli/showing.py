@@ -10,8 +10,8 @@ from rich.table import Table
 from embshift.analysis.embeddings.direction import removals
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.shifts.paired_tests import PairedTests
-from embshift.run import Run, open_run
-from embshift.summaries.measured_format import (
+from embshift.show.run import Run, open_run
+from embshift.show.text.measures import (
     differences_table,
     format_differences,
     format_measured,

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from embshift.cli.sweep_options import OPTIONS
 from embshift.cli.terminal import harmless
-from embshift.run import Run
-from embshift.summaries.matched_format import format_matched, matched_table
-from embshift.summaries.sweep_format import format_sweep, sweep_table
+from embshift.show.run import Run
+from embshift.show.text.matched import format_matched, matched_table
+from embshift.show.text.sweep import format_sweep, sweep_table
 
 __all__ = ["match", "sweep"]
 

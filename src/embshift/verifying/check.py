@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.errors import RunError
-from embshift.run import open_run
 from embshift.runs.files import read_json
 from embshift.runs.listing import FrozenRow
 from embshift.runs.lock import locked
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
+from embshift.show.run import open_run
 from embshift.verifying.chunks import check_chunk, committed_chunks, expected
 from embshift.verifying.inputs import check_encoder, check_inputs
 from embshift.verifying.record import (

@@ -10,9 +10,9 @@ from embshift.core.errors import ShiftError
 from embshift.plan_files import difference, load_plan, plan_from_content
 from embshift.provenance import recorded_fingerprint
 from embshift.resume import other_versions
-from embshift.run import open_run
 from embshift.runs.listing import FrozenRow, Listing
 from embshift.runs.seal import BROKEN, check_seal
+from embshift.show.run import open_run
 from embshift.verifying.verdict import Fault
 
 __all__ = ["check_counts", "check_listing", "check_plan", "check_record", "notes_on_record"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from embshift.figures.material import Material
+from embshift.show.figures.material import Material
 from tests.synthetic_runs import Wanted, make_run
 
 

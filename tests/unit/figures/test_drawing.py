@@ -13,9 +13,9 @@ import embshift
 from embshift.cli.main import main
 from embshift.cli.parser import build_parser
 from embshift.core.errors import FigureError, PlanError, StorageError, UnknownNameError
-from embshift.figures import FIGURES, figure
-from embshift.figures.drawing import FORMATS, draw, write_figure
-from embshift.figures.material import Material
+from embshift.show.figures import FIGURES, figure
+from embshift.show.figures.material import Material
+from embshift.show.figures.render import FORMATS, draw, write_figure
 from tests.drawn_text import drawn_text, meeting, outside
 from tests.synthetic_runs import NINE, Wanted, make_run
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.stats import gaussian_kde
 
-from embshift.figures.density import bandwidth, density, has_density
-from embshift.figures.labels import (
+from embshift.show.figures.layout.density import bandwidth, density, has_density
+from embshift.show.figures.layout.labels import (
     fitted,
     listed,
     number,
@@ -19,11 +19,11 @@ from embshift.figures.labels import (
     text_width,
     wrapped,
 )
-from embshift.figures.panels import by_page, grid
-from embshift.figures.placing import placed
-from embshift.figures.sheets import HIGHEST, Frame, open_sheet
-from embshift.figures.style import drawn_alike
-from embshift.figures.trees import laid_out
+from embshift.show.figures.layout.panels import by_page, grid
+from embshift.show.figures.layout.placing import placed
+from embshift.show.figures.layout.sheets import HIGHEST, Frame, open_sheet
+from embshift.show.figures.layout.style import drawn_alike
+from embshift.show.figures.layout.trees import laid_out
 
 # Text -----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from embshift.figures.style import drawn_alike, looks, on, readable, scale_colour
+from embshift.show.figures.layout.style import drawn_alike, looks, on, readable, scale_colour
 from tests.synthetic_runs import NINE, THIRTY
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, for linear RGB.

@@ -11,11 +11,11 @@ from PIL import Image
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from embshift.figures.drawing import draw, draw_page
-from embshift.figures.labels import number, shown
-from embshift.figures.material import Material
-from embshift.figures.style import looks
-from embshift.summaries.format import short_name
+from embshift.show.figures.layout.labels import number, shown
+from embshift.show.figures.layout.style import looks
+from embshift.show.figures.material import Material
+from embshift.show.figures.render import draw, draw_page
+from embshift.show.text.summary import short_name
 from tests.drawn_text import drawn_text, words
 from tests.synthetic_runs import NINE, PAPER, THIRTY, Wanted, make_run
 

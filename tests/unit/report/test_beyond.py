@@ -8,7 +8,7 @@ import pytest
 from embshift.analysis.embeddings.calibration import calibrate
 from embshift.analysis.embeddings.floors import floor
 from embshift.analysis.sampling.bootstrap import Intervals
-from embshift.report.beyond import (
+from embshift.show.report.beyond import (
     SAMPLE,
     above_floor,
     found_again,

@@ -9,9 +9,9 @@ import pytest
 from embshift.analysis.sampling.bootstrap import Intervals
 from embshift.analysis.strength.matched import Matched, MatchedGroup, MatchedRow, Solved, UnmatchedRow
 from embshift.analysis.strength.sweep import Curve, Sweep
-from embshift.report.facts import Facts, gather
-from embshift.report.levels import Levels, at_equal_damage, curves_rise, lost_first, measure_levels
-from embshift.report.tables import curves, tables
+from embshift.show.report.facts import Facts, gather
+from embshift.show.report.levels import Levels, at_equal_damage, curves_rise, lost_first, measure_levels
+from embshift.show.report.tables import curves, tables
 from tests.synthetic_runs import Wanted, make_run
 
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 import pytest
 
 from embshift.core.errors import StorageError
-from embshift.report.page import content, embedded_json, page
+from embshift.show.report.page import content, embedded_json, page
 from tests.synthetic_runs import Wanted, image_id, make_run
 from tests.unit.report.large_runs import make_large_run
 
@@ -81,7 +81,7 @@ def test_nothing_is_loaded_and_nothing_is_an_inline_handler(text):
 
 
 def test_own_scripts_parse_nothing_as_markup_and_evaluate_nothing():
-    assets = files("embshift.report") / "assets"
+    assets = files("embshift.show.report") / "assets"
     own = [one for one in assets.iterdir() if one.name.endswith(".js") and one.name != "echarts.min.js"]
     assert len(own) == 8
     for script in own:
@@ -89,7 +89,7 @@ def test_own_scripts_parse_nothing_as_markup_and_evaluate_nothing():
 
 
 def test_the_charting_library_is_the_published_file():
-    file = files("embshift.report") / "assets" / "echarts.min.js"
+    file = files("embshift.show.report") / "assets" / "echarts.min.js"
     assert hashlib.sha256(file.read_bytes()).hexdigest() == ECHARTS
     assert len(file.read_bytes()) < 1_300_000
 

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from embshift.report.facts import gather, resamples_for
-from embshift.report.scale import sentences
-from embshift.report.text import interval_text, listed, number, percent, shortened, visible
+from embshift.show.report.facts import gather, resamples_for
+from embshift.show.report.scale import sentences
+from embshift.show.report.text import interval_text, listed, number, percent, shortened, visible
 from tests.synthetic_runs import NINE, Wanted, make_run
 
 CASES = {

@@ -1,0 +1,89 @@
+"""How far is far: shifts beside the distances between different pictures."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from embshift.analysis.embeddings.measures import Measured
+from embshift.core.errors import FigureError
+from embshift.show.figures import Drawing, figure
+from embshift.show.figures.layout.labels import number, shown, text_width
+from embshift.show.figures.layout.rows import row_chart
+from embshift.show.figures.layout.sheets import Frame
+from embshift.show.figures.layout.style import GREY, SIZES
+from embshift.show.figures.material import Material
+from embshift.show.figures.measured_rows import Bar, bars_of, counted, draw_bar, end, measured, row_height
+
+__all__ = ["calibration"]
+
+
+@figure(
+    name="calibration",
+    question="How far is a shift beside the distances between pictures?",
+    shows="cosine shift of each transform over the mean distance to other pictures, with its interval; beside"
+    " it the shift over the distance to the nearest one",
+    source="own: calibration",
+    needs="two pictures or more",
+)
+def calibration(material: Material, frame: Frame, /) -> Iterator[Drawing]:
+    """Bars from the least shift to the greatest; 1 is as far as another picture lies."""
+    found = measured(material, "calibration")
+    bars = sorted(bars_of(found, "relative_shift"), key=lambda bar: (bar.value != bar.value, bar.value))
+    if all(np.isnan(bar.value) for bar in bars):
+        raise FigureError(
+            f"{material.run.folder} holds no two pictures whose embeddings differ; measure more of them"
+        )
+    beside = {bar.name: bar.value for bar in bars_of(found, "neighbour_ratio")}
+    column = 0.55
+    chart = row_chart(
+        frame,
+        names=[bar.name for bar in bars],
+        label="cosine shift / mean cosine distance to the other pictures (1)",
+        notes=[
+            counted(material, found),
+            "bar: mean · line: 95 % interval (BCa bootstrap over images) · at 1 a view lies as far from its"
+            " original as another picture does · right: shift over the distance to the nearest other picture,"
+            " mean; above 1 the view lies further away than that picture",
+        ],
+        row=row_height(bars),
+        beside=column,
+    )
+    _scale(chart.axes, bars, width=chart.width)
+    for at, bar in enumerate(bars):
+        draw_bar(chart.axes, bar, at=at)
+        text = f"{number(beside[bar.name])} ×"
+        chart.axes.annotate(
+            text,
+            (1, at),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            size=SIZES.small,
+            color=GREY,
+        )
+    yield Drawing(figure=chart.sheet.figure, alt=_alt(material, found, bars=bars, beside=beside))
+
+
+def _scale(axes: Axes, bars: list[Bar], *, width: float) -> None:
+    taken = max(text_width(number(bar.value), size=SIZES.small) for bar in bars) + 0.08
+    most = max(end(bar) for bar in bars) or 1.0
+    axes.set_xlim(0, most / (1 - taken / width))
+    if most >= 1:
+        axes.axvline(1, color=GREY, linewidth=0.7, linestyle="--", zorder=0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter("{x:g}")  # and no common factor beside the panel
+    axes.grid(visible=True, axis="x")
+
+
+def _alt(material: Material, found: Measured, *, bars: list[Bar], beside: dict[str, float]) -> str:
+    each = "; ".join(
+        f"{shown(bar.name)} {number(bar.value)} of the mean, {number(beside[bar.name])} of the nearest"
+        for bar in bars
+    )
+    return (
+        "Bars of the cosine shift over the mean cosine distance to the other pictures, least first, beside"
+        f" the shift over the distance to the nearest other picture: {each}. {counted(material, found)}."
+    )

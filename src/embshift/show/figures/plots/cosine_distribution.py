@@ -1,0 +1,116 @@
+"""S20: how the cosines of every transform are spread over images, with mean and deviation."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.show.figures import Drawing, figure
+from embshift.show.figures.layout.density import bandwidth, has_density
+from embshift.show.figures.layout.labels import number, shown, text_width
+from embshift.show.figures.layout.ridges import ridge
+from embshift.show.figures.layout.rows import RowChart, row_chart
+from embshift.show.figures.layout.sheets import Frame
+from embshift.show.figures.layout.style import INK, SIZES, Look, looks
+from embshift.show.figures.material import Material
+
+__all__ = ["cosine_distribution"]
+
+_BOUNDS = (-1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Row:
+    """One transform: the cosines of its images."""
+
+    name: str
+    look: Look
+    values: Float64[np.ndarray, " images"]
+    mean: float
+    deviation: float
+
+    @property
+    def told(self) -> str:
+        """Mean and deviation."""
+        spread = "" if np.isnan(self.deviation) else f" ± {number(self.deviation, places=3)}"
+        return f"{number(self.mean, places=3)}{spread}"
+
+
+@figure(
+    name="cosine_distribution",
+    question="How far do embeddings turn, picture by picture?",
+    shows="distribution of the cosine over images for each transform, with mean and deviation",
+    source="Sec. 4",
+)
+def cosine_distribution(material: Material, frame: Frame, /) -> Iterator[Drawing]:
+    """A curve a transform, the closest on top, each scaled to its own height; below it mean and deviation."""
+    rows = _rows(material)
+    beside = max(text_width(row.told, size=SIZES.small) for row in rows) + 0.1
+    chart = row_chart(
+        frame,
+        names=[row.name for row in rows],
+        label="cosine between embeddings",
+        notes=[
+            material.counted(["cosine"]),
+            "curve: kernel density over images, each scaled to its own peak · dot: mean · line: ± one"
+            " standard deviation, as on the right · 1 is the original's direction, higher is closer",
+        ],
+        row=0.3 if len(rows) <= 12 else 0.23,
+        beside=beside,
+    )
+    low = _lowest(rows)
+    chart.axes.set_xlim(low, 1.0)
+    chart.axes.grid(visible=True, axis="x")
+    for at, row in enumerate(rows):
+        _draw(chart, row, at=at, low=low)
+    yield Drawing(figure=chart.sheet.figure, alt=_alt(material, rows))
+
+
+def _rows(material: Material) -> list[_Row]:
+    columns, known = material.column("cosine"), looks(material.run.transforms)
+    rows = [
+        _Row(
+            name=row.transform,
+            look=known[row.transform],
+            values=columns[~np.isnan(columns[:, at]), at],
+            mean=row.cells["cosine"].mean,
+            deviation=row.cells["cosine"].deviation,
+        )
+        for at, row in enumerate(material.summary.rows)
+    ]
+    return sorted(rows, key=lambda row: np.inf if np.isnan(row.mean) else -row.mean)
+
+
+def _lowest(rows: Sequence[_Row]) -> float:
+    """The next tenth below what is drawn: every curve runs out within the panel, but for the bound."""
+    ends = [row.mean - row.deviation for row in rows if not np.isnan(row.deviation)]
+    ends += [float(row.values.min()) for row in rows if len(row.values)]
+    ends += [float(row.values.min()) - 2 * bandwidth(row.values) for row in rows if has_density(row.values)]
+    return max(-1.0, float(np.floor(min(ends) * 10 - 0.2)) / 10)
+
+
+def _draw(chart: RowChart, row: _Row, *, at: int, low: float) -> None:
+    axes, base = chart.axes, at + 0.22
+    ridge(axes, row.values, base=base, look=row.look, span=(low, 1.0), bounds=_BOUNDS)
+    axes.annotate(
+        row.told if len(row.values) else "undefined",
+        (1.0, at),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        size=SIZES.small,
+        annotation_clip=False,
+    )
+    if not np.isnan(row.deviation):
+        ends = np.clip([row.mean - row.deviation, row.mean + row.deviation], *_BOUNDS)
+        axes.plot(ends, [base + 0.12] * 2, color=INK, linewidth=0.8, clip_on=False)
+    axes.plot(row.mean, base + 0.12, "o", color=INK, markersize=2.4, clip_on=False)
+
+
+def _alt(material: Material, rows: Sequence[_Row]) -> str:
+    told = "; ".join(f"{shown(row.name)} {row.told}" for row in rows)
+    return (
+        f"Distribution over images of the cosine between the embeddings of original and view, closest first,"
+        f" as mean ± standard deviation: {told}. {material.counted(['cosine'])}."
+    )

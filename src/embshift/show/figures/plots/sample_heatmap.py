@@ -1,0 +1,93 @@
+"""S17: the cosines of fifty seeded images under every transform."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from embshift.core.seeding import generator
+from embshift.show.figures import Drawing, figure
+from embshift.show.figures.layout.heat import Scale, bar_height, cells, colour_bar
+from embshift.show.figures.layout.labels import number, shown, text_height, text_width
+from embshift.show.figures.layout.rows import name_width, names_beside
+from embshift.show.figures.layout.sheets import Frame, open_sheet
+from embshift.show.figures.layout.style import SIZES, looks
+from embshift.show.figures.material import Material
+
+__all__ = ["sample_heatmap"]
+
+_SAMPLE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sample:
+    """Some images' cosines, from the least moved image to the most."""
+
+    rows: Int64[np.ndarray, " images"]
+    cosines: Float64[np.ndarray, "images transforms"]
+    of: int
+
+
+@figure(
+    name="sample_heatmap",
+    question="Does a transform move every picture as far?",
+    shows="cosine of 50 seeded images under every transform",
+    source="Fig. 9",
+)
+def sample_heatmap(material: Material, frame: Frame, /) -> Iterator[Drawing]:
+    """A row a transform in the order of the plan, a column an image, the images by their mean."""
+    sample, names = _sample(material), material.run.transforms
+    gutter = name_width(names, most=0.46 * frame.inner) + 0.19
+    width, height = frame.inner - gutter - 0.12, len(names) * (0.19 if len(names) <= 12 else 0.15)
+    digits = max(text_width(str(row), size=SIZES.small) for row in sample.rows.tolist())
+    below = digits + 0.1 + text_height(1, size=SIZES.label)
+    scale = Scale.to_one(sample.cosines, label="cosine between embeddings (1:\u00a0same\u00a0direction)")
+    bar = min(width, 2.6)
+    undefined = ["crossed: undefined"] if np.isnan(sample.cosines).any() else []
+    sheet = open_sheet(
+        frame,
+        body=height + below + 0.1 + bar_height(scale, width=bar),
+        notes=[
+            f"{len(sample.rows):,} of {sample.of:,} images, drawn with the run's seed · encoder"
+            f" {material.encoder}",
+            "images from the least moved on average to the most · higher is closer to the original",
+            *undefined,
+        ],
+    )
+    axes = sheet.axes(gutter, 0, width=width, height=height)
+    cells(axes, sample.cosines.T, scale=scale, size=(width, height))
+    names_beside(
+        axes, names, width=gutter - 0.05, panel=width, marks=list(looks(material.run.transforms).values())
+    )
+    every = max(1, int(np.ceil((text_height(1, size=SIZES.small) + 0.02) * len(sample.rows) / width)))
+    at = range(0, len(sample.rows), every)
+    axes.set_xticks(list(at), [str(sample.rows[one]) for one in at], rotation=90, fontsize=SIZES.small)
+    axes.set_xlabel("image (row of the listing)")
+    colour_bar(sheet, gutter, height + below + 0.1, width=bar, scale=scale)
+    yield Drawing(figure=sheet.figure, alt=_alt(material, sample))
+
+
+def _sample(material: Material) -> _Sample:
+    cosines = material.column("cosine")
+    known = np.flatnonzero(~np.isnan(cosines).all(axis=1))
+    rng = generator(material.run.info["plan"]["seed"], "sample_heatmap")
+    drawn = np.sort(rng.permutation(known)[:_SAMPLE])
+    order = drawn[np.argsort(-np.nanmean(cosines[drawn], axis=1), kind="stable")]
+    return _Sample(rows=material.values.rows[order], cosines=cosines[order], of=len(known))
+
+
+def _alt(material: Material, sample: _Sample) -> str:
+    told = list[str]()
+    for name, column in zip(material.run.transforms, sample.cosines.T, strict=True):
+        defined = column[~np.isnan(column)]
+        ends = (
+            f"{number(float(defined.min()))} to {number(float(defined.max()))}"
+            if len(defined)
+            else "undefined"
+        )
+        told.append(f"{shown(name)} {ends}")
+    return (
+        f"Heat map of the cosine between the embeddings of original and view for {len(sample.rows):,} images;"
+        f" least to greatest by transform: {'; '.join(told)}."
+    )

@@ -1,0 +1,184 @@
+"""Small pictures for the page, from the views and maps that a run keeps; bounded in bytes."""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from PIL import Image
+
+from embshift.core.types import ORIGINAL
+from embshift.runs.view_files import view_path
+from embshift.show.report.facts import Facts
+from embshift.show.report.numbers import rounded
+from embshift.show.report.text import visible
+from embshift.show.run import Run
+
+__all__ = ["BYTES", "SIDE", "pictures"]
+
+BYTES = 2_600_000
+"""What all pictures of a page may take, as text."""
+
+SIDE = 160
+"""Pixels of a small picture's longer side."""
+
+_MOST_PIXELS = 50_000_000
+_QUALITY = 68
+_CELLS = 32 * 32
+
+
+@dataclass(kw_only=True, eq=False)
+class _Budget:
+    """What is left of the page's bytes, and what could not be read."""
+
+    left: int = BYTES
+    unreadable: int = 0
+    full: bool = False
+    made: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
+
+
+def pictures(
+    run: Run, facts: Facts, *, rows: Sequence[int], first: Sequence[tuple[int, str]]
+) -> dict[str, Any]:
+    """Names, values and small pictures of some rows.
+
+    Args:
+        run: The run.
+        facts: Its numbers.
+        rows: Which rows, those that matter most first.
+        first: Views (row, transform) that come first while there is room.
+    """
+    lines = _lines(run, rows)
+    budget = _Budget()
+    rest = [(row, name) for row in rows for name in facts.transforms]
+    for row, name in dict.fromkeys([*first, *rest]):
+        if row in lines:
+            _make(run, lines[row], name, budget=budget)
+    maps = _maps(run, [row for row in rows if (row, ORIGINAL) in budget.made])
+    place = {int(row): at for at, row in enumerate(facts.values.rows.tolist()) if row in lines}
+    found = [
+        _content(lines[row], facts, at=place[row], budget=budget, maps=maps) for row in rows if row in lines
+    ]
+    return {"items": found, "full": budget.full, "unreadable": budget.unreadable}
+
+
+def _lines(run: Run, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What the table ``images`` says about the rows."""
+    found = dict[int, dict[str, Any]]()
+    wanted = pc.field("row").isin(list(rows))
+    for file in run.files("images"):
+        table = pq.read_table(file, columns=["row", "image_id", "source", "member", "index"])
+        for line in table.filter(wanted).to_pylist():
+            found[line["row"]] = line
+    return found
+
+
+def _make(run: Run, line: Mapping[str, Any], name: str, *, budget: _Budget) -> None:
+    """One view, with its original where that is not there yet, if there is room."""
+    row = line["row"]
+    both = [one for one in (ORIGINAL, name) if (row, one) not in budget.made]
+    small = {one: _small(run, line, one, budget=budget) for one in both}
+    if any(text is None for text in small.values()):
+        return
+    size = sum(len(text) for text in small.values() if text)
+    if size > budget.left:
+        budget.full = True
+        return
+    budget.left -= size
+    budget.made |= {(row, one): text for one, text in small.items() if text}
+
+
+def _small(run: Run, line: Mapping[str, Any], name: str, *, budget: _Budget) -> str | None:
+    """A kept view as a ``data:`` address; None where it was not kept or cannot be read."""
+    path = view_path(run.folder, image_id=str(line["image_id"]), transform=name, draw=0)
+    if not _inside(path, run.folder) or budget.full:
+        return None
+    try:
+        # Kept views are PNG, whatever else somebody may have put there.
+        with Image.open(path, formats=("PNG",)) as opened:
+            if opened.width * opened.height > _MOST_PIXELS:
+                raise ValueError(f"{path} has {opened.width}x{opened.height} pixels")
+            small = opened.convert("RGB")
+            budget.sizes[line["row"]] = small.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        budget.unreadable += 1
+        return None
+    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    kept = io.BytesIO()
+    small.save(kept, "WEBP", quality=_QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(kept.getvalue()).decode()}"
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Whether a file is there, and truly below the folder: names in a run are not to be trusted."""
+    try:
+        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+_Maps = Mapping[tuple[int, str], Mapping[str, Any]]
+
+
+def _maps(run: Run, rows: Sequence[int]) -> _Maps:
+    """The encoder's maps of first draws, by row and transform."""
+    if not rows:
+        return {}
+    columns = ["row", "transform", "draw", "rows", "columns", "field", "map"]
+    table = run.attention(rows=rows, columns=columns)
+    return {
+        (line["row"], line["transform"]): line for line in table.filter(pc.field("draw") == 0).to_pylist()
+    }
+
+
+def _map_content(line: Mapping[str, Any] | None, size: tuple[int, int]) -> dict[str, Any] | None:
+    """A map as bytes from its least to its greatest value; None where there is none to draw."""
+    if line is None or line["rows"] * line["columns"] > _CELLS:
+        return None
+    values = np.array(line["map"], np.float64)
+    spread = float(values.max() - values.min())
+    if not np.isfinite(spread) or spread <= 0:
+        return None
+    steps = np.round(255 * (values - values.min()) / spread).astype(np.uint8)
+    top, left, height, width = line["field"]
+    return {
+        "grid": [line["rows"], line["columns"]],
+        "field": [
+            rounded(part) for part in (top / size[1], left / size[0], height / size[1], width / size[0])
+        ],
+        "steps": base64.b64encode(steps.tobytes()).decode(),
+    }
+
+
+def _content(
+    line: Mapping[str, Any], facts: Facts, *, at: int, budget: _Budget, maps: _Maps
+) -> dict[str, Any]:
+    row = line["row"]
+    size = budget.sizes.get(row, (1, 1))
+    names = [name for name in facts.transforms if (row, name) in budget.made]
+    return {
+        "row": row,
+        "id": visible(line["image_id"]),
+        "name": visible(line["member"] or line["source"] or f"picture {line['index'] or 0} from memory"),
+        "original": budget.made.get((row, ORIGINAL)),
+        "map": _map_content(maps.get((row, ORIGINAL)), size),
+        "values": [[rounded(v) for v in part] for part in facts.values.values[at].tolist()],
+        "views": list(_views(names, row, facts, budget=budget, maps=maps)),
+    }
+
+
+def _views(
+    names: Sequence[str], row: int, facts: Facts, *, budget: _Budget, maps: _Maps
+) -> Iterator[dict[str, Any]]:
+    for name in names:
+        yield {
+            "transform": facts.transforms.index(name),
+            "picture": budget.made[row, name],
+            "map": _map_content(maps.get((row, name)), budget.sizes[row]),
+        }

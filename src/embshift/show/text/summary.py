@@ -1,0 +1,267 @@
+"""Summaries and clusters as text: for a terminal, a paper, a spreadsheet, a program."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from embshift.analysis.embeddings.clusters import Clusters
+from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
+from embshift.core.errors import UnknownNameError
+from embshift.core.types import Capture
+from embshift.show.text.markup import comma_separated, latex, markdown
+
+__all__ = [
+    "FORMATS",
+    "clusters_table",
+    "format_clusters",
+    "format_summary",
+    "short_name",
+    "summary_html",
+    "summary_table",
+]
+
+FORMATS = ("table", "markdown", "csv", "json", "latex")
+"""Names for ``--format``."""
+
+CLOSEST, FURTHEST = "▲", "▼"
+_LEGEND = f"mean ± standard deviation over images · {CLOSEST} closest to the original, {FURTHEST} furthest"
+
+
+def _writer(style: str) -> Callable[[Sequence[str], Sequence[Sequence[str]]], str]:
+    writers = {"markdown": markdown, "latex": latex, "csv": comma_separated}
+    if style not in writers:
+        raise UnknownNameError("format", style, FORMATS)
+    return writers[style]
+
+
+def format_summary(summary: Summary, *, style: str) -> str:
+    """A summary as text.
+
+    Args:
+        summary: The summary.
+        style: A name in `FORMATS`; "csv" and "json" hold full precision, the others are rounded.
+
+    Raises:
+        UnknownNameError: For another style.
+    """
+    if style == "table":
+        return _render(summary_table(summary))
+    if style == "json":
+        return json.dumps(_summary_content(summary), indent=2, allow_nan=False)
+    if style == "csv":
+        return comma_separated(*_summary_columns(summary))
+    return _writer(style)(*_summary_cells(summary))
+
+
+def format_clusters(clusters: Clusters, *, style: str) -> str:
+    """Clusters as text, in the manner of `format_summary`."""
+    if style == "table":
+        return _render(clusters_table(clusters))
+    if style == "json":
+        return json.dumps(_clusters_content(clusters), indent=2, allow_nan=False)
+    return _writer(style)(*_clusters_cells(clusters, exact=style == "csv"))
+
+
+def _render(table: Table) -> str:
+    console = Console(width=160, no_color=True, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def short_name(metric: str) -> str:
+    """A metric's name as tables and figures head their columns with it."""
+    return metric.removesuffix("_similarity")
+
+
+def _counts(row: SummaryRow) -> str:
+    counts = sorted({cell.n for cell in row.cells.values()}, reverse=True)
+    return " / ".join(f"{count:,}" for count in counts)
+
+
+def _caption(summary: Summary) -> str:
+    found = sum(cell.undefined for row in summary.rows for cell in row.cells.values())
+    undefined = f" · {found:,} undefined values are left out" if found else ""
+    mapped = any(Capture.ATTENTION in spec.needs for spec in summary.metrics)
+    own = f"\nattention compares this encoder's {summary.map_name}"
+    rounded = f"\n{summary.precision}" if summary.precision else ""
+    return _LEGEND + undefined + (own if mapped and summary.map_name != "attention map" else "") + rounded
+
+
+def summary_table(summary: Summary, *, stacked: bool = False) -> Table:
+    """The summary for a terminal: closest and furthest transform of every metric marked.
+
+    Args:
+        summary: The summary.
+        stacked: Whether the deviation stands below the mean, for a narrow terminal.
+    """
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=_caption(summary), caption_justify="left")
+    table.add_column("transform", no_wrap=True)
+    for spec in summary.metrics:
+        table.add_column(short_name(spec.name), justify="right", no_wrap=True)
+    table.add_column("overall", justify="right")
+    table.add_column("rank", justify="right")
+    table.add_column("n", justify="right", no_wrap=True)
+    marks = _marks(summary)
+    for row in summary.rows:
+        cells = [_marked(row, spec.name, marks, sign="\n±" if stacked else " ±") for spec in summary.metrics]
+        rank = "–" if row.rank is None else str(row.rank)
+        table.add_row(row.transform, *cells, _number(row.overall), rank, _counts(row))
+    return table
+
+
+Marks = Mapping[str, tuple[frozenset[str], frozenset[str]]]
+
+
+def _marks(summary: Summary) -> Marks:
+    return {spec.name: (summary.closest(spec.name), summary.furthest(spec.name)) for spec in summary.metrics}
+
+
+def _marked(row: SummaryRow, metric: str, marks: Marks, *, sign: str) -> str:
+    cell = row.cells[metric]
+    closest, furthest = marks[metric]
+    text = _plain(cell, sign=sign)
+    if row.transform in closest:
+        return f"[bold green]{CLOSEST} {text}[/]"
+    if row.transform in furthest:
+        return f"[bold red]{FURTHEST} {text}[/]"
+    return text
+
+
+def _summary_cells(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    header = ["transform", *(spec.name for spec in summary.metrics), "overall", "rank", "n"]
+    rows = [
+        [
+            row.transform,
+            *(_plain(row.cells[spec.name]) for spec in summary.metrics),
+            _number(row.overall),
+            "–" if row.rank is None else str(row.rank),
+            _counts(row),
+        ]
+        for row in summary.rows
+    ]
+    return header, rows
+
+
+def _plain(cell: Cell, *, sign: str = " ± ") -> str:
+    """Mean and deviation; a deviation needs two images."""
+    deviation = "" if math.isnan(cell.deviation) else f"{sign}{_number(cell.deviation)}"
+    return f"{_number(cell.mean)}{deviation}"
+
+
+def _summary_columns(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    parts = ("mean", "deviation", "n", "undefined")
+    header = [
+        "transform",
+        *(f"{spec.name}_{part}" for spec in summary.metrics for part in parts),
+        "overall",
+        "rank",
+    ]
+    rows = [
+        [
+            row.transform,
+            *(_exact(getattr(row.cells[spec.name], part)) for spec in summary.metrics for part in parts),
+            _exact(row.overall),
+            "" if row.rank is None else str(row.rank),
+        ]
+        for row in summary.rows
+    ]
+    return header, rows
+
+
+def _exact(value: float | int) -> str:
+    return "" if isinstance(value, float) and math.isnan(value) else repr(value)
+
+
+def _null(value: float) -> float | None:
+    """JSON has no NaN and no infinity: null."""
+    return value if math.isfinite(value) else None
+
+
+def _summary_content(summary: Summary) -> dict[str, Any]:
+    rows = [
+        {
+            "transform": row.transform,
+            "overall": _null(row.overall),
+            "rank": row.rank,
+            "metrics": {name: _cell_content(cell) for name, cell in row.cells.items()},
+        }
+        for row in summary.rows
+    ]
+    metrics = [{"name": s.name, "unit": s.unit, "direction": str(s.direction)} for s in summary.metrics]
+    rounded = {"precision": summary.precision} if summary.precision else {}
+    return {"map": summary.map_name, "metrics": metrics, "transforms": rows} | rounded
+
+
+def _cell_content(cell: Cell) -> dict[str, Any]:
+    return {
+        "mean": _null(cell.mean),
+        "deviation": _null(cell.deviation),
+        "n": cell.n,
+        "undefined": cell.undefined,
+    }
+
+
+def clusters_table(clusters: Clusters) -> Table:
+    """The clusters for a terminal: distances between transforms in the dendrogram's order."""
+    names = [clusters.transforms[at] for at in clusters.order]
+    how = f"{clusters.linkage} linkage · cut at {clusters.threshold:.4g}"
+    caption = f"mean {clusters.distance} distance between views · {how}"
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    table.add_column("cluster", justify="right")
+    table.add_column("transform", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right", min_width=6, max_width=11)
+    for at in clusters.order:
+        distances = [_number(float(clusters.square[at, other])) for other in clusters.order]
+        table.add_row(str(clusters.labels[at]), clusters.transforms[at], *distances)
+    return table
+
+
+def _clusters_cells(clusters: Clusters, *, exact: bool) -> tuple[list[str], list[list[str]]]:
+    write = _exact if exact else _number
+    names = [clusters.transforms[at] for at in clusters.order]
+    rows = [
+        [
+            clusters.transforms[at],
+            str(clusters.labels[at]),
+            *(write(float(clusters.square[at, other])) for other in clusters.order),
+        ]
+        for at in clusters.order
+    ]
+    return ["transform", "cluster", *names], rows
+
+
+def _clusters_content(clusters: Clusters) -> dict[str, Any]:
+    return {
+        "transforms": list(clusters.transforms),
+        "distance": clusters.distance,
+        "linkage": clusters.linkage,
+        "threshold": clusters.threshold,
+        "condensed": clusters.condensed.tolist(),
+        "square": clusters.square.tolist(),
+        "tree": clusters.tree.tolist(),
+        "labels": clusters.labels.tolist(),
+        "order": list(clusters.order),
+        "n": clusters.n.tolist(),
+        "note": clusters.note,
+    }
+
+
+def summary_html(summary: Summary, *, title: str) -> str:
+    """The summary as an HTML table, for a notebook."""
+    header, rows = _summary_cells(summary)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    caption = f"<caption>{escape(title)}: {escape(_caption(summary))}</caption>"
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
