@@ -8,8 +8,8 @@ import torch
 from embshift.core.encoding import Encoding
 from embshift.core.types import ORIGINAL, Field, ImageRecord
 from embshift.images import Decoded
-from embshift.pipeline import Attempt, Compared, Item
-from embshift.plan import CHUNK, DEFAULT_METRICS
+from embshift.measurement.pipeline.encode import Attempt, Compared, Item
+from embshift.measurement.plan.plan import CHUNK, DEFAULT_METRICS
 from embshift.transforms.presets import load_preset
 
 if TYPE_CHECKING:

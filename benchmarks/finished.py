@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 import embshift
 from embshift.images import list_sources
-from embshift.plan import CHUNK
+from embshift.measurement.plan.plan import CHUNK
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import read_json, write_json
 from embshift.runs.listing import FrozenRow, freeze, write_listing

@@ -10,7 +10,7 @@ from benchmarks.pictures import write_pictures
 from benchmarks.resident import Memory, memory_of, slope
 from benchmarks.setting import Setting
 from benchmarks.taking import Figure, seconds
-from embshift.plan import CHUNK
+from embshift.measurement.plan.plan import CHUNK
 
 __all__ = ["STAGES", "memory", "resume"]
 

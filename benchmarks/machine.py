@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from embshift.provenance import versions
+from embshift.measurement.session.provenance import versions
 
 __all__ = ["described", "load"]
 

@@ -74,8 +74,8 @@ def attention_metric(setting: Setting) -> list[Figure]:
 def writing(setting: Setting) -> list[Figure]:
     """The run folder of one chunk: time to tabulate and commit it, and its size."""
     from benchmarks.chunk import made_up_chunk
+    from embshift.measurement.pipeline.tabulate import tabulate
     from embshift.runs.chunks import ParquetSink
-    from embshift.tabulate import tabulate
 
     results, dim = made_up_chunk(setting)
     sizes = list[float]()

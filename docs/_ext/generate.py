@@ -22,9 +22,9 @@ from embshift.analysis.embeddings.clusters import DISTANCES, LINKAGES
 from embshift.cli.parser import build_parser
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
+from embshift.measurement.plan.plan import COUNTED, Plan
+from embshift.measurement.session.provenance import versions
 from embshift.metrics import METRICS, Metric
-from embshift.plan import COUNTED, Plan
-from embshift.provenance import versions
 from embshift.runs.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
 from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS, Strength
@@ -365,8 +365,8 @@ READ = {
 }
 WRITE = {
     "embshift.transforms": ["transform", "TransformSpec", "Strength"],
-    "embshift.sweeping": ["measure_sweep"],
-    "embshift.matching": ["measure_matched", "solve"],
+    "embshift.measurement.studies.sweep": ["measure_sweep"],
+    "embshift.measurement.studies.match": ["measure_matched", "solve"],
     "embshift.core.pixel_maps": ["carry", "grid", "mean_displacement"],
     "embshift.transforms.plan": ["TransformPlan"],
     "embshift.metrics": ["pixel_metric", "aligned_metric", "pair_metric"],

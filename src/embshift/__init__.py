@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embshift.core.errors import ShiftError
-    from embshift.dataset import ImageTransformDataset
-    from embshift.measuring import measure
-    from embshift.plan import Plan
+    from embshift.measurement.api import measure
+    from embshift.measurement.dataset import ImageTransformDataset
+    from embshift.measurement.plan.plan import Plan
+    from embshift.measurement.verify import verify_run
     from embshift.show.run import Run, open_run
-    from embshift.verifying import verify_run
 
 __version__ = "0.1.0"
 
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ImageTransformDataset": "embshift.dataset",
-    "Plan": "embshift.plan",
+    "ImageTransformDataset": "embshift.measurement.dataset",
+    "Plan": "embshift.measurement.plan.plan",
     "Run": "embshift.show.run",
     "ShiftError": "embshift.core.errors",
-    "measure": "embshift.measuring",
+    "measure": "embshift.measurement.api",
     "open_run": "embshift.show.run",
-    "verify_run": "embshift.verifying",
+    "verify_run": "embshift.measurement.verify",
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from embshift.sweeping import measure_sweep
+from embshift.measurement.studies.sweep import measure_sweep
 from tests.synthetic_runs import NINE, Wanted, image_id, make_run
 
 

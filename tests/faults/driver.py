@@ -92,7 +92,7 @@ def main(folder: Path, count: int, number: int, seed: int, command: list[str]) -
 if __name__ == "__main__":
     # What commands import late; only then is a start as quick as a fork.
     import embshift.encoders.open
-    import embshift.session
+    import embshift.measurement.session.carry_out
     import embshift.transforms.albumentations.adapter  # noqa: F401
 
     place, times, which, start = sys.argv[1:5]

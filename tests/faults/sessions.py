@@ -11,7 +11,7 @@ from PIL import Image
 
 import embshift
 from embshift.core.errors import ShiftError
-from embshift.encoder_files import same_files
+from embshift.measurement.session.encoder_files import same_files
 from tests.unit.fake_encoder import FakeEncoder
 
 PICTURES, CHUNK = 12, 5
@@ -43,8 +43,10 @@ def quickly(*, chunk: int = CHUNK, **spec: Any) -> Iterator[None]:
 
     with (
         patch("embshift.encoders.open.open_encoder", lambda *_, **__: Opened()),
-        patch("embshift.resume.CHUNK", chunk),
-        patch("embshift.session.same_files", (lambda *_: False) if spec else same_files),
+        patch("embshift.measurement.session.resume.CHUNK", chunk),
+        patch(
+            "embshift.measurement.session.carry_out.same_files", (lambda *_: False) if spec else same_files
+        ),
     ):
         yield
 

@@ -200,7 +200,7 @@ def test_a_file_that_vanishes_after_it_was_listed_is_a_row(samples, tmp_path, mo
         write_listing(path, rows)
         gone.unlink()
 
-    monkeypatch.setattr("embshift.resume.write_listing", listed_then_gone)
+    monkeypatch.setattr("embshift.measurement.session.resume.write_listing", listed_then_gone)
     run = embshift.measure(folder, encoder="lite", image_size=32, transforms=["blur"], out=out)
     statuses = run.images()["status"].to_pylist()
     wanted = ["ok"] * 3 + ["missing"] + ["ok"] * 2
@@ -209,8 +209,8 @@ def test_a_file_that_vanishes_after_it_was_listed_is_a_row(samples, tmp_path, mo
 
 @pytest.mark.parametrize("seed", range(amount(full=10, quick=1)))
 def test_mutated_pictures_never_cost_the_parent(samples, tmp_path, seed, tally):
-    from embshift.engines.workers import perturb_images
-    from embshift.pipeline import Item
+    from embshift.measurement.engine.pool import perturb_images
+    from embshift.measurement.pipeline.encode import Item
     from tests.faults.mutations import build, write_mutated
 
     count, started = amount(full=5000, quick=150), time.perf_counter()

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from embshift.engines.serving import WorkerLimits
-from embshift.engines.workers import perturb_images
+from embshift.measurement.engine.pool import perturb_images
+from embshift.measurement.engine.worker import WorkerLimits
 from tests.faults.amounts import amount
 from tests.faults.killers import KILLERS, KILLS, deadly, ended_by, hanging
 from tests.faults.sessions import measure, quickly

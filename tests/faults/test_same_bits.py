@@ -10,8 +10,8 @@ import pytest
 
 import embshift
 from embshift.core.errors import PlanError, ResumeError
-from embshift.plan import COUNTED
-from embshift.provenance import versions
+from embshift.measurement.plan.plan import COUNTED
+from embshift.measurement.session.provenance import versions
 from tests.faults.amounts import FULL
 from tests.faults.sessions import contents, measure, quickly, refusal, write_pictures
 from tests.integration.crops import write_crops
@@ -49,7 +49,7 @@ def test_workers_chunks_and_order_change_no_bit(samples, tmp_path, workers, chun
     # The last batch of a chunk is padded; every batch has one shape.
     options = {"encoder": "lite", "image_size": 32, "transforms": ["blur", "noise"], "draws": 2, "batch": 16}
     one = embshift.measure(paths, out=tmp_path / "one", workers=0, **options)
-    with patch("embshift.resume.CHUNK", chunk):
+    with patch("embshift.measurement.session.resume.CHUNK", chunk):
         other = embshift.measure(shuffled, out=tmp_path / "other", workers=workers, **options)
     lost = [name for name in KEYS if not by_picture(one.folder, name).equals(by_picture(other.folder, name))]
     tally(tried=len(paths), lost=lost, measured="every table equal, bit for bit")
@@ -126,7 +126,10 @@ def test_another_encoder_is_refused(finished, change, tally):
 def test_another_version_is_refused_by_name(finished, name, tally):
     pictures, out = finished
     before = contents(out)
-    with quickly(), patch("embshift.resume.versions", lambda: versions() | {name: "0.0.1"}):
+    with (
+        quickly(),
+        patch("embshift.measurement.session.resume.versions", lambda: versions() | {name: "0.0.1"}),
+    ):
         error = refusal(pictures, out)
     said = isinstance(error, ResumeError) and f"{name}: " in str(error) and "0.0.1 installed" in str(error)
     tally(tried=1, lost=[] if said and contents(out) == before else [name])

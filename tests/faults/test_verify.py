@@ -13,9 +13,9 @@ import pytest
 
 import embshift
 from embshift.core.errors import ResumeError, RunError
+from embshift.measurement.verify.verdict import KINDS
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import write_sealed
-from embshift.verifying.verdict import KINDS
 from tests.faults.amounts import amount
 from tests.faults.sessions import contents, measure, quickly, write_pictures
 from tests.integration.command import invoke
@@ -362,9 +362,9 @@ def test_an_interrupted_run_is_sound_and_says_what_is_left(original, tmp_path):
 
 
 def test_versions_that_have_moved_on_are_a_note(place):
-    from embshift.provenance import versions
+    from embshift.measurement.session.provenance import versions
 
-    with patch("embshift.resume.versions", lambda: versions() | {"pillow": "99"}):
+    with patch("embshift.measurement.session.resume.versions", lambda: versions() | {"pillow": "99"}):
         verdict = verify(place)
     assert verdict.sound
     assert any(note.startswith("version of pillow: ") and "99 installed" in note for note in verdict.notes)

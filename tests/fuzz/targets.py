@@ -7,7 +7,7 @@ from pathlib import Path
 from embshift.core.errors import ShiftError
 from embshift.core.types import ImageRecord
 from embshift.images import Limits, decode
-from embshift.plan_files import load_plan
+from embshift.measurement.plan.files import load_plan
 from embshift.transforms.presets import load_preset
 
 PLACE = Path(tempfile.mkdtemp(prefix="embshift-fuzz-"))

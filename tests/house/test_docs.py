@@ -17,8 +17,8 @@ import embshift
 from embshift import errors
 from embshift.cli.parser import build_parser
 from embshift.encoders import ENCODERS
+from embshift.measurement.plan.plan import COUNTED, Plan
 from embshift.metrics import METRICS
-from embshift.plan import COUNTED, Plan
 from embshift.runs import listing
 from embshift.runs.schema import TABLES
 from embshift.show.figures import FIGURES

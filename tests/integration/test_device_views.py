@@ -10,14 +10,14 @@ import pytest
 import torch
 
 import embshift
-from embshift.batching import Batches, Mishaps
 from embshift.core.types import Capture, ImageRecord
-from embshift.finishing import finish_views
+from embshift.measurement.pipeline.batches import Batches, Mishaps
+from embshift.measurement.pipeline.encode import Item, encode_views
+from embshift.measurement.pipeline.gpu_views import finish_views
+from embshift.measurement.pipeline.perturb import perturb_image
+from embshift.measurement.pipeline.recipe import build_recipe, undivided
+from embshift.measurement.plan.plan import make_plan
 from embshift.metrics import METRICS
-from embshift.perturbing import perturb_image
-from embshift.pipeline import Item, encode_views
-from embshift.plan import make_plan
-from embshift.recipes import build_recipe, undivided
 from embshift.transforms.gpu import DEVICE
 from tests.integration.crops import write_crops
 from tests.integration.tables import assert_identical
@@ -92,7 +92,7 @@ def test_the_shifts_are_those_of_the_reference_views(run, pictures, tmp_path):
 
 def test_a_run_goes_on_to_the_same_bits(run, pictures, tmp_path):
     out = tmp_path / "run"
-    with patch("embshift.resume.CHUNK", 4):
+    with patch("embshift.measurement.session.resume.CHUNK", 4):
         whole = embshift.measure(
             pictures, out=tmp_path / "whole", views="gpu", workers=0, metric_sample=9, **OPTIONS
         )
@@ -134,7 +134,9 @@ def test_a_making_half_that_fails_costs_its_own_views_alone(pictures):
     from embshift.transforms.gpu import maker
 
     good = maker(target)
-    with patch("embshift.finishing.maker", lambda name: make if name == target else maker(name)):
+    with patch(
+        "embshift.measurement.pipeline.gpu_views.maker", lambda name: make if name == target else maker(name)
+    ):
         found = list(finish_views(iter(drawn), recipe=recipe, device="cpu", pictures=5))
     assert form.target == target
     for at, one in enumerate(found):
@@ -194,9 +196,9 @@ def test_views_stay_on_a_device_that_is_not_main_memory(pictures):
     drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
     # There is no such device here: what is asked for stands for what would happen.
     with (
-        patch("embshift.finishing.moved", moved),
-        patch("embshift.finishing.beside", lambda device: nullcontext),
-        patch("embshift.finishing.marked", lambda device: lambda: None),
+        patch("embshift.measurement.pipeline.gpu_views.moved", moved),
+        patch("embshift.measurement.pipeline.gpu_views.beside", lambda device: nullcontext),
+        patch("embshift.measurement.pipeline.gpu_views.marked", lambda device: lambda: None),
     ):
         found = list(finish_views(iter(drawn), recipe=recipe, device="cuda:0", pictures=5))
     assert moves[0] == ("cuda:0", (5, 64, 64, 3)), "all originals go over at once"

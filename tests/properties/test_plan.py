@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from embshift.core.errors import UsageError
 from embshift.images import RESIZE_RULES
-from embshift.plan import COUNTED, Plan, make_plan
-from embshift.plan_files import difference, load_plan, plan_from_content, plan_to_toml
-from embshift.provenance import plan_content
+from embshift.measurement.plan.files import difference, load_plan, plan_from_content, plan_to_toml
+from embshift.measurement.plan.plan import COUNTED, Plan, make_plan
+from embshift.measurement.session.provenance import plan_content
 from tests.faults.amounts import amount
 
 FIELDS = {

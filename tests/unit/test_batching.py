@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from embshift.batching import Batches, Mishaps
 from embshift.core.types import Capture
+from embshift.measurement.pipeline.batches import Batches, Mishaps
 from tests.unit.fake_encoder import POISON, FakeEncoder
 
 OPTIONS = {"capture": Capture.EMBEDDING | Capture.ATTENTION, "plain": None}
@@ -47,7 +47,10 @@ def pictures(*counts):
 def through(encoder, views, *, size, **options):
     """What each picture brought back, and what was left at the end."""
     batches = Batches(encoder, size=size, **OPTIONS | {"mishaps": Mishaps()} | options)
-    with patch("embshift.batching.marked", getattr(encoder, "marked", lambda device: lambda: None)):
+    with patch(
+        "embshift.measurement.pipeline.batches.marked",
+        getattr(encoder, "marked", lambda device: lambda: None),
+    ):
         found = [batches.add(each, sampled=True) for each in views]
         return [*found, batches.finish()]
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from embshift import choices
-from embshift.choices import Setting, choose
-from embshift.plan import make_plan
+from embshift.measurement.plan.auto import Setting, choose
+from embshift.measurement.plan.plan import make_plan
 
 CPU = Setting(device="cpu", threads=6, count=10_000)
 CUDA = dataclasses.replace(CPU, device="cuda:0")

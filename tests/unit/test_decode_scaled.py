@@ -9,7 +9,7 @@ from PIL import Image
 
 from embshift.core.types import ImageRecord
 from embshift.images import Limits, decode, resize
-from embshift.plan import make_plan
+from embshift.measurement.plan.plan import make_plan
 
 SIZE = (64, 64)
 FULL, SCALED = Limits(), Limits(wanted=SIZE)

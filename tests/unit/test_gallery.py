@@ -8,7 +8,7 @@ import pytest
 import embshift
 from embshift.core.seeding import generator
 from embshift.core.types import Direction
-from embshift.gallery import EXTREME, SEEDED, choose_views
+from embshift.measurement.session.keep_views import EXTREME, SEEDED, choose_views
 from tests.integration.crops import write_crops
 
 
@@ -18,7 +18,7 @@ def run(samples, tmp_path_factory):
     folder = write_crops(samples, tmp_path_factory.mktemp("gallery") / "in", count=72, side=40)
     for at, path in enumerate(sorted(folder.rglob("*.jpg"))[:60:20]):
         (folder / f"again-{at}.jpg").write_bytes(path.read_bytes())
-    with patch("embshift.resume.CHUNK", 16):
+    with patch("embshift.measurement.session.resume.CHUNK", 16):
         return embshift.measure(
             folder,
             encoder="lite",
@@ -52,7 +52,7 @@ def test_chunk_by_chunk_they_are_those_of_the_whole_table(run, seed):
 
 
 def test_the_extremes_are_found_wherever_they_lie(run):
-    with patch("embshift.gallery.SEEDED", 0):
+    with patch("embshift.measurement.session.keep_views.SEEDED", 0):
         wanted = choose_views(run, seed=0)
     assert sum("blur" in names for names in wanted.values()) == 2 * EXTREME
 
@@ -67,6 +67,9 @@ def test_equal_pictures_are_found_in_any_number_of_parts(run, pictures):
 
 
 def test_of_very_many_some_are_drawn_without_ordering_them(run):
-    with patch("embshift.gallery._PERMUTED", 10), patch("embshift.gallery.EXTREME", 1):
+    with (
+        patch("embshift.measurement.session.keep_views._PERMUTED", 10),
+        patch("embshift.measurement.session.keep_views.EXTREME", 1),
+    ):
         wanted = choose_views(run, seed=0)
     assert SEEDED <= len(wanted) <= SEEDED + 4

@@ -9,7 +9,7 @@ import pytest
 from embshift.core.errors import RunError, SourceError
 from embshift.core.pixel_maps import mean_displacement
 from embshift.core.types import ImageRecord, ViewKey
-from embshift.matching import halves, measure_matched, solve
+from embshift.measurement.studies.match import halves, measure_matched, solve
 from embshift.show.text.matched import format_matched, matched_table
 from embshift.transforms.build import build, perturb
 from embshift.transforms.strength import levelled_plan

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from embshift.core.types import Capture, ImageRecord, View
 from embshift.images import Limits
+from embshift.measurement.pipeline.encode import Item, Recipe, compare_views, encode_views, perturb_image
+from embshift.measurement.pipeline.tabulate import tabulate
 from embshift.metrics import METRICS
-from embshift.pipeline import Item, Recipe, compare_views, encode_views, perturb_image
-from embshift.tabulate import tabulate
 from embshift.transforms.build import pixels_digest, wrap
 from tests.unit.fake_encoder import DIM, POISON, FakeEncoder
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embshift.core.errors import PlanError, UnknownNameError, UsageError
-from embshift.plan import COUNTED, DEFAULTS, Plan, make_plan
-from embshift.plan_files import difference, load_plan, plan_from_content, plan_to_toml
-from embshift.provenance import plan_content
+from embshift.measurement.plan.files import difference, load_plan, plan_from_content, plan_to_toml
+from embshift.measurement.plan.plan import COUNTED, DEFAULTS, Plan, make_plan
+from embshift.measurement.session.provenance import plan_content
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.presets import TransformPlan, load_preset
 

@@ -11,10 +11,15 @@ import pytest
 import embshift
 from embshift.core.errors import EncoderError, ResumeError
 from embshift.core.types import ImageRecord
+from embshift.measurement.pipeline.encode import Item, Recipe
+from embshift.measurement.pipeline.precision_trial import (
+    COSINE_ERROR,
+    SHIFT_SHARE,
+    disqualified,
+    settle_precision,
+)
+from embshift.measurement.plan.plan import make_plan
 from embshift.metrics import METRICS
-from embshift.pipeline import Item, Recipe
-from embshift.plan import make_plan
-from embshift.precision import COSINE_ERROR, SHIFT_SHARE, disqualified, settle_precision
 from embshift.runs.precision import precision_errors, precision_line
 from embshift.transforms.build import wrap
 from tests.unit.fake_encoder import FakeEncoder
@@ -81,7 +86,7 @@ def settle(asked, encoders, *, info=None, items=None, transforms=None):
             limits=plan.limits, size=(24, 24), rule="linear", seed=0, draws=1, transforms=made, metrics={}
         )
 
-    with patch("embshift.precision.time", CLOCK):
+    with patch("embshift.measurement.pipeline.precision_trial.time", CLOCK):
         used, record = settle_precision(
             plan,
             encoders["float32" if asked == "auto" else asked],
@@ -323,6 +328,9 @@ class TestRun:
             embshift.measure(photos, out=run.folder, **options | {"precision": "float32"})
         with pytest.raises(ResumeError, match="runtime: torch in the run, openvino asked"):
             embshift.measure(photos, out=run.folder, **options | {"runtime": "openvino"})
-        monkeypatch.setattr("embshift.precision._stage", lambda *_, **__: pytest.fail("tried again"))
+        monkeypatch.setattr(
+            "embshift.measurement.pipeline.precision_trial._stage",
+            lambda *_, **__: pytest.fail("tried again"),
+        )
         again = embshift.measure(photos, out=run.folder, **options | {"precision": "auto"})
         assert again.info == run.info

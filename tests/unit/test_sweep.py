@@ -9,8 +9,8 @@ from scipy.stats import spearmanr
 
 from embshift.analysis.strength.sweep import half_found, mean_spearman, swept_levels
 from embshift.core.errors import PlanError, RunError, UnknownNameError
+from embshift.measurement.studies.sweep import chosen_transforms, measure_sweep, sweep_plan
 from embshift.show.text.sweep import format_sweep, s50_text, sweep_table
-from embshift.sweeping import chosen_transforms, measure_sweep, sweep_plan
 from embshift.transforms import TRANSFORMS
 
 

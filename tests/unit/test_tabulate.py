@@ -3,7 +3,7 @@
 import numpy as np
 
 from embshift.core.types import ORIGINAL
-from embshift.tabulate import tabulate
+from embshift.measurement.pipeline.tabulate import tabulate
 from tests.unit.fake_encoder import DIM, FakeEncoder
 from tests.unit.test_pipeline import KINDS, item, measured
 

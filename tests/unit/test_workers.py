@@ -10,8 +10,8 @@ import pytest
 
 from embshift.core.errors import UsageError
 from embshift.core.types import ImageRecord
-from embshift.engines.workers import perturb_images
-from embshift.pipeline import Item
+from embshift.measurement.engine.pool import perturb_images
+from embshift.measurement.pipeline.encode import Item
 from tests.unit.worker_recipes import DEADLY, LINGERING, build, build_in
 
 

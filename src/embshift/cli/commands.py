@@ -63,9 +63,9 @@ _OPTIONS = (
 def run(parsed: argparse.Namespace) -> int:
     """``embshift run``."""
     from embshift.cli.progress import reporter
-    from embshift.plan import make_plan
-    from embshift.plan_files import load_plan
-    from embshift.session import carry_out, default_folder
+    from embshift.measurement.plan.files import load_plan
+    from embshift.measurement.plan.plan import make_plan
+    from embshift.measurement.session.carry_out import carry_out, default_folder
 
     base = load_plan(Path(parsed.plan)) if parsed.plan else None
     options = {name: getattr(parsed, name) for name in _OPTIONS}
@@ -88,8 +88,8 @@ def run(parsed: argparse.Namespace) -> int:
 def demo(parsed: argparse.Namespace) -> int:
     """``embshift demo``."""
     from embshift.cli.progress import reporter
-    from embshift.plan import make_plan
-    from embshift.session import carry_out
+    from embshift.measurement.plan.plan import make_plan
+    from embshift.measurement.session.carry_out import carry_out
 
     with as_file(files("embshift") / "samples") as folder:
         plan = make_plan(sources=[str(folder)], encoder="lite")
@@ -194,7 +194,7 @@ def clusters(parsed: argparse.Namespace) -> int:
 
 def verify(parsed: argparse.Namespace) -> int:
     """``embshift verify``."""
-    from embshift.verifying import verify_run
+    from embshift.measurement.verify import verify_run
 
     verdict = verify_run(parsed.run, repair=parsed.repair, inputs=not parsed.folder_only)
     shown = str(verdict).splitlines()

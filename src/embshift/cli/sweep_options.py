@@ -2,7 +2,7 @@
 
 import argparse
 
-from embshift.plan import DEFAULT_ENCODER, DEFAULTS
+from embshift.measurement.plan.plan import DEFAULT_ENCODER, DEFAULTS
 
 __all__ = ["OPTIONS", "add_match_options", "add_sweep_options"]
 

@@ -21,7 +21,7 @@ _NOTHING_READABLE = 3
 def sweep(parsed: argparse.Namespace) -> int:
     """``embshift sweep``."""
     from embshift.cli.progress import reporter
-    from embshift.sweeping import measure_sweep
+    from embshift.measurement.studies.sweep import measure_sweep
 
     found = measure_sweep(
         parsed.sources,
@@ -46,7 +46,7 @@ def sweep(parsed: argparse.Namespace) -> int:
 def match(parsed: argparse.Namespace) -> int:
     """``embshift match``."""
     from embshift.cli.progress import reporter
-    from embshift.matching import measure_matched
+    from embshift.measurement.studies.match import measure_matched
 
     found = measure_matched(
         parsed.sources,

@@ -1,0 +1,83 @@
+"""The main job from Python: one call from pictures to an opened run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from embshift.core.progress import Reporter, Silent
+from embshift.measurement.plan.files import load_plan
+from embshift.measurement.plan.plan import Plan, make_plan
+from embshift.measurement.session.carry_out import carry_out, default_folder
+from embshift.show.run import Run
+from embshift.transforms.build import describe, wrap
+from embshift.transforms.plan import TransformPlan
+
+__all__ = ["measure"]
+
+
+def measure(
+    source: Any,
+    /,
+    *,
+    transforms: Mapping[str, Any] | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    plan: Plan | str | Path | None = None,
+    update: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Run:
+    """Measure how embeddings move when pictures are changed, into a run folder.
+
+    The same call on the same folder continues where it was stopped, and returns at once when it is finished.
+
+    Args:
+        source: A folder, a picture file, a glob, a text file of paths, a PIL image, a uint8 array of height x
+            width x 3, or a list of these.
+        transforms: Names of the preset's transforms, or a dictionary of transforms by name: albumentations
+            objects, registered functions, "package.module:function", or callables ``(pixels)`` or
+            ``(pixels, *, rng)``. None or an empty dictionary means the preset.
+        out: The run folder; ``runs/<time>-<encoder>`` where None.
+        plan: A plan or its TOML file; options stand above it.
+        update: Whether pictures that are new since the run was started are appended.
+        reporter: Who is told how it goes; the log of the module ``logging`` where None.
+        **options: Fields of `embshift.measurement.plan.plan.Plan`: encoder, preset, seed, draws, image_size, …
+
+    Returns:
+        The run, opened for reading.
+
+    Raises:
+        UsageError: If an option, the plan or the run folder does not fit.
+        SourceError: If there is no picture.
+        EncoderError: If the encoder cannot be opened.
+
+    Example:
+        >>> run = measure("photos/", encoder="lite", out="run")  # doctest: +SKIP
+        >>> run.summary()  # doctest: +SKIP
+    """
+    sources = list(source) if isinstance(source, (list, tuple)) else [source]
+    base = load_plan(Path(plan)) if isinstance(plan, (str, Path)) else plan
+    objects = dict(transforms) if isinstance(transforms, Mapping) else {}
+    names = None if isinstance(transforms, Mapping) else transforms
+    asked = make_plan(base=base, transforms=names, sources=[_named(one) for one in sources], **options)
+    if objects:
+        asked = replace(asked, transforms=tuple(_planned(name, thing) for name, thing in objects.items()))
+    return carry_out(
+        asked,
+        sources=sources,
+        objects=objects,
+        out=default_folder(asked) if out is None else Path(out),
+        update=update,
+        reporter=reporter or Silent(),
+    )
+
+
+def _named(source: Any) -> str:
+    return str(source) if isinstance(source, (str, Path)) else "memory"
+
+
+def _planned(name: str, thing: Any) -> TransformPlan:
+    """An object's plan; what no file can repeat is written down by its name, for readers."""
+    wrap(name, thing)
+    address = f"{getattr(thing, '__module__', '?')}:{getattr(thing, '__qualname__', type(thing).__name__)}"
+    return describe(name, thing) or TransformPlan(name=name, kind="function", target=address)

@@ -1,0 +1,142 @@
+"""One worker process, held open: an interpreter of its own, two pipes and the shared memory.
+
+It is a new program, never a fork: a fork after torch has started its threads can hang. Nor does it run the
+user's script again, so that a script needs no ``if __name__ == "__main__"``.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from multiprocessing import Pipe
+from typing import final
+
+from embshift.core.errors import UsageError
+from embshift.measurement.engine.worker import Answer, Start, Task
+
+__all__ = ["TIMED_OUT", "Watch", "WorkerProcess", "died_of"]
+
+TIMED_OUT = -getattr(signal, "SIGALRM", 14)
+"""The exit code of a worker whose time for a picture was over."""
+
+_PROGRAM = (
+    # Ctrl-C reaches the whole terminal group; the parent alone decides what it means.
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import json, sys;"
+    " sys.path[:] = json.loads(sys.argv[1]);"
+    " from embshift.measurement.engine.worker import serve; serve(*map(int, sys.argv[2:]))"
+)
+
+_ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
+    "NO_ALBUMENTATIONS_UPDATE": "1"
+}
+"""What libraries read when they are imported: one thread a worker, and no server is asked for news."""
+
+
+@final
+class WorkerProcess:
+    """A worker, starting or started.
+
+    Args:
+        start: What it hears first.
+        memory: The open shared memory.
+
+    Attributes:
+        started: Whether it has built its recipe.
+    """
+
+    def __init__(self, start: Start, *, memory: int) -> None:
+        if sys.platform == "win32":
+            raise UsageError("worker processes are not built for Windows in this version; take 0 workers")
+        theirs_in, self._tasks = Pipe(duplex=False)
+        self.answers, theirs_out = Pipe(duplex=False)
+        handles = (theirs_in.fileno(), theirs_out.fileno(), memory)
+        path = json.dumps(sys.path)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, path, *map(str, handles)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=handles,
+            env={**os.environ, **_ENVIRONMENT},
+        )
+        theirs_in.close()
+        theirs_out.close()
+        self.started = False
+        self._send(start)
+
+    def send(self, task: Task) -> None:
+        """Give it one more picture; one that has ended takes none, which `receive` will tell."""
+        self._send(task)
+
+    def _send(self, thing: Start | Task) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._tasks.send(thing)
+
+    def receive(self) -> Answer | str | None:
+        """What it has said: an answer, or `READY`; None where it has ended, maybe in the middle of a word."""
+        if self.has_ended():  # its pipe may be held open by what it has started, and for long
+            return None
+        try:
+            heard: Answer | str = self.answers.recv()
+        except (EOFError, OSError):
+            return None
+        self.started = True
+        return heard
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone and all of its answers are read."""
+        return self._process.poll() is not None and not self.answers.poll()
+
+    def end(self, *, grace: float = 0.0) -> int:
+        """End it; returns its exit code, a signal as a negative number.
+
+        Args:
+            grace: Seconds in which it may still end by itself, with the code that tells why.
+        """
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=grace)
+        self._process.kill()
+        code = self._process.wait()
+        self._tasks.close()
+        self.answers.close()
+        return code
+
+
+@final
+class Watch:
+    """The pipes of some workers; the system is told of each once, not whenever one is waited for."""
+
+    def __init__(self) -> None:
+        self._pipes = selectors.DefaultSelector()
+
+    def add(self, process: WorkerProcess) -> None:
+        """Watch one more."""
+        self._pipes.register(process.answers, selectors.EVENT_READ, process)
+
+    def remove(self, process: WorkerProcess) -> None:
+        """Watch one no longer, before it is ended."""
+        self._pipes.unregister(process.answers)
+
+    def wait(self) -> list[WorkerProcess]:
+        """The workers that have something to say, or have ended; waits until there is one."""
+        while True:
+            ready: list[WorkerProcess] = [key.data for key, _ in self._pipes.select(timeout=1.0)]
+            # A pipe stays open where what the worker started holds it: then the process is looked at.
+            ready = ready or [one.data for one in self._pipes.get_map().values() if one.data.has_ended()]
+            if ready:
+                return ready
+
+    def close(self) -> None:
+        """Give up what the system holds of it."""
+        self._pipes.close()
+
+
+def died_of(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"

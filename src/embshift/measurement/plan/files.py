@@ -1,0 +1,103 @@
+"""A plan written down, read back, and held against another."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+import tomli_w
+
+from embshift.core.errors import PlanError
+from embshift.measurement.plan.plan import COUNTED, Plan, check_fields, checked_types, make_plan
+from embshift.transforms.presets import TransformPlan, read_transforms, transform_table
+
+__all__ = ["difference", "load_plan", "plan_from_content", "plan_to_toml"]
+
+
+def load_plan(path: Path) -> Plan:
+    """A plan from TOML: fields by their names, transforms as ``[[transform]]`` tables as in a preset.
+
+    Raises:
+        PlanError: If the file is missing, is not TOML, or holds what a plan does not know.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(f"plan {path} cannot be read: {error.strerror}; wanted a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"plan {path} is not TOML: {error}") from None
+    tables = content.pop("transform", None)
+    check_fields(content)
+    if not tables:
+        return make_plan(**content)
+    # Where the transforms are written out, the preset is only the name of where they came from.
+    named = checked_types({name: content.pop(name) for name in ("preset",) if name in content})
+    base = Plan(transforms=read_transforms(tables, where=f"plan {path}"), **named)
+    return make_plan(base=base, **content)
+
+
+def plan_to_toml(plan: Plan) -> str:
+    """A plan as TOML that `load_plan` reads back to an equal plan; fields that are None are left out.
+
+    Bytes of a source's name that are no text become U+FFFD, since TOML holds text alone.
+    """
+    content = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(replace(plan, transforms=())).items()
+        if value is not None and name != "transforms"
+    }
+    content["sources"] = [re.sub("[\ud800-\udfff]", "\ufffd", source) for source in plan.sources]
+    content["transform"] = [transform_table(transform) for transform in plan.transforms]
+    return tomli_w.dumps(content)
+
+
+def plan_from_content(content: Mapping[str, Any]) -> Plan:
+    """The plan that ``run.json`` holds."""
+    values: dict[str, Any] = {
+        name: tuple(cast(list[Any], value)) if isinstance(value, list) else value
+        for name, value in content.items()
+    }
+    values["transforms"] = tuple(TransformPlan(**each) for each in content["transforms"])
+    return Plan(**values)
+
+
+def difference(recorded: Plan, asked: Plan) -> list[str]:
+    """What counts and is not the same, one line a field; fields asked as None take what was recorded."""
+    lines = list[str]()
+    for name in COUNTED:
+        before, now = getattr(recorded, name), getattr(asked, name)
+        if now is None and name in ("batch", "threads"):
+            continue
+        if name == "precision" and now == "auto":  # chosen when the run was started
+            continue
+        if name == "device":
+            before = before.split(":")[0]
+            now = before if now == "auto" else str(now).split(":")[0]
+        if before != now:
+            shown = _transform_names if name == "transforms" else str
+            lines.append(f"{name}: {shown(before)} in the run, {shown(now)} asked")
+    return lines + _parameter_differences(recorded.transforms, asked.transforms)
+
+
+def _transform_names(transforms: Any) -> str:
+    return ", ".join(transform.name for transform in transforms)
+
+
+def _parameter_differences(before: Sequence[TransformPlan], now: Sequence[TransformPlan]) -> list[str]:
+    asked = {transform.name: transform for transform in now}
+    return [
+        f"transform {one.name}: {_shown(one, other)} in the run, {_shown(other, one)} asked"
+        for one in before
+        for other in [asked.get(one.name, one)]
+        if one != other
+    ]
+
+
+def _shown(transform: TransformPlan, other: TransformPlan) -> str:
+    """The target, and the parameters that the other has not or has otherwise."""
+    changed = {k: v for k, v in transform.parameters.items() if other.parameters.get(k, ...) != v}
+    level = {"severity": transform.severity, "strength": transform.strength}
+    changed |= {name: value for name, value in level.items() if value != getattr(other, name)}
+    return f"{transform.target} {changed}"

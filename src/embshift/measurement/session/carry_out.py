@@ -1,0 +1,118 @@
+"""From sources to a run folder: plan checked, listing frozen, and what is left measured.
+
+A finished run is answered from here without torch and without the encoder's weights.
+"""
+
+import importlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from embshift.core.progress import Reporter
+from embshift.core.types import ImageRecord
+from embshift.images import stream_sources
+from embshift.measurement.plan.plan import Plan
+from embshift.measurement.session.encoder_files import same_files
+from embshift.measurement.session.provenance import code_content
+from embshift.measurement.session.resume import (
+    check_code,
+    continued_plan,
+    recorded,
+    settled_listing,
+    settling,
+)
+from embshift.runs.chunks import ParquetSink
+from embshift.runs.listing import Listing
+from embshift.runs.listing_changes import Records
+from embshift.runs.lock import locked
+from embshift.show.run import Run, open_run
+
+__all__ = ["carry_out", "default_folder"]
+
+
+def default_folder(plan: Plan) -> Path:
+    """``runs/<local time>-<encoder>``."""
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in plan.encoder).strip("-.")[-60:]
+    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+
+
+def carry_out(
+    asked: Plan,
+    /,
+    *,
+    sources: Sequence[Any],
+    out: Path,
+    reporter: Reporter,
+    objects: Mapping[str, Any] | None = None,
+    update: bool = False,
+) -> Run:
+    """Carry out a plan into a run folder, from its start or from where it was stopped.
+
+    Args:
+        asked: The plan.
+        sources: Its sources, also those that stand only in memory.
+        out: The run folder.
+        reporter: Who is told how it goes.
+        objects: The transforms of a caller's own dictionary, by name.
+        update: Whether new pictures are appended.
+    """
+    records, count = _listed(sources)
+    fewer = asked.limit is not None and asked.limit < count
+    within = f", the first {asked.limit:,} are taken" if fewer else ""
+    reporter.note(f"{count:,} pictures found{within}; run folder: {out}")
+    listing = out / "listing.parquet"
+    with locked(out), settling(listing), ExitStack() as held:
+        info = recorded(out)
+        plan = continued_plan(asked, info, update=update)
+        content = _content(sources, records())
+        rows, notes = settled_listing(
+            listing, records, count=count, content=content, plan=plan, update=update
+        )
+        held.callback(rows.close)
+        for note in notes:
+            reporter.note(note)
+        finished = info is not None and _is_finished(info, rows=rows, out=out)
+        if info is None or not finished or not same_files(plan.encoder, info.get("encoder_files")):
+            # Measuring is a layer of its own, which imports torch.
+            stretch = importlib.import_module("embshift.measurement.session.work")
+            start = stretch.start(
+                plan, info=info, rows=rows, out=out, objects=objects or {}, note=reporter.note
+            )
+            if not finished:
+                stretch.work_on(start, reporter)
+        else:
+            check_code(info, code_content(plan, objects=objects or {}))
+        if finished:
+            reporter.note("nothing left to do: the run is finished")
+    return open_run(out)
+
+
+def _listed(sources: Sequence[Any]) -> tuple[Records, int]:
+    """What lists the sources, which are held where they are few, and how many pictures they have."""
+    first = tuple(islice(stream_sources(sources), _HELD + 1))
+    if len(first) <= _HELD:
+        return (lambda: first), len(first)
+    return partial(stream_sources, sources), sum(1 for _ in stream_sources(sources))
+
+
+_HELD = 2**16  # pictures: of more, the folder is read again whenever its listing is needed
+
+
+def _content(sources: Sequence[Any], records: Iterable[ImageRecord]) -> dict[int, ImageRecord]:
+    """The pictures that stand only in memory, by index."""
+    if all(isinstance(source, (str, os.PathLike)) for source in sources):
+        return {}
+    return {record.index: record for record in records if record.path is None}
+
+
+def _is_finished(info: Mapping[str, Any], *, rows: Listing, out: Path) -> bool:
+    """Whether the run says so, and every chunk is there."""
+    if info["state"] != "finished" or len(rows) != info["counts"]["images"]:
+        return False
+    sink = ParquetSink(folder=out, fingerprint=info["fingerprint"])
+    return all(sink.has(chunk) for chunk in rows.chunks)

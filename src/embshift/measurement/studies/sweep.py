@@ -1,0 +1,124 @@
+"""Many levels of several transforms as one run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from embshift.core.errors import PlanError
+from embshift.core.progress import Reporter, Silent
+from embshift.measurement.plan.plan import Plan, make_plan
+from embshift.measurement.session.carry_out import carry_out, default_folder
+from embshift.show.run import Run
+from embshift.transforms import SEVERITIES, TRANSFORMS
+from embshift.transforms.plan import TransformPlan
+from embshift.transforms.strength import levelled_plan, with_strength
+
+__all__ = ["chosen_transforms", "measure_sweep", "sweep_plan"]
+
+ALL = "all"
+
+
+def chosen_transforms(names: Sequence[str] | None) -> tuple[str, ...]:
+    """Registered transforms with a strength.
+
+    Args:
+        names: Their names; "all" stands for every one, None for those of the paper.
+
+    Raises:
+        PlanError: If one has no strength.
+        UnknownNameError: If there is no such transform.
+    """
+    known = with_strength()
+    if names is None:
+        return tuple(name for name in known if _of_the_paper(name))
+    chosen = [each for name in names for each in (known if name == ALL else (name,))]
+    for name in chosen:
+        if TRANSFORMS[name].strength is None:
+            raise PlanError(f"{name} has no strength, so it cannot be swept; leave it out")
+    return tuple(dict.fromkeys(chosen))
+
+
+def _of_the_paper(name: str) -> bool:
+    strength = TRANSFORMS[name].strength
+    return strength is not None and strength.paper is not None
+
+
+def sweep_plan(
+    transforms: Sequence[str] | None = None,
+    *,
+    severities: Sequence[int] | None = None,
+    strengths: Sequence[float] | None = None,
+    **options: Any,
+) -> Plan:
+    """A plan of several levels of every transform.
+
+    Args:
+        transforms: As for `chosen_transforms`.
+        severities: Levels; all five where neither is given.
+        strengths: In place of severities: strengths of one transform, in its unit.
+        **options: Fields of `Plan`; the metric is cosine alone where none is given.
+
+    Raises:
+        PlanError: If an option is wrong, or strengths are asked of several transforms.
+    """
+    chosen = chosen_transforms(transforms)
+    if strengths is not None and severities is not None:
+        raise PlanError("severities and strengths are both given; leave one of them out")
+    if strengths is not None and len(chosen) != 1:
+        raise PlanError(
+            f"strengths are given for {len(chosen)} transforms, whose units differ; name one of them"
+        )
+    levels: list[TransformPlan]
+    if strengths is not None:
+        levels = [levelled_plan(chosen[0], strength=each) for each in dict.fromkeys(strengths)]
+    else:
+        taken = dict.fromkeys(SEVERITIES if severities is None else severities)
+        levels = [levelled_plan(name, severity=each) for name in chosen for each in taken]
+    metrics = options.pop("metrics", None) or ("cosine",)
+    # The preset's transforms make way for the levels.
+    return replace(make_plan(metrics=metrics, **options), transforms=tuple(levels))
+
+
+def measure_sweep(
+    source: Any,
+    /,
+    *,
+    transforms: Sequence[str] | None = None,
+    severities: Sequence[int] | None = None,
+    strengths: Sequence[float] | None = None,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Run:
+    """Measure transforms at several levels into one run folder; ``run.sweep()`` gives the curves.
+
+    Args:
+        source: As for `embshift.measure`.
+        transforms: Registered transforms with a strength; "all" for every one, None for the paper's eight.
+        severities: Levels; all five where neither is given.
+        strengths: In place of severities: strengths of one transform, in its unit.
+        out: The run folder; ``runs/<time>-<encoder>`` where None.
+        reporter: Who is told how it goes; nobody where None.
+        **options: Fields of `embshift.measurement.plan.plan.Plan`.
+
+    Returns:
+        The run, opened for reading.
+
+    Raises:
+        UsageError: If an option or the run folder does not fit.
+        SourceError: If there is no picture.
+
+    Example:
+        >>> run = measure_sweep("photos/", transforms=["blur"], encoder="lite")  # doctest: +SKIP
+        >>> run.sweep().curves[0].shift.mean  # doctest: +SKIP
+    """
+    sources = list(source) if isinstance(source, (list, tuple)) else [source]
+    named = [str(one) if isinstance(one, (str, Path)) else "memory" for one in sources]
+    plan = sweep_plan(transforms, severities=severities, strengths=strengths, sources=named, **options)
+    return carry_out(
+        plan,
+        sources=sources,
+        out=default_folder(plan) if out is None else Path(out),
+        reporter=reporter or Silent(),
+    )

@@ -1,0 +1,35 @@
+"""Dropping what is broken, so that the next run makes it again."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from embshift.measurement.verify.verdict import Fault
+from embshift.runs.files import write_json
+from embshift.runs.schema import TABLES
+
+__all__ = ["drop_broken"]
+
+
+def drop_broken(folder: Path, info: Mapping[str, Any], *, faults: Sequence[Fault]) -> int | None:
+    """Remove the files of what is broken, and say in ``run.json`` that the run is not finished.
+
+    A chunk's committing file goes first: whatever stops this, what is left is a run to be continued.
+
+    Returns:
+        The number of files removed; None where there is nothing that can be made again.
+    """
+    repairable = [fault for fault in faults if fault.repairable]
+    if not repairable:
+        return None
+    write_json(folder / "run.json", {**info, "state": "running", "finished": None})
+    chunks = sorted({fault.chunk for fault in repairable if fault.chunk is not None})
+    files = [folder / name / f"chunk-{chunk:06d}.parquet" for chunk in chunks for name in TABLES]
+    files += sorted({path for fault in repairable for path in fault.files})
+    return sum(_remove(path) for path in files)
+
+
+def _remove(path: Path) -> bool:
+    there = path.exists()
+    path.unlink(missing_ok=True)
+    return there

@@ -1,6 +1,0 @@
-"""A run folder held against itself, its inputs and its encoder; and what is broken dropped."""
-
-from embshift.verifying.check import verify_run
-from embshift.verifying.verdict import Fault, Verdict
-
-__all__ = ["Fault", "Verdict", "verify_run"]
