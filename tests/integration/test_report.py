@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import embshift
-from embshift.cli.drawing import draw_paper
+from embshift.cli.draw import draw_paper
 from tests.integration.command import invoke
 
 

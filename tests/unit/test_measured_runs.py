@@ -12,8 +12,8 @@ from embshift.analysis.embeddings.catalogue import MEASURES
 from embshift.analysis.embeddings.floors import floor
 from embshift.analysis.embeddings.pairs import unit_vectors
 from embshift.cli import main
+from embshift.cli.measures import SHOWN
 from embshift.cli.show_options import SHOWS
-from embshift.cli.showing import SHOWN
 from embshift.core.errors import PlanError, RunError, UnknownNameError, UsageError
 from embshift.show.text.measures import format_differences, format_measured
 from tests.synthetic_runs import NINE, Wanted, image_id, make_run

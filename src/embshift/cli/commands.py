@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from embshift.analysis.shifts.table import Summary
-from embshift.cli.drawing import draw_paper, figures, report, say_if_unfinished
+from embshift.cli.draw import draw_paper, figures, report, say_if_unfinished
 from embshift.cli.show_options import check_show_options
-from embshift.cli.sweeping import match, sweep
+from embshift.cli.sweep import match, sweep
 from embshift.cli.terminal import harmless, print_harmless
 from embshift.core.errors import UsageError
 from embshift.show.run import Run, open_run
@@ -167,7 +167,7 @@ def summarise(parsed: argparse.Namespace) -> int:
 
 def _show_more(found: Run, parsed: argparse.Namespace) -> int:
     """What ``--show`` asks for beside the shifts."""
-    from embshift.cli.showing import shown
+    from embshift.cli.measures import shown
 
     say_if_unfinished(found)
     wanted = shown(found, parsed)
