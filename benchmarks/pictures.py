@@ -20,7 +20,7 @@ def write_pictures(folder: Path, *, count: int) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:05d}.jpg" for number in range(count)]
-    with as_file(files("embshift") / "samples") as samples:
+    with as_file(files("embshift.images") / "samples") as samples:
         photos = [_large_enough(Image.open(path)) for path in sorted(samples.glob("*.jpg"))]
     for number, path in enumerate(paths):
         if not path.exists():
@@ -64,7 +64,7 @@ def write_large(folder: Path, *, count: int) -> list[Path]:
     """``count`` pictures of 4000 x 3000 pixels, the sample photographs enlarged."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number}.jpg" for number in range(count)]
-    with as_file(files("embshift") / "samples") as samples:
+    with as_file(files("embshift.images") / "samples") as samples:
         for photo, path in zip(sorted(samples.glob("*.jpg")), paths, strict=False):
             if not path.exists():
                 Image.open(photo).convert("RGB").resize((4000, 3000)).save(path, quality=90)

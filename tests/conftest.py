@@ -17,7 +17,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the command sets it
 # Before anything of the package is imported: every annotated shape is then checked at every call.
 install_import_hook("embshift", "tests.shapes.typechecker")
 
-SAMPLES = Path(str(files("embshift") / "samples"))
+SAMPLES = Path(str(files("embshift.images") / "samples"))
 
 
 @pytest.fixture(scope="session")

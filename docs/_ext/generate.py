@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import embshift
-from embshift import errors
+from embshift.core import errors
 from embshift.analysis.embeddings.catalogue import MEASURES
 from embshift.analysis.embeddings.clusters import DISTANCES, LINKAGES
 from embshift.cli.parser import build_parser

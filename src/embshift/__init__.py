@@ -6,6 +6,8 @@ Public names are resolved on first use, so that importing the package is light.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from embshift.core.version import __version__
+
 if TYPE_CHECKING:
     from embshift.core.errors import ShiftError
     from embshift.measurement.api import measure
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from embshift.measurement.plan.plan import Plan
     from embshift.measurement.verify import verify_run
     from embshift.show.run import Run, open_run
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ImageTransformDataset",

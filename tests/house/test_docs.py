@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 import embshift
-from embshift import errors
 from embshift.cli.parser import build_parser
+from embshift.core import errors
 from embshift.encoders import ENCODERS
 from embshift.measurement.plan.plan import COUNTED, Plan
 from embshift.metrics import METRICS

@@ -26,17 +26,16 @@ def test_importing_the_package_loads_nothing_heavy():
 @pytest.mark.parametrize(
     "module",
     [
-        "run",
-        "schema",
-        "types",
-        "summaries.table",
-        "summaries.clusters",
-        "summaries.format",
-        "summaries.statistics",
-        "sinks.parquet",
-        "figures.drawing",
-        "figures.material",
-        "report",
+        "show.run",
+        "show.text.summary",
+        "show.figures.render",
+        "show.figures.material",
+        "show.report.page",
+        "analysis.between_runs",
+        "analysis.of_run",
+        "runs.chunks",
+        "runs.schema",
+        "core.types",
     ],
 )
 def test_the_showing_half_loads_no_measuring(module):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from embshift import choices
+from embshift.measurement.plan import auto as choices
 from embshift.measurement.plan.auto import Setting, choose
 from embshift.measurement.plan.plan import make_plan
 

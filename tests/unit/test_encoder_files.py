@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from embshift import encoder_files as subject
+from embshift.measurement.session import encoder_files as subject
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def family(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "__init__.py").write_text(
         "from embshift.core.registry import Registry\n"
-        "THINGS = Registry(kind='thing', package='trial_family', group='trial.things')\n"
+        "THINGS = Registry(kind='thing', packages=('trial_family',), group='trial.things')\n"
     )
     for name in ("pear", "apple"):
         (folder / f"{name}.py").write_text(
@@ -62,7 +62,7 @@ def test_installed_packages_join_through_entry_points(family, installed):
 
 def test_an_installed_package_of_another_group_does_not(family, installed):
     installed("raise RuntimeError")
-    assert list(Registry[str](kind="thing", package="trial_family", group="other")) == []
+    assert list(Registry[str](kind="thing", packages=("trial_family",), group="other")) == []
 
 
 def test_an_unknown_name_offers_the_nearest(family):

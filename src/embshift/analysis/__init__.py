@@ -1,1 +1,1 @@
-"""Summarise: a run's tables become statistics. Never imports torch."""
+"""Analysis: a run's tables become statistics. Never imports torch."""

@@ -8,9 +8,10 @@ from jaxtyping import Float64
 
 from embshift.analysis.embeddings.floors import Floor, floor
 from embshift.analysis.embeddings.pairs import Pairs
+from embshift.analysis.of_run import pair_views
 from embshift.analysis.shifts.paired_tests import PairedTests, compare_columns, compare_sides
 from embshift.core.errors import RunError, UnknownNameError
-from embshift.show.run import Run
+from embshift.runs.tables import RunTables
 
 __all__ = ["PREPARATION", "compare", "find_floors"]
 
@@ -24,7 +25,7 @@ _COMPUTED = ("precision", "runtime", "device", "batch", "threads")
 """Fields that say how pixels are made into embeddings."""
 
 
-def find_floors(run: Run, others: Sequence[Run] = ()) -> tuple[Floor, ...]:
+def find_floors(run: RunTables, others: Sequence[RunTables] = ()) -> tuple[Floor, ...]:
     """Shifts of pictures that nobody changed.
 
     The transform `identity` of any of the runs is a numeric floor. Every other transform of the preset
@@ -40,7 +41,7 @@ def find_floors(run: Run, others: Sequence[Run] = ()) -> tuple[Floor, ...]:
         RunError: If a run is of another encoder, or shares no picture.
     """
     found = list(_own(run))
-    originals = run.pairs()
+    originals = pair_views(run)
     for other in others:
         if other.info["encoder"].get("digest") != run.info["encoder"].get("digest"):
             raise RunError(
@@ -56,7 +57,7 @@ def find_floors(run: Run, others: Sequence[Run] = ()) -> tuple[Floor, ...]:
 Kind: TypeAlias = Literal["numeric", "preparation"]
 
 
-def _own(run: Run) -> Iterator[Floor]:
+def _own(run: RunTables) -> Iterator[Floor]:
     """Floors that a run's own transforms give."""
     plan = run.info["plan"]
     kinds: dict[str, Kind | None] = {
@@ -64,7 +65,7 @@ def _own(run: Run) -> Iterator[Floor]:
     }
     if not any(kinds.values()):
         return
-    pairs = run.pairs()
+    pairs = pair_views(run)
     for name, kind in kinds.items():
         if kind is None:
             continue
@@ -80,9 +81,9 @@ def _kind(transform: Mapping[str, Any], *, preset: str | None) -> Kind | None:
     return "preparation" if preset == PREPARATION else None
 
 
-def _between(run: Run, other: Run, *, originals: Pairs) -> Floor:
+def _between(run: RunTables, other: RunTables, *, originals: Pairs) -> Floor:
     """Originals of two runs, matched by image id."""
-    beside = other.pairs()
+    beside = pair_views(other)
     place = {name: at for at, name in enumerate(beside.ids)}
     shared = [(at, place[name]) for at, name in enumerate(originals.ids) if name in place]
     if not shared:
@@ -98,14 +99,14 @@ def _between(run: Run, other: Run, *, originals: Pairs) -> Floor:
     )
 
 
-def _differing(run: Run, other: Run, names: Sequence[str]) -> list[str]:
+def _differing(run: RunTables, other: RunTables, names: Sequence[str]) -> list[str]:
     one, two = run.info["plan"], other.info["plan"]
     return [f"{name} {two[name]}" for name in names if name in two and one.get(name) != two[name]]
 
 
 def compare(
-    run: Run,
-    other: Run | None,
+    run: RunTables,
+    other: RunTables | None,
     *,
     by: str,
     detect: float | None,
@@ -145,13 +146,15 @@ def compare(
     )
 
 
-def _sides(run: Run, other: Run) -> tuple[str, str]:
+def _sides(run: RunTables, other: RunTables) -> tuple[str, str]:
     """What tells the two runs apart: encoders where these differ, else folders."""
     one, two = (side.info["encoder"]["name"] for side in (run, other))
     return (str(one), str(two)) if one != two else (run.folder.name, other.folder.name)
 
 
-def _column(run: Run, by: str, *, transforms: Sequence[str]) -> dict[str, Float64[np.ndarray, " transforms"]]:
+def _column(
+    run: RunTables, by: str, *, transforms: Sequence[str]
+) -> dict[str, Float64[np.ndarray, " transforms"]]:
     """Values of one metric by image id, transforms in some order."""
     values = run.values()
     if by not in values.metrics:

@@ -91,7 +91,7 @@ def demo(parsed: argparse.Namespace) -> int:
     from embshift.measurement.plan.plan import make_plan
     from embshift.measurement.session.carry_out import carry_out
 
-    with as_file(files("embshift") / "samples") as folder:
+    with as_file(files("embshift.images") / "samples") as folder:
         plan = make_plan(sources=[str(folder)], encoder="lite")
         found = carry_out(
             plan, sources=plan.sources, out=Path(parsed.out), reporter=reporter(quiet=parsed.quiet)
@@ -204,7 +204,7 @@ def verify(parsed: argparse.Namespace) -> int:
 
 def list_names(parsed: argparse.Namespace) -> int:
     """``embshift list``."""
-    from embshift.cli import listing
+    from embshift.cli import list_names as names
 
-    _print(listing.TABLES[parsed.what]())
+    _print(names.TABLES[parsed.what]())
     return 0

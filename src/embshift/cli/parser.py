@@ -5,11 +5,11 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from embshift import __version__
 from embshift.cli.drawing_options import add_figures_options, add_report_options
 from embshift.cli.run_options import add_run_options
 from embshift.cli.show_options import add_show_options
 from embshift.cli.sweep_options import add_match_options, add_sweep_options
+from embshift.core.version import __version__
 
 __all__ = ["build_parser"]
 

@@ -1,0 +1,1 @@
+"""Core: types, errors, registry and what else every room may use; imports nothing of the others."""

@@ -24,12 +24,12 @@ class Registry(Generic[Entry], Mapping[str, Entry]):
 
     Attributes:
         kind: The family's word in the singular, as errors say it.
-        package: The package whose modules register entries when imported.
+        packages: The packages whose modules register entries when imported; packages below them do not.
         group: The entry-point group for installed packages.
     """
 
     kind: str
-    package: str
+    packages: tuple[str, ...]
     group: str
     _entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     _complete: bool = False
@@ -69,9 +69,10 @@ class Registry(Generic[Entry], Mapping[str, Entry]):
             raise
 
     def _import_all(self) -> None:
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
+        for package in self.packages:
+            for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+                if not module.ispkg:
+                    importlib.import_module(f"{package}.{module.name}")
         for point in entry_points(group=self.group):
             try:
                 point.load()

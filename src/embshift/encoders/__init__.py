@@ -54,7 +54,7 @@ class EncoderEntry:
 
 
 ENCODERS: Registry[EncoderEntry] = Registry(
-    kind="encoder", package="embshift.encoders", group="embshift.encoders"
+    kind="encoder", packages=("embshift.encoders.lite", "embshift.encoders.towers"), group="embshift.encoders"
 )
 
 Opener = TypeVar("Opener", bound=Callable[..., Encoder])

@@ -1,0 +1,1 @@
+"""Measurement: from sources to a finished run folder."""

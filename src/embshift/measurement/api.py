@@ -41,7 +41,7 @@ def measure(
         plan: A plan or its TOML file; options stand above it.
         update: Whether pictures that are new since the run was started are appended.
         reporter: Who is told how it goes; the log of the module ``logging`` where None.
-        **options: Fields of `embshift.measurement.plan.plan.Plan`: encoder, preset, seed, draws, image_size, …
+        **options: Fields of `Plan`: encoder, preset, seed, draws, image_size, …
 
     Returns:
         The run, opened for reading.

@@ -52,7 +52,7 @@ class Statement(TypedDict):
     reference: str
 
 
-METRICS: Registry[Metric] = Registry(kind="metric", package="embshift.metrics", group="embshift.metrics")
+METRICS: Registry[Metric] = Registry(kind="metric", packages=("embshift.metrics",), group="embshift.metrics")
 
 PixelFunction = TypeVar("PixelFunction", bound=Callable[[Pixels, Views], Float64[np.ndarray, " views"]])
 AlignedFunction = TypeVar("AlignedFunction", bound=Callable[..., Any])

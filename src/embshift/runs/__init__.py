@@ -1,1 +1,1 @@
-"""Record: chunks of results are committed whole or not at all."""
+"""Runs: the run folder, written chunk by chunk, whole or not at all, and read."""

@@ -13,16 +13,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
-from embshift.core.errors import MissingExtraError, UnknownNameError
+from embshift.core.errors import MissingExtraError, RunError, UnknownNameError
 from embshift.core.types import Capture, Direction, MetricSpec
 from embshift.runs.arrow import as_array, read_columns
-from embshift.runs.schema import TABLES
+from embshift.runs.files import read_json
+from embshift.runs.schema import SCHEMA_VERSION, TABLES
 from embshift.runs.values import ImageValues, image_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Embeddings", "RunTables", "read_table"]
+__all__ = ["Embeddings", "RunTables", "open_tables", "read_table"]
 
 
 def committed(folder: Path, table: str) -> list[Path]:
@@ -260,3 +261,30 @@ def _metric_spec(spec: dict[str, Any]) -> MetricSpec:
 
 def _infinite(value: float | None, meant: str) -> float:
     return float(meant) if value is None else value
+
+
+def open_tables(folder: str | Path) -> RunTables:
+    """Open a run folder for reading its tables.
+
+    Args:
+        folder: The folder that ``embshift run`` named.
+
+    Raises:
+        RunError: If it is no run folder, or was written by a later version.
+    """
+    path = Path(folder)
+    try:
+        info = read_json(path / "run.json")
+    except FileNotFoundError:
+        raise RunError(
+            f"{path} is no run folder: it has no run.json; give the folder of 'embshift run'"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path / 'run.json'} cannot be read: {error}") from error
+    if not {"plan", "encoder", "metrics", "schema"} <= set(info):
+        raise RunError(f"{path / 'run.json'} is not the record of a run; give the folder of 'embshift run'")
+    if info["schema"] > SCHEMA_VERSION:
+        raise RunError(
+            f"{path} has schema {info['schema']}, and {SCHEMA_VERSION} is the newest read; upgrade embshift"
+        )
+    return RunTables(folder=path, info=info)

@@ -1,0 +1,1 @@
+"""Show: tables, figures and the report of a run. Never imports torch."""

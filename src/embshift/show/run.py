@@ -1,6 +1,5 @@
 """A run folder, opened for reading: all that showing knows of measuring. Never imports torch."""
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,33 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.analysis.embeddings.calibration import calibrate
-from embshift.analysis.embeddings.clusters import Clusters, check_distance, cluster_transforms, mean_distances
-from embshift.analysis.embeddings.direction import mean_shift, shift_directions
+from embshift.analysis import of_run
+from embshift.analysis.between_runs import compare, find_floors
+from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.embeddings.floors import Floor
 from embshift.analysis.embeddings.measures import Measured
-from embshift.analysis.embeddings.pairs import Pairs, make_pairs
-from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
-from embshift.analysis.embeddings.structure import PERMUTATIONS, structures
+from embshift.analysis.embeddings.pairs import Pairs
+from embshift.analysis.embeddings.retrieval import NEIGHBOURS
+from embshift.analysis.embeddings.structure import PERMUTATIONS
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.shifts.paired_tests import PairedTests
-from embshift.analysis.shifts.separation import Separation, separation
-from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
-from embshift.analysis.shifts.statistics import OVERALL, Statistics, statistics
-from embshift.analysis.shifts.table import Summary, summarise
-from embshift.analysis.strength.matched import Matched, UnmatchedRow, matched, read_solved
-from embshift.analysis.strength.sweep import Sweep, sweep, swept_levels
-from embshift.core.errors import RunError, UnknownNameError
-from embshift.runs.files import read_json
-from embshift.runs.precision import MetricError, precision_errors, precision_line
-from embshift.runs.schema import SCHEMA_VERSION
-from embshift.runs.tables import Embeddings, RunTables
+from embshift.analysis.shifts.separation import Separation
+from embshift.analysis.shifts.sizes import Stability
+from embshift.analysis.shifts.statistics import OVERALL, Statistics
+from embshift.analysis.shifts.table import Summary
+from embshift.analysis.strength.matched import Matched
+from embshift.analysis.strength.sweep import Sweep
+from embshift.runs.precision import MetricError, precision_errors
+from embshift.runs.tables import RunTables, open_tables
 from embshift.show.text.summary import summary_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Embeddings", "Run", "open_run"]
+__all__ = ["Run", "open_run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,12 +45,7 @@ class Run(RunTables):
 
     def summary(self) -> Summary:
         """Transforms by metrics: mean, deviation, n, overall score, rank."""
-        return summarise(
-            self.values(),
-            metrics=self.metrics,
-            map_name=self.info["encoder"]["map_name"],
-            precision=precision_line(self.info),
-        )
+        return of_run.summarise_shifts(self)
 
     @property
     def precision_error(self) -> dict[str, MetricError] | None:
@@ -72,9 +63,7 @@ class Run(RunTables):
             level: Coverage of each interval; that of the ranks is joint.
             seed: Seed of the resamples.
         """
-        return statistics(
-            self.values(), metrics=self.metrics, by=by, resamples=resamples, level=level, seed=seed
-        )
+        return of_run.analyse_statistics(self, by=by, resamples=resamples, level=level, seed=seed)
 
     def figure(self, name: str, *, width: float = 6.9, page: int = 1, pictures: int = 4) -> "Figure":
         """A figure of the run; ``get_label()`` of it is its alt text.
@@ -89,10 +78,11 @@ class Run(RunTables):
             FigureError: If the run lacks what the figure needs, or has no such page.
             UnknownNameError: If there is no such figure.
         """
-        # Figures are drawn from runs: their layer is above, and this is the way back, at the call.
-        drawing = importlib.import_module("embshift.show.figures.render")
-        material = importlib.import_module("embshift.show.figures.material").Material(run=self)
-        return drawing.draw_page(material, name, page=page, width=width, pictures=pictures).figure
+        # Matplotlib is loaded for figures alone.
+        from embshift.show.figures.material import Material
+        from embshift.show.figures.render import draw_page
+
+        return draw_page(Material(run=self), name, page=page, width=width, pictures=pictures).figure
 
     def report(self, out: str | Path | None = None) -> Path:
         """Write one HTML file that shows the run and opens without a network; returns its path.
@@ -100,7 +90,9 @@ class Run(RunTables):
         Args:
             out: The file; ``report.html`` in the run's folder where None.
         """
-        return importlib.import_module("embshift.show.report").write_report(self, out)
+        from embshift.show.report.page import write_report
+
+        return write_report(self, out)
 
     def separation(self, *, seed: int = 0) -> Separation:
         """Mean distance between the originals of different pictures; equal pictures count once.
@@ -108,8 +100,7 @@ class Run(RunTables):
         Args:
             seed: Seed of the sample of images that the mean L2 distance is over, above 5,000 images.
         """
-        found = self.embeddings()
-        return separation(found.values[~np.isin(found.rows, list(self.repeated()))], seed=seed)
+        return of_run.analyse_separation(self, seed=seed)
 
     def pairs(self, *, images: int | None = None, seed: int = 0) -> Pairs:
         """Originals and, transform by transform, their views: what the measurements below are taken from.
@@ -118,15 +109,7 @@ class Run(RunTables):
             images: A seeded sample of so many pictures; all where None. Equal pictures count once.
             seed: Seed of the sample.
         """
-        found = self.embeddings()
-        made = make_pairs(
-            rows=found.rows,
-            values=found.values,
-            ids=self.image_ids(),
-            transforms=self.transforms,
-            read=self.read_views,
-        )
-        return made.sample(images, seed=seed)
+        return of_run.pair_views(self, images=images, seed=seed)
 
     def calibration(
         self,
@@ -145,7 +128,7 @@ class Run(RunTables):
                 up to 100,000, and 2,000 of more.
             seed: Seed of sample and resamples.
         """
-        return calibrate(self.pairs(images=images, seed=seed), floors=floors, queries=queries, seed=seed)
+        return of_run.calibrate_shifts(self, floors=floors, images=images, queries=queries, seed=seed)
 
     def retrieval(
         self,
@@ -169,8 +152,9 @@ class Run(RunTables):
         Raises:
             MissingExtraError: If faiss is wanted and not installed.
         """
-        pairs = self.pairs(images=images, seed=seed)
-        return retrieve(pairs, neighbours=neighbours, queries=queries, search=search, seed=seed)
+        return of_run.analyse_retrieval(
+            self, neighbours=neighbours, images=images, queries=queries, search=search, seed=seed
+        )
 
     def direction(self, *, images: int | None = None, seed: int = 0) -> Measured:
         """Whether a transform moves all pictures the same way, and how far that can be undone.
@@ -179,7 +163,7 @@ class Run(RunTables):
             images: A seeded sample of so many pictures; all where None.
             seed: Seed of sample, folds and resamples.
         """
-        return shift_directions(self.pairs(images=images, seed=seed), seed=seed)
+        return of_run.analyse_direction(self, images=images, seed=seed)
 
     def structure(
         self, *, permutations: int = PERMUTATIONS, images: int | None = None, seed: int = 0
@@ -191,7 +175,7 @@ class Run(RunTables):
             images: A seeded sample of so many pictures; all where None.
             seed: Seed of sample and permutations.
         """
-        return structures(self.pairs(images=images, seed=seed), permutations=permutations, seed=seed)
+        return of_run.analyse_structure(self, permutations=permutations, images=images, seed=seed)
 
     def mean_shift(self, transform: str) -> Float64[np.ndarray, " dim"]:
         """The mean of z′ − z over pictures and draws, z of length 1: what `direction` tells the removal of.
@@ -199,11 +183,7 @@ class Run(RunTables):
         Args:
             transform: A transform of the run.
         """
-        pairs = self.pairs()
-        draws, _ = pairs.views(transform)
-        originals = [pairs.units[draw.at] for draw in draws] or [pairs.units[:0]]
-        views = [draw.units for draw in draws] or [pairs.units[:0]]
-        return mean_shift(np.concatenate(originals), np.concatenate(views))
+        return of_run.compute_mean_shift(self, transform)
 
     def floors(self, *others: "Run") -> tuple[Floor, ...]:
         """Shifts of pictures that nobody changed, from this run's own transforms and from other runs.
@@ -212,7 +192,7 @@ class Run(RunTables):
             others: Runs of the same pictures by the same encoder: of the preset "preparation", or with
                 another resize rule, device or batch.
         """
-        return importlib.import_module("embshift.analysis.between_runs").find_floors(self, others)
+        return find_floors(self, others)
 
     def differences(
         self,
@@ -232,8 +212,7 @@ class Run(RunTables):
             resamples: Number of random sign flips.
             seed: Their seed.
         """
-        comparing = importlib.import_module("embshift.analysis.between_runs")
-        return comparing.compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
+        return compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
 
     def order_stability(self, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
         """Kendall's τ between the order of transforms by all images and that by 10, 30, 100, … of them.
@@ -242,11 +221,7 @@ class Run(RunTables):
             by: A metric of the run.
             seed: Seed of the draws.
         """
-        found = self.values()
-        if by not in found.metrics:
-            raise UnknownNameError("metric", by, found.metrics)
-        column = found.values[:, :, found.metrics.index(by)]
-        return order_stability(column, sizes=sizes_up_to(len(column)), seed=seed)
+        return of_run.analyse_order_stability(self, by=by, seed=seed)
 
     def sweep(self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Sweep:
         """Shift and recall against severity or strength, transform by transform; see ``embshift sweep``.
@@ -259,8 +234,7 @@ class Run(RunTables):
         Raises:
             RunError: If no transform of the run has a severity or strength.
         """
-        pairs = self.pairs(images=images, seed=seed)
-        return sweep(pairs, swept_levels(self.info), resamples=resamples, seed=seed)
+        return of_run.analyse_sweep(self, images=images, resamples=resamples, seed=seed)
 
     def matched(self, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
         """Which transform shifts most at equal damage, of a run of ``embshift match``.
@@ -272,31 +246,7 @@ class Run(RunTables):
         Raises:
             RunError: If the run is none of ``embshift match``.
         """
-        try:
-            solved_on, solved = read_solved(read_json(self.folder / "match.json"))
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.folder} has no readable match.json; make a run with 'embshift match'"
-            ) from error
-        unmatched = self._unmatched(resamples=resamples, seed=seed)
-        found = self.sweep(resamples=resamples, seed=seed)
-        return matched(found, solved, solved_on=solved_on, unmatched=unmatched)
-
-    def _unmatched(self, *, resamples: int, seed: int) -> list[UnmatchedRow]:
-        """Shifts of the transforms that have no strength of their own in the plan."""
-        levels = {one.name for one in swept_levels(self.info)}
-        names = [name for name in self.transforms if name not in levels]
-        if not names or "cosine" not in [spec.name for spec in self.metrics]:
-            return []
-        found = self.statistics(by="cosine", resamples=resamples, seed=seed)
-        rows, at = [self.transforms.index(name) for name in names], found.metrics.index("cosine")
-        mean, low, high, n = (
-            getattr(found.means, part)[rows, at].tolist() for part in ("mean", "low", "high", "n")
-        )
-        return [
-            UnmatchedRow(transform=name, shift=1 - one, low=1 - most, high=1 - least, n=count)
-            for name, one, least, most, count in zip(names, mean, low, high, n, strict=True)
-        ]
+        return of_run.analyse_matched(self, resamples=resamples, seed=seed)
 
     def clusters(
         self, *, distance: str = "cosine", linkage: str = "average", threshold: float | None = None
@@ -308,16 +258,7 @@ class Run(RunTables):
             linkage: A method of `embshift.analysis.embeddings.clusters.LINKAGES`.
             threshold: Where the tree is cut; 0.7 of its greatest height where None.
         """
-        check_distance(distance)
-        condensed, n = mean_distances(self.views_by_image(), transforms=self.transforms, distance=distance)
-        return cluster_transforms(
-            condensed,
-            n=n,
-            transforms=self.transforms,
-            distance=distance,
-            method=linkage,
-            threshold=threshold,
-        )
+        return of_run.cluster_run(self, distance=distance, linkage=linkage, threshold=threshold)
 
     def _repr_html_(self) -> str:
         return summary_html(self.summary(), title=f"{self.info['encoder']['name']} · {self.folder.name}")
@@ -339,19 +280,5 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         RunError: If it is no run folder, or was written by a later version.
     """
-    path = Path(folder)
-    try:
-        info = read_json(path / "run.json")
-    except FileNotFoundError:
-        raise RunError(
-            f"{path} is no run folder: it has no run.json; give the folder of 'embshift run'"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path / 'run.json'} cannot be read: {error}") from error
-    if not {"plan", "encoder", "metrics", "schema"} <= set(info):
-        raise RunError(f"{path / 'run.json'} is not the record of a run; give the folder of 'embshift run'")
-    if info["schema"] > SCHEMA_VERSION:
-        raise RunError(
-            f"{path} has schema {info['schema']}, and {SCHEMA_VERSION} is the newest read; upgrade embshift"
-        )
-    return Run(folder=path, info=info)
+    found = open_tables(folder)
+    return Run(folder=found.folder, info=found.info)

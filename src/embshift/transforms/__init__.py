@@ -92,7 +92,7 @@ class TransformSpec:
 
 
 TRANSFORMS: Registry[TransformSpec] = Registry(
-    kind="transform", package="embshift.transforms", group="embshift.transforms"
+    kind="transform", packages=("embshift.transforms.edits",), group="embshift.transforms"
 )
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -9,7 +9,8 @@ import torch
 from embshift.core.errors import EncoderError, MissingExtraError
 from embshift.core.types import Capture
 from embshift.encoders.open import open_encoder
-from embshift.encoders.speed.runtimes import Programs, traced
+from embshift.encoders.speed.program import traced
+from embshift.encoders.speed.runtimes import Programs
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS

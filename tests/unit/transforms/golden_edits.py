@@ -19,7 +19,7 @@ LEVELS = (1, 3, 5)
 
 def plans():
     for name, spec in TRANSFORMS.items():
-        if not spec.apply.__module__.startswith("embshift.transforms.edits."):
+        if spec.family == "control" or not spec.apply.__module__.startswith("embshift.transforms.edits."):
             continue
         if spec.strength is None:
             yield TransformPlan(name=name, kind="registered", target=name)

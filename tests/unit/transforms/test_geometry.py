@@ -123,7 +123,7 @@ def test_of_two_alike_nothing_is_claimed():
 
 def test_a_function_of_the_users_may_give_its_own_map():
     def moving(pixels, *, rng):
-        from embshift import types
+        from embshift.core import types
 
         return types.View(pixels=pixels[::-1], parameters={}, coordinates=lambda: grid(96, 128)[::-1])
 

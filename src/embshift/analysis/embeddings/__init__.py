@@ -1,0 +1,1 @@
+"""Embeddings: what shifts amount to, measured on the embeddings themselves."""

@@ -94,7 +94,7 @@ def calibrate(
 
     Args:
         pairs: Originals and views.
-        floors: What `embshift.analysis.embeddings.floors.floor` found; of preparation floors the highest counts.
+        floors: What `find_floors` gave; of preparation floors the highest counts.
         queries: Pictures whose shifts are told, a seeded sample, beside the distances to all. Where None all
             of up to 100,000, and 2,000 of more.
         resamples: Number of resamples of the images.

@@ -1,0 +1,1 @@
+"""Sampling: resamples of the images, for intervals."""

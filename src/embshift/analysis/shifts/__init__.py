@@ -1,0 +1,1 @@
+"""Shifts: statistics of the shift table."""

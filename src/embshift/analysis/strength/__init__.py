@@ -1,0 +1,1 @@
+"""Strength: shifts against severity, and at equal damage."""

@@ -1,0 +1,1 @@
+"""Lite: the encoder inside the package."""

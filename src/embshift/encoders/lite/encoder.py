@@ -24,7 +24,8 @@ from embshift.encoders.lite.load_weights import DIGEST, read_weights
 from embshift.encoders.lite.text import text_vectors
 from embshift.encoders.lite.trunk import STRIDE, Weights, convolutions, local_vectors
 from embshift.encoders.speed.half_precision import DTYPES
-from embshift.encoders.speed.runtimes import Inputs, Outputs, Programs
+from embshift.encoders.speed.program import Inputs, Outputs
+from embshift.encoders.speed.runtimes import Programs
 
 __all__ = ["SMALLEST", "LiteEncoder", "open_lite", "workable_side"]
 

@@ -11,7 +11,7 @@ from embshift.encoders.lite.trunk import Weights
 
 __all__ = ["DIGEST", "PATH", "read_weights"]
 
-PATH = Path(__file__).parent / "weights" / "lite.safetensors"
+PATH = Path(__file__).parent / "data" / "lite.safetensors"
 """Half precision, as ``training/make_lite_weights.py`` writes it."""
 
 DIGEST = "9230e716db734fe9441958d5749cd247d0819c458849e5813fc5d75a72d3977a"

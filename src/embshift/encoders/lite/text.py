@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["END", "HEADS", "LENGTH", "PADDING", "TOKENIZER", "blocks", "text_vectors", "token_rows", "tower"]
 
-TOKENIZER = Path(__file__).parent / "weights" / "lite_tokenizer.json"
+TOKENIZER = Path(__file__).parent / "data" / "lite_tokenizer.json"
 """Byte pairs, as ``training/train_text.py`` writes them."""
 
 LENGTH = 24

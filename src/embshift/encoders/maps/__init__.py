@@ -1,0 +1,1 @@
+"""Maps: attention rows taken from a forward pass, and pooled."""

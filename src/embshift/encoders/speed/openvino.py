@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from embshift.core.errors import EncoderError, MissingExtraError
-from embshift.encoders.speed.runtimes import Inputs, Outputs, Program, traced
+from embshift.encoders.speed.program import Inputs, Outputs, Program, traced
 
 __all__ = ["builder"]
 

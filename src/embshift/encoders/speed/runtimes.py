@@ -4,25 +4,17 @@ The latter two first trace the computation, with the shapes and captures of one 
 Python; there is one such program for each shape and capture, and a run has one or two.
 """
 
-import importlib
-import warnings
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol, final, runtime_checkable
 
 import torch
-from jaxtyping import Shaped
 
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture
+from embshift.encoders.speed.program import Inputs, Outputs, Program, traced
 
-__all__ = ["RUNTIMES", "Inputs", "Look", "Outputs", "Program", "Programs", "traced"]
-
-Inputs = Mapping[str, Shaped[torch.Tensor, "..."]]
-Outputs = tuple[torch.Tensor, *tuple[torch.Tensor | None, ...]]
-"""The embedding first."""
-
-Program = Callable[[Inputs], Outputs]
+__all__ = ["RUNTIMES", "Look", "Programs"]
 
 RUNTIMES = ("torch", "compiled", "openvino")
 
@@ -73,8 +65,9 @@ def _builder(runtime: str, *, device: str, precision: str) -> Build:
         _check_compiler(device)
         return _compiled
     if runtime == "openvino":
-        opened = importlib.import_module("embshift.encoders.speed.openvino")
-        return opened.builder(device=device, precision=precision)
+        from embshift.encoders.speed.openvino import builder
+
+        return builder(device=device, precision=precision)
     raise EncoderError(f"runtime '{runtime}' is not known; use {', '.join(RUNTIMES)}")
 
 
@@ -87,23 +80,6 @@ def _compiled(program: Program, inputs: Inputs) -> Program:
     # The compiler does not follow the variable that hands attention rows out, and a graph has none.
     compiled = torch.compile(traced(program, inputs).module(), dynamic=False)
     return lambda given: compiled(*given.values())
-
-
-class _Traceable(torch.nn.Module):
-    def __init__(self, program: Program, names: tuple[str, ...]) -> None:
-        super().__init__()
-        self._program, self._names = program, names
-
-    def forward(self, *values: torch.Tensor) -> Outputs:
-        return self._program(dict(zip(self._names, values, strict=True)))
-
-
-def traced(program: Program, inputs: Inputs, /) -> torch.export.ExportedProgram:
-    """The graph of a computation, without the Python that wrote it; it takes the inputs' values in order."""
-    with warnings.catch_warnings():
-        # Torch warns of its own calls.
-        warnings.simplefilter("ignore")
-        return torch.export.export(_Traceable(program, tuple(inputs)), tuple(inputs.values()), strict=False)
 
 
 def _check_compiler(device: str) -> None:

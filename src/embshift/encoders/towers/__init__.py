@@ -1,0 +1,1 @@
+"""Towers: image towers of checkpoints, one family a module."""

@@ -16,8 +16,9 @@ from embshift.encoders.maps.probe import class_row, received_mean, recording
 from embshift.encoders.speed.class_block import cut_last_block
 from embshift.encoders.speed.half_precision import halve
 from embshift.encoders.speed.patch_product import multiply_patches
+from embshift.encoders.speed.program import Inputs, Outputs
 from embshift.encoders.speed.quick_gelu import quicken
-from embshift.encoders.speed.runtimes import Inputs, Outputs, Programs
+from embshift.encoders.speed.runtimes import Programs
 from embshift.encoders.towers.framing import field_of
 from embshift.encoders.towers.preprocessing import Preprocessing
 from embshift.encoders.towers.tower import Tower

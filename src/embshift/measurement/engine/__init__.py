@@ -1,1 +1,1 @@
-"""Spread: the pending chunks of a run over processes; every engine commits the same rows."""
+"""Engine: who does the work, in this process or in workers; every engine commits the same rows."""

@@ -1,0 +1,1 @@
+"""Plan: what a run does, frozen and checked before any work starts."""

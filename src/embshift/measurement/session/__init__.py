@@ -1,0 +1,1 @@
+"""Session: one run folder's work, from an empty folder to a finished run."""

@@ -3,7 +3,6 @@
 A finished run is answered from here without torch and without the encoder's weights.
 """
 
-import importlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -78,13 +77,12 @@ def carry_out(
             reporter.note(note)
         finished = info is not None and _is_finished(info, rows=rows, out=out)
         if info is None or not finished or not same_files(plan.encoder, info.get("encoder_files")):
-            # Measuring is a layer of its own, which imports torch.
-            stretch = importlib.import_module("embshift.measurement.session.work")
-            start = stretch.start(
-                plan, info=info, rows=rows, out=out, objects=objects or {}, note=reporter.note
-            )
+            # Measuring imports torch, which a finished run is answered without.
+            from embshift.measurement.session.work import start, work_on
+
+            session = start(plan, info=info, rows=rows, out=out, objects=objects or {}, note=reporter.note)
             if not finished:
-                stretch.work_on(start, reporter)
+                work_on(session, reporter)
         else:
             check_code(info, code_content(plan, objects=objects or {}))
         if finished:

@@ -1,6 +1,5 @@
 """Which files an encoder was opened from, by size and time: a finished run need not open them again."""
 
-import importlib
 import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -22,14 +21,17 @@ def encoder_files(source: str) -> list[dict[str, Any]] | None:
         source: The plan's encoder: a registered name, a checkpoint's folder, or a hub name.
     """
     if source == _BUNDLED:
-        weights = Path(str(files("embshift"))) / "encoders" / "weights"
+        weights = Path(str(files("embshift.encoders.lite"))) / "data"
         return _listed(sorted(weights.glob("*.safetensors")))
     if Path(source).is_dir():
         return _listed(_of_checkpoint(Path(source)))
     if "/" not in source:
         return None
     try:
-        folder: Path = importlib.import_module("embshift.encoders.hub").resolve(source, allow_pickle=True)
+        # Importing encoders loads torch, which a finished run is answered without.
+        from embshift.encoders.hub import resolve
+
+        folder = resolve(source, allow_pickle=True)
     except (ShiftError, OSError):
         return None
     return _listed(_of_checkpoint(folder))

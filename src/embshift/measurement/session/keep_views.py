@@ -12,8 +12,8 @@ from jaxtyping import Float64, Int64
 from embshift.core.seeding import generator
 from embshift.core.types import ORIGINAL, Direction
 from embshift.measurement.pipeline.encode import Item, Perturbed, Recipe, perturb_image
+from embshift.runs.tables import RunTables
 from embshift.runs.view_files import view_path, write_view
-from embshift.show.run import Run
 
 __all__ = ["choose_views", "keep_views", "keep_while_running"]
 
@@ -29,7 +29,7 @@ def keep_while_running(perturbed: Perturbed, *, folder: Path) -> None:
     _write(perturbed, folder=folder, digests=None)
 
 
-def choose_views(run: Run, *, seed: int) -> Wanted:
+def choose_views(run: RunTables, *, seed: int) -> Wanted:
     """Rows and transforms to keep.
 
     All views of 50 seeded pictures, and of every transform the 5 pictures that it shifts most and the 5 that
@@ -96,7 +96,7 @@ class _Extremes:
         return [row for _, row in self._low + self._high]
 
 
-def keep_views(run: Run, wanted: Wanted, *, item: Callable[[int], Item], recipe: Recipe) -> list[int]:
+def keep_views(run: RunTables, wanted: Wanted, *, item: Callable[[int], Item], recipe: Recipe) -> list[int]:
     """Make the wanted views again from their seeds and write them, each checked by its digest.
 
     Args:
@@ -144,7 +144,7 @@ def _write(perturbed: Perturbed, *, folder: Path, digests: Digests | None) -> in
     return count
 
 
-def _digests(run: Run, wanted: Wanted) -> dict[int, Digests]:
+def _digests(run: RunTables, wanted: Wanted) -> dict[int, Digests]:
     made = pc.field("row").isin(list(wanted)) & pc.field("pixels_digest").is_valid()
     found = dict[int, dict[tuple[str, int], str]]()
     for file in run.files("embeddings"):

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from embshift import __version__
 from embshift.core.types import EncoderSpec, MetricSpec
+from embshift.core.version import __version__
 from embshift.measurement.plan.plan import COUNTED, Plan
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.functions import code_digest, load_object

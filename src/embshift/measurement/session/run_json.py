@@ -20,7 +20,7 @@ from embshift.measurement.session.provenance import (
 from embshift.metrics import METRICS
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.schema import SCHEMA_VERSION
-from embshift.show.run import Run
+from embshift.runs.tables import RunTables
 from embshift.transforms.build import describe
 
 __all__ = ["counted", "repeatable", "started_record"]
@@ -59,7 +59,7 @@ def repeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
     return f"# Not repeatable from this file: {', '.join(lost)} lived in Python alone.\n" if lost else ""
 
 
-def counted(run: Run) -> tuple[dict[str, int], list[dict[str, Any]]]:
+def counted(run: RunTables) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Counts of a run, and the first of its pictures that failed."""
     images, failed, named = 0, 0, list[dict[str, Any]]()
     for chunk in run.chunks("images", ["row", "member", "status", "error"]):

@@ -32,7 +32,7 @@ from embshift.metrics import METRICS, Metric
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import write_json, write_text
 from embshift.runs.listing import FrozenRow, Listing
-from embshift.show.run import open_run
+from embshift.runs.tables import open_tables
 from embshift.transforms.build import describe
 
 __all__ = ["Session", "start", "work_on"]
@@ -258,7 +258,7 @@ def _record_stretch(session: Session, *, done: int) -> None:
 
 def _finish(session: Session, reporter: Reporter) -> None:
     """Keep pictures, count, and say that the run is finished, in this order."""
-    run = open_run(session.out)
+    run = open_tables(session.out)
     reporter.note("keeping pictures of views")
     recipe = undivided(session.work.build())
     wanted = choose_views(run, seed=session.plan.seed)

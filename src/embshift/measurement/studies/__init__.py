@@ -1,0 +1,1 @@
+"""Studies: several runs, or second looks at one: sweep, match."""

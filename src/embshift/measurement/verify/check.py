@@ -24,7 +24,7 @@ from embshift.runs.files import read_json
 from embshift.runs.listing import FrozenRow
 from embshift.runs.lock import locked
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
-from embshift.show.run import open_run
+from embshift.runs.tables import open_tables
 
 __all__ = ["verify_run"]
 
@@ -56,7 +56,7 @@ def verify_run(folder: str | Path, *, repair: bool = False, inputs: bool = True)
     """
     path = Path(folder)
     if not (path / "run.json").exists():
-        open_run(path)  # which says what is wanted
+        open_tables(path)  # which says what is wanted
     with locked(path) if repair else nullcontext():
         return _verify(path, repair=repair, inputs=inputs)
 

@@ -13,7 +13,7 @@ from embshift.measurement.session.resume import other_versions
 from embshift.measurement.verify.verdict import Fault
 from embshift.runs.listing import FrozenRow, Listing
 from embshift.runs.seal import BROKEN, check_seal
-from embshift.show.run import open_run
+from embshift.runs.tables import open_tables
 
 __all__ = ["check_counts", "check_listing", "check_plan", "check_record", "notes_on_record"]
 
@@ -76,7 +76,7 @@ def _listing_fault(what: str, path: Path) -> Fault:
 
 def check_counts(folder: Path, info: Mapping[str, Any]) -> Iterator[Fault]:
     """The counts of a finished run against its tables."""
-    run = open_run(folder)
+    run = open_tables(folder)
     status = run.images()["status"].to_pylist()
     views, views_failed = run.count_views()
     counted = {

@@ -49,7 +49,7 @@ class DeviceMetric:
 
 
 DEVICE_METRICS: Registry[DeviceMetric] = Registry(
-    kind="device metric", package="embshift.metrics.gpu", group="embshift.device_metrics"
+    kind="device metric", packages=("embshift.metrics.gpu",), group="embshift.device_metrics"
 )
 
 Function = TypeVar("Function", bound=Measure)

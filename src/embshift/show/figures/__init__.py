@@ -55,7 +55,7 @@ class FigureEntry:
 
 
 FIGURES: Registry[FigureEntry] = Registry(
-    kind="figure", package="embshift.show.figures", group="embshift.figures"
+    kind="figure", packages=("embshift.show.figures.plots",), group="embshift.figures"
 )
 
 

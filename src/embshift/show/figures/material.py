@@ -10,15 +10,16 @@ from jaxtyping import Float64
 from PIL import Image
 
 from embshift.analysis.embeddings.clusters import Clusters
+from embshift.analysis.of_run import cluster_run
 from embshift.analysis.shifts.statistics import Statistics, statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.errors import FigureError, PlanError
 from embshift.core.seeding import generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 from embshift.metrics.maps import drawn_map
+from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
 from embshift.runs.view_files import view_path
-from embshift.show.run import Run
 
 __all__ = ["EncoderMap", "Material", "Picture", "read_picture"]
 
@@ -59,7 +60,7 @@ class Material:
         run: The run.
     """
 
-    run: Run
+    run: RunTables
 
     @cached_property
     def values(self) -> ImageValues:
@@ -91,7 +92,7 @@ class Material:
             FigureError: If the transforms cannot be clustered.
         """
         try:
-            return self.run.clusters()
+            return cluster_run(self.run)
         except PlanError as error:
             raise FigureError(str(error)) from error
 

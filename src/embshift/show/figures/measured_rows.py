@@ -1,6 +1,6 @@
 """One row a transform over one scale: what the figures of measurements on embeddings have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from embshift.analysis.embeddings.measures import Measured
 from embshift.core.errors import FigureError, RunError
+from embshift.runs.tables import RunTables
 from embshift.show.figures.layout.labels import number, shown
 from embshift.show.figures.layout.style import INK, SIZES, Look, area, looks
 from embshift.show.figures.material import Material
@@ -26,22 +27,21 @@ class Bar:
     high: float
 
 
-def measured(material: Material, what: str) -> Measured:
+def measured(material: Material, analyse: Callable[[RunTables], Measured]) -> Measured:
     """A measurement of the run; refused where the run holds no embedding, or too many to compare all.
 
     Args:
         material: The run.
-        what: Method of the run: "calibration", "retrieval" or "direction".
+        analyse: The analysis, e.g. `analyse_retrieval`.
 
     Raises:
         FigureError: If it cannot be measured.
     """
     material.values  # noqa: B018 - raises where the run holds nothing
     try:
-        found: Measured = getattr(material.run, what)()
+        return analyse(material.run)
     except RunError as error:
         raise FigureError(str(error)) from error
-    return found
 
 
 def bars_of(found: Measured, measure: str) -> list[Bar]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from embshift import __version__
 from embshift.core.errors import FigureError, PlanError, UnknownNameError
+from embshift.core.version import __version__
 from embshift.runs.files import write_aside
 from embshift.show.figures import FIGURES, Drawing
 from embshift.show.figures.layout.sheets import Frame

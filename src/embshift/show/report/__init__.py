@@ -1,5 +1,1 @@
-"""The report: one file made from a run folder alone, for reading without a network. Never imports torch."""
-
-from embshift.show.report.page import write_report
-
-__all__ = ["write_report"]
+"""Report: one HTML file made from a run folder alone, for reading without a network."""

@@ -3,10 +3,12 @@
 import math
 from dataclasses import dataclass
 
+from embshift.analysis.between_runs import find_floors
 from embshift.analysis.embeddings.direction import removals
 from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.of_run import analyse_direction, analyse_retrieval, analyse_structure, calibrate_shifts
+from embshift.runs.tables import RunTables
 from embshift.show.report.text import counted, named, number, percent
-from embshift.show.run import Run
 
 __all__ = [
     "MOST",
@@ -47,7 +49,7 @@ class Beyond:
     structure: Measured
 
 
-def measure_beyond(run: Run, *, images: int) -> Beyond | None:
+def measure_beyond(run: RunTables, *, images: int) -> Beyond | None:
     """Take the measurements; None where there are too few pictures to compare, or very many.
 
     Args:
@@ -58,10 +60,10 @@ def measure_beyond(run: Run, *, images: int) -> Beyond | None:
         return None
     sample = SAMPLE if images > SAMPLE else None
     return Beyond(
-        calibration=run.calibration(queries=sample, floors=run.floors()),
-        retrieval=run.retrieval(queries=sample),
-        direction=run.direction(images=sample),
-        structure=run.structure(images=min(images, ARRANGED), permutations=PERMUTATIONS),
+        calibration=calibrate_shifts(run, queries=sample, floors=find_floors(run)),
+        retrieval=analyse_retrieval(run, queries=sample),
+        direction=analyse_direction(run, images=sample),
+        structure=analyse_structure(run, images=min(images, ARRANGED), permutations=PERMUTATIONS),
     )
 
 

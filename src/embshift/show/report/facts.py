@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from embshift.analysis.of_run import analyse_separation
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.analysis.shifts.separation import Separation
 from embshift.analysis.shifts.statistics import Statistics, statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.types import Capture, MetricSpec
+from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
 from embshift.show.report.beyond import Beyond, measure_beyond
 from embshift.show.report.levels import Levels, measure_levels
-from embshift.show.run import Run
 
 __all__ = ["Facts", "gather", "main_metric", "resamples_for"]
 
@@ -74,7 +75,7 @@ def resamples_for(images: int) -> int:
     return int(np.clip(_DRAWN // max(images, 1), _FEWEST, RESAMPLES))
 
 
-def gather(run: Run, *, resamples: int | None = None) -> Facts:
+def gather(run: RunTables, *, resamples: int | None = None) -> Facts:
     """Read a run's tables, chunk by chunk, and take its statistics.
 
     Args:
@@ -90,7 +91,7 @@ def gather(run: Run, *, resamples: int | None = None) -> Facts:
         summary=summarise(values, metrics=run.metrics, map_name=str(run.info["encoder"].get("map_name"))),
         statistics=statistics(values, metrics=run.metrics, resamples=resamples),
         orders={spec.name: _order(values, spec, resamples=resamples) for spec in run.metrics},
-        separation=run.separation(),
+        separation=analyse_separation(run),
         inputs=_inputs(run),
         views=run.count_views(),
         info=run.info,
@@ -113,7 +114,7 @@ def _order(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
     return statistics(alone, metrics=[spec], by=spec.name, resamples=resamples).ranks
 
 
-def _inputs(run: Run) -> Mapping[str, int]:
+def _inputs(run: RunTables) -> Mapping[str, int]:
     found = Counter[str]()
     for file in run.files("images"):
         found.update(pq.read_table(file, columns=["status"])["status"].to_pylist())

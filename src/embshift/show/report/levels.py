@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from embshift.analysis.of_run import analyse_matched, analyse_sweep
 from embshift.analysis.strength.matched import DISPLACEMENT, Matched, MatchedGroup, MatchedRow
 from embshift.analysis.strength.sweep import Curve, Sweep, swept_levels
 from embshift.core.errors import RunError
+from embshift.runs.tables import RunTables
 from embshift.show.report.beyond import MOST
 from embshift.show.report.text import interval_text, listed, named, number, shortened, visible
-from embshift.show.run import Run
 from embshift.show.text.sweep import strength_text
 
 __all__ = ["Levels", "at_equal_damage", "curves_rise", "damage_text", "lost_first", "measure_levels"]
@@ -30,7 +31,7 @@ class Levels:
     matched: Matched | None = None
 
 
-def measure_levels(run: Run, *, images: int, resamples: int) -> Levels:
+def measure_levels(run: RunTables, *, images: int, resamples: int) -> Levels:
     """Curves of a run of ``embshift sweep``, groups of a run of ``embshift match``; nothing of another.
 
     Args:
@@ -42,13 +43,13 @@ def measure_levels(run: Run, *, images: int, resamples: int) -> Levels:
         return Levels()
     if (run.folder / "match.json").is_file():
         try:
-            return Levels(matched=run.matched(resamples=resamples))
+            return Levels(matched=analyse_matched(run, resamples=resamples))
         except RunError:  # a report is of what the folder holds, and the numbers of the run stand
             return Levels()
     levels = swept_levels(run.info)
     if len({one.transform for one in levels}) == len(levels):  # no transform has more than one level
         return Levels()
-    return Levels(sweep=run.sweep(resamples=resamples))
+    return Levels(sweep=analyse_sweep(run, resamples=resamples))
 
 
 def lost_first(levels: Levels) -> str | None:

@@ -5,10 +5,10 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from embshift import __version__
+from embshift.core.version import __version__
+from embshift.runs.tables import RunTables
 from embshift.show.report.facts import Facts
 from embshift.show.report.text import percent, visible
-from embshift.show.run import Run
 
 __all__ = ["citation", "commands", "methods"]
 
@@ -63,7 +63,7 @@ _COUNTS = {
 Section = dict[str, Any]
 
 
-def methods(run: Run, facts: Facts) -> list[Section]:
+def methods(run: RunTables, facts: Facts) -> list[Section]:
     """Sections of labelled lines."""
     info = run.info
     plan = info["plan"]
@@ -110,7 +110,7 @@ def _all_of(content: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[t
     yield from _picked(content, {name: name.replace("_", " ") for name in content if name not in labels})
 
 
-def _run_lines(run: Run) -> Iterator[tuple[str, str]]:
+def _run_lines(run: RunTables) -> Iterator[tuple[str, str]]:
     yield "folder", run.folder.resolve().name
     yield from _picked(
         run.info,
@@ -157,7 +157,7 @@ def _failure_lines(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"{one.get('member', '')}", f"{one.get('status', '')}: {one.get('error', '')}"
 
 
-def commands(run: Run) -> list[str]:
+def commands(run: RunTables) -> list[str]:
     """The commands that make the run and its report again; none where the folder holds no plan."""
     if not (run.folder / "plan.toml").is_file():
         return []

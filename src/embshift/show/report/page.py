@@ -9,8 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from embshift import __version__
+from embshift.core.version import __version__
 from embshift.runs.files import write_text
+from embshift.runs.tables import RunTables
 from embshift.show.report.caveats import caveats
 from embshift.show.report.chosen import choose, rows_of
 from embshift.show.report.facts import Facts, gather
@@ -21,7 +22,6 @@ from embshift.show.report.pictures import pictures
 from embshift.show.report.scale import sentences
 from embshift.show.report.tables import curves, tables
 from embshift.show.report.text import visible
-from embshift.show.run import Run
 
 __all__ = ["content", "embedded_json", "page", "write_report"]
 
@@ -30,7 +30,7 @@ _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
-def write_report(run: Run, out: str | Path | None = None) -> Path:
+def write_report(run: RunTables, out: str | Path | None = None) -> Path:
     """Write the report of a run; it appears whole or not at all.
 
     Args:
@@ -48,7 +48,7 @@ def write_report(run: Run, out: str | Path | None = None) -> Path:
     return path
 
 
-def content(run: Run) -> dict[str, Any]:
+def content(run: RunTables) -> dict[str, Any]:
     """All that the page shows, ready for JSON; every name from outside is made visible."""
     facts = gather(run)
     ends = choose(facts)

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from embshift.core.types import ORIGINAL
+from embshift.runs.tables import RunTables
 from embshift.runs.view_files import view_path
 from embshift.show.report.facts import Facts
 from embshift.show.report.numbers import rounded
 from embshift.show.report.text import visible
-from embshift.show.run import Run
 
 __all__ = ["BYTES", "SIDE", "pictures"]
 
@@ -44,7 +44,7 @@ class _Budget:
 
 
 def pictures(
-    run: Run, facts: Facts, *, rows: Sequence[int], first: Sequence[tuple[int, str]]
+    run: RunTables, facts: Facts, *, rows: Sequence[int], first: Sequence[tuple[int, str]]
 ) -> dict[str, Any]:
     """Names, values and small pictures of some rows.
 
@@ -68,7 +68,7 @@ def pictures(
     return {"items": found, "full": budget.full, "unreadable": budget.unreadable}
 
 
-def _lines(run: Run, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _lines(run: RunTables, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What the table ``images`` says about the rows."""
     found = dict[int, dict[str, Any]]()
     wanted = pc.field("row").isin(list(rows))
@@ -79,7 +79,7 @@ def _lines(run: Run, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _make(run: Run, line: Mapping[str, Any], name: str, *, budget: _Budget) -> None:
+def _make(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget) -> None:
     """One view, with its original where that is not there yet, if there is room."""
     row = line["row"]
     both = [one for one in (ORIGINAL, name) if (row, one) not in budget.made]
@@ -94,7 +94,7 @@ def _make(run: Run, line: Mapping[str, Any], name: str, *, budget: _Budget) -> N
     budget.made |= {(row, one): text for one, text in small.items() if text}
 
 
-def _small(run: Run, line: Mapping[str, Any], name: str, *, budget: _Budget) -> str | None:
+def _small(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget) -> str | None:
     """A kept view as a ``data:`` address; None where it was not kept or cannot be read."""
     path = view_path(run.folder, image_id=str(line["image_id"]), transform=name, draw=0)
     if not _inside(path, run.folder) or budget.full:
@@ -126,7 +126,7 @@ def _inside(path: Path, folder: Path) -> bool:
 _Maps = Mapping[tuple[int, str], Mapping[str, Any]]
 
 
-def _maps(run: Run, rows: Sequence[int]) -> _Maps:
+def _maps(run: RunTables, rows: Sequence[int]) -> _Maps:
     """The encoder's maps of first draws, by row and transform."""
     if not rows:
         return {}

@@ -1,0 +1,1 @@
+"""Text: summaries as tables for terminal, Markdown, CSV, JSON and LaTeX."""

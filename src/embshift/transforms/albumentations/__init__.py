@@ -1,0 +1,1 @@
+"""Albumentations: its classes as transforms."""

@@ -2,9 +2,3 @@
 
 What an edit draws does not depend on its strength, so a sweep follows one draw. All take pictures from 1 x 1.
 """
-
-import importlib
-import pkgutil
-
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")

@@ -47,7 +47,7 @@ class FastForm:
 
 
 FAST: Registry[FastForm] = Registry(
-    kind="fast form", package="embshift.transforms.fast", group="embshift.fast_transforms"
+    kind="fast form", packages=("embshift.transforms.fast",), group="embshift.fast_transforms"
 )
 
 Function = TypeVar("Function", bound=Make)

@@ -65,7 +65,7 @@ class DeviceForm:
 
 
 DEVICE: Registry[DeviceForm] = Registry(
-    kind="device form", package="embshift.transforms.gpu", group="embshift.device_transforms"
+    kind="device form", packages=("embshift.transforms.gpu",), group="embshift.device_transforms"
 )
 
 Function = TypeVar("Function", bound=Draw)

@@ -1,0 +1,1 @@
+"""Layout: what plots are put together from: panels, labels, scales, colours."""

@@ -1,0 +1,1 @@
+"""Plots: one registered figure each."""

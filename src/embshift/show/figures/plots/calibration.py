@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.of_run import calibrate_shifts
 from embshift.core.errors import FigureError
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.labels import number, shown, text_width
@@ -29,7 +30,7 @@ __all__ = ["calibration"]
 )
 def calibration(material: Material, frame: Frame, /) -> Iterator[Drawing]:
     """Bars from the least shift to the greatest; 1 is as far as another picture lies."""
-    found = measured(material, "calibration")
+    found = measured(material, calibrate_shifts)
     bars = sorted(bars_of(found, "relative_shift"), key=lambda bar: (bar.value != bar.value, bar.value))
     if all(np.isnan(bar.value) for bar in bars):
         raise FigureError(

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.of_run import analyse_direction
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.labels import number, shown
 from embshift.show.figures.layout.rows import row_chart
@@ -33,7 +34,7 @@ _MARKS = {
 )
 def direction(material: Material, frame: Frame, /) -> Iterator[Drawing]:
     """Rows from the most consistent to the least; three marks each."""
-    found = measured(material, "direction")
+    found = measured(material, analyse_direction)
     order = sorted(found.transforms, key=lambda name: _first(found, name))
     chart = row_chart(
         frame,

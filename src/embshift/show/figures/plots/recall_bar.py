@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from embshift.analysis.of_run import analyse_retrieval
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.labels import number, text_width
 from embshift.show.figures.layout.rows import row_chart
@@ -21,7 +22,7 @@ __all__ = ["recall_bar"]
 )
 def recall_bar(material: Material, frame: Frame, /) -> Iterator[Drawing]:
     """Bars from the best found to the worst, undefined last."""
-    found = measured(material, "retrieval")
+    found = measured(material, analyse_retrieval)
     bars = sorted(bars_of(found, "recall_at_1"), key=lambda bar: (bar.value != bar.value, -bar.value))
     chart = row_chart(
         frame,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from embshift.analysis.of_run import analyse_sweep
 from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.core.errors import FigureError, RunError
 from embshift.show.figures import Drawing, figure
@@ -56,7 +57,7 @@ def severity(material: Material, frame: Frame, /) -> Iterator[Drawing]:
 def _sweep(material: Material) -> Sweep:
     material.values  # noqa: B018 - raises where the run holds nothing
     try:
-        return material.run.sweep()
+        return analyse_sweep(material.run)
     except RunError as error:
         raise FigureError(str(error)) from error
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.of_run import analyse_structure
 from embshift.core.errors import FigureError, RunError
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.labels import number, shown
@@ -66,7 +67,7 @@ def structure(material: Material, frame: Frame, /) -> Iterator[Drawing]:
 def _measured(material: Material) -> Measured:
     images = len(material.values.rows)
     try:
-        return material.run.structure(images=min(images, _IMAGES), permutations=_PERMUTATIONS)
+        return analyse_structure(material.run, images=min(images, _IMAGES), permutations=_PERMUTATIONS)
     except RunError as error:
         raise FigureError(str(error)) from error
 

@@ -1,0 +1,279 @@
+"""Analyses of one run folder: from its tables to statistics, one function each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.analysis.embeddings.calibration import calibrate
+from embshift.analysis.embeddings.clusters import Clusters, check_distance, cluster_transforms, mean_distances
+from embshift.analysis.embeddings.direction import mean_shift, shift_directions
+from embshift.analysis.embeddings.floors import Floor
+from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.embeddings.pairs import Pairs, make_pairs
+from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
+from embshift.analysis.embeddings.structure import PERMUTATIONS, structures
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.shifts.separation import Separation, separation
+from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
+from embshift.analysis.shifts.statistics import OVERALL, Statistics, statistics
+from embshift.analysis.shifts.table import Summary, summarise
+from embshift.analysis.strength.matched import Matched, UnmatchedRow, matched, read_solved
+from embshift.analysis.strength.sweep import Sweep, sweep, swept_levels
+from embshift.core.errors import RunError, UnknownNameError
+from embshift.runs.files import read_json
+from embshift.runs.precision import precision_line
+from embshift.runs.tables import RunTables
+
+__all__ = [
+    "analyse_direction",
+    "analyse_matched",
+    "analyse_order_stability",
+    "analyse_retrieval",
+    "analyse_separation",
+    "analyse_statistics",
+    "analyse_structure",
+    "analyse_sweep",
+    "calibrate_shifts",
+    "cluster_run",
+    "compute_mean_shift",
+    "pair_views",
+    "summarise_shifts",
+]
+
+
+def summarise_shifts(run: RunTables) -> Summary:
+    """Return transforms by metrics: mean, deviation, n, overall score, rank."""
+    return summarise(
+        run.values(),
+        metrics=run.metrics,
+        map_name=run.info["encoder"]["map_name"],
+        precision=precision_line(run.info),
+    )
+
+
+def analyse_statistics(
+    run: RunTables, *, by: str = OVERALL, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+) -> Statistics:
+    """Return intervals of every mean, and which order of the transforms is certain.
+
+    Args:
+        run: The run.
+        by: What transforms are ranked by: "overall" or a metric of the run.
+        resamples: Number of resamples of the images.
+        level: Coverage of each interval; that of the ranks is joint.
+        seed: Seed of the resamples.
+    """
+    return statistics(run.values(), metrics=run.metrics, by=by, resamples=resamples, level=level, seed=seed)
+
+
+def analyse_separation(run: RunTables, *, seed: int = 0) -> Separation:
+    """Return the mean distance between the originals of different images; equal images count once.
+
+    Args:
+        run: The run.
+        seed: Seed of the sample of images that the mean L2 distance is over, above 5,000 images.
+    """
+    found = run.embeddings()
+    return separation(found.values[~np.isin(found.rows, list(run.repeated()))], seed=seed)
+
+
+def pair_views(run: RunTables, *, images: int | None = None, seed: int = 0) -> Pairs:
+    """Return the originals and, transform by transform, their views.
+
+    Args:
+        run: The run.
+        images: Size of a seeded sample of the images; all where None. Equal images count once.
+        seed: Seed of the sample.
+    """
+    found = run.embeddings()
+    made = make_pairs(
+        rows=found.rows,
+        values=found.values,
+        ids=run.image_ids(),
+        transforms=run.transforms,
+        read=run.read_views,
+    )
+    return made.sample(images, seed=seed)
+
+
+def calibrate_shifts(
+    run: RunTables,
+    *,
+    floors: Sequence[Floor] = (),
+    images: int | None = None,
+    queries: int | None = None,
+    seed: int = 0,
+) -> Measured:
+    """Return shifts relative to the distances between images, and relative to floors.
+
+    Args:
+        run: The run.
+        floors: What `find_floors` gave; of preparation floors the highest counts.
+        images: Size of a seeded sample of the images; all where None.
+        queries: Number of these whose shifts are compared with the distances to all; where None all of up to
+            100,000, and 2,000 of more.
+        seed: Seed of sample and resamples.
+    """
+    return calibrate(pair_views(run, images=images, seed=seed), floors=floors, queries=queries, seed=seed)
+
+
+def analyse_retrieval(
+    run: RunTables,
+    *,
+    neighbours: int = NEIGHBOURS,
+    images: int | None = None,
+    queries: int | None = None,
+    search: str = "exact",
+    seed: int = 0,
+) -> Measured:
+    """Return how well views find their originals among all images.
+
+    Args:
+        run: The run.
+        neighbours: Size of the neighbourhoods that are compared.
+        images: Size of a seeded sample of the images; all where None.
+        queries: Number of these whose views are searched for among all; where None all of up to 100,000, and
+            2,000 of more; in an approximate search always all.
+        search: "exact", or "approximate" through a faiss index.
+        seed: Seed of sample, index and resamples.
+
+    Raises:
+        MissingExtraError: If faiss is wanted and not installed.
+    """
+    pairs = pair_views(run, images=images, seed=seed)
+    return retrieve(pairs, neighbours=neighbours, queries=queries, search=search, seed=seed)
+
+
+def analyse_direction(run: RunTables, *, images: int | None = None, seed: int = 0) -> Measured:
+    """Return whether a transform moves all images the same way, and how far that can be undone.
+
+    Args:
+        run: The run.
+        images: Size of a seeded sample of the images; all where None.
+        seed: Seed of sample, folds and resamples.
+    """
+    return shift_directions(pair_views(run, images=images, seed=seed), seed=seed)
+
+
+def analyse_structure(
+    run: RunTables, *, permutations: int = PERMUTATIONS, images: int | None = None, seed: int = 0
+) -> Measured:
+    """Return whether the images keep their arrangement, beside what chance alone would give.
+
+    Args:
+        run: The run.
+        permutations: Permutations of the chance values.
+        images: Size of a seeded sample of the images; all where None.
+        seed: Seed of sample and permutations.
+    """
+    return structures(pair_views(run, images=images, seed=seed), permutations=permutations, seed=seed)
+
+
+def compute_mean_shift(run: RunTables, transform: str, /) -> Float64[np.ndarray, " dim"]:
+    """Return the mean of z′ − z over images and draws, with z scaled to length 1.
+
+    Args:
+        run: The run.
+        transform: A transform of the run.
+    """
+    pairs = pair_views(run)
+    draws, _ = pairs.views(transform)
+    originals = [pairs.units[draw.at] for draw in draws] or [pairs.units[:0]]
+    views = [draw.units for draw in draws] or [pairs.units[:0]]
+    return mean_shift(np.concatenate(originals), np.concatenate(views))
+
+
+def analyse_order_stability(run: RunTables, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
+    """Return Kendall's τ between the order of transforms by all images and that by 10, 30, 100, … of them.
+
+    Args:
+        run: The run.
+        by: A metric of the run.
+        seed: Seed of the draws.
+    """
+    found = run.values()
+    if by not in found.metrics:
+        raise UnknownNameError("metric", by, found.metrics)
+    column = found.values[:, :, found.metrics.index(by)]
+    return order_stability(column, sizes=sizes_up_to(len(column)), seed=seed)
+
+
+def analyse_sweep(
+    run: RunTables, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0
+) -> Sweep:
+    """Return shift and recall against severity or strength, transform by transform.
+
+    Args:
+        run: The run.
+        images: Size of a seeded sample of the images; all where None.
+        resamples: Number of resamples of the images.
+        seed: Seed of sample and resamples.
+
+    Raises:
+        RunError: If no transform of the run has a severity or strength.
+    """
+    pairs = pair_views(run, images=images, seed=seed)
+    return sweep(pairs, swept_levels(run.info), resamples=resamples, seed=seed)
+
+
+def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
+    """Return which transform shifts most at equal damage, of a run of ``embshift match``.
+
+    Args:
+        run: The run.
+        resamples: Number of resamples of the images.
+        seed: Their seed.
+
+    Raises:
+        RunError: If the run was not made by ``embshift match``.
+    """
+    try:
+        solved_on, solved = read_solved(read_json(run.folder / "match.json"))
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{run.folder} has no readable match.json; make a run with 'embshift match'"
+        ) from error
+    unmatched = _unmatched(run, resamples=resamples, seed=seed)
+    found = analyse_sweep(run, resamples=resamples, seed=seed)
+    return matched(found, solved, solved_on=solved_on, unmatched=unmatched)
+
+
+def _unmatched(run: RunTables, *, resamples: int, seed: int) -> list[UnmatchedRow]:
+    """Return the shifts of the transforms that have no strength of their own in the plan."""
+    levels = {one.name for one in swept_levels(run.info)}
+    names = [name for name in run.transforms if name not in levels]
+    if not names or "cosine" not in [spec.name for spec in run.metrics]:
+        return []
+    found = analyse_statistics(run, by="cosine", resamples=resamples, seed=seed)
+    rows, at = [run.transforms.index(name) for name in names], found.metrics.index("cosine")
+    mean, low, high, n = (
+        getattr(found.means, part)[rows, at].tolist() for part in ("mean", "low", "high", "n")
+    )
+    return [
+        UnmatchedRow(transform=name, shift=1 - one, low=1 - most, high=1 - least, n=count)
+        for name, one, least, most, count in zip(names, mean, low, high, n, strict=True)
+    ]
+
+
+def cluster_run(
+    run: RunTables, *, distance: str = "cosine", linkage: str = "average", threshold: float | None = None
+) -> Clusters:
+    """Cluster transforms by the distance between their views, averaged over images.
+
+    Args:
+        run: The run.
+        distance: A distance of `embshift.analysis.embeddings.clusters.DISTANCES`.
+        linkage: A method of `embshift.analysis.embeddings.clusters.LINKAGES`.
+        threshold: Where the tree is cut; 0.7 of its greatest height where None.
+    """
+    check_distance(distance)
+    condensed, n = mean_distances(run.views_by_image(), transforms=run.transforms, distance=distance)
+    return cluster_transforms(
+        condensed,
+        n=n,
+        transforms=run.transforms,
+        distance=distance,
+        method=linkage,
+        threshold=threshold,
+    )
