@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo gallery test faults simulations check docs format clean bench
+.PHONY: demo gallery test test-slow faults simulations check docs format clean bench
 
 # A fresh folder: a run is continued only by the versions that began it.
 demo: $(VENV)/demo
@@ -37,7 +37,12 @@ test:
 	$(TEST_VENV)/bin/pip wheel --quiet --no-deps --wheel-dir dist .
 	$(TEST_VENV)/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[test]"
 	cd build && test-venv/bin/embshift demo --out test-demo
-	$(TEST_VENV)/bin/python -m pytest --numprocesses 2 --durations 10 --quiet
+	$(TEST_VENV)/bin/python -m pytest -m "not slow" --numprocesses 2 --durations 10 --quiet
+
+# The large grids, in the environment that make test has made.
+test-slow:
+	test -x $(TEST_VENV)/bin/python || $(MAKE) test
+	$(TEST_VENV)/bin/python -m pytest -m slow --numprocesses 2 --durations 10 --quiet
 
 # Minutes: the full numbers of tests/faults, with pictures fetched from package registries, as a table.
 faults: $(VENV)/dev

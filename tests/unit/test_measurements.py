@@ -12,7 +12,7 @@ from scipy.stats import ortho_group, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 
-from embshift.analysis import direction, neighbours
+from embshift.analysis.embeddings import direction, neighbours
 from embshift.analysis.embeddings.calibration import (
     calibrate,
     distance_scale,

@@ -10,7 +10,7 @@ from scipy.stats import kendalltau, permutation_test
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from embshift.analysis import paired_tests
+from embshift.analysis.shifts import paired_tests
 from embshift.analysis.shifts.paired_tests import compare_columns, compare_sides, holm, sign_flip_p
 from embshift.analysis.shifts.sizes import images_needed, kendall, order_stability, sizes_up_to
 from embshift.core.errors import PlanError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 import embshift
-from embshift.analysis import separation as module
+from embshift.analysis.shifts import separation as module
 from embshift.analysis.shifts.separation import separation
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from embshift.analysis import resampling
+from embshift.analysis.sampling import bootstrap as resampling
 from embshift.analysis.shifts.statistics import statistics
 from embshift.analysis.shifts.table import summarise
 from embshift.core.errors import PlanError, UnknownNameError

@@ -10,7 +10,7 @@ from torch import nn
 
 from embshift.core.errors import EncoderError, WeightsError
 from embshift.core.types import Capture
-from embshift.encoders import lite_text
+from embshift.encoders.lite import text as lite_text
 from embshift.encoders.lite.load_weights import read_weights
 from embshift.encoders.lite.text import (
     END,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from embshift.core.types import Capture
-from embshift.metrics import METRICS, cells
+from embshift.metrics import METRICS
+from embshift.metrics import grid as cells
 from embshift.metrics.shared_gray import take_together
 
 PIXELS = {name: METRICS[name].compute for name in METRICS if METRICS[name].spec.needs == Capture.PIXELS}
