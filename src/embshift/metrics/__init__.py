@@ -6,7 +6,7 @@ what it runs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
 import numpy as np
 from jaxtyping import Float64
@@ -14,7 +14,16 @@ from jaxtyping import Float64
 from embshift.core.registry import Registry
 from embshift.core.types import Capture, Direction, MetricSpec, Pixels, Views
 
-__all__ = ["METRICS", "PAPER", "Metric", "Statement", "aligned_metric", "pair_metric", "pixel_metric"]
+__all__ = [
+    "METRICS",
+    "PAPER",
+    "Kind",
+    "Metric",
+    "Statement",
+    "aligned_metric",
+    "pair_metric",
+    "pixel_metric",
+]
 
 PAPER = (
     "Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP (arXiv 2503.23495), supplement {section}"
@@ -22,19 +31,27 @@ PAPER = (
 """Where the equations (4) to (12) stand; ``PAPER.format(section=…)`` names the section."""
 
 
+Kind: TypeAlias = Literal["pixel", "aligned", "pair"]
+"""What a metric compares: pixels, pixels with the maps of the views, or encodings."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A row of ``embshift list metrics``, and what computes it.
+    """A row of ``embshift list metrics``, and the function that computes it.
 
     Attributes:
-        spec: How the metric states itself; ``spec.needs`` says what ``compute`` takes.
-        compute: ``(reference: Pixels, shifted: Views, /)`` to a float64 array where ``spec.needs`` is
-            `Capture.PIXELS`, else ``(reference: Encoding, shifted: Encoding, /)``, row against row, to a
-            float64 tensor. One value a view in either case. Where ``spec.needs`` has
-            `Capture.COORDINATES` it also takes ``coordinates``, one map or None a view.
+        spec: How the metric states itself; ``spec.needs`` says what must be captured.
+        kind: What ``compute`` takes:
+
+            - "pixel": ``(reference: Pixels, shifted: Views, /)``, to a float64 array.
+            - "aligned": the same, and ``coordinates``, one map or None per view.
+            - "pair": ``(reference: Encoding, shifted: Encoding, /)``, compared row by row, to a float64
+              tensor. Where ``spec.needs`` has `Capture.COORDINATES`, it also takes ``coordinates``.
+        compute: The function; it returns one value per view.
     """
 
     spec: MetricSpec
+    kind: Kind
     compute: Callable[..., Any]
 
 
@@ -73,7 +90,7 @@ def pixel_metric(**stated: Unpack[Statement]) -> Callable[[PixelFunction], Pixel
     """
 
     def register(function: PixelFunction) -> PixelFunction:
-        _add(MetricSpec(needs=Capture.PIXELS, **stated), function)
+        _add("pixel", MetricSpec(needs=Capture.PIXELS, **stated), function)
         return function
 
     return register
@@ -93,7 +110,7 @@ def aligned_metric(**stated: Unpack[Statement]) -> Callable[[AlignedFunction], A
     """
 
     def register(function: AlignedFunction) -> AlignedFunction:
-        _add(MetricSpec(needs=Capture.COORDINATES, **stated), function)
+        _add("aligned", MetricSpec(needs=Capture.COORDINATES, **stated), function)
         return function
 
     return register
@@ -114,11 +131,11 @@ def pair_metric(*, needs: Capture, **stated: Unpack[Statement]) -> Callable[[Pai
     """
 
     def register(function: PairFunction) -> PairFunction:
-        _add(MetricSpec(needs=needs, **stated), function)
+        _add("pair", MetricSpec(needs=needs, **stated), function)
         return function
 
     return register
 
 
-def _add(spec: MetricSpec, compute: Callable[..., Any]) -> None:
-    METRICS.add(spec.name, Metric(spec=spec, compute=compute))
+def _add(kind: Kind, spec: MetricSpec, compute: Callable[..., Any]) -> None:
+    METRICS.add(spec.name, Metric(spec=spec, kind=kind, compute=compute))
