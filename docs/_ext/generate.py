@@ -357,7 +357,7 @@ READ = {
     "embshift.analysis.embeddings.measures": ["Measured", "Measure"],
     "embshift.analysis.embeddings.direction": ["Removal", "removals"],
     "embshift.analysis.embeddings.floors": ["Floor", "floor"],
-    "embshift.analysis.embeddings.pairs": ["Pairs", "Views"],
+    "embshift.analysis.embeddings.pairs": ["Pairs", "DrawViews"],
     "embshift.analysis.shifts.paired_tests": ["PairedTests", "PairedTest"],
     "embshift.analysis.shifts.sizes": ["Stability", "images_needed"],
     "embshift.analysis.strength.sweep": ["Sweep", "Curve"],

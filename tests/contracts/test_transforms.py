@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embshift.core.errors import TransformError
-from embshift.core.seeding import view_generator
+from embshift.core.seeding import make_view_generator
 from embshift.core.types import Transform, ViewKey
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.build import build, perturb, pixels_digest
@@ -49,7 +49,7 @@ def draws_nothing(plan):
     if plan.kind == "albumentations":
         # What is drawn from a range of one value is no draw.
         return len({json.dumps(view(plan, draw=draw).parameters) for draw in range(10)}) == 1
-    rng = view_generator(key(plan))
+    rng = make_view_generator(key(plan))
     before = rng.bit_generator.state
     build(plan)(picture(), rng=rng)
     return rng.bit_generator.state == before

@@ -12,7 +12,7 @@ LISTED = """
 import json, sys
 from pathlib import Path
 from embshift.runs.listing_changes import compare_listing
-from embshift.runs.listing import Listing, freeze, write_listing
+from embshift.runs.listing import Listing, freeze_listing, write_listing
 from embshift.core.types import ImageRecord
 
 def records():
@@ -27,7 +27,7 @@ def resident():
 found = []
 for count in map(int, sys.argv[2:]):
     path = Path(sys.argv[1]) / str(count)
-    write_listing(path, freeze(records(), count=count, chunk=64, sample=2000, seed=0))
+    write_listing(path, freeze_listing(records(), count=count, chunk=64, sample=2000, seed=0))
     rows = Listing(path)
     assert sum(1 for _ in rows) == len(rows) == count and rows.sampled == 2000
     assert len(rows.chunks) == -(-count // 64)

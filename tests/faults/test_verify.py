@@ -371,10 +371,10 @@ def test_versions_that_have_moved_on_are_a_note(place):
 
 
 def test_a_repair_waits_for_no_writer(place):
-    from embshift.runs.lock import locked
+    from embshift.runs.lock import lock_folder
 
     (place / "plan.toml").unlink()
-    with locked(place):
+    with lock_folder(place):
         assert not verify(place).sound
         with pytest.raises(ResumeError, match="is being written by process"):
             verify(place, repair=True)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embshift.core.seeding import generator, view_generator
+from embshift.core.seeding import make_generator, make_view_generator
 from embshift.core.types import ViewKey
 from tests.faults.amounts import amount
 
@@ -20,7 +20,7 @@ keys = st.builds(
 
 
 def stream(key: ViewKey) -> bytes:
-    return view_generator(key).bytes(32)
+    return make_view_generator(key).bytes(32)
 
 
 @given(key=keys, others=st.lists(keys, max_size=4))
@@ -29,7 +29,7 @@ def test_it_does_not_matter_what_was_drawn_before(key, others):
     alone = stream(key)
     np.random.default_rng(0).random(9)
     for other in others:
-        view_generator(other).random(100)
+        make_view_generator(other).random(100)
     assert stream(key) == alone
 
 
@@ -56,4 +56,4 @@ def test_every_part_counts(key, more):
 def test_parts_are_told_apart_from_their_joining(parts):
     joined = "".join(parts)
     if len(parts) > 1:
-        assert generator(*parts).bytes(16) != generator(joined).bytes(16)
+        assert make_generator(*parts).bytes(16) != make_generator(joined).bytes(16)

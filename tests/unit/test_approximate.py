@@ -70,7 +70,7 @@ def test_what_it_misses_makes_no_rank_greater_and_no_margin_less(gallery):
 
 @pytest.mark.parametrize(("wanted", "least", "most"), [(0.0, 0.3, 0.95), (0.99, 0.98, 0.9999)])
 def test_lists_are_added_until_enough_neighbours_are_found(gallery, monkeypatch, wanted, least, most):
-    for name, value in (("_FOUND", wanted), ("_FIRST", 1), ("PLACES", 10)):
+    for name, value in (("WANTED_SHARE", wanted), ("FIRST_PROBES", 1), ("PLACES", 10)):
         monkeypatch.setattr(f"embshift.analysis.embeddings.faiss_search.{name}", value)
     own = np.arange(IMAGES)
     search = ApproximateSearch(gallery, neighbours=10, seed=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import embshift
-from embshift.core.seeding import generator
+from embshift.core.seeding import make_generator
 from embshift.core.types import Direction
 from embshift.measurement.session.keep_views import EXTREME, SEEDED, choose_views
 from tests.integration.crops import write_crops
@@ -33,7 +33,7 @@ def run(samples, tmp_path_factory):
 def at_once(run, *, seed):
     values = run.values()
     wanted = {}
-    for row in values.rows[generator(seed, "gallery").permutation(len(values.rows))[:SEEDED]]:
+    for row in values.rows[make_generator(seed, "gallery").permutation(len(values.rows))[:SEEDED]]:
         wanted[int(row)] = set(values.transforms)
     sign = 1 if run.metrics[0].direction is Direction.HIGHER else -1
     for position, name in enumerate(values.transforms):
@@ -62,7 +62,7 @@ def test_equal_pictures_are_found_in_any_number_of_parts(run, pictures):
     ids = run.images()["image_id"].to_pylist()
     again = {row for row, image_id in enumerate(ids) if image_id in ids[:row]}
     assert len(again) == 3
-    with patch("embshift.runs.tables._AT_ONCE", pictures):
+    with patch("embshift.runs.tables.IDS_AT_ONCE", pictures):
         assert run.repeated() == again
 
 

@@ -25,16 +25,22 @@ from embshift.analysis.embeddings.direction import (
     effective_rank,
     explained_variance,
     mean_shift,
+    measure_direction,
     removals,
-    shift_directions,
 )
 from embshift.analysis.embeddings.floors import LOWEST, floor, floor_height
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
 from embshift.analysis.embeddings.retrieval import neighbour_overlap, retrieve
-from embshift.analysis.embeddings.structure import linear_cka, procrustes, rsa, structures, unbiased_cka
-from embshift.analysis.embeddings.undo_direction import FOLDS, folds_of, repaired_shifts
+from embshift.analysis.embeddings.structure import (
+    linear_cka,
+    measure_structure,
+    procrustes,
+    rsa,
+    unbiased_cka,
+)
+from embshift.analysis.embeddings.undo_direction import FOLDS, assign_folds, compute_repaired_shifts
 from embshift.core.errors import PlanError
 from tests.reference import measurements_reference as reference
 
@@ -42,8 +48,8 @@ NAN = float("nan")
 MEASURE = {
     "calibration": calibrate,
     "retrieval": retrieve,
-    "direction": shift_directions,
-    "structure": structures,
+    "direction": measure_direction,
+    "structure": measure_structure,
 }
 
 
@@ -417,8 +423,8 @@ def test_collapsed_embeddings_find_nothing():
 def test_blocks_change_nothing(monkeypatch):
     units, _ = unit_vectors(cloud(50))
     whole = scan(units, units[::-1].copy(), own=np.arange(50)[::-1].copy(), neighbours=4)
-    monkeypatch.setattr(neighbours, "_BLOCK", 170)
-    monkeypatch.setattr(neighbours, "_GATHER", 30)
+    monkeypatch.setattr(neighbours, "PRODUCTS_AT_ONCE", 170)
+    monkeypatch.setattr(neighbours, "NUMBERS_AT_ONCE", 30)
     parts = scan(units, units[::-1].copy(), own=np.arange(50)[::-1].copy(), neighbours=4)
     for name in ("rank", "own", "best", "nearest"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
@@ -511,7 +517,7 @@ def test_a_common_vector_is_removed_by_subtracting_it():
     originals = unit_vectors(originals)[0]
     views = unit_vectors(originals + np.array([0, 0.3, 0, 0]))[0]
     before = half_squared_distances(originals, views).sum()
-    after = {name: one.sum() for name, one in repaired_shifts(originals, views).items()}
+    after = {name: one.sum() for name, one in compute_repaired_shifts(originals, views).items()}
     assert 1 - after["mean"] / before > 0.98
     assert 1 - after["linear"] / before >= 1 - after["mean"] / before - 1e-3
 
@@ -519,7 +525,7 @@ def test_a_common_vector_is_removed_by_subtracting_it():
 def test_a_rotation_is_removed_by_an_orthogonal_map_and_not_by_a_vector():
     originals = spread()
     turn = ortho_group.rvs(8, random_state=1)
-    found = repaired_shifts(originals, originals @ turn)
+    found = compute_repaired_shifts(originals, originals @ turn)
     before = half_squared_distances(originals, originals @ turn).sum()
     assert found["orthogonal"].max() < 1e-12
     assert 1 - found["mean"].sum() / before < 0.1
@@ -529,7 +535,7 @@ def test_a_linear_map_is_removed_by_the_ridge_alone():
     originals = spread(400)
     map_ = np.diag([1, 1, 1, 1, 0.5, 0.5, 2, 2]) @ ortho_group.rvs(8, random_state=1)
     views = unit_vectors(originals @ map_)[0]
-    found = {name: one.sum() for name, one in repaired_shifts(originals, views).items()}
+    found = {name: one.sum() for name, one in compute_repaired_shifts(originals, views).items()}
     assert found["linear"] < 0.35 * found["orthogonal"] < found["mean"]
 
 
@@ -537,10 +543,10 @@ def test_noise_cannot_be_repaired_and_held_out_pictures_say_so():
     originals = spread(200, 30)
     views = unit_vectors(originals + 0.5 * spread(200, 30, seed=9))[0]
     before = half_squared_distances(originals, views).sum()
-    for name, after in repaired_shifts(originals, views).items():
+    for name, after in compute_repaired_shifts(originals, views).items():
         assert 1 - after.sum() / before < 0.12, name
     # and the mean repair of what has no common direction does a little harm
-    assert -0.1 < 1 - repaired_shifts(originals, views)["mean"].sum() / before < 0.01
+    assert -0.1 < 1 - compute_repaired_shifts(originals, views)["mean"].sum() / before < 0.01
 
 
 def test_the_ridge_is_that_of_scikit_learn_with_the_best_penalty_of_the_training_folds():
@@ -549,8 +555,8 @@ def test_the_ridge_is_that_of_scikit_learn_with_the_best_penalty_of_the_training
     views = unit_vectors(
         originals @ (np.eye(6) + 0.3 * rng.normal(size=(6, 6))) + 0.1 * rng.normal(size=(90, 6))
     )[0]
-    found = repaired_shifts(originals, views, seed=4)["linear"]
-    fold, shifts = folds_of(90, seed=4), views - originals
+    found = compute_repaired_shifts(originals, views, seed=4)["linear"]
+    fold, shifts = assign_folds(90, seed=4), views - originals
     for held in range(FOLDS):
         errors = {}
         for strength in np.logspace(-4, 4, 17):
@@ -574,19 +580,19 @@ def units_of(views):
 
 
 def test_folds_are_equal_and_seeded():
-    assert np.bincount(folds_of(23, seed=0)).tolist() == [5, 5, 5, 4, 4]
-    assert folds_of(23, seed=0).tolist() == folds_of(23, seed=0).tolist() != folds_of(23, seed=1).tolist()
+    assert np.bincount(assign_folds(23, seed=0)).tolist() == [5, 5, 5, 4, 4]
+    assert assign_folds(23, seed=0).tolist() == assign_folds(23, seed=0).tolist() != assign_folds(23, seed=1).tolist()
 
 
 def test_few_pictures_are_not_repaired():
-    found = repaired_shifts(spread(9), spread(9, seed=1))
+    found = compute_repaired_shifts(spread(9), spread(9, seed=1))
     assert all(np.isnan(one).all() for one in found.values())
 
 
 def test_what_is_removed_is_told_in_a_sentence():
     originals = unit_vectors(np.tile(np.eye(4)[:1], (60, 1)) + 0.05 * spread(60, 4))[0]
     views = unit_vectors(originals + np.array([0, 0.3, 0, 0]))[0]
-    found = shift_directions(pairs_of(originals, {"bright": views, "none": originals}))
+    found = measure_direction(pairs_of(originals, {"bright": views, "none": originals}))
     bright, none = removals(found)
     assert 0.98 < bright.low <= bright.share <= bright.high <= 1
     percent = f"{round(100 * bright.share)} %"
@@ -599,8 +605,8 @@ def test_what_is_removed_is_told_in_a_sentence():
 def test_the_interval_of_a_corrected_share_is_that_of_a_ratio():
     originals = unit_vectors(np.tile(np.eye(6)[:1], (80, 1)) + 0.3 * spread(80, 6))[0]
     views = unit_vectors(originals + np.eye(6)[1] * 0.3 + 0.2 * spread(80, 6, seed=5))[0]
-    low, high = shift_directions(pairs_of(originals, {"x": views})).interval("x", "corrected_mean")
-    after, before = repaired_shifts(originals, views)["mean"], half_squared_distances(originals, views)
+    low, high = measure_direction(pairs_of(originals, {"x": views})).interval("x", "corrected_mean")
+    after, before = compute_repaired_shifts(originals, views)["mean"], half_squared_distances(originals, views)
     rng = np.random.default_rng(1)
     taken = rng.integers(80, size=(20_000, 80))
     plain = np.quantile(1 - after[taken].sum(axis=1) / before[taken].sum(axis=1), [0.025, 0.975])
@@ -641,7 +647,7 @@ def test_rotation_scale_and_translation_leave_structure_alone():
     assert procrustes(base, turned) == pytest.approx(0, abs=1e-7)
     units = unit_vectors(base)[0]
     assert rsa(units, units @ ortho_group.rvs(6, random_state=0)) == pytest.approx(1)
-    found = shift_directions(pairs_of(units, {"turned": units @ ortho_group.rvs(6, random_state=0)}))
+    found = measure_direction(pairs_of(units, {"turned": units @ ortho_group.rvs(6, random_state=0)}))
     assert found.mean("turned", "mean_shift") > 0.1  # it did move
 
 
@@ -664,11 +670,11 @@ def test_procrustes_and_rsa_equal_scipy():
 
 def test_few_pictures_align_by_chance_and_the_baseline_says_so():
     base = cloud(8, 64)
-    found = means_of(structures(pairs_of(base, {"other": cloud(8, 64, seed=9)}), permutations=50), "other")
+    found = means_of(measure_structure(pairs_of(base, {"other": cloud(8, 64, seed=9)}), permutations=50), "other")
     assert found["procrustes"] == pytest.approx(found["procrustes_chance"], abs=0.12)
     assert found["procrustes_chance"] < 0.8  # far below √2, though nothing is alike
     assert abs(found["rsa_chance"]) < 0.15
-    same = means_of(structures(pairs_of(base, {"same": base}), permutations=50), "same")
+    same = means_of(measure_structure(pairs_of(base, {"same": base}), permutations=50), "same")
     assert same["procrustes_chance"] > 0.1 > same["procrustes"]
 
 
@@ -685,7 +691,7 @@ def test_rsa_beyond_its_pictures_is_over_a_seeded_sample(monkeypatch):
     monkeypatch.setattr("embshift.analysis.embeddings.structure.RSA_IMAGES", 25)
     base = cloud(60)
     pairs = pairs_of(base, {"moved": moved(base)})
-    one, same, other = (structures(pairs, permutations=1, seed=seed) for seed in (0, 0, 1))
+    one, same, other = (measure_structure(pairs, permutations=1, seed=seed) for seed in (0, 0, 1))
     assert one.mean("moved", "rsa") == same.mean("moved", "rsa") != other.mean("moved", "rsa")
     assert one.estimates.n[0].tolist() == [60, 60, 60, 60, 25, 25]
     assert any("sample of 25" in note for note in one.notes)
@@ -695,6 +701,6 @@ def test_columns_are_those_stated():
     base = cloud(12)
     pairs = pairs_of(base, {"moved": moved(base)})
     assert retrieve(pairs).measures == RETRIEVAL
-    assert shift_directions(pairs).measures == DIRECTION
-    assert structures(pairs).measures == STRUCTURE
+    assert measure_direction(pairs).measures == DIRECTION
+    assert measure_structure(pairs).measures == STRUCTURE
     assert len(distance_scale(pairs.units).nearest) == 12

@@ -75,7 +75,7 @@ def test_equal_sides_are_called_different_as_often_as_allowed():
 def test_blocks_and_seeds(monkeypatch):
     table = differences(20, 3, centre=0.4)
     whole = sign_flip_p(table, resamples=500, seed=1)
-    monkeypatch.setattr(paired_tests, "_BLOCK", 20 * 64)
+    monkeypatch.setattr(paired_tests, "SIGNS_AT_ONCE", 20 * 64)
     np.testing.assert_array_equal(sign_flip_p(table, resamples=500, seed=1), whole)
     assert (sign_flip_p(table, resamples=500, seed=2) != whole).any()
 

@@ -20,7 +20,7 @@ from embshift.measurement.pipeline.precision_trial import (
 )
 from embshift.measurement.plan.plan import make_plan
 from embshift.metrics import METRICS
-from embshift.runs.precision import precision_errors, precision_line
+from embshift.runs.precision import format_precision, read_precision_errors
 from embshift.transforms.build import wrap
 from tests.unit.fake_encoder import FakeEncoder
 
@@ -120,7 +120,7 @@ def test_a_chosen_precision_is_measured_on_the_first_chunk():
     used, record, notes = settle("bfloat16", encoders)
     assert (used, record["used"], record["asked"]) == ("bfloat16", "bfloat16", "bfloat16")
     assert (record["images"], record["views"]) == (4, 8), "the first chunk has four pictures"
-    errors = precision_errors({"precision": record})
+    errors = read_precision_errors({"precision": record})
     assert set(errors) == set(NAMES)
     assert {shape[0] for shape in encoders["bfloat16"].batches} == {4}, "batches have the run's shape"
     assert errors["l2"].relative
@@ -141,7 +141,7 @@ def test_relative_error_is_that_of_the_metric_itself():
             return found
 
     encoders = {"float32": Rounding("float32"), "float16": Longer("float16")}
-    errors = precision_errors({"precision": settle("float16", encoders)[1]})
+    errors = read_precision_errors({"precision": settle("float16", encoders)[1]})
     assert errors["l2"].mean == pytest.approx(0.01, rel=1e-4)
     assert errors["cosine"].max < 1e-6
 
@@ -167,8 +167,8 @@ def test_auto_stays_in_float32_where_nothing_qualifies():
     off = {"off": 0.2}
     used, record, notes = settle("auto", three(bfloat16=off, float16=off))
     assert (used, record["used"]) == ("float32", "float32")
-    assert precision_errors({"precision": record}) is None
-    assert precision_line({"precision": record}) == ""
+    assert read_precision_errors({"precision": record}) is None
+    assert format_precision({"precision": record}) == ""
     assert notes[-1] == "precision auto: float32 is taken"
 
 
@@ -223,7 +223,7 @@ def test_a_chunk_without_pictures_leaves_float32():
     assert record["trials"][1]["reason"] == "no picture of the first chunk could be read"
     chosen, record, _ = settle("bfloat16", three(bfloat16={}, float16={}), items=missing)
     assert chosen == "bfloat16"
-    assert "cosine" not in precision_errors({"precision": record})
+    assert "cosine" not in read_precision_errors({"precision": record})
 
 
 def test_a_continued_run_keeps_what_was_found():
@@ -295,7 +295,7 @@ class TestRun:
         assert run.info["plan"]["precision"] == run.info["encoder"]["precision"] == "bfloat16"
         assert {"cosine", "l2", "attention_similarity"} == set(run.precision_error)
         assert 0 < run.precision_error["cosine"].mean < run.precision_error["cosine"].max
-        line = precision_line(run.info)
+        line = format_precision(run.info)
         assert line.startswith(
             "bfloat16: error against float32 over 6 views of 3 images, mean (greatest): cosine"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embshift.core.seeding import generator, view_generator
+from embshift.core.seeding import make_generator, make_view_generator
 from embshift.core.types import ViewKey
 
 EXPECTED = [347, 991, 166, 659]
@@ -18,13 +18,13 @@ KEY = ViewKey(run_seed=0, image_id="0" * 32, transform="noise", draw=0)
 
 
 def drawn(key):
-    return view_generator(key).integers(2**63)
+    return make_view_generator(key).integers(2**63)
 
 
 def test_the_stream_is_written_down_here():
     """A changed number would change the views of every run there is."""
-    assert view_generator(KEY).integers(0, 1000, 4).tolist() == EXPECTED
-    assert generator(0, "gallery").permutation(5).tolist() == EXPECTED_ORDER
+    assert make_view_generator(KEY).integers(0, 1000, 4).tolist() == EXPECTED
+    assert make_generator(0, "gallery").permutation(5).tolist() == EXPECTED_ORDER
 
 
 def test_it_is_the_same_in_another_process_with_other_hashes():
@@ -56,7 +56,7 @@ def test_other_seeds_give_other_streams(seeds):
 
 
 def test_parts_do_not_run_together():
-    assert generator(1, 11).integers(2**63) != generator(11, 1).integers(2**63)
+    assert make_generator(1, 11).integers(2**63) != make_generator(11, 1).integers(2**63)
 
 
 def test_nothing_global_is_read_or_set():

@@ -25,9 +25,9 @@ from embshift.core.types import ImageRecord
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import read_json, write_aside, write_json, write_text
 from embshift.runs.listing import Listing, write_listing
-from embshift.runs.listing import freeze as freezing
-from embshift.runs.listing_changes import Named, compare_listing, new_records
-from embshift.runs.lock import locked
+from embshift.runs.listing import freeze_listing as freezing
+from embshift.runs.listing_changes import NamedImages, compare_listing, new_records
+from embshift.runs.lock import lock_folder
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import BROKEN, SEALED, UNSEALED, check_seal, write_sealed
 from embshift.runs.view_files import view_path, write_view
@@ -244,7 +244,7 @@ class TestSeal:
     @pytest.mark.parametrize("group", [2, 100])
     def test_a_listing_is_sealed_however_many_parts_it_has(self, tmp_path, group):
         path = tmp_path / "l"
-        with patch("embshift.runs.listing._GROUP", group):
+        with patch("embshift.runs.listing.ROWS_IN_GROUP", group):
             write_listing(path, freeze(records(9), chunk=2, sample=1, seed=0))
         assert pq.read_metadata(path).num_row_groups == (5 if group == 2 else 1)
         assert check_seal(path) == SEALED
@@ -255,14 +255,14 @@ class TestSeal:
 
     def test_the_pieces_that_a_file_is_hashed_in_do_not_matter(self, tmp_path):
         path = self.sealed(tmp_path, a=list(range(1000)))
-        with patch("embshift.runs.seal._PIECE", 7):
+        with patch("embshift.runs.seal.BYTES_AT_ONCE", 7):
             assert check_seal(path) == SEALED
 
 
 class TestLock:
     HOLD = (
-        "import sys; from pathlib import Path; from embshift.runs.lock import locked\n"
-        "with locked(Path(sys.argv[1])):\n"
+        "import sys; from pathlib import Path; from embshift.runs.lock import lock_folder\n"
+        "with lock_folder(Path(sys.argv[1])):\n"
         "    print('held', flush=True); sys.stdin.readline()"
     )
 
@@ -275,11 +275,11 @@ class TestLock:
         ) as other:
             assert other.stdout.readline() == "held\n"
             holder = f"is being written by process {other.pid} on {socket.gethostname()}; wait for it"
-            with pytest.raises(ResumeError, match=holder) as caught, locked(tmp_path):
+            with pytest.raises(ResumeError, match=holder) as caught, lock_folder(tmp_path):
                 pass
             assert caught.value.exit_code == 2
             other.communicate("\n")
-        with locked(tmp_path):
+        with lock_folder(tmp_path):
             pass
 
     def test_a_killed_writer_leaves_it_free(self, tmp_path):
@@ -291,7 +291,7 @@ class TestLock:
         ) as other:
             other.stdout.readline()
             other.kill()
-        with locked(tmp_path):
+        with lock_folder(tmp_path):
             assert str(os.getpid()) in (tmp_path / ".owner").read_text()
         assert not (tmp_path / ".owner").exists()
 
@@ -300,7 +300,7 @@ class TestLock:
         for place in (tmp_path / "file", tmp_path / "file" / "below"):
             with (
                 pytest.raises(UsageError, match=r"cannot be a run folder: .*; give another --out"),
-                locked(place),
+                lock_folder(place),
             ):
                 pass
 
@@ -379,8 +379,8 @@ class TestListing:
         new = ImageRecord(row=0, source="s", member="d", path=str(tmp_path / "d"))
         now = [new, *(replace(one, row=9) for one in given[1:])]
         change = compare_listing(frozen, lambda: now)
-        assert (change.new, change.gone) == (Named(count=1, first=("d",)), Named(count=1, first=("a",)))
-        assert change.changed == Named(count=1, first=("b",))
+        assert (change.new, change.gone) == (NamedImages(count=1, first=("d",)), NamedImages(count=1, first=("a",)))
+        assert change.changed == NamedImages(count=1, first=("b",))
         assert list(new_records(frozen, lambda: now)) == [new]
 
     def test_a_file_that_cannot_be_asked_is_still_listed(self):
@@ -394,7 +394,7 @@ class TestListing:
     @settings(max_examples=30, deadline=None)
     def test_it_is_read_in_pieces_and_in_any_order(self, count, group):
         rows = freeze(records(count), chunk=3, sample=5, seed=0)
-        with patch("embshift.runs.listing._GROUP", group):
+        with patch("embshift.runs.listing.ROWS_IN_GROUP", group):
             found = listed(rows)
         assert (tuple(found), len(found), found.sampled) == (rows, count, min(5, count))
         assert [found[at] for at in reversed(range(count))] == list(reversed(rows))

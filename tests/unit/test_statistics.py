@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from embshift.analysis.sampling import bootstrap as resampling
-from embshift.analysis.shifts.statistics import statistics
+from embshift.analysis.shifts.statistics import compute_statistics
 from embshift.analysis.shifts.table import summarise
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.metrics import METRICS
@@ -38,7 +38,7 @@ def values(array, *, transforms=None, metrics=NAMES):
 
 def found(array, *, metrics=NAMES, resamples=400, **options):
     specs = tuple(METRICS[name].spec for name in metrics)
-    return statistics(values(array, metrics=metrics), metrics=specs, resamples=resamples, **options)
+    return compute_statistics(values(array, metrics=metrics), metrics=specs, resamples=resamples, **options)
 
 
 def cosines(table, **options):
@@ -163,7 +163,7 @@ def test_same_seed_same_numbers_and_another_seed_others():
 
 def test_blocks_change_no_resample(monkeypatch):
     whole = found(sample(10), resamples=300).means.low
-    monkeypatch.setattr(resampling, "_BLOCK", 70)
+    monkeypatch.setattr(resampling, "COUNTS_AT_ONCE", 70)
     np.testing.assert_allclose(found(sample(10), resamples=300).means.low, whole, rtol=1e-12)
 
 
@@ -291,7 +291,7 @@ def test_without_a_performance_metric_nothing_is_ranked(metrics):
 def test_more_pairs_than_are_taken_at_once(monkeypatch):
     array = sample(8, 5)
     whole = found(array).ranks
-    monkeypatch.setattr("embshift.analysis.shifts.ranks._PAIRS", 3)
+    monkeypatch.setattr("embshift.analysis.shifts.ranks.PAIRS_AT_ONCE", 3)
     assert found(array).ranks.critical == pytest.approx(whole.critical, rel=1e-9)
 
 

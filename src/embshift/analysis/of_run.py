@@ -7,22 +7,22 @@ from jaxtyping import Float64
 
 from embshift.analysis.embeddings.calibration import calibrate
 from embshift.analysis.embeddings.clusters import Clusters, check_distance, cluster_transforms, mean_distances
-from embshift.analysis.embeddings.direction import mean_shift, shift_directions
+from embshift.analysis.embeddings.direction import mean_shift, measure_direction
 from embshift.analysis.embeddings.floors import Floor
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.pairs import Pairs, make_pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
-from embshift.analysis.embeddings.structure import PERMUTATIONS, structures
+from embshift.analysis.embeddings.structure import PERMUTATIONS, measure_structure
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
-from embshift.analysis.shifts.separation import Separation, separation
+from embshift.analysis.shifts.separation import Separation, compute_separation
 from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
-from embshift.analysis.shifts.statistics import OVERALL, Statistics, statistics
+from embshift.analysis.shifts.statistics import OVERALL, Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
-from embshift.analysis.strength.matched import Matched, UnmatchedRow, matched, read_solved
-from embshift.analysis.strength.sweep import Sweep, sweep, swept_levels
+from embshift.analysis.strength.matched import Matched, UnmatchedRow, rank_matched, read_solved
+from embshift.analysis.strength.sweep import Sweep, compute_sweep, swept_levels
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.runs.files import read_json
-from embshift.runs.precision import precision_line
+from embshift.runs.precision import format_precision
 from embshift.runs.tables import RunTables
 
 __all__ = [
@@ -48,7 +48,7 @@ def summarise_shifts(run: RunTables) -> Summary:
         run.values(),
         metrics=run.metrics,
         map_name=run.info["encoder"]["map_name"],
-        precision=precision_line(run.info),
+        precision=format_precision(run.info),
     )
 
 
@@ -64,7 +64,7 @@ def analyse_statistics(
         level: Coverage of each interval; that of the ranks is joint.
         seed: Seed of the resamples.
     """
-    return statistics(run.values(), metrics=run.metrics, by=by, resamples=resamples, level=level, seed=seed)
+    return compute_statistics(run.values(), metrics=run.metrics, by=by, resamples=resamples, level=level, seed=seed)
 
 
 def analyse_separation(run: RunTables, *, seed: int = 0) -> Separation:
@@ -75,7 +75,7 @@ def analyse_separation(run: RunTables, *, seed: int = 0) -> Separation:
         seed: Seed of the sample of images that the mean L2 distance is over, above 5,000 images.
     """
     found = run.embeddings()
-    return separation(found.values[~np.isin(found.rows, list(run.repeated()))], seed=seed)
+    return compute_separation(found.values[~np.isin(found.rows, list(run.repeated()))], seed=seed)
 
 
 def pair_views(run: RunTables, *, images: int | None = None, seed: int = 0) -> Pairs:
@@ -153,7 +153,7 @@ def analyse_direction(run: RunTables, *, images: int | None = None, seed: int = 
         images: Size of a seeded sample of the images; all where None.
         seed: Seed of sample, folds and resamples.
     """
-    return shift_directions(pair_views(run, images=images, seed=seed), seed=seed)
+    return measure_direction(pair_views(run, images=images, seed=seed), seed=seed)
 
 
 def analyse_structure(
@@ -167,7 +167,7 @@ def analyse_structure(
         images: Size of a seeded sample of the images; all where None.
         seed: Seed of sample and permutations.
     """
-    return structures(pair_views(run, images=images, seed=seed), permutations=permutations, seed=seed)
+    return measure_structure(pair_views(run, images=images, seed=seed), permutations=permutations, seed=seed)
 
 
 def compute_mean_shift(run: RunTables, transform: str, /) -> Float64[np.ndarray, " dim"]:
@@ -214,7 +214,7 @@ def analyse_sweep(
         RunError: If no transform of the run has a severity or strength.
     """
     pairs = pair_views(run, images=images, seed=seed)
-    return sweep(pairs, swept_levels(run.info), resamples=resamples, seed=seed)
+    return compute_sweep(pairs, swept_levels(run.info), resamples=resamples, seed=seed)
 
 
 def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
@@ -236,7 +236,7 @@ def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
         ) from error
     unmatched = _unmatched(run, resamples=resamples, seed=seed)
     found = analyse_sweep(run, resamples=resamples, seed=seed)
-    return matched(found, solved, solved_on=solved_on, unmatched=unmatched)
+    return rank_matched(found, solved, solved_on=solved_on, unmatched=unmatched)
 
 
 def _unmatched(run: RunTables, *, resamples: int, seed: int) -> list[UnmatchedRow]:

@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from jaxtyping import Shaped
 
-__all__ = ["beside", "fetched", "marked", "moved"]
+__all__ = ["open_second_queue", "copy_to_host", "record_event", "copy_to_device"]
 
 
-def moved(values: Shaped[torch.Tensor, "..."], *, device: str) -> Shaped[torch.Tensor, "..."]:
+def copy_to_device(values: Shaped[torch.Tensor, "..."], *, device: str) -> Shaped[torch.Tensor, "..."]:
     """Values on a device.
 
     Args:
@@ -22,7 +22,7 @@ def moved(values: Shaped[torch.Tensor, "..."], *, device: str) -> Shaped[torch.T
     return values.pin_memory().to(device, non_blocking=True)
 
 
-def fetched(values: Shaped[torch.Tensor, "..."], /) -> Shaped[torch.Tensor, "..."]:
+def copy_to_host(values: Shaped[torch.Tensor, "..."], /) -> Shaped[torch.Tensor, "..."]:
     """Values in main memory; from "cuda" the copy is queued, and is done when a `marked` was waited for."""
     if values.device.type != "cuda":
         return values.cpu()
@@ -30,7 +30,7 @@ def fetched(values: Shaped[torch.Tensor, "..."], /) -> Shaped[torch.Tensor, "...
     return there.copy_(values, non_blocking=True)
 
 
-def marked(device: str) -> Callable[[], None]:
+def record_event(device: str) -> Callable[[], None]:
     """What waits until all that has been queued so far is done; other threads go on meanwhile.
 
     Args:
@@ -43,7 +43,7 @@ def marked(device: str) -> Callable[[], None]:
     return event.synchronize
 
 
-def beside(device: str) -> Callable[[], AbstractContextManager[object]]:
+def open_second_queue(device: str) -> Callable[[], AbstractContextManager[object]]:
     """A second queue of a device: what is queued within it goes on beside the first, in its own order.
 
     Args:

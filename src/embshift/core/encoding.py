@@ -9,9 +9,9 @@ from jaxtyping import Float, Float32, UInt8
 
 from embshift.core.types import Capture, EncoderSpec, Field, Views
 
-__all__ = ["Encoder", "Encoding", "Shown", "concatenate", "in_main_memory"]
+__all__ = ["Encoder", "Encoding", "AnyViews", "concatenate", "to_numpy"]
 
-Shown: TypeAlias = Views | UInt8[torch.Tensor, "views height width 3"]
+AnyViews: TypeAlias = Views | UInt8[torch.Tensor, "views height width 3"]
 """Views in main memory, or on the encoder's device where they were made there."""
 
 
@@ -84,7 +84,7 @@ def _concatenate(parts: Sequence[Float[torch.Tensor, "..."] | None]) -> Float[to
     return torch.cat(present) if len(present) == len(parts) else None
 
 
-def in_main_memory(views: Shown, /) -> Views:
+def to_numpy(views: AnyViews, /) -> Views:
     """Views as an array of NumPy, wherever they are."""
     return views.cpu().numpy() if isinstance(views, torch.Tensor) else views
 
@@ -96,6 +96,6 @@ class Encoder(Protocol):
     @property
     def spec(self) -> EncoderSpec: ...
 
-    def encode(self, views: Shown, /, *, capture: Capture) -> Encoding:
+    def encode(self, views: AnyViews, /, *, capture: Capture) -> Encoding:
         """Encode one batch; every row depends on its own picture and the batch's shape alone."""
         ...

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from embshift.core.types import Coordinates, Pixels
 
-__all__ = ["carry", "grid", "inside", "mean_displacement", "nowhere"]
+__all__ = ["carry", "grid", "find_inside", "mean_displacement", "make_empty_map"]
 
 
 def grid(height: int, width: int) -> Coordinates:
@@ -19,12 +19,12 @@ def grid(height: int, width: int) -> Coordinates:
     return np.stack([columns, rows], axis=-1).astype(np.float32)
 
 
-def nowhere(height: int, width: int) -> Coordinates:
+def make_empty_map(height: int, width: int) -> Coordinates:
     """The map of a view of which nothing is known to come from anywhere."""
     return np.full((height, width, 2), np.nan, np.float32)
 
 
-def inside(
+def find_inside(
     places: Float[np.ndarray, "height width 2"], /, *, height: int, width: int
 ) -> Bool[np.ndarray, "height width"]:
     """Which places lie between the outermost pixel centres of a picture; NaN does not.
@@ -45,7 +45,7 @@ def carry(pixels: Pixels, coordinates: Coordinates, *, fill: int = 0) -> Pixels:
         fill: What is put where there is nothing, 0 to 255.
     """
     height, width = pixels.shape[:2]
-    seen = inside(coordinates, height=height, width=width)
+    seen = find_inside(coordinates, height=height, width=width)
     columns = np.where(seen, np.clip(coordinates[..., 0], 0, width - 1), 0)
     rows = np.where(seen, np.clip(coordinates[..., 1], 0, height - 1), 0)
     shown = cv2.remap(pixels, columns, rows, cv2.INTER_LINEAR)

@@ -6,10 +6,10 @@ import numpy as np
 
 from embshift.core.types import ViewKey
 
-__all__ = ["generator", "view_generator"]
+__all__ = ["make_generator", "make_view_generator"]
 
 
-def generator(*parts: object) -> np.random.Generator:
+def make_generator(*parts: object) -> np.random.Generator:
     """A generator whose stream is a function of the parts alone.
 
     128 bits of BLAKE2b over the parts' text, separated by a line feed, seed a PCG64. The same on every
@@ -20,6 +20,6 @@ def generator(*parts: object) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(key))
 
 
-def view_generator(key: ViewKey) -> np.random.Generator:
+def make_view_generator(key: ViewKey) -> np.random.Generator:
     """The stream of one view: severity and strength are left out, so a sweep follows one draw."""
-    return generator(key.run_seed, key.image_id, key.transform, key.draw)
+    return make_generator(key.run_seed, key.image_id, key.transform, key.draw)

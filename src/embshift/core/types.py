@@ -15,6 +15,7 @@ __all__ = [
     "Direction",
     "EncoderSpec",
     "Field",
+    "FrozenRow",
     "ImageRecord",
     "MetricSpec",
     "Pixels",
@@ -89,6 +90,25 @@ class ImageRecord:
     index: int = 0
     path: str | None = None
     content: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenRow:
+    """One row of the listing, frozen when the run starts.
+
+    Attributes:
+        record: The record.
+        sampled: Whether it is in the metric sample.
+        chunk: The chunk that it is committed with.
+        size: Bytes of the file when it was listed; -1 where there is no readable file.
+        mtime_ns: Its modification time then, in nanoseconds; -1 likewise.
+    """
+
+    record: ImageRecord
+    sampled: bool
+    chunk: int
+    size: int = -1
+    mtime_ns: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from embshift.core.errors import StorageError
 
-__all__ = ["put_in_place", "read_json", "storage_error", "write_aside", "write_json", "write_text"]
+__all__ = ["rename_into_place", "read_json", "make_storage_error", "write_aside", "write_json", "write_text"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -30,22 +30,22 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(aside)
         _flush(aside)
-        put_in_place(aside, path)
+        rename_into_place(aside, path)
     except OSError as error:
         written = aside.stat().st_size if aside.exists() else 0
-        raise storage_error(path, error, written=written) from error
+        raise make_storage_error(path, error, written=written) from error
     finally:
         with suppress(OSError):  # there is none, or what hindered writing hinders this too
             aside.unlink()
 
 
-def put_in_place(aside: Path, path: Path) -> None:
+def rename_into_place(aside: Path, path: Path) -> None:
     """Give a file that is on the disk its name, for good."""
     aside.replace(path)
     _flush(path.parent)
 
 
-def storage_error(path: Path, error: OSError, *, written: int) -> StorageError:
+def make_storage_error(path: Path, error: OSError, *, written: int) -> StorageError:
     """Why a file cannot be written, after how many bytes, and what to do."""
     reason = "the disk is full" if error.errno in _FULL else (error.strerror or str(error))
     remedy = "free space" if error.errno in _FULL else "mend that, or give another --out"

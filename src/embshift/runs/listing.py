@@ -5,7 +5,7 @@ import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, islice
 from pathlib import Path
@@ -15,42 +15,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from embshift.core.seeding import generator
-from embshift.core.types import ImageRecord
+from embshift.core.seeding import make_generator
+from embshift.core.types import FrozenRow, ImageRecord
 from embshift.runs.arrow import as_array
 from embshift.runs.files import write_aside
 from embshift.runs.seal import write_sealed_parts
 
 __all__ = [
-    "FrozenRow",
     "Listing",
-    "freeze",
-    "listed_rows",
-    "stat_of",
+    "freeze_listing",
+    "list_rows",
+    "stat_record",
     "write_listing",
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenRow:
-    """One row as frozen.
-
-    Attributes:
-        record: The record.
-        sampled: Whether it is in the metric sample.
-        chunk: The chunk that it is committed with.
-        size: Bytes of the file when it was listed; -1 where there is no readable file.
-        mtime_ns: Its modification time then, in nanoseconds; -1 likewise.
-    """
-
-    record: ImageRecord
-    sampled: bool
-    chunk: int
-    size: int
-    mtime_ns: int
-
-
-def freeze(
+def freeze_listing(
     records: Iterable[ImageRecord],
     *,
     count: int,
@@ -74,7 +54,7 @@ def freeze(
     left = sample - (0 if after is None else after.sampled)
     chosen = _sample(count, left, seed=seed, part=first_row)
     for position, record in enumerate(records):
-        size, mtime_ns = stat_of(record)
+        size, mtime_ns = stat_record(record)
         yield FrozenRow(
             record=replace(record, row=first_row + position),
             sampled=position in chosen,
@@ -90,13 +70,13 @@ _PERMUTED = 2**24  # pictures of which all positions are put in order to take so
 def _sample(count: int, wanted: int, *, seed: int, part: int) -> Container[int]:
     if wanted >= count:
         return range(count)
-    rng = generator(seed, "metric sample", part)
+    rng = make_generator(seed, "metric sample", part)
     if count > _PERMUTED:
         return frozenset(rng.choice(count, max(wanted, 0), replace=False, shuffle=False).tolist())
     return frozenset(rng.permutation(count)[: max(wanted, 0)].tolist())
 
 
-def stat_of(record: ImageRecord) -> tuple[int, int]:
+def stat_record(record: ImageRecord) -> tuple[int, int]:
     """Size in bytes and modification time in nanoseconds, -1 where there is no readable file."""
     if record.path is None:
         return _held(record.content)
@@ -129,14 +109,14 @@ _SCHEMA = pa.schema(
 )
 
 
-_GROUP = 8192
+ROWS_IN_GROUP = 8192
 """Rows that are held at once."""
 
 
 def write_listing(path: Path, rows: Iterable[FrozenRow]) -> None:
     """A listing as one Parquet file; names are bytes, since a file system's names need not be text."""
     remaining = iter(rows)
-    parts = (_table(part) for part in iter(lambda: list(islice(remaining, _GROUP)), []))
+    parts = (_table(part) for part in iter(lambda: list(islice(remaining, ROWS_IN_GROUP)), []))
     write_aside(path, lambda aside: write_sealed_parts(aside, parts, _SCHEMA, compression="zstd"))
 
 
@@ -248,7 +228,7 @@ def _frozen(line: Mapping[str, Any], content: Mapping[int, ImageRecord]) -> Froz
     )
 
 
-def listed_rows(images: pa.Table) -> list[tuple[int, str | None, bool]]:
+def list_rows(images: pa.Table) -> list[tuple[int, str | None, bool]]:
     """Row, path, and whether it is in the metric sample, of a table ``images``."""
     return [
         (

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TypeAlias
 
-from embshift.core.types import ImageRecord
-from embshift.runs.listing import FrozenRow, stat_of
+from embshift.core.types import FrozenRow, ImageRecord
+from embshift.runs.listing import stat_record
 
-__all__ = ["ListingChange", "Named", "Records", "compare_listing", "new_records"]
+__all__ = ["ListingChange", "NamedImages", "Records", "compare_listing", "new_records"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class NamedImages:
     """Pictures, of which some are named.
 
     Attributes:
@@ -37,9 +37,9 @@ class ListingChange:
         altered: Row of a picture from memory that is another one; None where there is none.
     """
 
-    new: Named
-    gone: Named
-    changed: Named
+    new: NamedImages
+    gone: NamedImages
+    changed: NamedImages
     altered: int | None
 
 
@@ -54,7 +54,7 @@ def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingCha
     counts, names, altered = Counter[str](), defaultdict[str, list[str]](list), None
     for row, record in _side_by_side(frozen, records):
         if row is not None and record is not None:
-            kind = "" if stat_of(record) == (row.size, row.mtime_ns) else "changed"
+            kind = "" if stat_record(record) == (row.size, row.mtime_ns) else "changed"
             if kind and record.path is None and altered is None:
                 altered = row.record.row
         else:
@@ -64,7 +64,7 @@ def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingCha
         if one is not None and counts[kind] <= _NAMED:
             names[kind].append(one.member)
     new, gone, changed = (
-        Named(count=counts[kind], first=tuple(names[kind])) for kind in ("new", "gone", "changed")
+        NamedImages(count=counts[kind], first=tuple(names[kind])) for kind in ("new", "gone", "changed")
     )
     return ListingChange(new=new, gone=gone, changed=changed, altered=altered)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from embshift.core.errors import ResumeError, UsageError
-from embshift.runs.files import storage_error
+from embshift.runs.files import make_storage_error
 
-__all__ = ["locked"]
+__all__ = ["lock_folder"]
 
 
 @contextmanager
-def locked(folder: Path) -> Generator[None]:
+def lock_folder(folder: Path) -> Generator[None]:
     """Hold a run folder for writing.
 
     Raises:
@@ -45,7 +45,7 @@ def _sign(owner: Path) -> None:
     try:
         owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     except OSError as error:
-        raise storage_error(owner, error, written=0) from error
+        raise make_storage_error(owner, error, written=0) from error
 
 
 def _make(folder: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MetricError", "precision_errors", "precision_line"]
+__all__ = ["MetricError", "read_precision_errors", "format_precision"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class MetricError:
     undefined: int
 
 
-def precision_errors(info: Mapping[str, Any]) -> dict[str, MetricError] | None:
+def read_precision_errors(info: Mapping[str, Any]) -> dict[str, MetricError] | None:
     """The errors of the metrics of a run's encoder, by metric; None for a run in float32.
 
     Args:
@@ -47,9 +47,9 @@ def _numbers(error: Mapping[str, Any]) -> dict[str, Any]:
     return {name: math.nan if value is None else value for name, value in error.items()}
 
 
-def precision_line(info: Mapping[str, Any]) -> str:
+def format_precision(info: Mapping[str, Any]) -> str:
     """One line on the precision of a run and its errors; empty for a run in float32."""
-    errors = precision_errors(info)
+    errors = read_precision_errors(info)
     if errors is None:
         return ""
     record = info["precision"]

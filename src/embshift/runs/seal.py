@@ -88,7 +88,7 @@ def _found(file: BinaryIO) -> tuple[int | None, str]:
     at, digest = start + found[-1].start(1), hashlib.sha256()
     for first, last in ((0, at), (at + 64, size)):
         file.seek(first)
-        while piece := file.read(min(_PIECE, last - file.tell())):
+        while piece := file.read(min(BYTES_AT_ONCE, last - file.tell())):
             digest.update(piece)
         digest.update(_ZEROS if last == at else b"")
     return at, digest.hexdigest()
@@ -99,4 +99,4 @@ def _read(file: BinaryIO, start: int, count: int) -> bytes:
     return file.read(count)
 
 
-_PIECE = 2**20
+BYTES_AT_ONCE = 2**20

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Embeddings", "RunTables", "open_tables", "read_table"]
 
 
-def committed(folder: Path, table: str) -> list[Path]:
+def list_committed(folder: Path, table: str) -> list[Path]:
     """The committed files of one table, in order of rows."""
     return [folder / table / name for name in chunk_names(folder)]
 
@@ -42,7 +42,7 @@ def read_table(
     folder: Path, table: str, *, columns: Sequence[str] | None = None, filters: Any = None
 ) -> pa.Table:
     """All committed chunks of one table; an empty table of the same columns before the first."""
-    files = committed(folder, table)
+    files = list_committed(folder, table)
     if not files:
         return TABLES[table].arrow(dim=1).empty_table().select(columns or TABLES[table].arrow().names)
     names = list(columns) if columns is not None else None
@@ -50,11 +50,11 @@ def read_table(
 
 
 _VALUE = ["row", "transform", "metric", "value"]
-_IN_A_CHUNK = 64  # pictures, about
-_AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as much again to sort them
+_IMAGES_PER_CHUNK = 64  # pictures, about
+IDS_AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as much again to sort them
 
 
-def matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
+def to_matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
     """A column of embeddings as rows of numbers."""
     flat = column.combine_chunks()
     return as_array(flat.flatten()).reshape(len(flat), flat.type.list_size)
@@ -136,7 +136,7 @@ class RunTables:
         return Embeddings(
             rows=as_array(table["row"]),
             draws=as_array(table["draw"]).astype(np.int64),
-            values=matrix(table["embedding"]),
+            values=to_matrix(table["embedding"]),
         )
 
     def chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -176,7 +176,7 @@ class RunTables:
 
     def repeated(self) -> frozenset[int]:
         """Rows whose picture equals that of an earlier row: they are measured, and count once."""
-        parts = 1 + _IN_A_CHUNK * len(self.chunk_names()) // _AT_ONCE
+        parts = 1 + _IMAGES_PER_CHUNK * len(self.chunk_names()) // IDS_AT_ONCE
         return frozenset[int]().union(*(self._repeated(part, parts) for part in range(parts)))
 
     def _repeated(self, part: int, parts: int) -> list[int]:
@@ -225,7 +225,7 @@ class RunTables:
 
     def files(self, table: str) -> list[Path]:
         """The committed files of one table, in order of rows."""
-        return committed(self.folder, table)
+        return list_committed(self.folder, table)
 
     def read_views(
         self, transform: str
@@ -241,7 +241,7 @@ class RunTables:
             kept = chunk.filter((pc.field("status") == "ok") & (pc.field("transform") != "original"))
             kept = kept.filter(~pc.field("row").isin(skip)) if skip else kept
             rows, image = np.unique(as_array(kept["row"]), return_inverse=True)
-            vectors = matrix(kept["embedding"])
+            vectors = to_matrix(kept["embedding"])
             block = np.full((len(rows), len(position), draws, vectors.shape[1]), np.nan, np.float32)
             transform = np.array([position[name] for name in kept["transform"].to_pylist()], np.int64)
             block[image, transform, as_array(kept["draw"])] = vectors

@@ -24,7 +24,7 @@ from embshift.analysis.shifts.statistics import OVERALL, Statistics
 from embshift.analysis.shifts.table import Summary
 from embshift.analysis.strength.matched import Matched
 from embshift.analysis.strength.sweep import Sweep
-from embshift.runs.precision import MetricError, precision_errors
+from embshift.runs.precision import MetricError, read_precision_errors
 from embshift.runs.tables import RunTables, open_tables
 from embshift.show.text.summary import summary_html
 
@@ -50,7 +50,7 @@ class Run(RunTables):
     @property
     def precision_error(self) -> dict[str, MetricError] | None:
         """How far each metric's values lie from those in float32, on the first chunk; None for float32."""
-        return precision_errors(self.info)
+        return read_precision_errors(self.info)
 
     def statistics(
         self, *, by: str = OVERALL, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from embshift.core.device_copy import moved
+from embshift.core.device_copy import copy_to_device
 from embshift.core.types import Capture
 from embshift.encoders.devices import full_precision
 from embshift.encoders.open import open_encoder
@@ -104,7 +104,7 @@ def test_pictures_reach_cuda_through_locked_memory_without_waiting(monkeypatch):
             return self
 
     monkeypatch.setattr("embshift.core.device_copy.torch.Tensor", Values)
-    bare = getattr(moved, "__wrapped__", moved)
+    bare = getattr(copy_to_device, "__wrapped__", copy_to_device)
     bare(Values(), device="cuda:0")
     bare(Values(), device="cpu")
     bare(Values("cuda:0"), device="cuda:0")
@@ -120,7 +120,7 @@ def test_bytes_go_over_where_the_encoder_takes_the_pictures_as_they_are(side, fo
     sent = []
     monkeypatch.setattr(
         "embshift.encoders.towers.vision.moved",
-        lambda values, device: sent.append(values.dtype) or moved(values, device=device),
+        lambda values, device: sent.append(values.dtype) or copy_to_device(values, device=device),
     )
     views = np.random.default_rng(7).integers(0, 256, (4, side, side, 3), dtype=np.uint8)
     found, wanted = (encoder.encode(views, capture=Capture.EMBEDDING) for encoder in (there, here))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from embshift.core.encoding import Encoding
-from embshift.core.pixel_maps import carry, grid, nowhere
+from embshift.core.pixel_maps import carry, grid, make_empty_map
 from embshift.core.types import Field
 from embshift.metrics import METRICS
 from embshift.metrics.aligned_attention import attention_similarity_aligned
@@ -70,7 +70,7 @@ def test_what_lies_beyond_the_seen_pixels_has_no_say(name):
 
 @pytest.mark.parametrize("name", PIXELS)
 def test_where_nothing_is_seen_it_is_undefined(name):
-    _, aligned = both(name, picture(), picture(1)[None], [nowhere(64, 64)])
+    _, aligned = both(name, picture(), picture(1)[None], [make_empty_map(64, 64)])
     assert np.isnan(aligned).all()
 
 
@@ -149,6 +149,6 @@ def test_attention_is_taken_within_the_field_alone():
 def test_attention_is_undefined_where_nothing_is_left_or_a_map_is_constant():
     reference, flat = encoding(maps()), encoding(np.ones((2, 16)))
     assert torch.isnan(
-        attention_similarity_aligned(reference, reference, coordinates=[nowhere(64, 64)] * 2)
+        attention_similarity_aligned(reference, reference, coordinates=[make_empty_map(64, 64)] * 2)
     ).all()
     assert torch.isnan(attention_similarity_aligned(reference, flat, coordinates=[shift(2, 2)] * 2)).all()

@@ -5,7 +5,7 @@ import albumentations
 import numpy as np
 import pytest
 
-from embshift.core.seeding import view_generator
+from embshift.core.seeding import make_view_generator
 from embshift.core.types import ViewKey
 from embshift.transforms.albumentations.adapter import adapt, leaves
 from embshift.transforms.build import perturb, wrap
@@ -33,7 +33,7 @@ def view(thing, *, draw=0):
 
 
 def test_the_streams_are_the_handed_ones_in_the_documented_order():
-    rng = view_generator(KEY)
+    rng = make_view_generator(KEY)
     seed = int.from_bytes(rng.bytes(16), "little")
     plain = albumentations.GaussNoise(p=1)
     plain.set_random_state(rng, random.Random(seed))
@@ -66,7 +66,7 @@ def test_what_is_kept_between_calls_has_no_random_state_and_no_draw():
         for leaf in leaves(transform.template):
             assert (leaf.random_generator, leaf.py_random, leaf.params) == (None, None, {})
         assert (transform.template.random_generator, transform.template.py_random) == (None, None)
-        transform(picture(), rng=view_generator(KEY))
+        transform(picture(), rng=make_view_generator(KEY))
 
 
 def test_a_compositions_own_seed_has_no_say():

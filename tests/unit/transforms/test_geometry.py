@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from embshift.core.pixel_maps import carry, grid, inside, mean_displacement, nowhere
+from embshift.core.pixel_maps import carry, grid, find_inside, mean_displacement, make_empty_map
 from embshift.core.types import ViewKey
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.albumentations.geometry import inset, placed
@@ -36,7 +36,7 @@ def differences(found, pixels=None):
     way = found.coordinates()
     assert way.shape == (*pixels.shape[:2], 2)
     assert way.dtype == np.float32
-    seen = inside(way, height=pixels.shape[0], width=pixels.shape[1])
+    seen = find_inside(way, height=pixels.shape[0], width=pixels.shape[1])
     assert np.array_equal(seen, ~np.isnan(way[..., 0]))
     apart = np.abs(carry(pixels, way).astype(int) - found.pixels)
     return apart[seen], seen
@@ -135,7 +135,7 @@ def test_a_function_of_the_users_may_give_its_own_map():
 def test_displacements():
     assert mean_displacement(None) == 0
     assert mean_displacement(grid(5, 7)) == 0
-    assert np.isnan(mean_displacement(nowhere(5, 7)))
+    assert np.isnan(mean_displacement(make_empty_map(5, 7)))
     shifted = placed(np.array([[1.0, 0, 3], [0, 1, 4]]), height=20, width=20)
     assert mean_displacement(shifted) == pytest.approx(5)
     assert np.isnan(shifted[-4:]).all()
@@ -152,6 +152,6 @@ def test_an_inset_puts_outer_edges_on_the_frame():
 
 def test_what_comes_from_nowhere_is_filled():
     pixels = np.full((4, 4, 3), 200, np.uint8)
-    assert (carry(pixels, nowhere(4, 4), fill=7) == 7).all()
+    assert (carry(pixels, make_empty_map(4, 4), fill=7) == 7).all()
     assert (carry(pixels, grid(4, 4) + np.float32(0.4))[:3, :3] == 200).all()
     assert (carry(pixels, grid(4, 4) + np.float32(0.4), fill=1)[3] == 1).all()

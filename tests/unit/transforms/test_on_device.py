@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from scipy.stats import ks_2samp
 
-from embshift.core.seeding import view_generator
+from embshift.core.seeding import make_view_generator
 from embshift.core.types import ViewKey
 from embshift.transforms.build import build, perturb, wrap
 from embshift.transforms.fast import hastened
@@ -103,7 +103,7 @@ def test_the_parameters_are_those_of_the_fast_form(name, pictures):
 @pytest.mark.parametrize("name", PAPER)
 def test_a_view_is_the_same_in_any_batch(name, pictures):
     _, device = pair(PAPER[name])
-    drafts = [device.draft(pictures[0], rng=view_generator(key(name, number))) for number in range(7)]
+    drafts = [device.draft(pictures[0], rng=make_view_generator(key(name, number))) for number in range(7)]
     alone = [maker(draft.target)(torch.as_tensor(pictures[0][None]), [draft.values])[0] for draft in drafts]
     stacked = torch.as_tensor(np.repeat(pictures[0][None], 7, axis=0))
     for order in (range(7), range(6, -1, -1)):
@@ -115,7 +115,7 @@ def test_a_view_is_the_same_in_any_batch(name, pictures):
 @pytest.mark.parametrize("name", PAPER)
 def test_the_picture_itself_is_left_as_it_was(name, pictures):
     before = torch.as_tensor(pictures[0][None].copy())
-    draft = pair(PAPER[name])[1].draft(pictures[0], rng=view_generator(key(name, 0)))
+    draft = pair(PAPER[name])[1].draft(pictures[0], rng=make_view_generator(key(name, 0)))
     kept = before.clone()
     maker(draft.target)(before, [draft.values])
     assert torch.equal(before, kept)
@@ -123,7 +123,7 @@ def test_the_picture_itself_is_left_as_it_was(name, pictures):
 
 @pytest.mark.parametrize("name", PAPER)
 def test_a_draft_is_small_and_passes_between_processes(name, pictures):
-    draft = pair(PAPER[name])[1].draft(pictures[0], rng=view_generator(key(name, 0)))
+    draft = pair(PAPER[name])[1].draft(pictures[0], rng=make_view_generator(key(name, 0)))
     assert isinstance(draft, Draft)
     sent = pickle.dumps(draft.values)
     assert len(sent) < pictures[0].nbytes / 2

@@ -10,7 +10,7 @@ from embshift.analysis.embeddings.catalogue import CALIBRATION, FLOOR_RATIO
 from embshift.analysis.embeddings.floors import Floor, floor_height
 from embshift.analysis.embeddings.measures import Measured, check_sampling, mean_of_images
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
-from embshift.analysis.embeddings.pairs import Pairs, Views, over_draws, sampled_note
+from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws, format_sample_notes
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 
 __all__ = ["Scale", "calibrate", "distance_scale", "mean_distance_to_others", "shares_below"]
@@ -116,7 +116,7 @@ def calibrate(
             (np.searchsorted(asked, draw.at), _draw(pairs, draw, scale=scale, height=height))
             for draw in draws
         ]
-        values.append(over_draws(found, images=len(asked), names=[one.name for one in measures]))
+        values.append(average_draws(found, images=len(asked), names=[one.name for one in measures]))
         recorded = np.concatenate([recorded, seen[None, asked]])
     estimates, undefined = mean_of_images(
         values, measures=measures, recorded=recorded, resamples=resamples, level=level, seed=seed
@@ -129,13 +129,13 @@ def calibrate(
         undefined=undefined,
         images=len(pairs),
         left_out=pairs.left_out,
-        notes=(*sampled_note(len(asked), pairs), *_notes(scale, floors)),
+        notes=(*format_sample_notes(len(asked), pairs), *_notes(scale, floors)),
         level=level,
     )
 
 
 def _draw(
-    pairs: Pairs, draw: Views, *, scale: Scale, height: float | None
+    pairs: Pairs, draw: DrawViews, *, scale: Scale, height: float | None
 ) -> dict[str, Float64[np.ndarray, " views"]]:
     shift = half_squared_distances(pairs.units[draw.at], draw.units)
     return {

@@ -8,10 +8,16 @@ import scipy
 from jaxtyping import Float64, Int64
 
 from embshift.analysis.embeddings.catalogue import DIRECTION, DIRECTION_OF_ALL
-from embshift.analysis.embeddings.measures import Measured, beside, check_sampling, shaped, whole
+from embshift.analysis.embeddings.measures import (
+    Measured,
+    check_sampling,
+    join_columns,
+    reshape_intervals,
+    without_intervals,
+)
 from embshift.analysis.embeddings.neighbours import half_squared_distances
-from embshift.analysis.embeddings.pairs import Pairs, Views, over_draws
-from embshift.analysis.embeddings.undo_direction import FOLDS, REPAIRS, repaired_shifts
+from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws
+from embshift.analysis.embeddings.undo_direction import FOLDS, REPAIRS, compute_repaired_shifts
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals, bca, resampled_means
 
 __all__ = [
@@ -21,7 +27,7 @@ __all__ = [
     "explained_variance",
     "mean_shift",
     "removals",
-    "shift_directions",
+    "measure_direction",
 ]
 
 _SAME = 1e-24
@@ -82,7 +88,7 @@ def effective_rank(shifts: Float64[np.ndarray, "images dim"], /) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def shift_directions(
+def measure_direction(
     pairs: Pairs, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
 ) -> Measured:
     """Direction of the shifts of every transform, and how far it can be undone.
@@ -106,7 +112,7 @@ def shift_directions(
     for at, transform in enumerate(pairs.transforms):
         draws, recorded = pairs.views(transform)
         found = [_draw(pairs, draw, seed=seed) for draw in draws]
-        by_image = over_draws(
+        by_image = average_draws(
             [(draw.at, one.by_image) for draw, one in zip(draws, found, strict=True)],
             images=len(pairs),
             names=["consistency", "before", *REPAIRS],
@@ -123,7 +129,7 @@ def shift_directions(
         name="direction",
         measures=DIRECTION,
         transforms=pairs.transforms,
-        estimates=beside(whole(overall, n), corrected),
+        estimates=join_columns(without_intervals(overall, n), corrected),
         undefined=np.concatenate([undefined, lost], axis=1),
         images=len(pairs),
         left_out=pairs.left_out,
@@ -142,7 +148,7 @@ class _Draw:
     by_image: Mapping[str, Float64[np.ndarray, " views"]]
 
 
-def _draw(pairs: Pairs, draw: Views, *, seed: int) -> _Draw:
+def _draw(pairs: Pairs, draw: DrawViews, *, seed: int) -> _Draw:
     originals = pairs.units[draw.at]
     shifts = draw.units - originals
     length = float(np.linalg.norm(mean_shift(originals, draw.units)))
@@ -151,7 +157,7 @@ def _draw(pairs: Pairs, draw: Views, *, seed: int) -> _Draw:
         by_image={
             "consistency": consistency(shifts),
             "before": half_squared_distances(originals, draw.units),
-            **repaired_shifts(originals, draw.units, seed=seed),
+            **compute_repaired_shifts(originals, draw.units, seed=seed),
         },
     )
 
@@ -177,7 +183,7 @@ def _corrected(
     """1 − Σ after / Σ before with its interval: a ratio of two means over the same resampled images."""
     shape = (len(shifts), len(REPAIRS))
     if not shifts:
-        return whole(np.full(shape, np.nan), np.zeros(shape, np.int64))
+        return without_intervals(np.full(shape, np.nan), np.zeros(shape, np.int64))
     after = np.stack([one[name] for one in shifts for name in REPAIRS], axis=1)
     before = np.repeat(np.stack([one["before"] for one in shifts], axis=1), len(REPAIRS), axis=1)
     before = np.where(np.isnan(after), np.nan, before)
@@ -185,7 +191,7 @@ def _corrected(
     share, pulls, n = _shares(after, before)
     columns = after.shape[1]
     found = bca(1 - _ratio(taken[:, :columns], taken[:, columns:]), mean=share, pulls=pulls, n=n, level=level)
-    return shaped(found, shape)
+    return reshape_intervals(found, shape)
 
 
 def _ratio(

@@ -11,7 +11,14 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from embshift.analysis.embeddings.neighbours import Gallery, Queries, Scan, scan, screening_error, settled
+from embshift.analysis.embeddings.neighbours import (
+    Gallery,
+    Queries,
+    Scan,
+    compute_products,
+    scan,
+    screening_error,
+)
 from embshift.core.errors import MissingExtraError
 
 __all__ = ["CHECKED", "PLACES", "ApproximateSearch", "shared_share"]
@@ -22,7 +29,7 @@ PLACES = 100
 CHECKED = 500
 """Queries that are asked exactly too, to tell what the index misses."""
 
-_FOUND = 0.99
+WANTED_SHARE = 0.99
 """Share of the true neighbours of a sample that the index is to find: lists are added until it does."""
 
 _MOST = 0.25
@@ -30,7 +37,7 @@ _MOST = 0.25
 
 _BLOCK = 1 << 14  # queries at once
 _TRAINING = 64  # pictures for each centre; faiss warns below 39
-_FIRST = 8  # lists that are searched where that is enough
+FIRST_PROBES = 8  # lists that are searched where that is enough
 _SPARE = 8  # candidates beyond the nearest asked for, whose order float32 leaves open
 
 
@@ -94,10 +101,10 @@ class ApproximateSearch:
         asked = np.random.default_rng((seed, 3)).choice(len(queries), size=count, replace=False)
         sample, mine = queries[asked], own[asked]
         true = scan(sample, self._gallery, own=mine, neighbours=self._wanted).nearest
-        most = max(_FIRST, math.ceil(self.lists * _MOST))
-        self.probes = min(_FIRST, self.lists)
+        most = max(FIRST_PROBES, math.ceil(self.lists * _MOST))
+        self.probes = min(FIRST_PROBES, self.lists)
         while self.probes < min(most, self.lists):
-            if shared_share(true, self(sample, own=mine).nearest) >= _FOUND:
+            if shared_share(true, self(sample, own=mine).nearest) >= WANTED_SHARE:
                 return
             self.probes = min(2 * self.probes, most, self.lists)
 
@@ -129,7 +136,7 @@ class ApproximateSearch:
         above = products > (exact + open_).astype(np.float32)[:, None]
         near = ~above & (products >= (exact - open_).astype(np.float32)[:, None])
         row, column = np.nonzero(near)
-        values = settled(queries, self._gallery, row=row, picture=ids[row, column])
+        values = compute_products(queries, self._gallery, row=row, picture=ids[row, column])
         ahead = values >= exact[row]
         return 1 + above.sum(axis=1) + np.bincount(row[ahead], minlength=len(queries))
 
@@ -148,7 +155,7 @@ class ApproximateSearch:
         chosen = np.sort(chosen, axis=1)  # of equal ones the first in the gallery, as `scan` has it
         row, column = np.nonzero(chosen < len(self._gallery))
         values = np.full(chosen.shape, -np.inf)
-        values[row, column] = settled(queries, self._gallery, row=row, picture=chosen[row, column])
+        values[row, column] = compute_products(queries, self._gallery, row=row, picture=chosen[row, column])
         order = np.argsort(-values, axis=1, kind="stable")[:, : self._wanted]
         nearest = np.take_along_axis(chosen, order, axis=1)
         return nearest, np.take_along_axis(values, order, axis=1)[:, 0]

@@ -18,7 +18,7 @@ from embshift.analysis.sampling.bootstrap import (
 from embshift.core.errors import PlanError
 from embshift.core.types import Direction
 
-__all__ = ["Measure", "Measured", "beside", "check_sampling", "mean_of_images", "shaped", "whole"]
+__all__ = ["Measure", "Measured", "join_columns", "check_sampling", "mean_of_images", "reshape_intervals", "without_intervals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def mean_of_images(
         level=level,
     )
     undefined = recorded.sum(axis=1)[:, None] - found.n.reshape(shape)
-    found = shaped(found, shape)
+    found = reshape_intervals(found, shape)
     return replace(
         found, low=_within(found.low, found, measures), high=_within(found.high, found, measures)
     ), undefined
@@ -146,7 +146,7 @@ def _within(
     return np.clip(settled, low, high)
 
 
-def shaped(found: Intervals, shape: tuple[int, int]) -> Intervals:
+def reshape_intervals(found: Intervals, shape: tuple[int, int]) -> Intervals:
     """A row of intervals as a table."""
     return Intervals(
         mean=found.mean.reshape(shape),
@@ -157,7 +157,7 @@ def shaped(found: Intervals, shape: tuple[int, int]) -> Intervals:
     )
 
 
-def whole(
+def without_intervals(
     values: Float64[np.ndarray, "transforms measures"], n: Int64[np.ndarray, "transforms measures"]
 ) -> Intervals:
     """Values that describe all images at once and have no interval."""
@@ -165,7 +165,7 @@ def whole(
     return Intervals(mean=values, low=none, high=none.copy(), n=n, plain=np.zeros(values.shape, bool))
 
 
-def beside(first: Intervals, second: Intervals) -> Intervals:
+def join_columns(first: Intervals, second: Intervals) -> Intervals:
     """Two tables of the same transforms as one."""
     return Intervals(
         mean=np.concatenate([first.mean, second.mean], axis=1),

@@ -7,17 +7,17 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-__all__ = ["Gallery", "Queries", "Scan", "half_squared_distances", "scan", "screening_error", "settled"]
+__all__ = ["Gallery", "Queries", "Scan", "half_squared_distances", "scan", "screening_error", "compute_products"]
 
 Queries: TypeAlias = Float64[np.ndarray, "queries dim"]
 
 Gallery: TypeAlias = Float64[np.ndarray, "pictures dim"]
 Indices: TypeAlias = Int64[np.ndarray, " indices"]
 
-_BLOCK = 1 << 24
+PRODUCTS_AT_ONCE = 1 << 24
 """Products held at once: 64 MiB as float32, whatever the number of pictures."""
 
-_GATHER = 1 << 21
+NUMBERS_AT_ONCE = 1 << 21
 """Numbers gathered at once to settle near ties: 16 MiB as float64, twice."""
 
 _SPARE = 8
@@ -84,7 +84,7 @@ def _parts(
     queries: Queries, gallery: Gallery, *, own: Int64[np.ndarray, " queries"], wanted: int
 ) -> Iterator[Scan]:
     screened = gallery.astype(np.float32).T
-    block = max(1, _BLOCK // max(len(gallery), 1))
+    block = max(1, PRODUCTS_AT_ONCE // max(len(gallery), 1))
     for start in range(0, len(queries), block):
         rows = slice(start, start + block)
         part, mine = queries[rows], own[rows]
@@ -117,16 +117,16 @@ def _ranks(
     near[np.arange(len(queries)), own] = False
     rank = 1 + above.sum(axis=1)
     row, picture = np.nonzero(near)
-    ahead = settled(queries, gallery, row=row, picture=picture) >= exact[row]
+    ahead = compute_products(queries, gallery, row=row, picture=picture) >= exact[row]
     return rank + np.bincount(row[ahead], minlength=len(queries))
 
 
-def settled(
+def compute_products(
     queries: Queries, gallery: Gallery, *, row: Indices, picture: Indices
 ) -> Float64[np.ndarray, " indices"]:
     """Products of chosen queries and pictures in float64, one by one."""
     found = np.empty(len(row))
-    step = max(1, _GATHER // gallery.shape[1])
+    step = max(1, NUMBERS_AT_ONCE // gallery.shape[1])
     for start in range(0, len(row), step):
         part = slice(start, start + step)
         found[part] = np.einsum("ij,ij->i", queries[row[part]], gallery[picture[part]])
@@ -146,7 +146,7 @@ def _nearest(
     taken = min(wanted + _SPARE, len(gallery) - 1)
     chosen = np.sort(np.argpartition(products, -taken, axis=1)[:, -taken:], axis=1)  # queries taken
     row = np.repeat(np.arange(len(queries)), taken)
-    values = settled(queries, gallery, row=row, picture=chosen.ravel()).reshape(chosen.shape)
+    values = compute_products(queries, gallery, row=row, picture=chosen.ravel()).reshape(chosen.shape)
     order = np.argsort(-values, axis=1, kind="stable")[:, :wanted]
     nearest, cosines = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
     best = cosines[:, 0].copy()

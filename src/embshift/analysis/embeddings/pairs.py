@@ -14,10 +14,10 @@ __all__ = [
     "QUERIES",
     "Pairs",
     "ReadViews",
-    "Views",
+    "DrawViews",
     "make_pairs",
-    "over_draws",
-    "sampled_note",
+    "average_draws",
+    "format_sample_notes",
     "unit_vectors",
 ]
 
@@ -33,7 +33,7 @@ ReadViews: TypeAlias = Callable[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Views:
+class DrawViews:
     """One draw of one transform.
 
     Attributes:
@@ -74,7 +74,7 @@ class Pairs:
 
     def views(
         self, transform: str, *, among: Int64[np.ndarray, " asked"] | None = None
-    ) -> tuple[tuple[Views, ...], Bool[np.ndarray, " images"]]:
+    ) -> tuple[tuple[DrawViews, ...], Bool[np.ndarray, " images"]]:
         """The draws of a transform; and which originals have a view at all, with an angle or without.
 
         Args:
@@ -91,7 +91,7 @@ class Pairs:
         units, norms = unit_vectors(values[known])
         at, draws, angled = at[known], draws[known], ~np.isnan(norms)
         return tuple(
-            Views(at=at[own], units=units[own], norms=norms[own])
+            DrawViews(at=at[own], units=units[own], norms=norms[own])
             for own in (angled & (draws == draw) for draw in np.unique(draws[angled]).tolist())
         ), recorded
 
@@ -172,7 +172,7 @@ def unit_vectors(
     return vectors, norms
 
 
-def over_draws(
+def average_draws(
     found: Sequence[tuple[Int64[np.ndarray, " views"], Mapping[str, Float64[np.ndarray, " views"]]]],
     *,
     images: int,
@@ -198,7 +198,7 @@ def over_draws(
     }
 
 
-def sampled_note(asked: int, pairs: Pairs) -> tuple[str, ...]:
+def format_sample_notes(asked: int, pairs: Pairs) -> tuple[str, ...]:
     """That not all pictures were asked about; nothing where they were."""
     if asked == len(pairs):
         return ()

@@ -12,7 +12,7 @@ from embshift.analysis.embeddings.catalogue import RECALLS, RETRIEVAL
 from embshift.analysis.embeddings.faiss_search import CHECKED, PLACES, ApproximateSearch, shared_share
 from embshift.analysis.embeddings.measures import Measured, check_sampling, mean_of_images
 from embshift.analysis.embeddings.neighbours import Gallery, Queries, Scan, scan
-from embshift.analysis.embeddings.pairs import Pairs, Views, over_draws, sampled_note
+from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws, format_sample_notes
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.core.errors import PlanError, UnknownNameError
 
@@ -27,7 +27,7 @@ NEIGHBOURS = 10
 Find: TypeAlias = Callable[..., Scan]
 """From queries, and where each one's own picture stands, to their places in the gallery."""
 
-Values: TypeAlias = Mapping[str, Float64[np.ndarray, " views"]]
+DrawValues: TypeAlias = Mapping[str, Float64[np.ndarray, " views"]]
 
 _OVERLOOKED = "overlooked"
 
@@ -94,7 +94,7 @@ def retrieve(
     names, missed = [one.name for one in RETRIEVAL], list[Mapping[str, float]]()
     for transform in pairs.transforms:
         draws, seen = pairs.views(transform, among=asked)
-        found = list[tuple[Int64[np.ndarray, " views"], Values]]()
+        found = list[tuple[Int64[np.ndarray, " views"], DrawValues]]()
         for draw in draws:
             place = np.searchsorted(asked, draw.at)
             if isinstance(find, ApproximateSearch):
@@ -102,7 +102,7 @@ def retrieve(
             scanned = find(draw.units, own=draw.at)
             found.append((place, _draw(scanned, originals[place], gallery=len(pairs), wanted=neighbours)))
             missed += [] if check is None else [_missed(draw, scanned, found[-1][1], check, pairs)]
-        values.append(over_draws(found, images=len(asked), names=names))
+        values.append(average_draws(found, images=len(asked), names=names))
         recorded = np.concatenate([recorded, seen[None, asked]])
     estimates, undefined = mean_of_images(
         values, measures=RETRIEVAL, recorded=recorded, resamples=resamples, level=level, seed=seed
@@ -116,7 +116,7 @@ def retrieve(
         images=len(pairs),
         left_out=pairs.left_out,
         notes=(
-            *sampled_note(len(asked), pairs),
+            *format_sample_notes(len(asked), pairs),
             f"{_ASKED}: {len(pairs):,} pictures; chance puts the original first once in {len(pairs):,}",
             f"where all are found, up to 3 in {len(asked):,} others may not be (rule of three)",
             f"knn_jaccard compares the {neighbours} nearest other pictures",
@@ -171,7 +171,7 @@ def _scanned(
     return scan(queries, gallery, own=own, neighbours=neighbours)
 
 
-def _missed(draw: Views, scanned: Scan, found: Values, check: _Check, pairs: Pairs) -> dict[str, float]:
+def _missed(draw: DrawViews, scanned: Scan, found: DrawValues, check: _Check, pairs: Pairs) -> dict[str, float]:
     """How far means of some views are from the exact ones, and the share that was overlooked."""
     rows = np.flatnonzero(np.isin(draw.at, check.at))
     if not len(rows):

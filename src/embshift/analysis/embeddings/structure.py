@@ -5,15 +5,15 @@ import scipy
 from jaxtyping import Float64, Int64
 
 from embshift.analysis.embeddings.catalogue import STRUCTURE
-from embshift.analysis.embeddings.measures import Measured, whole
-from embshift.analysis.embeddings.pairs import Pairs, Views
+from embshift.analysis.embeddings.measures import Measured, without_intervals
+from embshift.analysis.embeddings.pairs import DrawViews, Pairs
 from embshift.core.errors import PlanError
 
 __all__ = [
     "linear_cka",
     "procrustes",
     "rsa",
-    "structures",
+    "measure_structure",
     "unbiased_cka",
 ]
 
@@ -143,7 +143,7 @@ def _correlation(one: Float64[np.ndarray, " values"], other: Float64[np.ndarray,
     return _quotient(float(one @ other), float(np.sqrt((one @ one) * (other @ other))))
 
 
-def structures(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: int = 0) -> Measured:
+def measure_structure(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: int = 0) -> Measured:
     """Structure of originals and views of every transform, with what chance alone would give.
 
     Draws are measured one by one and averaged. Where pictures are no more than dimensions, almost anything
@@ -177,7 +177,7 @@ def structures(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: int = 0)
         name="structure",
         measures=STRUCTURE,
         transforms=pairs.transforms,
-        estimates=whole(found, n),
+        estimates=without_intervals(found, n),
         undefined=undefined,
         images=len(pairs),
         left_out=pairs.left_out,
@@ -186,7 +186,7 @@ def structures(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: int = 0)
     )
 
 
-def _draw(pairs: Pairs, draw: Views, *, permutations: int, seed: int) -> Float64[np.ndarray, " measures"]:
+def _draw(pairs: Pairs, draw: DrawViews, *, permutations: int, seed: int) -> Float64[np.ndarray, " measures"]:
     if not len(draw.at):
         return np.full(len(STRUCTURE), np.nan)
     originals, rng = pairs.units[draw.at], np.random.default_rng(seed)

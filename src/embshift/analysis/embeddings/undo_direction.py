@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int64
 from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
 
-__all__ = ["FOLDS", "REPAIRS", "folds_of", "repaired_shifts"]
+__all__ = ["FOLDS", "REPAIRS", "assign_folds", "compute_repaired_shifts"]
 
 Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
 
@@ -29,14 +29,14 @@ _STRENGTHS = np.logspace(-4, 4, 17)
 """Candidates of the ridge's penalty, in units of the mean variance of a direction."""
 
 
-def folds_of(images: int, *, seed: int) -> Int64[np.ndarray, " images"]:
+def assign_folds(images: int, *, seed: int) -> Int64[np.ndarray, " images"]:
     """A seeded deal of pictures into parts of equal size, give or take one."""
     found = np.empty(images, np.int64)
     found[np.random.default_rng(seed).permutation(images)] = np.arange(images) % FOLDS
     return found
 
 
-def repaired_shifts(
+def compute_repaired_shifts(
     originals: Float64[np.ndarray, "images dim"],
     views: Float64[np.ndarray, "images dim"],
     /,
@@ -62,7 +62,7 @@ def repaired_shifts(
     found = {name: np.full(n, np.nan) for name in REPAIRS}
     if n < 2 * FOLDS:
         return found
-    fold = folds_of(n, seed=seed)
+    fold = assign_folds(n, seed=seed)
     shifts = views - originals
     parts = [_moments(views[fold == at], shifts[fold == at]) for at in range(FOLDS)]
     whole = reduce(_Moments.plus, parts)

@@ -28,7 +28,7 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 """Coverage of intervals where none is given."""
 
-_BLOCK = 1 << 22
+COUNTS_AT_ONCE = 1 << 22
 """Counts held at once: 32 MiB as float64, whatever the number of images and resamples."""
 
 _ROUNDING = 1e-12
@@ -85,7 +85,7 @@ def weighted_means(
 def _counts(images: int, *, resamples: int, seed: int) -> Iterator[Float64[np.ndarray, "block images"]]:
     """How often each image was drawn, block by block."""
     rng = np.random.default_rng(seed)
-    block = max(1, _BLOCK // images)
+    block = max(1, COUNTS_AT_ONCE // images)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
         # Drawing and counting takes a tenth of the time of `Generator.multinomial` with as many categories.

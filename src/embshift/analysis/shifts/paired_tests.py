@@ -13,7 +13,7 @@ from embshift.core.errors import PlanError
 
 __all__ = ["PairedTest", "PairedTests", "compare_columns", "compare_sides", "holm", "sign_flip_p"]
 
-_BLOCK = 1 << 22
+SIGNS_AT_ONCE = 1 << 22
 """Signs held at once: 32 MiB as float64."""
 
 _TIE = 1e-12
@@ -92,7 +92,7 @@ def sign_flip_p(
     values = np.where(known, differences, 0.0)
     seen = np.abs(values.sum(axis=0)) - _TIE * np.abs(values).sum(axis=0)
     rng, reached = np.random.default_rng(seed), np.zeros(values.shape[1])
-    block = max(1, _BLOCK // max(len(values), 1))
+    block = max(1, SIGNS_AT_ONCE // max(len(values), 1))
     for start in range(0, resamples, block):
         signs = rng.integers(2, size=(min(block, resamples - start), len(values)), dtype=np.int8)
         reached += (np.abs((2.0 * signs - 1.0) @ values) >= seen).sum(axis=0)

@@ -11,7 +11,7 @@ from embshift.analysis.sampling.bootstrap import LEVEL, weighted_means
 
 __all__ = ["RankInterval", "Ranks", "rank_transforms"]
 
-_PAIRS = 512
+PAIRS_AT_ONCE = 512
 """Pairs whose variances are resampled at once; more would only take memory."""
 
 _TIE = 1e-12
@@ -125,7 +125,7 @@ def rank_transforms(
     error, critical = _critical(
         score, resampled, pulls=pulls[:, defined], whole=whole, seed=seed, level=level
     )
-    difference = _settled(score[:, None] - score, scale=score)
+    difference = _zero_rounding(score[:, None] - score, scale=score)
     half_width = _half_width(error, critical=critical, known=known)
     closer = difference if higher else -difference
     certain = closer > half_width
@@ -144,7 +144,7 @@ def rank_transforms(
     )
 
 
-def _settled(
+def _zero_rounding(
     values: Float64[np.ndarray, "*shape"], *, scale: Float64[np.ndarray, "*other"]
 ) -> Float64[np.ndarray, "*shape"]:
     """Values with 0 for what only rounding keeps from it."""
@@ -164,12 +164,12 @@ def _critical(
     first, second = np.triu_indices(len(score), 1)
     error = np.zeros((len(score), len(score)))
     largest = np.zeros(len(resampled))
-    for start in range(0, len(first), _PAIRS):
-        one, other = first[start : start + _PAIRS], second[start : start + _PAIRS]
-        apart = _settled(pulls[:, one] - pulls[:, other], scale=pulls)  # images pairs
+    for start in range(0, len(first), PAIRS_AT_ONCE):
+        one, other = first[start : start + PAIRS_AT_ONCE], second[start : start + PAIRS_AT_ONCE]
+        apart = _zero_rounding(pulls[:, one] - pulls[:, other], scale=pulls)  # images pairs
         error[one, other] = error[other, one] = np.sqrt((apart**2).mean(axis=0) / max(len(pulls) - 1, 1))
         change = resampled[:, one] - resampled[:, other] - (score[one] - score[other])
-        change = _settled(change, scale=score)
+        change = _zero_rounding(change, scale=score)
         largest = np.maximum(largest, _largest(apart, change, resamples=len(resampled), seed=seed))
     found = largest[whole]
     # "higher" takes a value that was seen: never between a finite one and an infinite one.

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
-__all__ = ["Separation", "separation"]
+__all__ = ["Separation", "compute_separation"]
 
-_ALL_PAIRS = 5_000
+ALL_PAIRS = 5_000
 """Images up to which every pair's L2 distance is taken; 12.5 million pairs."""
 
-_BLOCK = 512
+BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Separation:
     left_out: int
 
 
-def separation(embeddings: Float[np.ndarray, "images dim"], *, seed: int = 0) -> Separation:
+def compute_separation(embeddings: Float[np.ndarray, "images dim"], *, seed: int = 0) -> Separation:
     """Mean distance between different pictures.
 
     The mean cosine distance needs no pairs: with unit vectors z, Σᵢⱼ zᵢ·zⱼ = ‖Σz‖², so that over pairs i ≠ j
@@ -51,8 +51,8 @@ def separation(embeddings: Float[np.ndarray, "images dim"], *, seed: int = 0) ->
     vectors, norms = vectors[usable], norms[usable]
     n = len(vectors)
     sample = vectors
-    if n > _ALL_PAIRS:
-        rows = np.random.default_rng(seed).choice(n, size=_ALL_PAIRS, replace=False)
+    if n > ALL_PAIRS:
+        rows = np.random.default_rng(seed).choice(n, size=ALL_PAIRS, replace=False)
         sample = vectors[np.sort(rows)]
     return Separation(
         cosine=_mean_cosine_distance(vectors / norms[:, None]),
@@ -79,8 +79,8 @@ def _mean_distance(vectors: Float64[np.ndarray, "images dim"]) -> float:
     centred = vectors - vectors.mean(axis=0)  # a common part would cancel, and take digits with it
     squares = (centred**2).sum(axis=1)
     total = 0.0
-    for start in range(0, n, _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
         apart = squares[block, None] + squares - 2.0 * (centred[block] @ centred.T)
         own = np.arange(len(apart))
         apart[own, start + own] = 0.0  # a vector's distance to itself, exactly

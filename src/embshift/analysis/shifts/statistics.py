@@ -20,7 +20,7 @@ from embshift.core.errors import PlanError, UnknownNameError
 from embshift.core.types import Direction, MetricSpec
 from embshift.runs.values import ImageValues
 
-__all__ = ["OVERALL", "Statistics", "statistics"]
+__all__ = ["OVERALL", "Statistics", "compute_statistics"]
 
 OVERALL = "overall"
 """What ranks are by, where no metric is named: the mean of the performance metrics' means."""
@@ -52,7 +52,7 @@ class Statistics:
     seed: int
 
 
-def statistics(
+def compute_statistics(
     values: ImageValues,
     *,
     metrics: Sequence[MetricSpec],

@@ -16,7 +16,7 @@ __all__ = [
     "MatchedRow",
     "Solved",
     "UnmatchedRow",
-    "matched",
+    "rank_matched",
     "read_solved",
 ]
 
@@ -151,7 +151,7 @@ def _solved(content: dict[str, Any]) -> Solved:
     return Solved(**content, achieved=math.nan if achieved is None else achieved)
 
 
-def matched(
+def rank_matched(
     sweep: Sweep, solved: Sequence[Solved], /, *, solved_on: int, unmatched: Sequence[UnmatchedRow] = ()
 ) -> Matched:
     """Ranks transforms at equal damage by their mean shift.

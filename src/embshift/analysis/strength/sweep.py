@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
-from embshift.analysis.embeddings.pairs import Pairs, over_draws
+from embshift.analysis.embeddings.pairs import Pairs, average_draws
 from embshift.analysis.sampling.bootstrap import (
     LEVEL,
     RESAMPLES,
@@ -21,7 +21,7 @@ from embshift.analysis.sampling.bootstrap import (
 )
 from embshift.core.errors import RunError
 
-__all__ = ["Curve", "Sweep", "SweptLevel", "sweep", "swept_levels"]
+__all__ = ["Curve", "Sweep", "SweptLevel", "compute_sweep", "swept_levels"]
 
 SHIFT, RECALL = "shift", "recall"
 
@@ -132,7 +132,7 @@ def swept_levels(info: Mapping[str, Any]) -> tuple[SweptLevel, ...]:
     )
 
 
-def sweep(
+def compute_sweep(
     pairs: Pairs,
     levels: Sequence[SweptLevel],
     /,
@@ -248,7 +248,7 @@ def _values(pairs: Pairs, name: str) -> dict[str, Float64[np.ndarray, " images"]
         ranks = scan(draw.units, pairs.units, own=draw.at).rank
         recall = (ranks == 1).astype(float) if len(pairs) > 1 else np.full(len(ranks), np.nan)
         found.append((draw.at, {SHIFT: shift, RECALL: recall}))
-    return over_draws(found, images=len(pairs), names=[SHIFT, RECALL])
+    return average_draws(found, images=len(pairs), names=[SHIFT, RECALL])
 
 
 def _intervals(values: Float64[np.ndarray, "images columns"], **options: Any) -> Intervals:

@@ -13,7 +13,7 @@ from embshift.analysis.strength.matched import DISPLACEMENT, SSIM, Solved
 from embshift.core.errors import PlanError, SourceError, TransformError
 from embshift.core.pixel_maps import mean_displacement
 from embshift.core.progress import Reporter, Silent
-from embshift.core.seeding import generator
+from embshift.core.seeding import make_generator
 from embshift.core.types import ImageRecord, Pixels, View, ViewKey
 from embshift.images import decode, list_sources, resize
 from embshift.measurement.plan.plan import Plan, make_plan
@@ -61,7 +61,7 @@ def halves(records: Sequence[ImageRecord], *, seed: int) -> tuple[list[ImageReco
     """
     if len(records) < 2:
         raise SourceError(f"{len(records)} pictures were found; matching needs two halves of at least one")
-    order = generator(seed, "match").permutation(len(records))
+    order = make_generator(seed, "match").permutation(len(records))
     first = sorted(order[: len(records) // 2].tolist())
     second = sorted(order[len(records) // 2 :].tolist())
     return [records[at] for at in first], [records[at] for at in second]

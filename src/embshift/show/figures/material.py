@@ -11,10 +11,10 @@ from PIL import Image
 
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.of_run import cluster_run
-from embshift.analysis.shifts.statistics import Statistics, statistics
+from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.errors import FigureError, PlanError
-from embshift.core.seeding import generator
+from embshift.core.seeding import make_generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 from embshift.metrics.maps import drawn_map
 from embshift.runs.tables import RunTables
@@ -82,7 +82,7 @@ class Material:
     @cached_property
     def statistics(self) -> Statistics:
         """Intervals."""
-        return statistics(self.values, metrics=self.run.metrics)
+        return compute_statistics(self.values, metrics=self.run.metrics)
 
     @cached_property
     def clusters(self) -> Clusters:
@@ -161,7 +161,7 @@ class Material:
             FigureError: If the folder ``views`` holds none.
         """
         found = self._kept
-        order = generator(self.run.info["plan"]["seed"], "figures").permutation(len(found)).tolist()
+        order = make_generator(self.run.info["plan"]["seed"], "figures").permutation(len(found)).tolist()
         # Sorting is stable: among as many views the seeded order stands.
         return tuple(sorted((found[at] for at in order), key=_views_missing)[:most])
 

@@ -12,7 +12,7 @@ from embshift.analysis.of_run import analyse_separation
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.analysis.shifts.separation import Separation
-from embshift.analysis.shifts.statistics import Statistics, statistics
+from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.types import Capture, MetricSpec
 from embshift.runs.tables import RunTables
@@ -89,7 +89,7 @@ def gather(run: RunTables, *, resamples: int | None = None) -> Facts:
         metrics=run.metrics,
         values=values,
         summary=summarise(values, metrics=run.metrics, map_name=str(run.info["encoder"].get("map_name"))),
-        statistics=statistics(values, metrics=run.metrics, resamples=resamples),
+        statistics=compute_statistics(values, metrics=run.metrics, resamples=resamples),
         orders={spec.name: _order(values, spec, resamples=resamples) for spec in run.metrics},
         separation=analyse_separation(run),
         inputs=_inputs(run),
@@ -111,7 +111,7 @@ def _order(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
         recorded=values.recorded[column],
         undefined=values.undefined[column],
     )
-    return statistics(alone, metrics=[spec], by=spec.name, resamples=resamples).ranks
+    return compute_statistics(alone, metrics=[spec], by=spec.name, resamples=resamples).ranks
 
 
 def _inputs(run: RunTables) -> Mapping[str, int]:

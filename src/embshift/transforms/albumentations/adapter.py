@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from embshift.core.pixel_maps import nowhere
+from embshift.core.pixel_maps import make_empty_map
 from embshift.core.types import Coordinates, Pixels, View
 from embshift.transforms.albumentations.geometry import moves, replayed
 from embshift.transforms.checks import checked
@@ -90,7 +90,7 @@ def _moved(
     """The map of what a composition applied; of nowhere, where it applied two alike: which came first?"""
     ran = {type(leaf).__name__: leaf for leaf in leaves(composition) if leaf.params}
     if any(moves(leaf) for leaf in ran.values()) and len(set(names)) < len(names):
-        return partial(nowhere, shape[0], shape[1])
+        return partial(make_empty_map, shape[0], shape[1])
     return replayed([ran[name] for name in names if name in ran], shape)
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.core.pixel_maps import grid, inside
+from embshift.core.pixel_maps import grid, find_inside
 from embshift.core.types import Coordinates
 
 __all__ = ["inset", "moves", "placed", "replayed"]
@@ -27,7 +27,7 @@ def placed(matrix: Float64[np.ndarray, "2 3"], *, height: int, width: int) -> Co
         width: Of both pictures, in pixels.
     """
     places = grid(height, width).astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
-    seen = inside(places, height=height, width=width)
+    seen = find_inside(places, height=height, width=width)
     return np.where(seen[..., None], places, np.nan).astype(np.float32)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embshift.core.errors import PlanError, TransformError, UnknownNameError
-from embshift.core.seeding import view_generator
+from embshift.core.seeding import make_view_generator
 from embshift.core.types import Pixels, Transform, View, ViewKey
 from embshift.transforms import TRANSFORMS, TransformSpec
 from embshift.transforms.albumentations.adapter import adapt
@@ -92,7 +92,7 @@ def perturb(pixels: Pixels, transform: Transform, *, key: ViewKey) -> View:
     """
     stream = replace(key, transform=stream_of(transform, key.transform))
     try:
-        view = transform(pixels.copy(), rng=view_generator(stream))
+        view = transform(pixels.copy(), rng=make_view_generator(stream))
         result = checked(view.pixels, shape=pixels.shape)
     except TransformError as error:
         raise TransformError(f"transform '{key.transform}' {one_line(error)}") from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embshift.core.seeding import generator
+from embshift.core.seeding import make_generator
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.heat import Scale, bar_height, cells, colour_bar
 from embshift.show.figures.layout.labels import number, shown, text_height, text_width
@@ -71,7 +71,7 @@ def sample_heatmap(material: Material, frame: Frame, /) -> Iterator[Drawing]:
 def _sample(material: Material) -> _Sample:
     cosines = material.column("cosine")
     known = np.flatnonzero(~np.isnan(cosines).all(axis=1))
-    rng = generator(material.run.info["plan"]["seed"], "sample_heatmap")
+    rng = make_generator(material.run.info["plan"]["seed"], "sample_heatmap")
     drawn = np.sort(rng.permutation(known)[:_SAMPLE])
     order = drawn[np.argsort(-np.nanmean(cosines[drawn], axis=1), kind="stable")]
     return _Sample(rows=material.values.rows[order], cosines=cosines[order], of=len(known))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
 
-from embshift.core.device_copy import moved
+from embshift.core.device_copy import copy_to_device
 from embshift.transforms.gpu import Values
 
 __all__ = ["Batch", "as_levels", "column", "together"]
@@ -28,7 +28,7 @@ def together(
         dtype: Of NumPy; as it is where None.
     """
     stacked = np.stack([np.asarray(each[name], dtype=dtype) for each in values])
-    return moved(torch.as_tensor(stacked), device=str(like.device))
+    return copy_to_device(torch.as_tensor(stacked), device=str(like.device))
 
 
 def column(

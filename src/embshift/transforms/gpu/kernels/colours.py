@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Int, Int32, UInt8
 
-from embshift.core.device_copy import moved
+from embshift.core.device_copy import copy_to_device
 from embshift.transforms.gpu.kernels.arrays import Batch
 
 __all__ = ["HUES", "brought_back", "hues_of"]
@@ -60,7 +60,7 @@ def _every_colour(device: str) -> UInt8[torch.Tensor, "colours 3"]:
     hues[..., 1] = np.tile(np.arange(256, dtype=np.uint8), HUES)[:, None]
     hues[..., 2] = np.arange(256, dtype=np.uint8)
     colours = cv2.cvtColor(hues, cv2.COLOR_HSV2RGB)
-    return moved(torch.as_tensor(np.asarray(colours)), device=device).view(-1, 3)
+    return copy_to_device(torch.as_tensor(np.asarray(colours)), device=device).view(-1, 3)
 
 
 @lru_cache(maxsize=4)
@@ -70,5 +70,5 @@ def _divisors(device: str) -> tuple[Int32[torch.Tensor, " 256"], Int32[torch.Ten
         np.concatenate([[0], np.rint((full << _BITS) / (parts * numbers))]).astype(np.int32)
         for full, parts in ((255, 1.0), (HUES, 6.0))
     ]
-    saturating, turning = (moved(torch.as_tensor(table), device=device) for table in tables)
+    saturating, turning = (copy_to_device(torch.as_tensor(table), device=device) for table in tables)
     return saturating, turning

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from embshift.core.device_copy import moved
+from embshift.core.device_copy import copy_to_device
 from embshift.transforms.fast.noise import quantiles
 from embshift.transforms.gpu import Values
 from embshift.transforms.gpu.kernels.arrays import Batch, together
@@ -38,7 +38,7 @@ def noisy(pixels: Batch, values: Sequence[Values]) -> Batch:
 
 @lru_cache(maxsize=4)
 def _normal(device: str) -> Float64[torch.Tensor, " values"]:
-    return moved(torch.as_tensor(quantiles()), device=device)
+    return copy_to_device(torch.as_tensor(quantiles()), device=device)
 
 
 def uniform(seeds: Int64[torch.Tensor, "views 4"], /, *, count: int) -> Int64[torch.Tensor, "views values"]:

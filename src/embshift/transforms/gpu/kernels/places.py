@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64
 
-from embshift.core.device_copy import moved
+from embshift.core.device_copy import copy_to_device
 from embshift.transforms.gpu import Values
 from embshift.transforms.gpu.kernels.arrays import Batch, together
 from embshift.transforms.gpu.kernels.sampling import looked_up
@@ -41,7 +41,7 @@ def elastically(pixels: Batch, values: Sequence[Values]) -> Batch:
         chosen = [at for at, each in enumerate(values) if name in each]
         if chosen:
             own = [values[at] for at in chosen]
-            index = moved(torch.as_tensor(chosen), device=str(pixels.device))
+            index = copy_to_device(torch.as_tensor(chosen), device=str(pixels.device))
             originals = pixels[index]
             columns, rows = maps(own, originals)
             made[index] = looked_up(originals, columns, rows, fill=together(own, "fill", like=pixels))
@@ -53,8 +53,8 @@ def punched(pixels: Batch, values: Sequence[Values]) -> Batch:
     height, width = pixels.shape[1:3]
     places = [each["places"].astype(np.int64) + at * height * width for at, each in enumerate(values)]
     device = str(pixels.device)
-    index = moved(torch.as_tensor(np.concatenate(places)), device=device)
-    colours = moved(torch.as_tensor(np.concatenate([each["colours"] for each in values])), device=device)
+    index = copy_to_device(torch.as_tensor(np.concatenate(places)), device=device)
+    colours = copy_to_device(torch.as_tensor(np.concatenate([each["colours"] for each in values])), device=device)
     return pixels.reshape(-1, 3).index_copy(0, index, colours).view(pixels.shape)
 
 

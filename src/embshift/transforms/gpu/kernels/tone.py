@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
-from embshift.core.device_copy import moved
+from embshift.core.device_copy import copy_to_device
 from embshift.transforms.gpu import Values
 from embshift.transforms.gpu.kernels.arrays import Batch, as_levels, column, together
 from embshift.transforms.gpu.kernels.colours import brought_back, hues_of
@@ -69,7 +69,7 @@ def jittered(pixels: Batch, values: Sequence[Values]) -> Batch:
                 if each["order"][turn] == step and each[name] != unchanged
             ]
             if chosen:
-                index = moved(torch.as_tensor(chosen), device=str(pixels.device))
+                index = copy_to_device(torch.as_tensor(chosen), device=str(pixels.device))
                 factors = together([values[at] for at in chosen], name, like=pixels, dtype=np.float64)
                 made[index] = change(made[index], factors)
     return made
