@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from embshift.core.encoding import Encoding
-from embshift.core.types import ORIGINAL, Field, ImageRecord
+from embshift.core.types import ORIGINAL, Field, FrozenRow, ImageRecord
 from embshift.images import Decoded
-from embshift.measurement.pipeline.encode import Attempt, Compared, Item
+from embshift.measurement.pipeline.compare import Compared
+from embshift.measurement.pipeline.perturb import Attempt
 from embshift.measurement.plan.plan import CHUNK, DEFAULT_METRICS
 from embshift.transforms.presets import load_preset
 
@@ -33,7 +34,7 @@ def _result(row: int, path: object, names: list[str]) -> Compared:
     attempts = [Attempt(transform=name, draw=0, digest=rng.bytes(32).hex()) for name in [ORIGINAL, *names]]
     attention = rng.dirichlet(np.ones(GRID[0] * GRID[1]), (views, HEADS)).astype(np.float32)
     return Compared(
-        item=Item(
+        listed=FrozenRow(
             record=ImageRecord(row=row, source="", member=str(path), path=str(path)), sampled=True, chunk=0
         ),
         decoded=Decoded(sha256=digest, bytes=60_000, width=500, height=375, mode="RGB"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from embshift.images import Limits
-from embshift.measurement.pipeline.encode import Recipe
+from embshift.measurement.pipeline.recipe import Recipe
 from tests.faults.corpora import ROOT
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")

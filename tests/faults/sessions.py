@@ -43,7 +43,7 @@ def quickly(*, chunk: int = CHUNK, **spec: Any) -> Iterator[None]:
 
     with (
         patch("embshift.encoders.open.open_encoder", lambda *_, **__: Opened()),
-        patch("embshift.measurement.session.resume.CHUNK", chunk),
+        patch("embshift.measurement.session.frozen_listing.CHUNK", chunk),
         patch(
             "embshift.measurement.session.carry_out.same_files", (lambda *_: False) if spec else same_files
         ),

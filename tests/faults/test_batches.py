@@ -69,7 +69,7 @@ def opening(make):
     """In here a run's encoder is what ``make(precision)`` gives."""
     with (
         patch("embshift.encoders.open.open_encoder", lambda *_, precision="float32", **__: make(precision)),
-        patch("embshift.measurement.session.resume.CHUNK", 100),
+        patch("embshift.measurement.session.frozen_listing.CHUNK", 100),
     ):
         yield
 

@@ -200,7 +200,7 @@ def test_a_file_that_vanishes_after_it_was_listed_is_a_row(samples, tmp_path, mo
         write_listing(path, rows)
         gone.unlink()
 
-    monkeypatch.setattr("embshift.measurement.session.resume.write_listing", listed_then_gone)
+    monkeypatch.setattr("embshift.measurement.session.frozen_listing.write_listing", listed_then_gone)
     run = embshift.measure(folder, encoder="lite", image_size=32, transforms=["blur"], out=out)
     statuses = run.images()["status"].to_pylist()
     wanted = ["ok"] * 3 + ["missing"] + ["ok"] * 2
@@ -210,7 +210,7 @@ def test_a_file_that_vanishes_after_it_was_listed_is_a_row(samples, tmp_path, mo
 @pytest.mark.parametrize("seed", range(amount(full=10, quick=1)))
 def test_mutated_pictures_never_cost_the_parent(samples, tmp_path, seed, tally):
     from embshift.measurement.engine.pool import perturb_images
-    from embshift.measurement.pipeline.encode import Item
+    from embshift.core.types import FrozenRow
     from tests.faults.mutations import build, write_mutated
 
     count, started = amount(full=5000, quick=150), time.perf_counter()
@@ -218,11 +218,11 @@ def test_mutated_pictures_never_cost_the_parent(samples, tmp_path, seed, tally):
     records = [
         ImageRecord(row=at, source="s", member=path.name, path=str(path)) for at, path in enumerate(paths)
     ]
-    items = [Item(record=record, sampled=False, chunk=0) for record in records]
+    items = [FrozenRow(record=record, sampled=False, chunk=0) for record in records]
     found = list(perturb_images(items, build=build, workers=2 if FULL else 1))
-    lost = [at for at, one in enumerate(found) if one.item.record.row != at]
-    lost += [one.item for one in found if (one.decoded.status == "ok") != (one.pixels is not None)]
-    died = [one.item.record.member for one in found if one.decoded.status == "worker_died"]
+    lost = [at for at, one in enumerate(found) if one.listed.record.row != at]
+    lost += [one.listed for one in found if (one.decoded.status == "ok") != (one.pixels is not None)]
+    died = [one.listed.record.member for one in found if one.decoded.status == "worker_died"]
     assert len(found) == count
     ok = sum(one.decoded.status == "ok" for one in found)
     seconds = time.perf_counter() - started

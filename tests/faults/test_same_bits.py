@@ -49,7 +49,7 @@ def test_workers_chunks_and_order_change_no_bit(samples, tmp_path, workers, chun
     # The last batch of a chunk is padded; every batch has one shape.
     options = {"encoder": "lite", "image_size": 32, "transforms": ["blur", "noise"], "draws": 2, "batch": 16}
     one = embshift.measure(paths, out=tmp_path / "one", workers=0, **options)
-    with patch("embshift.measurement.session.resume.CHUNK", chunk):
+    with patch("embshift.measurement.session.frozen_listing.CHUNK", chunk):
         other = embshift.measure(shuffled, out=tmp_path / "other", workers=workers, **options)
     lost = [name for name in KEYS if not by_picture(one.folder, name).equals(by_picture(other.folder, name))]
     tally(tried=len(paths), lost=lost, measured="every table equal, bit for bit")

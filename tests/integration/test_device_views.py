@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import embshift
-from embshift.core.types import Capture, ImageRecord
+from embshift.core.types import Capture, FrozenRow, ImageRecord
 from embshift.measurement.pipeline.batches import Batches, Mishaps
-from embshift.measurement.pipeline.encode import Item, encode_views
-from embshift.measurement.pipeline.gpu_views import finish_views
-from embshift.measurement.pipeline.perturb import perturb_image
-from embshift.measurement.pipeline.recipe import build_recipe, undivided
+from embshift.measurement.pipeline.encode import encode_views
+from embshift.measurement.pipeline.gpu_views import render_drafts
+from embshift.measurement.pipeline.perturb import draft_image, perturb_image
+from embshift.measurement.pipeline.recipe import build_recipe, without_drafts
 from embshift.measurement.plan.plan import make_plan
 from embshift.metrics import METRICS
 from embshift.transforms.gpu import DEVICE
@@ -46,7 +46,7 @@ def table(run, name):
 def items_of(pictures):
     for row, path in enumerate(sorted(pictures.rglob("*.jpg"))[:5]):
         record = ImageRecord(row=row, source=str(pictures), member=path.name, index=0, path=str(path))
-        yield Item(record=record, sampled=row != 1, chunk=0)
+        yield FrozenRow(record=record, sampled=row != 1, chunk=0)
 
 
 def recipe_of(**options):
@@ -92,7 +92,7 @@ def test_the_shifts_are_those_of_the_reference_views(run, pictures, tmp_path):
 
 def test_a_run_goes_on_to_the_same_bits(run, pictures, tmp_path):
     out = tmp_path / "run"
-    with patch("embshift.measurement.session.resume.CHUNK", 4):
+    with patch("embshift.measurement.session.frozen_listing.CHUNK", 4):
         whole = embshift.measure(
             pictures, out=tmp_path / "whole", views="gpu", workers=0, metric_sample=9, **OPTIONS
         )
@@ -105,14 +105,14 @@ def test_a_run_goes_on_to_the_same_bits(run, pictures, tmp_path):
 @pytest.mark.parametrize("together", [1, 3, 5])
 def test_made_together_or_alone_the_views_are_those_of_the_whole_form(pictures, together):
     recipe = recipe_of(draws=2)
-    drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
-    assert all(one.drawn and not one.values for one in drawn)
-    found = list(finish_views(iter(drawn), recipe=recipe, device="cpu", pictures=together))
+    drawn = [draft_image(item, recipe=recipe) for item in items_of(pictures)]
+    assert all(one.drafts for one in drawn)
+    found = list(render_drafts(iter(drawn), recipe=recipe, device="cpu", images=together))
     for one, item in zip(found, items_of(pictures), strict=True):
-        whole = perturb_image(item, recipe=undivided(recipe))
+        whole = perturb_image(item, recipe=without_drafts(recipe))
         np.testing.assert_array_equal(one.pixels, whole.pixels)
         assert one.attempts == whole.attempts
-        assert (one.drawn, one.held) == ((), None)
+        assert one.held is None
         assert set(one.values) == set(whole.values) == (set(PIXEL) if item.sampled else set())
         for name, values in whole.values.items():
             np.testing.assert_allclose(one.values[name], values, rtol=1e-9, atol=1e-12, equal_nan=True)
@@ -122,8 +122,8 @@ def test_a_making_half_that_fails_costs_its_own_views_alone(pictures):
     recipe = recipe_of()
     names = list(recipe.transforms)
     failing = names.index("blur") + 1
-    drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
-    target = next(one.target for one in drawn[0].drawn if one.at == failing)
+    drawn = [draft_image(item, recipe=recipe) for item in items_of(pictures)]
+    target = next(one.target for one in drawn[0].drafts if one.at == failing)
     form = DEVICE[target]
 
     def make(originals, values):
@@ -137,14 +137,14 @@ def test_a_making_half_that_fails_costs_its_own_views_alone(pictures):
     with patch(
         "embshift.measurement.pipeline.gpu_views.maker", lambda name: make if name == target else maker(name)
     ):
-        found = list(finish_views(iter(drawn), recipe=recipe, device="cpu", pictures=5))
+        found = list(render_drafts(iter(drawn), recipe=recipe, device="cpu", images=5))
     assert form.target == target
     for at, one in enumerate(found):
         status = {attempt.transform: attempt.status for attempt in one.attempts}
         lost = [name for name, said in status.items() if said != "ok"]
         assert lost == (["blur"] if at == 2 else [])
         assert len(one.pixels) == 10 - len(lost)
-        whole = perturb_image(one.item, recipe=undivided(recipe))
+        whole = perturb_image(one.listed, recipe=without_drafts(recipe))
         kept = [place for place in range(10) if not (at == 2 and place == failing)]
         np.testing.assert_array_equal(one.pixels, whole.pixels[kept])
         for values in one.values.values():
@@ -177,7 +177,7 @@ def test_batches_hold_tensors_where_they_are():
             return super().encode(views.numpy(), capture=capture)
 
     views = torch.as_tensor(np.random.default_rng(0).integers(0, 200, (5, 8, 8, 3), dtype=np.uint8))
-    options = {"size": 3, "capture": Capture.EMBEDDING, "plain": None, "mishaps": Mishaps()}
+    options = {"size": 3, "capture": Capture.EMBEDDING, "open_float32": None, "mishaps": Mishaps()}
     there, here = Batches(Tensors(), **options), Batches(FakeEncoder(), **options)
     parts = there.add(views[:4], sampled=False) + there.add(views[4:], sampled=False) + there.finish()
     others = here.add(views.numpy(), sampled=False) + here.finish()
@@ -193,14 +193,14 @@ def test_views_stay_on_a_device_that_is_not_main_memory(pictures):
         moves.append((device, tuple(values.shape)))
         return values
 
-    drawn = [perturb_image(item, recipe=recipe) for item in items_of(pictures)]
+    drawn = [draft_image(item, recipe=recipe) for item in items_of(pictures)]
     # There is no such device here: what is asked for stands for what would happen.
     with (
         patch("embshift.measurement.pipeline.gpu_views.moved", moved),
         patch("embshift.measurement.pipeline.gpu_views.beside", lambda device: nullcontext),
         patch("embshift.measurement.pipeline.gpu_views.marked", lambda device: lambda: None),
     ):
-        found = list(finish_views(iter(drawn), recipe=recipe, device="cuda:0", pictures=5))
+        found = list(render_drafts(iter(drawn), recipe=recipe, device="cuda:0", images=5))
     assert moves[0] == ("cuda:0", (5, 64, 64, 3)), "all originals go over at once"
     assert {device for device, _ in moves} == {"cuda:0", "cpu"}, "places follow the views"
     for one in found:

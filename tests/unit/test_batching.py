@@ -12,7 +12,7 @@ from embshift.core.types import Capture
 from embshift.measurement.pipeline.batches import Batches, Mishaps
 from tests.unit.fake_encoder import POISON, FakeEncoder
 
-OPTIONS = {"capture": Capture.EMBEDDING | Capture.ATTENTION, "plain": None}
+OPTIONS = {"capture": Capture.EMBEDDING | Capture.ATTENTION, "open_float32": None}
 
 
 class Elsewhere(FakeEncoder):
@@ -79,8 +79,8 @@ def test_a_batch_under_way_is_not_written_over():
     views = pictures(2, 2, 2)
     views[0][1, 0, 0, 0] = POISON
     mishaps, finite = Mishaps(), partial(Elsewhere, poison=1.0)
-    found = through(Elsewhere(poison=np.nan), views, size=2, plain=finite, mishaps=mishaps)
-    assert mishaps.plain == 1
+    found = through(Elsewhere(poison=np.nan), views, size=2, open_float32=finite, mishaps=mishaps)
+    assert mishaps.float32 == 1
     assert torch.equal(rows(found), rows(through(finite(), views, size=2)))
 
 

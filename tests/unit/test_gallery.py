@@ -18,7 +18,7 @@ def run(samples, tmp_path_factory):
     folder = write_crops(samples, tmp_path_factory.mktemp("gallery") / "in", count=72, side=40)
     for at, path in enumerate(sorted(folder.rglob("*.jpg"))[:60:20]):
         (folder / f"again-{at}.jpg").write_bytes(path.read_bytes())
-    with patch("embshift.measurement.session.resume.CHUNK", 16):
+    with patch("embshift.measurement.session.frozen_listing.CHUNK", 16):
         return embshift.measure(
             folder,
             encoder="lite",
@@ -68,7 +68,7 @@ def test_equal_pictures_are_found_in_any_number_of_parts(run, pictures):
 
 def test_of_very_many_some_are_drawn_without_ordering_them(run):
     with (
-        patch("embshift.measurement.session.keep_views._PERMUTED", 10),
+        patch("embshift.measurement.session.keep_views.PERMUTED", 10),
         patch("embshift.measurement.session.keep_views.EXTREME", 1),
     ):
         wanted = choose_views(run, seed=0)

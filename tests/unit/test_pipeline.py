@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embshift.core.types import Capture, ImageRecord, View
+from embshift.core.types import Capture, FrozenRow, ImageRecord, View
 from embshift.images import Limits
-from embshift.measurement.pipeline.encode import Item, Recipe, compare_views, encode_views, perturb_image
+from embshift.measurement.pipeline.compare import compare_views
+from embshift.measurement.pipeline.encode import encode_views
+from embshift.measurement.pipeline.perturb import perturb_image
+from embshift.measurement.pipeline.recipe import Recipe
 from embshift.measurement.pipeline.tabulate import tabulate
 from embshift.metrics import METRICS
 from embshift.transforms.build import pixels_digest, wrap
@@ -74,7 +77,7 @@ def item(number, kind="good", *, sampled=True, row=None):
     record = ImageRecord(
         row=number if row is None else row, source="memory", member="", content=picture(number, kind)
     )
-    return Item(record=record, sampled=sampled, chunk=0)
+    return FrozenRow(record=record, sampled=sampled, chunk=0)
 
 
 def measured(items, *, batch=8, encoder=None, **options):
@@ -106,7 +109,7 @@ PATTERNS = st.lists(st.tuples(st.sampled_from(KINDS), st.booleans()), min_size=1
 def test_neighbours_and_batches_change_nothing(pattern, batch):
     items = [item(number, kind, sampled=sampled) for number, (kind, sampled) in enumerate(pattern)]
     together = measured(items, batch=batch)
-    assert [result.item for result in together] == items
+    assert [result.listed for result in together] == items
     for one in items:
         alone = measured([one], batch=13)
         assert rows_of(together, one.record.row) == rows_of(alone, one.record.row)

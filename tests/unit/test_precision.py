@@ -10,14 +10,14 @@ import pytest
 
 import embshift
 from embshift.core.errors import EncoderError, ResumeError
-from embshift.core.types import ImageRecord
-from embshift.measurement.pipeline.encode import Item, Recipe
+from embshift.core.types import FrozenRow, ImageRecord
 from embshift.measurement.pipeline.precision_trial import (
     COSINE_ERROR,
     SHIFT_SHARE,
-    disqualified,
+    disqualify,
     settle_precision,
 )
+from embshift.measurement.pipeline.recipe import Recipe
 from embshift.measurement.plan.plan import make_plan
 from embshift.metrics import METRICS
 from embshift.runs.precision import format_precision, read_precision_errors
@@ -72,7 +72,9 @@ def listing(count=5):
         ImageRecord(row=row, source="memory", member=str(row), index=row, content=picture)
         for row, picture in enumerate(pictures)
     ]
-    return [Item(record=record, sampled=record.row % 2 == 0, chunk=record.row // 4) for record in records]
+    return [
+        FrozenRow(record=record, sampled=record.row % 2 == 0, chunk=record.row // 4) for record in records
+    ]
 
 
 def settle(asked, encoders, *, info=None, items=None, transforms=None):
@@ -216,7 +218,9 @@ def test_what_is_undefined_in_half_precision_alone_is_counted_and_disqualifies()
 
 def test_a_chunk_without_pictures_leaves_float32():
     missing = [
-        Item(record=ImageRecord(row=0, source="a", member="a", path="/no/such.jpg"), sampled=True, chunk=0)
+        FrozenRow(
+            record=ImageRecord(row=0, source="a", member="a", path="/no/such.jpg"), sampled=True, chunk=0
+        )
     ]
     used, record, _ = settle("auto", three(bfloat16={}, float16={}), items=missing)
     assert (used, record["images"], record["views"]) == ("float32", 0, 0)
@@ -250,7 +254,7 @@ class TestRule:
         truth = truth or self.truth
         off = {"cosine": cosine, "l2": l2}
         found = {name: {key: v + off[name] for key, v in each.items()} for name, each in truth.items()}
-        return disqualified(truth, found, metrics=self.metrics)
+        return disqualify(truth, found, metrics=self.metrics)
 
     def test_the_bounds(self):
         assert (COSINE_ERROR, SHIFT_SHARE) == (1e-4, 0.05)
@@ -273,13 +277,13 @@ class TestRule:
 
     def test_nothing_measured_does_not_qualify(self):
         nothing = {"cosine": {}, "l2": {}}
-        assert "nan" in disqualified(nothing, nothing, metrics=self.metrics)
+        assert "nan" in disqualify(nothing, nothing, metrics=self.metrics)
 
     def test_attention_does_not_count(self):
         metrics = self.metrics | {"attention_similarity": METRICS["attention_similarity"]}
         truth = self.truth | {"attention_similarity": values(weak=[0.9])}
         found = self.truth | {"attention_similarity": values(weak=[0.1])}
-        assert disqualified(truth, found, metrics=metrics) == ""
+        assert disqualify(truth, found, metrics=metrics) == ""
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +333,7 @@ class TestRun:
         with pytest.raises(ResumeError, match="runtime: torch in the run, openvino asked"):
             embshift.measure(photos, out=run.folder, **options | {"runtime": "openvino"})
         monkeypatch.setattr(
-            "embshift.measurement.pipeline.precision_trial._stage",
+            "embshift.measurement.pipeline.precision_trial.prepare_stage",
             lambda *_, **__: pytest.fail("tried again"),
         )
         again = embshift.measure(photos, out=run.folder, **options | {"precision": "auto"})

@@ -12,7 +12,7 @@ METADATA = {"fingerprint": "f"}
 
 def key(result, attempt, *names):
     every = {
-        "row": result.item.record.row,
+        "row": result.listed.record.row,
         "image_id": result.decoded.image_id,
         "transform": attempt.transform,
         "severity": attempt.severity,
@@ -43,7 +43,7 @@ def shifts(result):
 
 def attention(result):
     encoding = result.encoding
-    if encoding is None or not result.item.sampled:
+    if encoding is None or not result.listed.sampled:
         return
     for place, attempt in enumerate(one for one in result.attempts if one.status == "ok"):
         yield key(result, attempt, "row", "image_id", "transform", "draw") | {

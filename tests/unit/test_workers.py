@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from embshift.core.errors import UsageError
-from embshift.core.types import ImageRecord
+from embshift.core.types import FrozenRow, ImageRecord
 from embshift.measurement.engine.pool import perturb_images
-from embshift.measurement.pipeline.encode import Item
 from tests.unit.worker_recipes import DEADLY, LINGERING, build, build_in
 
 
@@ -23,7 +22,7 @@ def items(count, *, deadly=()):
         if row in deadly:
             pixels[0, 0, 0] = DEADLY
         record = ImageRecord(row=row, source="memory", member="", index=row, content=pixels)
-        found.append(Item(record=record, sampled=False, chunk=0))
+        found.append(FrozenRow(record=record, sampled=False, chunk=0))
     return found
 
 
@@ -42,7 +41,7 @@ def here():
 def test_any_number_of_workers_gives_equal_results_in_order(here, workers):
     before = dict(os.environ)
     found = kept(perturb_images(items(12), build=build, workers=workers))
-    assert [one.item.record.row for one in found] == list(range(12))
+    assert [one.listed.record.row for one in found] == list(range(12))
     assert [one.attempts for one in found] == [one.attempts for one in here]
     for one, other in zip(found, here):
         np.testing.assert_array_equal(one.pixels, other.pixels)
@@ -52,10 +51,10 @@ def test_any_number_of_workers_gives_equal_results_in_order(here, workers):
 @pytest.mark.parametrize(("workers", "deadly"), [(1, {0}), (2, {3, 11})])
 def test_a_deadly_picture_costs_itself_alone(here, workers, deadly):
     found = kept(perturb_images(items(12, deadly=deadly), build=build, workers=workers))
-    assert [one.item.record.row for one in found] == list(range(12))
-    assert {one.item.record.row for one in found if one.decoded.status == "worker_died"} == deadly
+    assert [one.listed.record.row for one in found] == list(range(12))
+    assert {one.listed.record.row for one in found if one.decoded.status == "worker_died"} == deadly
     for one, other in zip(found, here):
-        if one.item.record.row in deadly:
+        if one.listed.record.row in deadly:
             assert (one.pixels, one.attempts) == (None, ())
             assert "it ended its worker process twice (exit code 7)" in one.decoded.error
         else:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from embshift.images import Limits
-from embshift.measurement.pipeline.encode import Recipe
+from embshift.measurement.pipeline.recipe import Recipe
 from embshift.transforms.build import wrap
 
 DEADLY = 251

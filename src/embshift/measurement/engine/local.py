@@ -1,7 +1,7 @@
-"""All pending chunks on this machine: workers make views, this process encodes, threads commit.
+"""Engine on this machine: workers make views, this process encodes, threads compare and commit.
 
-The three go on at once: workers are ahead by some pictures, and while a chunk is
-compared and written the next one is encoded.
+The three run at once: workers are some images ahead, and while a chunk is compared and written the next one
+is encoded.
 """
 
 import math
@@ -10,42 +10,42 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
-from itertools import groupby
+from itertools import chain, groupby
 from operator import or_
 
-from embshift.core.encoding import Encoder, Encoding
-from embshift.core.types import Capture
-from embshift.measurement.engine.pool import LIMITS, BuildRecipe, perturb_images
+from embshift.core.encoding import Encoder
+from embshift.core.types import Capture, FrozenRow
+from embshift.measurement.engine.pool import LIMITS, perturb_images
 from embshift.measurement.engine.worker import WorkerLimits
-from embshift.measurement.pipeline.encode import (
-    Item,
-    Mishaps,
-    Perturbed,
-    Ready,
-    Recipe,
-    compare_views,
-    encode_views,
-)
-from embshift.measurement.pipeline.gpu_views import finish_views
+from embshift.measurement.pipeline.batches import Mishaps
+from embshift.measurement.pipeline.compare import compare_views
+from embshift.measurement.pipeline.encode import Encoded, encode_views
+from embshift.measurement.pipeline.gpu_views import render_drafts
+from embshift.measurement.pipeline.perturb import Perturbed
+from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
 from embshift.measurement.pipeline.tabulate import tabulate
 from embshift.metrics import Metric
 from embshift.runs.chunks import ParquetSink
 
-__all__ = ["Work", "run_local"]
+__all__ = ["Work", "measure_chunks"]
+
+_COMMITS = 2  # chunks that are compared and written at once: a write waits for the disk most of the time
+_DRAFTED_PIXELS = 128 * 224 * 224  # of one transform's views: each pixel takes a hundred bytes meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What an engine needs beside the items.
+    """What an engine needs beside the listing.
 
     Attributes:
-        build: Makes the recipe, in every worker.
+        build: Builds the recipe, in every worker.
         encoder: The encoder.
         metrics: The metrics on encodings, by name.
         batch: Views in every encoder batch.
         workers: Processes beside this one.
-        limits: What one picture may take of a worker.
-        plain: Opens the encoder in float32, for what is not finite in its precision; None where it is.
+        limits: Memory and time that one image may take in a worker.
+        open_float32: Opens the encoder in float32, for what is not finite in its precision; None where it
+            runs in float32.
     """
 
     build: BuildRecipe
@@ -54,95 +54,88 @@ class Work:
     batch: int
     workers: int
     limits: WorkerLimits = LIMITS
-    plain: Callable[[], Encoder] | None = None
+    open_float32: Callable[[], Encoder] | None = None
 
 
-def run_local(
-    items: Iterable[Item],
+def measure_chunks(
+    rows: Iterable[FrozenRow],
     /,
     *,
     work: Work,
     sink: ParquetSink,
-    see: Callable[[Perturbed], None],
-    report: Callable[[Perturbed], None],
+    on_perturbed: Callable[[Perturbed], None],
+    on_encoded: Callable[[Encoded], None],
     mishaps: Mishaps | None = None,
 ) -> None:
     """Measure and commit every chunk that the sink does not have.
 
     Args:
-        items: The listing, in order.
+        rows: The listing, in order.
         work: What is done.
         sink: Where chunks are committed.
-        see: Called with every picture that has views, before the encoder.
-        report: Called with every picture that is encoded.
+        on_perturbed: Called with every image that has views, before the encoder.
+        on_encoded: Called with every image after it.
         mishaps: Counted up; a chunk whose batches had to be halved says so in its footers.
+
+    Raises:
+        StorageError: If a chunk cannot be written.
     """
     mishaps = mishaps or Mishaps()
+    images = _encode_images(_skip_committed(rows, sink), work=work, see=on_perturbed, mishaps=mishaps)
     with ThreadPoolExecutor(_COMMITS, thread_name_prefix="embshift-commit") as threads:
         writing = deque[Future[None]]()
-        for chunk, encoded in groupby(
-            _encoded(_pending(items, sink), work=work, see=see, mishaps=mishaps),
-            lambda pair: pair[0].item.chunk,
-        ):
-            pairs = list[tuple[Perturbed, Encoding | None]]()
-            for pair in encoded:
-                report(pair[0])
-                pairs.append(pair)
+        for chunk, encoded in groupby(images, lambda image: image.listed.chunk):
+            members = list[Encoded]()
+            for image in encoded:
+                on_encoded(image)
+                members.append(image)
             while len(writing) >= _COMMITS or (writing and writing[0].done()):
-                writing.popleft().result()  # what could not be written ends the run here
-            writing.append(threads.submit(_commit, chunk, pairs, work=work, sink=sink, batch=mishaps.batch))
+                writing.popleft().result()  # a chunk that could not be written ends the run here
+            writing.append(threads.submit(_commit, chunk, members, work, sink, mishaps.batch))
         for each in writing:
             each.result()
 
 
-def _pending(items: Iterable[Item], sink: ParquetSink) -> Iterator[Item]:
-    for chunk, members in groupby(items, lambda item: item.chunk):
+def _skip_committed(rows: Iterable[FrozenRow], sink: ParquetSink) -> Iterator[FrozenRow]:
+    for chunk, members in groupby(rows, lambda row: row.chunk):
         if not sink.has(chunk):
             yield from members
 
 
-_COMMITS = 2  # chunks that are compared and written at once: a write waits for the disk most of the time
-
-
-def _encoded(
-    items: Iterable[Item], *, work: Work, see: Callable[[Perturbed], None], mishaps: Mishaps
-) -> Iterator[tuple[Perturbed, Encoding | None]]:
+def _encode_images(
+    rows: Iterable[FrozenRow], *, work: Work, see: Callable[[Perturbed], None], mishaps: Mishaps
+) -> Iterator[Encoded]:
     recipe, device = work.build(), work.encoder.spec.device
     in_batch = math.ceil(work.batch / recipe.views)
     stream = perturb_images(
-        items, build=work.build, workers=work.workers, limits=work.limits, ahead=2 * in_batch
+        rows, build=work.build, workers=work.workers, limits=work.limits, ahead=2 * in_batch
     )
-    together = in_batch if device == "cpu" else _on_accelerator(recipe)
-    stream = finish_views(stream, recipe=recipe, device=device, pictures=together)
-    capture = reduce(or_, (metric.spec.needs for metric in work.metrics.values()), Capture.EMBEDDING)
+    together = in_batch if device == "cpu" else _count_together(recipe)
+    perturbed = render_drafts(stream, recipe=recipe, device=device, images=together)
     encoded = encode_views(
-        _seen(stream, see),
+        _show_each(perturbed, see),
         encoder=work.encoder,
         batch=work.batch,
-        capture=capture,
-        plain=work.plain,
+        capture=reduce(or_, (metric.spec.needs for metric in work.metrics.values()), Capture.EMBEDDING),
+        open_float32=work.open_float32,
         mishaps=mishaps,
     )
-    for ready in encoded:
-        yield from ready
+    return chain.from_iterable(encoded)
 
 
-def _on_accelerator(recipe: Recipe) -> int:
-    """How many pictures' views are made together: enough that starting a kernel counts for little."""
-    return max(1, _TOGETHER // (math.prod(recipe.size) * recipe.draws))
+def _count_together(recipe: Recipe) -> int:
+    """Return how many images are rendered together: enough that starting a kernel costs little."""
+    return max(1, _DRAFTED_PIXELS // (math.prod(recipe.size) * recipe.draws))
 
 
-_TOGETHER = 128 * 224 * 224  # pixels of one transform's views: each takes a hundred bytes meanwhile
-
-
-def _commit(chunk: int, ready: Ready, *, work: Work, sink: ParquetSink, batch: int | None) -> None:
-    halved = {} if batch is None else {"batch": str(batch)}
-    results = compare_views(ready, metrics=work.metrics)
-    metadata = {"fingerprint": sink.fingerprint} | halved
-    sink.write(chunk, tabulate(results, dim=work.encoder.spec.dim, metadata=metadata))
-
-
-def _seen(stream: Iterator[Perturbed], see: Callable[[Perturbed], None]) -> Iterator[Perturbed]:
+def _show_each(stream: Iterable[Perturbed], see: Callable[[Perturbed], None]) -> Iterator[Perturbed]:
     for perturbed in stream:
         see(perturbed)
         yield perturbed
+
+
+def _commit(chunk: int, images: list[Encoded], work: Work, sink: ParquetSink, batch: int | None) -> None:
+    compared = compare_views(images, metrics=work.metrics)
+    halved = {} if batch is None else {"batch": str(batch)}
+    metadata = {"fingerprint": sink.fingerprint} | halved
+    sink.write(chunk, tabulate(compared, dim=work.encoder.spec.dim, metadata=metadata))

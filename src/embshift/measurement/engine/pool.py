@@ -1,64 +1,63 @@
-"""Pictures through worker processes, in order; a picture that ends its worker costs itself alone.
+"""Pool of worker processes: images come back in order, and one that ends its worker loses itself alone.
 
-The processes are our own: of the pools in the library one hangs where a process dies, and the other gives up
-all that it has in hand.
+The processes are our own: of the standard library's pools, one hangs when a process dies, and the other gives
+up all its pending work.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
 from embshift.core.errors import UsageError
+from embshift.core.types import FrozenRow
 from embshift.images import Decoded
 from embshift.measurement.engine.ring import Ring
 from embshift.measurement.engine.worker import Answer, Start, WorkerLimits
-from embshift.measurement.engine.worker_handle import TIMED_OUT, Watch, WorkerProcess, died_of
-from embshift.measurement.pipeline.perturb import Item, Perturbed, Recipe, perturb_image
+from embshift.measurement.engine.worker_handle import TIMED_OUT, Watch, WorkerProcess, describe_exit
+from embshift.measurement.pipeline.perturb import Drafted, Perturbed, perturb_or_draft
+from embshift.measurement.pipeline.recipe import BuildRecipe
 
-__all__ = ["LIMITS", "BuildRecipe", "perturb_images"]
-
-BuildRecipe = Callable[[], Recipe]
-"""What a worker calls once, when it starts: transforms are built there, not sent."""
+__all__ = ["LIMITS", "perturb_images"]
 
 LIMITS = WorkerLimits(memory=4 * 2**30, seconds=120.0)
-"""What one picture may take where nothing else is said."""
+"""Memory and time that one image may take by default."""
 
-_AHEAD = 8  # pictures in flight for each worker: enough to keep it busy while this process encodes
-_RING = 256 * 2**20  # bytes that the buffers take at most, unless one for each worker and one more takes more
+_AHEAD = 8  # images in flight for each worker: enough to keep it busy while this process encodes
+_RING = 256 * 2**20  # bytes of all buffers at most, unless one for each worker and one more take more
 
 
 def perturb_images(
-    items: Iterable[Item],
+    rows: Iterable[FrozenRow],
     /,
     *,
     build: BuildRecipe,
     workers: int,
     limits: WorkerLimits = LIMITS,
     ahead: int = 0,
-) -> Iterator[Perturbed]:
-    """Every item with its views, in order.
+) -> Iterator[Perturbed | Drafted]:
+    """Make the views of every image, in order.
 
-    What workers make is lent: the pixels of a picture stand until the next picture is asked for.
+    What workers make is lent: the pixels of an image stay valid until the next image is asked for.
 
     Args:
-        items: Rows of the listing.
-        build: Makes the recipe; must be picklable for workers, and of nothing that lives in ``__main__``.
+        rows: Rows of the listing.
+        build: Builds the recipe; must be picklable for workers, and use nothing that lives in ``__main__``.
         workers: Processes; 0 works in this one, without limits.
-        limits: What one picture may take of a worker.
-        ahead: Pictures that the reader takes at once, and that are made while it is busy.
+        limits: Memory and time that one image may take in a worker.
+        ahead: Images that the reader takes at once, and that are made while it is busy.
 
     Raises:
         UsageError: If worker processes cannot be started.
     """
-    remaining = iter(items)
+    remaining = iter(rows)
     first = next(remaining, None)
     if first is None:
         return
-    recipe, all_items = build(), chain([first], remaining)
+    recipe, all_rows = build(), chain([first], remaining)
     if workers == 0:
-        yield from (perturb_image(item, recipe=recipe) for item in all_items)
+        yield from (perturb_or_draft(listed, recipe=recipe) for listed in all_rows)
         return
     shape = (recipe.views, *recipe.size, 3)
     buffer = recipe.views * recipe.size[0] * recipe.size[1] * 3
@@ -66,17 +65,17 @@ def perturb_images(
     with closing(Ring(shape=shape, slots=slots)) as ring:
         start = Start(build=build, limits=limits, shape=shape, slots=slots)
         with closing(_Pool(start, ring=ring, workers=workers)) as pool:
-            yield from pool.perturbed(all_items)
+            yield from pool.perturb(all_rows)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Job:
-    """A picture in flight."""
+    """An image in flight."""
 
-    item: Item
+    listed: FrozenRow
     slot: int
     deaths: int = 0
-    result: Perturbed | None = None
+    result: Perturbed | Drafted | None = None
 
 
 class _Pool:
@@ -87,19 +86,19 @@ class _Pool:
         self._processes = dict[WorkerProcess, deque[_Job]]()  # with what each has been given, in order
         self._watch = Watch()
 
-    def perturbed(self, items: Iterator[Item]) -> Iterator[Perturbed]:
+    def perturb(self, rows: Iterator[FrozenRow]) -> Iterator[Perturbed | Drafted]:
         free, jobs = deque(range(self._ring.slots)), deque[_Job]()
         while True:
-            for item in (item for _, item in zip(list(free), items, strict=False)):
-                jobs.append(_Job(item=item, slot=free.popleft()))
+            for listed in (listed for _, listed in zip(list(free), rows, strict=False)):
+                jobs.append(_Job(listed=listed, slot=free.popleft()))
                 self._give(jobs[-1])
             if not jobs:
                 return
             job = jobs.popleft()
-            yield self._awaited(job)
+            yield self._await(job)
             free.append(job.slot)
 
-    def _awaited(self, job: _Job) -> Perturbed:
+    def _await(self, job: _Job) -> Perturbed | Drafted:
         while job.result is None:
             self._listen()
         return job.result
@@ -115,7 +114,7 @@ class _Pool:
             self._open()
         process = min(self._processes, key=lambda one: len(self._processes[one]))
         self._processes[process].append(job)
-        process.send((job.item, job.slot))
+        process.send((job.listed, job.slot))
 
     def _open(self) -> WorkerProcess:
         process = WorkerProcess(self._start, memory=self._ring.handle)
@@ -124,54 +123,64 @@ class _Pool:
         return process
 
     def _listen(self) -> None:
-        """Take what the workers have answered, and see which have ended."""
+        """Take the workers' answers, and see which workers have ended."""
         for process in self._watch.wait():
             answer = process.receive()
             if answer is None:
                 self._bury(process)
             elif isinstance(answer, Answer):
                 job = self._processes[process].popleft()
-                job.result = self._perturbed(job, answer)
+                job.result = self._restore(job, answer)
 
-    def _perturbed(self, job: _Job, answer: Answer) -> Perturbed:
+    def _restore(self, job: _Job, answer: Answer) -> Perturbed | Drafted:
+        """Join an answer with what this process holds: the row and the buffer."""
         if answer.error is not None:
             raise answer.error
+        buffer = self._ring[job.slot]
+        if answer.drafts is not None:
+            return Drafted(
+                listed=job.listed,
+                decoded=answer.decoded,
+                attempts=answer.attempts,
+                pixels=buffer[: answer.views],
+                coordinates=answer.coordinates,
+                drafts=answer.drafts,
+            )
         return Perturbed(
-            item=job.item,
+            listed=job.listed,
             decoded=answer.decoded,
             attempts=answer.attempts,
-            pixels=None if answer.views is None else self._ring[job.slot][: answer.views],
+            pixels=None if answer.views is None else buffer[: answer.views],
             values=answer.values,
             coordinates=answer.coordinates,
-            drawn=answer.drawn,
         )
 
     def _bury(self, process: WorkerProcess) -> None:
-        """A worker has ended: its picture is tried once more, the others go to the next worker."""
+        """Replace a worker that has ended: its image is tried once more, the others go to the next worker."""
         given = self._processes.pop(process)
         self._watch.remove(process)
         code = process.end(grace=2.0)
         if not process.started:
             raise UsageError(
-                "worker processes cannot start (what they said stands above); take 0 workers, which measures"
-                " in the main process"
+                "worker processes cannot start (their messages are above); use --workers 0 to measure in the"
+                " main process"
             )
         if given and (code == TIMED_OUT or given[0].deaths):
             job = given.popleft()
-            job.result = _lost(job.item, code, limits=self._start.limits)
+            job.result = _report_loss(job.listed, code, limits=self._start.limits)
         elif given:
-            # It may have been ended from outside, or by what the picture before it left behind.
+            # It may have been ended from outside, or by what the image before it left behind.
             given[0].deaths += 1
         if given:
             replacement = self._open()
             for job in given:
                 self._processes[replacement].append(job)
-                replacement.send((job.item, job.slot))
+                replacement.send((job.listed, job.slot))
 
 
-def _lost(item: Item, code: int, *, limits: WorkerLimits) -> Perturbed:
+def _report_loss(listed: FrozenRow, code: int, *, limits: WorkerLimits) -> Perturbed:
     if code == TIMED_OUT:
         error = f"not done after {limits.seconds:g} s (--timeout); the file may be made to hang its reader"
-        return Perturbed(item=item, decoded=Decoded(status="timed_out", error=error), values={})
-    error = f"it ended its worker process twice ({died_of(code)}); the file may be made to do so"
-    return Perturbed(item=item, decoded=Decoded(status="worker_died", error=error), values={})
+        return Perturbed(listed=listed, decoded=Decoded(status="timed_out", error=error), values={})
+    error = f"it ended its worker process twice ({describe_exit(code)}); the file may be made to do so"
+    return Perturbed(listed=listed, decoded=Decoded(status="worker_died", error=error), values={})

@@ -1,4 +1,4 @@
-"""Buffers that workers write and this process reads; without a name, so that none can be left behind."""
+"""Ring of buffers that workers write and this process reads; without a name, so that none is left behind."""
 
 import mmap
 import os
@@ -24,10 +24,10 @@ class Ring:
     Args:
         shape: Views, height, width and 3, of one buffer.
         slots: Number of buffers.
-        handle: The open file of a ring that another process made; a new one is made where None.
+        handle: File descriptor of a ring that another process made; a new ring is made where None.
 
     Attributes:
-        handle: The open file, to be handed to workers.
+        handle: File descriptor, to be handed to workers.
         shape: As given.
         slots: As given.
     """
@@ -41,11 +41,11 @@ class Ring:
         self._buffers = flat.reshape(slots, *shape)
 
     def __getitem__(self, slot: int) -> Views:
-        """One buffer, to read or to write."""
+        """Return one buffer, to read or to write."""
         return self._buffers[slot]
 
     def close(self) -> None:
-        """Give up the file; arrays that are still in use keep the memory."""
+        """Close the file; arrays that are still in use keep the memory."""
         os.close(self.handle)
         self._buffers = np.empty((0, *self.shape), np.uint8)
 

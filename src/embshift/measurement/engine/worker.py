@@ -1,7 +1,7 @@
-"""What a worker process does: take pictures, make their views into a shared buffer, answer.
+"""Worker process: takes images, writes their views into a shared buffer, and answers.
 
-Imports no torch, so that a worker starts soon and is small. Its memory and its time for one picture are
-limited by the system, which holds also where a decoder is stuck in native code.
+Imports no torch, so that a worker starts soon and is small. The system limits its memory and its time for one
+image, which also holds where a decoder is stuck in native code.
 """
 
 import importlib
@@ -11,7 +11,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -20,26 +20,27 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from embshift.core.types import Coordinates
+from embshift.core.types import Coordinates, FrozenRow
 from embshift.images import Decoded
 from embshift.measurement.engine.ring import Ring
-from embshift.measurement.pipeline.perturb import Attempt, Drawn, Item, Perturbed, Recipe, perturb_image
+from embshift.measurement.pipeline.perturb import Attempt, Draft, Drafted, Perturbed, perturb_or_draft
+from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
 
 __all__ = ["READY", "Answer", "Start", "Task", "WorkerLimits", "serve"]
 
 READY = "ready"
-"""A worker's first word, when it has built its recipe."""
+"""A worker's first message, when it has built its recipe."""
 
-Task = tuple[Item, int]
-"""A picture, and the buffer that its views go to."""
+Task = tuple[FrozenRow, int]
+"""A row of the listing, and the buffer that the image's views go to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """What one picture may take of a worker.
+    """Memory and time that one image may take in a worker.
 
     Attributes:
-        memory: Bytes beyond what the worker has when it starts.
+        memory: Bytes beyond what the worker uses when it starts.
         seconds: For decoding, all views and pixel metrics together.
     """
 
@@ -49,50 +50,52 @@ class WorkerLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The first thing that a worker hears.
+    """The first message to a worker.
 
     Attributes:
-        build: Makes the recipe.
-        limits: What one picture may take.
+        build: Builds the recipe.
+        limits: Memory and time that one image may take.
         shape: Views, height, width and 3, of one buffer.
         slots: Number of buffers.
     """
 
-    build: Callable[[], Recipe]
+    build: BuildRecipe
     limits: WorkerLimits
     shape: tuple[int, int, int, int]
     slots: int
 
 
 class Answer(NamedTuple):
-    """A `Perturbed` without its item, which the parent has, and its pixels, which stand in the buffer.
+    """A `Perturbed` or `Drafted` without its row, which the parent has, and its pixels, held by the buffer.
+
+    A tuple, since it is sent in less time than a frozen class.
 
     Attributes:
-        decoded: As there.
-        values: As there.
-        attempts: As there.
-        coordinates: As there.
-        drawn: As there.
-        views: How many views stand in the buffer; None where there are none at all.
-        error: What no picture should raise, to be raised by the parent.
+        decoded: As in `Perturbed`.
+        values: As in `Perturbed`; empty for a `Drafted`.
+        attempts: As in both.
+        coordinates: As in both.
+        drafts: As in `Drafted`; None for a `Perturbed`.
+        views: How many views are in the buffer; None where there are none at all.
+        error: What no image should raise, to be raised by the parent.
     """
 
     decoded: Decoded
     values: Mapping[str, Any]
     attempts: tuple[Attempt, ...] = ()
     coordinates: Sequence[Coordinates | None] = ()
-    drawn: tuple[Drawn, ...] = ()
+    drafts: tuple[Draft, ...] | None = None
     views: int | None = None
     error: BaseException | None = None
 
 
 def serve(tasks_at: int, answers_at: int, memory_at: int) -> None:
-    """A worker's life, from its first task to the end of its parent.
+    """Serve tasks, from the first to the end of the parent process.
 
     Args:
-        tasks_at: The open pipe that it hears.
-        answers_at: The open pipe that it answers through.
-        memory_at: The open shared memory.
+        tasks_at: File descriptor of the pipe that tasks come through.
+        answers_at: File descriptor of the pipe that answers go through.
+        memory_at: File descriptor of the shared memory.
     """
     for handle in (tasks_at, answers_at, memory_at):
         os.set_inheritable(handle, False)
@@ -100,23 +103,23 @@ def serve(tasks_at: int, answers_at: int, memory_at: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     cv2.setNumThreads(1)
     tasks, answers = Connection(tasks_at, writable=False), Connection(answers_at, readable=False)
-    with _torch_hidden():
+    with _hide_torch():
         importlib.import_module("albumentations")
     start: Start = tasks.recv()
     ring, recipe = Ring(shape=start.shape, slots=start.slots, handle=memory_at), start.build()
-    waiting = _heard(tasks)
+    waiting = _receive(tasks)
     _limit_memory(start.limits.memory)
     answers.send(READY)
     while True:
-        item, slot = waiting.get()
-        with _limited_time(start.limits.seconds):
-            answer = _answer(item, recipe, ring[slot], limits=start.limits)
+        listed, slot = waiting.get()
+        with _limit_time(start.limits.seconds):
+            answer = _answer(listed, recipe, ring[slot], limits=start.limits)
         _send(answers, answer)
 
 
 @contextmanager
-def _torch_hidden() -> Generator[None]:
-    """Of itself albumentations imports torch, for tensors that nobody asks for: seconds, and 150 MB."""
+def _hide_torch() -> Generator[None]:
+    """Keep albumentations from importing torch, for tensors that nobody asks for: seconds, and 150 MB."""
     if "torch" in sys.modules:
         yield
         return
@@ -129,10 +132,10 @@ def _torch_hidden() -> Generator[None]:
         del hidden["torch"]
 
 
-def _heard(tasks: "Connection[Any, Any]") -> "queue.SimpleQueue[Task]":
-    """Tasks as they come: the parent never waits for a worker that is busy.
+def _receive(tasks: "Connection[Any, Any]") -> "queue.SimpleQueue[Task]":
+    """Queue tasks as they come: the parent never waits for a worker that is busy.
 
-    A parent that is killed cannot say so; its pipe says it, and the worker ends.
+    A parent that is killed cannot say so; its pipe closes, and the worker ends.
     """
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
 
@@ -148,8 +151,8 @@ def _heard(tasks: "Connection[Any, Any]") -> "queue.SimpleQueue[Task]":
 
 
 def _limit_memory(memory: int) -> None:
-    """From here on an allocation beyond the limit fails, as an error where the library can say one."""
-    if sys.platform != "linux":  # elsewhere the system does not keep such a limit
+    """Make an allocation beyond the limit fail from here on, with an error where the library raises one."""
+    if sys.platform != "linux":  # elsewhere the system does not enforce such a limit
         return
     import resource
 
@@ -162,8 +165,8 @@ def _limit_memory(memory: int) -> None:
 
 
 @contextmanager
-def _limited_time(seconds: float) -> Generator[None]:
-    """The system ends the process when the time is over: no code of ours need be reached for it."""
+def _limit_time(seconds: float) -> Generator[None]:
+    """Have the system end the process when the time is over: no code of ours need run for it."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -171,24 +174,25 @@ def _limited_time(seconds: float) -> Generator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _answer(item: Item, recipe: Recipe, buffer: np.ndarray, *, limits: WorkerLimits) -> Answer:
+def _answer(listed: FrozenRow, recipe: Recipe, buffer: np.ndarray, *, limits: WorkerLimits) -> Answer:
     try:
-        made = perturb_image(item, recipe=recipe, into=buffer)
+        made = perturb_or_draft(listed, recipe=recipe, into=buffer)
     except MemoryError:
-        error = f"more than {limits.memory // 2**20:,} MiB for its views and metrics (--worker-memory)"
+        error = f"views and metrics need more than {limits.memory // 2**20:,} MiB (--worker-memory)"
         return Answer(decoded=Decoded(status="too_large", error=error), values={})
     except Exception as error:  # noqa: BLE001 - a defect, which the parent raises
-        return Answer(decoded=Decoded(), values={}, error=_sendable(error))
-    return _told(made)
+        return Answer(decoded=Decoded(), values={}, error=_make_sendable(error))
+    return _strip(made)
 
 
-def _told(made: Perturbed) -> Answer:
+def _strip(made: Perturbed | Drafted) -> Answer:
+    drafted = isinstance(made, Drafted)
     return Answer(
         decoded=made.decoded,
         attempts=made.attempts,
-        values=made.values,
+        values={} if drafted else made.values,
         coordinates=made.coordinates,
-        drawn=made.drawn,
+        drafts=made.drafts if drafted else None,
         views=None if made.pixels is None else len(made.pixels),
     )
 
@@ -196,13 +200,13 @@ def _told(made: Perturbed) -> Answer:
 def _send(answers: "Connection[Any, Any]", answer: Answer) -> None:
     try:
         answers.send(answer)
-    except (BrokenPipeError, ConnectionResetError):  # there is no parent any more
+    except (BrokenPipeError, ConnectionResetError):  # the parent has ended
         os._exit(1)
 
 
-def _sendable(error: Exception) -> Exception:
-    """The error, or its words where the parent could not read it."""
+def _make_sendable(error: Exception) -> Exception:
+    """Return the error, or its text where it cannot be pickled."""
     try:
         return pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - whatever its class does when it is written down
+    except Exception:  # noqa: BLE001 - whatever its class does when it is pickled
         return RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,7 +1,7 @@
-"""One worker process, held open: an interpreter of its own, two pipes and the shared memory.
+"""Handle of a worker process: its own interpreter, two pipes and the shared memory.
 
-It is a new program, never a fork: a fork after torch has started its threads can hang. Nor does it run the
-user's script again, so that a script needs no ``if __name__ == "__main__"``.
+A worker is a new program, never a fork: a fork after torch has started its threads can hang. Nor does it run
+the user's script again, so that a script needs no ``if __name__ == "__main__"``.
 """
 
 import json
@@ -17,10 +17,10 @@ from typing import final
 from embshift.core.errors import UsageError
 from embshift.measurement.engine.worker import Answer, Start, Task
 
-__all__ = ["TIMED_OUT", "Watch", "WorkerProcess", "died_of"]
+__all__ = ["TIMED_OUT", "Watch", "WorkerProcess", "describe_exit"]
 
 TIMED_OUT = -getattr(signal, "SIGALRM", 14)
-"""The exit code of a worker whose time for a picture was over."""
+"""The exit code of a worker whose time for an image was over."""
 
 _PROGRAM = (
     # Ctrl-C reaches the whole terminal group; the parent alone decides what it means.
@@ -40,8 +40,8 @@ class WorkerProcess:
     """A worker, starting or started.
 
     Args:
-        start: What it hears first.
-        memory: The open shared memory.
+        start: The first message to it.
+        memory: File descriptor of the shared memory.
 
     Attributes:
         started: Whether it has built its recipe.
@@ -49,7 +49,7 @@ class WorkerProcess:
 
     def __init__(self, start: Start, *, memory: int) -> None:
         if sys.platform == "win32":
-            raise UsageError("worker processes are not built for Windows in this version; take 0 workers")
+            raise UsageError("worker processes do not run on Windows; use --workers 0")
         theirs_in, self._tasks = Pipe(duplex=False)
         self.answers, theirs_out = Pipe(duplex=False)
         handles = (theirs_in.fileno(), theirs_out.fileno(), memory)
@@ -66,7 +66,7 @@ class WorkerProcess:
         self._send(start)
 
     def send(self, task: Task) -> None:
-        """Give it one more picture; one that has ended takes none, which `receive` will tell."""
+        """Send one more image; a worker that has ended takes none, which `receive` will tell."""
         self._send(task)
 
     def _send(self, thing: Start | Task) -> None:
@@ -74,7 +74,7 @@ class WorkerProcess:
             self._tasks.send(thing)
 
     def receive(self) -> Answer | str | None:
-        """What it has said: an answer, or `READY`; None where it has ended, maybe in the middle of a word."""
+        """Return its message: an answer, or `READY`; None where it has ended, even within a message."""
         if self.has_ended():  # its pipe may be held open by what it has started, and for long
             return None
         try:
@@ -85,14 +85,14 @@ class WorkerProcess:
         return heard
 
     def has_ended(self) -> bool:
-        """Whether the process is gone and all of its answers are read."""
+        """Return whether the process is gone and all of its answers are read."""
         return self._process.poll() is not None and not self.answers.poll()
 
     def end(self, *, grace: float = 0.0) -> int:
-        """End it; returns its exit code, a signal as a negative number.
+        """End it, and return its exit code, a signal as a negative number.
 
         Args:
-            grace: Seconds in which it may still end by itself, with the code that tells why.
+            grace: Seconds in which it may still end by itself, with the exit code that tells why.
         """
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=grace)
@@ -105,35 +105,35 @@ class WorkerProcess:
 
 @final
 class Watch:
-    """The pipes of some workers; the system is told of each once, not whenever one is waited for."""
+    """The pipes of several workers, registered with the system once and not at every wait."""
 
     def __init__(self) -> None:
         self._pipes = selectors.DefaultSelector()
 
     def add(self, process: WorkerProcess) -> None:
-        """Watch one more."""
+        """Watch one more worker."""
         self._pipes.register(process.answers, selectors.EVENT_READ, process)
 
     def remove(self, process: WorkerProcess) -> None:
-        """Watch one no longer, before it is ended."""
+        """Stop watching a worker, before it is ended."""
         self._pipes.unregister(process.answers)
 
     def wait(self) -> list[WorkerProcess]:
-        """The workers that have something to say, or have ended; waits until there is one."""
+        """Wait until a worker has answered or ended, and return all that have."""
         while True:
             ready: list[WorkerProcess] = [key.data for key, _ in self._pipes.select(timeout=1.0)]
-            # A pipe stays open where what the worker started holds it: then the process is looked at.
+            # A pipe stays open while a process that the worker started holds it: look at the worker itself.
             ready = ready or [one.data for one in self._pipes.get_map().values() if one.data.has_ended()]
             if ready:
                 return ready
 
     def close(self) -> None:
-        """Give up what the system holds of it."""
+        """Release what the system holds for it."""
         self._pipes.close()
 
 
-def died_of(code: int) -> str:
-    """An exit code in words."""
+def describe_exit(code: int) -> str:
+    """Return an exit code in words, e.g. "signal SIGKILL"."""
     if code >= 0:
         return f"exit code {code}"
     try:

@@ -9,8 +9,8 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from embshift.core.device_copy import fetched, marked
-from embshift.core.encoding import Encoder, Encoding, Shown, concatenate
+from embshift.core.device_copy import copy_to_host, record_event
+from embshift.core.encoding import AnyViews, Encoder, Encoding, concatenate
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture
 
@@ -26,11 +26,11 @@ class Mishaps:
 
     Attributes:
         batch: Views in a batch since one did not fit into memory; None where all did.
-        plain: Views that were encoded in float32, since the run's precision gave NaN or infinity.
+        float32: Views that were encoded in float32, since the run's precision gave NaN or infinity.
     """
 
     batch: int | None = None
-    plain: int = 0
+    float32: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,7 +44,7 @@ class _Flight:
         wait: Waits until it is there.
     """
 
-    views: Shown
+    views: AnyViews
     capture: Capture
     encoding: Encoding
     wait: Callable[[], None]
@@ -58,7 +58,7 @@ class Batches:
         encoder: The encoder.
         size: Views in every batch. Where one does not fit into memory, it is halved from there on.
         capture: What the metrics of the sample need.
-        plain: Opens the same encoder in float32; None where it is.
+        open_float32: Opens the same encoder in float32; None where it runs in float32.
         mishaps: Counted up.
     """
 
@@ -68,24 +68,24 @@ class Batches:
         *,
         size: int,
         capture: Capture,
-        plain: Callable[[], Encoder] | None,
+        open_float32: Callable[[], Encoder] | None,
         mishaps: Mishaps,
     ) -> None:
         self._encoder, self._size, self._capture, self._mishaps = encoder, size, capture, mishaps
-        self._open_plain, self._plain = plain, None
+        self._open_float32, self._float32 = open_float32, None
         self._ahead = 1 if encoder.spec.device.startswith("cuda") else 0
         self._flying = deque[_Flight]()
         self._views: Any = None  # of what kind the views are: an array, or a tensor on a device
         self._count, self._sampled = 0, False
 
-    def add(self, pixels: Shown, /, *, sampled: bool) -> list[Encoding]:
+    def add(self, pixels: AnyViews, /, *, sampled: bool) -> list[Encoding]:
         """Copy views into the batch, where they are; gives the encodings that are done by now, in order."""
         done, start = list[Encoding](), 0
         while start < len(pixels):
             if self._views is None:
-                self._views = _room(self._size, pixels, device=self._encoder.spec.device)
+                self._views = _allocate(self._size, pixels, device=self._encoder.spec.device)
             part = pixels[start : start + len(self._views) - self._count]
-            self._views[self._count : self._count + len(part)] = _alike(part, self._views)
+            self._views[self._count : self._count + len(part)] = _match(part, self._views)
             self._count += len(part)
             self._sampled |= sampled
             start += len(part)
@@ -96,24 +96,24 @@ class Batches:
     def finish(self) -> list[Encoding]:
         """Encode what has been added, and give what is left, in order."""
         done = self._launch() if self._count else []
-        return done + self._landed(ahead=0)
+        return done + self._collect(ahead=0)
 
     def _launch(self) -> list[Encoding]:
         wanted = self._capture if self._sampled else Capture.EMBEDDING
-        self._flying += self._started(self._encoder, self._views[: self._count], wanted | Capture.EMBEDDING)
+        self._flying += self._start(self._encoder, self._views[: self._count], wanted | Capture.EMBEDDING)
         # A batch that is being encoded keeps its memory, and another one is taken for the next.
         self._views = None if self._ahead or self._size != len(self._views) else self._views
         self._count, self._sampled = 0, False
-        return self._landed(ahead=self._ahead)
+        return self._collect(ahead=self._ahead)
 
-    def _landed(self, *, ahead: int) -> list[Encoding]:
+    def _collect(self, *, ahead: int) -> list[Encoding]:
         """The encodings of all but the last batches."""
         done = list[Encoding]()
         while len(self._flying) > ahead:
-            done.append(self._finite(self._flying.popleft()))
+            done.append(self._retry_non_finite(self._flying.popleft()))
         return done
 
-    def _started(self, encoder: Encoder, views: Shown, capture: Capture) -> list[_Flight]:
+    def _start(self, encoder: Encoder, views: AnyViews, capture: Capture) -> list[_Flight]:
         """The views handed over in batches that memory holds."""
         flights, done = list[_Flight](), 0
         while done < len(views):
@@ -122,26 +122,26 @@ class Batches:
             if encoding is None:
                 self._halve()
                 continue
-            wait = marked(encoder.spec.device)
+            wait = record_event(encoder.spec.device)
             flights.append(_Flight(views=part, capture=capture, encoding=encoding, wait=wait))
             done += len(part)
         return flights
 
-    def _finite(self, flight: _Flight) -> Encoding:
+    def _retry_non_finite(self, flight: _Flight) -> Encoding:
         """The encoding; what is not finite in it is tried once more in float32."""
         flight.wait()
         made = flight.encoding
-        if self._open_plain is None:
+        if self._open_float32 is None:
             return made
         finite = torch.isfinite(made.embedding).all(dim=1)
         if finite.all():
             return made
-        self._plain = self._plain or self._open_plain()
+        self._float32 = self._float32 or self._open_float32()
         others = list[Encoding]()
-        for again in self._started(self._plain, flight.views, flight.capture):
+        for again in self._start(self._float32, flight.views, flight.capture):
             again.wait()
             others.append(again.encoding)
-        self._mishaps.plain += int((~finite).sum())
+        self._mishaps.float32 += int((~finite).sum())
         rows = torch.where(finite, 0, len(made)) + torch.arange(len(made))
         return concatenate([made, *others]).select(rows.tolist())
 
@@ -158,7 +158,7 @@ class Batches:
             torch.cuda.empty_cache()
 
 
-def _room(size: int, views: Shown, *, device: str) -> Any:
+def _allocate(size: int, views: AnyViews, *, device: str) -> Any:
     """Memory for a batch of such views, where they are; page-locked where a GPU will fetch them."""
     shape = (size, *views.shape[1:])
     if isinstance(views, torch.Tensor):
@@ -168,11 +168,11 @@ def _room(size: int, views: Shown, *, device: str) -> Any:
     return np.empty(shape, np.uint8)
 
 
-def _alike(views: Shown, room: Any) -> Any:
+def _match(views: AnyViews, room: Any) -> Any:
     return torch.as_tensor(views) if isinstance(room, torch.Tensor) else views
 
 
-def _padded(views: Shown, size: int) -> Any:
+def _pad(views: AnyViews, size: int) -> Any:
     """A batch that is full, by repeats of its last view."""
     missing = size - len(views)
     if not missing:
@@ -182,11 +182,11 @@ def _padded(views: Shown, size: int) -> Any:
     return np.concatenate([views, np.repeat(views[-1:], missing, axis=0)])
 
 
-def _encode(encoder: Encoder, views: Shown, capture: Capture, *, size: int) -> Encoding | None:
+def _encode(encoder: Encoder, views: AnyViews, capture: Capture, *, size: int) -> Encoding | None:
     """A batch, padded to its size, on its way into main memory; None where memory does not hold it."""
     real = len(views)
     try:
-        return encoder.encode(_padded(views, size), capture=capture).between(0, real).each(fetched)
+        return encoder.encode(_pad(views, size), capture=capture).between(0, real).each(copy_to_host)
     except Exception as error:
         if not _is_no_memory(error):
             raise

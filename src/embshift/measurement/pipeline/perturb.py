@@ -1,16 +1,17 @@
-"""A picture becomes its views: the part of the line that workers do. Knows no encoder, imports no torch."""
+"""Perturb: an image becomes its views. Workers run this stage; it knows no encoder and imports no torch."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
 
 from embshift.core.errors import TransformError
-from embshift.core.types import ORIGINAL, Coordinates, ImageRecord, Pixels, Transform, View, ViewKey, Views
-from embshift.images import Decoded, Limits, decode, resize
+from embshift.core.types import ORIGINAL, Coordinates, FrozenRow, Pixels, Transform, View, ViewKey, Views
+from embshift.images import Decoded, decode, resize
+from embshift.measurement.pipeline.recipe import Recipe
 from embshift.metrics.shared_gray import take_together
 from embshift.transforms.build import perturb, pixels_digest
 from embshift.transforms.gpu import DraftedView
@@ -18,64 +19,19 @@ from embshift.transforms.parameters import jsonable
 from embshift.transforms.strength import level_of
 
 __all__ = [
-    "AlignedMetric",
     "Attempt",
-    "Drawn",
-    "Item",
+    "Draft",
+    "Drafted",
     "Perturbed",
-    "PixelMetric",
-    "Recipe",
-    "Values",
+    "PixelValues",
+    "draft_image",
+    "measure_pixels",
     "perturb_image",
-    "pixel_values",
+    "perturb_or_draft",
 ]
 
-Values: TypeAlias = dict[str, Float64[np.ndarray, " views"]]
-"""By metric."""
-
-PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
-AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One row of the frozen listing: a record, whether it is in the metric sample, and its chunk."""
-
-    record: ImageRecord
-    sampled: bool
-    chunk: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What happens to every picture before the encoder.
-
-    Attributes:
-        limits: What a picture may ask for.
-        size: Height and width after the resize, in pixels.
-        rule: The resize rule.
-        seed: The run's seed.
-        draws: Repeats of every transform.
-        transforms: The transforms by name, in order.
-        metrics: The pixel metrics by name; taken for the metric sample.
-        aligned: The metrics on pixels that take the maps of the views; for the metric sample.
-        mapped: Whether the maps of the sample's views are kept for the metrics on encodings.
-    """
-
-    limits: Limits
-    size: tuple[int, int]
-    rule: str
-    seed: int
-    draws: int
-    transforms: Mapping[str, Transform]
-    metrics: Mapping[str, PixelMetric]
-    aligned: Mapping[str, AlignedMetric] = field(default_factory=dict[str, AlignedMetric])
-    mapped: bool = False
-
-    @property
-    def views(self) -> int:
-        """Most views of one picture, the original among them."""
-        return 1 + len(self.transforms) * self.draws
+PixelValues: TypeAlias = dict[str, Float64[np.ndarray, " views"]]
+"""Values of the pixel metrics, by metric."""
 
 
 class Attempt(NamedTuple):
@@ -91,7 +47,7 @@ class Attempt(NamedTuple):
         status: "ok", "transform_failed" or "non_finite".
         error: The reason in words; None for "ok".
         parameters: JSON of the values drawn.
-        digest: `pixels_digest` of the view; None where it failed.
+        digest: `pixels_digest` of the view; None where it failed or is not rendered yet.
     """
 
     transform: str
@@ -104,13 +60,13 @@ class Attempt(NamedTuple):
     digest: str | None = None
 
 
-class Drawn(NamedTuple):
-    """A view that is still to be made.
+class Draft(NamedTuple):
+    """A view that is drawn and not rendered yet.
 
     Attributes:
-        at: Its place among the picture's views that succeeded, the original being 0.
+        at: Its position among the image's views that succeeded, the original being 0.
         target: Key of its device form.
-        values: What the form's making half needs.
+        values: What rendering it needs.
     """
 
     at: int
@@ -120,99 +76,157 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Perturbed:
-    """A picture with its views, ready for the encoder.
+    """An image with all of its views, ready for the encoder.
 
     Attributes:
-        item: Its row of the listing.
+        listed: Its row of the listing.
         decoded: What was read, without its pixels; a status other than "ok" means that there are no views.
         attempts: The original first, then every transform and draw, also those that failed.
-        pixels: The attempts that succeeded, in their order. What a worker made is lent: it stands until the
-            next picture is taken from the stream that it came in.
+        pixels: The attempts that succeeded, in their order; None where the image could not be read. What a
+            worker made is lent: it stands until the next image is taken from the stream that it came in.
         values: Pixel metrics of the views that succeeded (the original is not among them).
-        coordinates: Their maps, None for those whose pixels stay; empty where no metric takes them.
-        drawn: Views that are still to be made: until then the original stands in their places, they have no
-            digest, and no pixel metric is taken of the picture.
-        held: All views in the memory of a device, as a tensor; None where they stand in `pixels` alone.
+        coordinates: Coordinate maps of those views, None for one whose pixels stay; empty where no metric
+            takes them.
+        held: All views in the memory of a device, as a tensor; None where they are in `pixels` alone.
     """
 
-    item: Item
+    listed: FrozenRow
     decoded: Decoded
     attempts: tuple[Attempt, ...] = ()
     pixels: Views | None = None
     values: Mapping[str, Float64[np.ndarray, " rows"]]
     coordinates: Sequence[Coordinates | None] = ()
-    drawn: tuple[Drawn, ...] = ()
     held: Any = None
 
 
-def perturb_image(item: Item, /, *, recipe: Recipe, into: Views | None = None) -> Perturbed:
-    """Read a picture, resize it, and make every view of it; what fails is a status, never an exception.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drafted:
+    """An image, some of whose views are still to be rendered on the encoder's device.
+
+    Attributes:
+        listed: Its row of the listing.
+        decoded: What was read, without its pixels.
+        attempts: As in `Perturbed`; a view that is not rendered yet has no digest.
+        pixels: The attempts that succeeded, in their order; the original stands in for a view that is not
+            rendered yet. Lent, as in `Perturbed`.
+        coordinates: Coordinate maps of the views that succeeded; empty where no metric takes them.
+        drafts: The views that are not rendered yet.
+    """
+
+    listed: FrozenRow
+    decoded: Decoded
+    attempts: tuple[Attempt, ...]
+    pixels: Views
+    coordinates: Sequence[Coordinates | None]
+    drafts: tuple[Draft, ...]
+
+
+def perturb_or_draft(
+    listed: FrozenRow, /, *, recipe: Recipe, into: Views | None = None
+) -> Perturbed | Drafted:
+    """Run `draft_image` where the recipe drafts views, and `perturb_image` elsewhere."""
+    return (draft_image if recipe.drafts else perturb_image)(listed, recipe=recipe, into=into)
+
+
+def perturb_image(listed: FrozenRow, /, *, recipe: Recipe, into: Views | None = None) -> Perturbed:
+    """Read an image, resize it, and make every view of it; what fails is a status, never an exception.
 
     Args:
-        item: A row of the listing.
-        recipe: What happens to it.
-        into: Where the views are written, at least `Recipe.views` of them; newly made where None.
+        listed: A row of the listing.
+        recipe: What happens to the image; one that drafts no views.
+        into: Where the views are written, at least `Recipe.views` of them; newly allocated where None.
     """
-    decoded = decode(item.record, limits=recipe.limits)
-    if decoded.pixels is None:
-        return Perturbed(item=item, decoded=decoded, values={})
-    original = resize(decoded.pixels, size=recipe.size, rule=recipe.rule)
-    attempts = [Attempt(transform=ORIGINAL, draw=0, digest=pixels_digest(original))]
-    pixels, views = [original], list[View]()
-    for attempt, view in _views(original, image_id=str(decoded.image_id), recipe=recipe):
-        attempts.append(attempt)
-        if view is not None:
-            pixels.append(view.pixels)
-            views.append(view)
-    stacked = np.stack(pixels, out=None if into is None else into[: len(pixels)])
-    maps = _maps(views) if item.sampled and (recipe.aligned or recipe.mapped) else ()
-    drawn = tuple(_drawn(views))
-    whole = item.sampled and not drawn
+    made = _make_views(listed, recipe=recipe, into=into)
+    if isinstance(made, Decoded):
+        return Perturbed(listed=listed, decoded=made, values={})
+    maps, pixels = made.coordinates, made.pixels
     return Perturbed(
-        item=item,
-        decoded=decoded._replace(pixels=None),
-        attempts=tuple(attempts),
-        pixels=stacked,
-        values=pixel_values(original, stacked[1:], maps, recipe=recipe) if whole else {},
-        coordinates=maps if recipe.mapped or drawn else (),
-        drawn=drawn,
+        listed=listed,
+        decoded=made.decoded,
+        attempts=made.attempts,
+        pixels=pixels,
+        values=measure_pixels(pixels[0], pixels[1:], maps, recipe=recipe) if listed.sampled else {},
+        coordinates=maps if recipe.mapped else (),
     )
 
 
-def _drawn(views: Iterable[View]) -> Iterator[Drawn]:
-    for at, view in enumerate(views, start=1):
-        if isinstance(view, DraftedView):
-            yield Drawn(at=at, target=view.target, values=view.values)
-
-
-def _maps(views: Iterable[View]) -> tuple[Coordinates | None, ...]:
-    return tuple(None if view.coordinates is None else view.coordinates() for view in views)
-
-
-def pixel_values(
-    original: Pixels, views: Views, maps: Sequence[Coordinates | None], *, recipe: Recipe
-) -> Values:
-    """The pixel metrics of a picture's views.
+def draft_image(listed: FrozenRow, /, *, recipe: Recipe, into: Views | None = None) -> Perturbed | Drafted:
+    """Read an image, resize it, and draw every view of it; what can only be rendered here is rendered.
 
     Args:
-        original: The untouched picture.
+        listed: A row of the listing.
+        recipe: What happens to the image.
+        into: Where the views are written, as in `perturb_image`.
+
+    Returns:
+        The image with its drafts; a `Perturbed` without views where it could not be read.
+    """
+    made = _make_views(listed, recipe=recipe, into=into)
+    return Perturbed(listed=listed, decoded=made, values={}) if isinstance(made, Decoded) else made
+
+
+def measure_pixels(
+    original: Pixels, views: Views, maps: Sequence[Coordinates | None], *, recipe: Recipe
+) -> PixelValues:
+    """Compute the pixel metrics of an image's views.
+
+    Args:
+        original: The untouched image.
         views: Its views.
-        maps: Their maps, for the metrics that take them.
+        maps: Their coordinate maps, for the metrics that take them.
         recipe: What holds the metrics.
+
+    Returns:
+        One float64 value for each metric and view; NaN where a metric is undefined.
     """
     return take_together(recipe.metrics, original, views) | {
         name: metric(original, views, coordinates=maps) for name, metric in recipe.aligned.items()
     }
 
 
-def _views(original: Pixels, *, image_id: str, recipe: Recipe) -> Iterator[tuple[Attempt, View | None]]:
+def _make_views(listed: FrozenRow, *, recipe: Recipe, into: Views | None) -> Drafted | Decoded:
+    """Make or draw every view of an image; `Decoded` alone where the image cannot be read."""
+    decoded = decode(listed.record, limits=recipe.limits)
+    if decoded.pixels is None:
+        return decoded
+    original = resize(decoded.pixels, size=recipe.size, rule=recipe.rule)
+    attempts = [Attempt(transform=ORIGINAL, draw=0, digest=pixels_digest(original))]
+    pixels, views = [original], list[View]()
+    for attempt, view in _try_transforms(original, image_id=str(decoded.image_id), recipe=recipe):
+        attempts.append(attempt)
+        if view is not None:
+            pixels.append(view.pixels)
+            views.append(view)
+    return Drafted(
+        listed=listed,
+        decoded=decoded._replace(pixels=None),
+        attempts=tuple(attempts),
+        pixels=np.stack(pixels, out=None if into is None else into[: len(pixels)]),
+        coordinates=_map_views(views) if listed.sampled and (recipe.aligned or recipe.mapped) else (),
+        drafts=tuple(_list_drafts(views)),
+    )
+
+
+def _list_drafts(views: Iterable[View]) -> Iterator[Draft]:
+    for at, view in enumerate(views, start=1):
+        if isinstance(view, DraftedView):
+            yield Draft(at=at, target=view.target, values=view.values)
+
+
+def _map_views(views: Iterable[View]) -> tuple[Coordinates | None, ...]:
+    return tuple(None if view.coordinates is None else view.coordinates() for view in views)
+
+
+def _try_transforms(
+    original: Pixels, *, image_id: str, recipe: Recipe
+) -> Iterator[tuple[Attempt, View | None]]:
     for name, transform in recipe.transforms.items():
         for draw in range(recipe.draws):
             key = ViewKey(run_seed=recipe.seed, image_id=image_id, transform=name, draw=draw)
-            yield _view(original, transform, key)
+            yield _try_transform(original, transform, key)
 
 
-def _view(original: Pixels, transform: Transform, key: ViewKey) -> tuple[Attempt, View | None]:
+def _try_transform(original: Pixels, transform: Transform, key: ViewKey) -> tuple[Attempt, View | None]:
     level = level_of(transform)
     attempt = Attempt(
         transform=key.transform, draw=key.draw, severity=level.severity, strength=level.strength

@@ -1,6 +1,6 @@
-"""Which precision a run's encoder has, and what that costs: its first chunk is encoded in float32 as well.
+"""Precision trial: the first chunk is encoded in float32 as well, to measure what another precision costs.
 
-Runs once, when a run is started; what was found is recorded, and a continued run takes it from there.
+Runs once, when a run is started; the result is recorded, and a continued run takes it from there.
 """
 
 import contextlib
@@ -17,34 +17,36 @@ import numpy as np
 
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
-from embshift.core.types import ORIGINAL, Capture
-from embshift.measurement.pipeline.encode import (
-    Compared,
-    Item,
-    Perturbed,
-    Ready,
-    Recipe,
-    compare_views,
-    encode_views,
-    perturb_image,
-)
-from embshift.measurement.pipeline.gpu_views import finish_views
+from embshift.core.types import ORIGINAL, Capture, FrozenRow
+from embshift.measurement.pipeline.compare import Compared, compare_views
+from embshift.measurement.pipeline.encode import Encoded, encode_views
+from embshift.measurement.pipeline.gpu_views import render_drafts
+from embshift.measurement.pipeline.perturb import Perturbed, perturb_or_draft
+from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
 from embshift.measurement.plan.plan import CHUNK, Plan
 from embshift.metrics import METRICS, Metric
 from embshift.runs.precision import MetricError
 
-__all__ = ["CANDIDATES", "COSINE_ERROR", "SHIFT_SHARE", "disqualified", "settle_precision"]
+__all__ = [
+    "CANDIDATES",
+    "COSINE_ERROR",
+    "SHIFT_SHARE",
+    "Stage",
+    "disqualify",
+    "prepare_stage",
+    "settle_precision",
+]
 
 CANDIDATES = ("bfloat16", "float16")
 """What "auto" tries beside float32."""
 
 COSINE_ERROR = 1e-4
-"""Greatest mean error of cosine with which a precision qualifies."""
+"""Greatest mean error of cosine at which a precision qualifies."""
 
 SHIFT_SHARE = 0.05
 """Greatest mean error of a metric on embeddings, as a share of the least-moving transform's mean shift."""
 
-_NOTHING = 1e-12  # a mean shift below this is rounding: the transform moves nothing
+_NOTHING = 1e-12  # a mean shift below this is rounding: the transform shifts nothing
 
 _Key = tuple[int, str, int]  # row, transform, draw
 _Values = Mapping[str, Mapping[_Key, float]]  # by metric
@@ -59,7 +61,7 @@ class _Trial:
 
 
 Reopen: TypeAlias = Callable[..., Encoder]
-"""What opens the run's encoder in another ``precision``, or by another ``runtime``."""
+"""Opens the run's encoder in another ``precision``, or by another ``runtime``."""
 
 
 def settle_precision(
@@ -69,80 +71,85 @@ def settle_precision(
     *,
     info: Mapping[str, Any] | None,
     reopen: Reopen,
-    items: Iterable[Item],
-    recipe: Callable[[], Recipe],
+    rows: Iterable[FrozenRow],
+    build: BuildRecipe,
     metrics: Mapping[str, Metric],
     note: Callable[[str], None],
 ) -> tuple[Encoder, dict[str, Any] | None]:
-    """The encoder to run with, and what is recorded of its precision.
+    """Return the encoder to run with, and what is recorded of its precision.
 
     Args:
-        plan: Its precision is what was asked for: "auto" becomes the fastest that qualifies (`disqualified`).
+        plan: Its precision is what was asked for: "auto" becomes the fastest that qualifies (`disqualify`).
         encoder: As opened; for "auto" in float32.
-        info: What ``run.json`` holds of a run that is continued, and keeps what it found; None for a new run.
+        info: The content of ``run.json`` of a run that is continued, whose precision is kept; None for a new
+            run.
         reopen: Opens the same encoder in another precision.
-        items: The listing; its first chunk is encoded.
-        recipe: Makes what happens to every picture before the encoder.
+        rows: The listing; its first chunk is encoded.
+        build: Builds the recipe.
         metrics: The run's metrics on encodings, by name.
-        note: Tells the user.
+        note: Tells the user one line.
 
     Returns:
-        The encoder, and what ``run.json`` says under ``precision``: None where float32 was asked for.
+        The encoder, and the content of ``precision`` in ``run.json``: None where float32 was asked for.
     """
     if info is not None or plan.precision == "float32":
         return encoder, None if info is None else info.get("precision")
-    note(f"precision {plan.precision}: the first chunk is encoded in float32 as well")
+    note(f"precision {plan.precision}: encoding the first chunk in float32 as well, to compare")
     started = time.perf_counter()
-    stage = _stage(items, recipe=recipe(), metrics=metrics, batch=plan.batch or 1, device=encoder.spec.device)
-    opened = _opened(plan.precision, encoder, reopen)
-    trials, views = _tried(opened, stage, choosing=plan.precision == "auto")
-    used = _fastest(trials) if plan.precision == "auto" else plan.precision
+    stage = prepare_stage(
+        rows, recipe=build(), metrics=metrics, batch=plan.batch or 1, device=encoder.spec.device
+    )
+    opened = _open_candidates(plan.precision, encoder, reopen)
+    trials, views = _try_candidates(opened, stage, choosing=plan.precision == "auto")
+    used = _choose_fastest(trials) if plan.precision == "auto" else plan.precision
     record = {
         "asked": plan.precision,
         "used": used,
         "images": stage.images,
         "views": views,
         "seconds": round(time.perf_counter() - started, 3),
-        "trials": [_content(trial) for trial in trials],
+        "trials": [_trial_content(trial) for trial in trials],
     }
-    for line in _lines(record):
+    for line in _describe_record(record):
         note(line)
     return opened[used], record
 
 
-def _opened(asked: str, encoder: Encoder, reopen: Reopen) -> dict[str, Encoder]:
+def _open_candidates(asked: str, encoder: Encoder, reopen: Reopen) -> dict[str, Encoder]:
     if asked != "auto":
-        # What float32 gives takes no compiler, which would be minutes for one chunk.
+        # Float32 needs no compiler here, which would take minutes for one chunk.
         options = {"runtime": "torch"} if encoder.spec.runtime == "compiled" else {}
         return {"float32": reopen(precision="float32", **options), asked: encoder}
     opened = {"float32": encoder}
     for name in CANDIDATES:
-        # A runtime need not take every format: OpenVINO, which computes float16 slower than float32.
+        # A runtime need not take every format: OpenVINO computes float16 slower than float32.
         with contextlib.suppress(EncoderError):
             opened[name] = reopen(precision=name)
     return opened
 
 
-def _tried(opened: Mapping[str, Encoder], stage: "_Stage", *, choosing: bool) -> tuple[list[_Trial], int]:
-    plain = opened["float32"]
-    truth, speed = stage.measure(plain)
+def _try_candidates(
+    opened: Mapping[str, Encoder], stage: "Stage", *, choosing: bool
+) -> tuple[list[_Trial], int]:
+    float32 = opened["float32"]
+    truth, speed = stage.measure(float32)
     alike = len({encoder.spec.runtime for encoder in opened.values()}) == 1
     trials = [_Trial(precision="float32", views_per_second=speed if alike else None, errors={}, reason="")]
     for name, encoder in opened.items():
         if name != "float32":
-            # Where the user has chosen, it is measured however slow it is.
-            least = stage.first_batch(plain) if choosing else math.inf
-            trials.append(_trial(name, encoder, stage, truth=truth, least=least))
+            # A precision that the user chose is measured however slow it is.
+            least = stage.time_first_batch(float32) if choosing else math.inf
+            trials.append(_try_precision(name, encoder, stage, truth=truth, least=least))
     return trials, len(truth["cosine"])
 
 
-def _lines(record: Mapping[str, Any]) -> list[str]:
-    lines = [_line(trial) for trial in record["trials"]]
-    chosen = f"precision auto: {record['used']} is taken" if record["asked"] == "auto" else ""
+def _describe_record(record: Mapping[str, Any]) -> list[str]:
+    lines = [_describe_trial(trial) for trial in record["trials"]]
+    chosen = f"precision auto: using {record['used']}" if record["asked"] == "auto" else ""
     return [*lines, *([chosen] if chosen else [])]
 
 
-def _line(trial: Mapping[str, Any]) -> str:
+def _describe_trial(trial: Mapping[str, Any]) -> str:
     speed = trial["views_per_second"]
     rate = "" if speed is None else f", {speed:.1f} views/s"
     verdict = "qualifies" if trial["qualifies"] else f"does not qualify: {trial['reason']}"
@@ -150,7 +157,7 @@ def _line(trial: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Stage:
+class Stage:
     """The first chunk, perturbed, and what compares its views."""
 
     perturbed: Sequence[Perturbed]
@@ -162,19 +169,19 @@ class _Stage:
         return sum(one.pixels is not None for one in self.perturbed)
 
     def measure(self, encoder: Encoder) -> tuple[_Values, float | None]:
-        """Every value of every view, and views a second, without what the first batch takes to warm up."""
+        """Return every value of every view, and views per second after a warm-up."""
         if not self.images:
             return {name: {} for name in self.metrics}, None
-        self.first_batch(encoder)
+        self.time_first_batch(encoder)
         started = time.perf_counter()
         encoded = list(self._encode(self.perturbed, encoder))
         seconds = time.perf_counter() - started
-        views = sum(len(encoding) for _, encoding in chain(*encoded) if encoding is not None)
+        views = sum(len(one.encoding) for one in chain(*encoded) if one.encoding is not None)
         compared = [one for ready in encoded for one in compare_views(ready, metrics=self.metrics)]
-        return _values(compared, self.metrics), views / seconds
+        return _index_values(compared, self.metrics), views / seconds
 
-    def first_batch(self, encoder: Encoder) -> float:
-        """Seconds that the first batch takes, once the encoder is warm; infinite without a picture."""
+    def time_first_batch(self, encoder: Encoder) -> float:
+        """Return the seconds of the first batch, after a warm-up; infinite without an image."""
         first = [one for one in self.perturbed if one.pixels is not None][:1]
         seconds = math.inf
         for _ in range(2 * len(first)):
@@ -183,48 +190,58 @@ class _Stage:
             seconds = time.perf_counter() - started
         return seconds
 
-    def _encode(self, perturbed: Sequence[Perturbed], encoder: Encoder) -> Iterator[Ready]:
+    def _encode(self, perturbed: Sequence[Perturbed], encoder: Encoder) -> Iterator[list[Encoded]]:
         capture = reduce(or_, (metric.spec.needs for metric in self.metrics.values()))
         return encode_views(perturbed, encoder=encoder, batch=self.batch, capture=capture)
 
 
-def _stage(
-    items: Iterable[Item], *, recipe: Recipe, metrics: Mapping[str, Metric], batch: int, device: str
-) -> _Stage:
-    # What is measured on pixels does not pass through the encoder.
+def prepare_stage(
+    rows: Iterable[FrozenRow], *, recipe: Recipe, metrics: Mapping[str, Metric], batch: int, device: str
+) -> Stage:
+    """Perturb the first chunk, without pixel metrics, which do not pass through the encoder.
+
+    Args:
+        rows: The listing.
+        recipe: What happens to every image before the encoder.
+        metrics: The run's metrics on encodings, by name.
+        batch: Views in an encoder batch.
+        device: The encoder's.
+    """
     bare = replace(recipe, metrics={}, aligned={})
-    _, first = next(groupby(items, key=lambda item: item.chunk))
-    drawn = (perturb_image(item, recipe=bare) for item in first)
-    perturbed = list(finish_views(drawn, recipe=bare, device=device, pictures=CHUNK))
-    return _Stage(perturbed=perturbed, metrics={"cosine": METRICS["cosine"], **metrics}, batch=batch)
+    _, first = next(groupby(rows, key=lambda row: row.chunk))
+    drafted = (perturb_or_draft(listed, recipe=bare) for listed in first)
+    perturbed = list(render_drafts(drafted, recipe=bare, device=device, images=CHUNK))
+    return Stage(perturbed=perturbed, metrics={"cosine": METRICS["cosine"], **metrics}, batch=batch)
 
 
-def _values(compared: Sequence[Compared], metrics: Mapping[str, Metric]) -> _Values:
+def _index_values(compared: Sequence[Compared], metrics: Mapping[str, Metric]) -> _Values:
     values: dict[str, dict[_Key, float]] = {name: {} for name in metrics}
     for one in compared:
         kept = [each for each in one.attempts if each.status == "ok" and each.transform != ORIGINAL]
-        keys = [(one.item.record.row, each.transform, each.draw) for each in kept]
+        keys = [(one.listed.record.row, each.transform, each.draw) for each in kept]
         for name, column in one.values.items():
             values[name].update(zip(keys, map(float, column), strict=True))
     return values
 
 
-def _trial(name: str, encoder: Encoder, stage: _Stage, *, truth: _Values, least: float) -> _Trial:
+def _try_precision(name: str, encoder: Encoder, stage: Stage, *, truth: _Values, least: float) -> _Trial:
     if not stage.images:
-        reason = "no picture of the first chunk could be read"
+        reason = "no image of the first chunk could be read"
         return _Trial(precision=name, views_per_second=None, errors={}, reason=reason)
-    # One batch is a rough measure; what is only a little slower is told by the whole chunk.
-    if stage.first_batch(encoder) > 2 * least:
+    # One batch is a rough measure: the whole chunk decides where the difference is small.
+    if stage.time_first_batch(encoder) > 2 * least:
         reason = "less than half as fast as float32"
         return _Trial(precision=name, views_per_second=None, errors={}, reason=reason)
     found, speed = stage.measure(encoder)
-    errors = {each: _error(truth[each], found[each], metric) for each, metric in stage.metrics.items()}
-    reason = disqualified(truth, found, metrics=stage.metrics)
+    errors = {
+        each: _measure_error(truth[each], found[each], metric) for each, metric in stage.metrics.items()
+    }
+    reason = disqualify(truth, found, metrics=stage.metrics)
     return _Trial(precision=name, views_per_second=speed, errors=errors, reason=reason)
 
 
-def _error(truth: Mapping[_Key, float], found: Mapping[_Key, float], metric: Metric) -> MetricError:
-    wanted, differences = _differences(truth, found)
+def _measure_error(truth: Mapping[_Key, float], found: Mapping[_Key, float], metric: Metric) -> MetricError:
+    wanted, differences = _compare(truth, found)
     relative = metric.spec.unit != "1"
     undefined = int(np.isnan(differences).sum())
     kept = ~np.isnan(differences) & ((wanted != 0) | (not relative))
@@ -234,20 +251,20 @@ def _error(truth: Mapping[_Key, float], found: Mapping[_Key, float], metric: Met
     return MetricError(mean=mean, max=most, relative=relative, n=n, undefined=undefined)
 
 
-def _differences(truth: Mapping[_Key, float], found: Mapping[_Key, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Values in float32, where defined, and how far the others are; NaN where those are undefined."""
+def _compare(truth: Mapping[_Key, float], found: Mapping[_Key, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the defined values in float32, and the absolute errors of the others; NaN where undefined."""
     keys = [key for key, value in truth.items() if not math.isnan(value)]
     wanted = np.array([truth[key] for key in keys], dtype=np.float64)
     other = np.array([found.get(key, math.nan) for key in keys], dtype=np.float64)
     return wanted, np.abs(other - wanted)
 
 
-def disqualified(truth: _Values, found: _Values, /, *, metrics: Mapping[str, Metric]) -> str:
-    """Why a precision does not qualify; empty where it does.
+def disqualify(truth: _Values, found: _Values, /, *, metrics: Mapping[str, Metric]) -> str:
+    """Return why a precision does not qualify; empty where it does.
 
-    It qualifies with a mean error of cosine of at most `COSINE_ERROR`, and of every metric on embeddings of
-    at most `SHIFT_SHARE` of the mean shift of the transform that moves it least. A transform that moves
-    nothing is left out. A value that is defined in float32 alone disqualifies.
+    It qualifies with a mean error of cosine of at most `COSINE_ERROR`, and a mean error of every metric on
+    embeddings of at most `SHIFT_SHARE` of the mean shift of the least-shifting transform. A transform that
+    shifts nothing is left out. A value that is defined in float32 alone disqualifies.
 
     Args:
         truth: Values in float32 by metric, and by row, transform and draw.
@@ -257,17 +274,17 @@ def disqualified(truth: _Values, found: _Values, /, *, metrics: Mapping[str, Met
     for name, metric in metrics.items():
         if metric.spec.needs != Capture.EMBEDDING:
             continue
-        _, differences = _differences(truth[name], found[name])
+        _, differences = _compare(truth[name], found[name])
         error = float(differences.mean()) if len(differences) else math.nan
-        bound = SHIFT_SHARE * _least_shift(truth[name], identity=metric.spec.identity)
+        bound = SHIFT_SHARE * _find_least_shift(truth[name], identity=metric.spec.identity)
         bound = min(bound, COSINE_ERROR) if name == "cosine" else bound
         if not error <= bound:
             return f"mean error of {name} {error:.1e}, more than {bound:.1e}"
     return ""
 
 
-def _least_shift(values: Mapping[_Key, float], *, identity: float) -> float:
-    """Mean shift of the transform that moves least of those that move at all; infinite where none does."""
+def _find_least_shift(values: Mapping[_Key, float], *, identity: float) -> float:
+    """Return the least mean shift of the transforms that shift at all; infinite where none does."""
     shifts: dict[str, list[float]] = {}
     for (_, transform, _), value in values.items():
         if not math.isnan(value):
@@ -276,14 +293,14 @@ def _least_shift(values: Mapping[_Key, float], *, identity: float) -> float:
     return min((mean for mean in means if mean > _NOTHING), default=math.inf)
 
 
-def _fastest(trials: Sequence[_Trial]) -> str:
+def _choose_fastest(trials: Sequence[_Trial]) -> str:
     fit = [trial for trial in trials if trial.views_per_second is not None and not trial.reason]
     return max(fit, key=lambda trial: trial.views_per_second or 0.0).precision if fit else "float32"
 
 
-def _content(trial: _Trial) -> dict[str, Any]:
+def _trial_content(trial: _Trial) -> dict[str, Any]:
     errors = {
-        name: {key: _null(value) for key, value in asdict(error).items()}
+        name: {key: _null_for_json(value) for key, value in asdict(error).items()}
         for name, error in trial.errors.items()
     }
     speed = None if trial.views_per_second is None else round(trial.views_per_second, 2)
@@ -296,5 +313,5 @@ def _content(trial: _Trial) -> dict[str, Any]:
     }
 
 
-def _null(value: Any) -> Any:
+def _null_for_json(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,25 +1,80 @@
-"""From a plan to what happens to every picture before the encoder; called once in every worker."""
+"""Recipe: what happens to every image before the encoder. Imports no torch, so neither does a worker."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
-from embshift.core.types import Transform
-from embshift.measurement.pipeline.perturb import Recipe
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.core.types import Pixels, Transform, Views
+from embshift.images import Limits
 from embshift.measurement.plan.plan import Plan
 from embshift.transforms.build import build, wrap
 from embshift.transforms.fast import hastened, slow_names
-from embshift.transforms.gpu import at_once, drafted, host_names
+from embshift.transforms.gpu import Drafting, at_once, drafted, host_names
 
-__all__ = ["build_recipe", "undivided", "unformed"]
+__all__ = [
+    "AlignedMetric",
+    "BuildRecipe",
+    "PixelMetric",
+    "Recipe",
+    "build_recipe",
+    "describe_slow_forms",
+    "without_drafts",
+]
+
+PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
+AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
 
 
-def _as_it_is(transform: Transform) -> Transform:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What happens to every image before the encoder.
+
+    Attributes:
+        limits: The largest image that is decoded.
+        size: Height and width after the resize, in pixels.
+        rule: The resize rule.
+        seed: The run's seed.
+        draws: Repeats of every transform with other random numbers.
+        transforms: The transforms by name, in order.
+        metrics: The pixel metrics by name; computed for the metric sample.
+        aligned: The pixel metrics that take the views' coordinate maps; computed for the metric sample.
+        mapped: Whether the coordinate maps of the sample's views are kept for metrics on encodings.
+    """
+
+    limits: Limits
+    size: tuple[int, int]
+    rule: str
+    seed: int
+    draws: int
+    transforms: Mapping[str, Transform]
+    metrics: Mapping[str, PixelMetric]
+    aligned: Mapping[str, AlignedMetric] = field(default_factory=dict[str, AlignedMetric])
+    mapped: bool = False
+
+    @property
+    def views(self) -> int:
+        """Greatest number of views of one image, the original included."""
+        return 1 + len(self.transforms) * self.draws
+
+    @property
+    def drafts(self) -> bool:
+        """Whether some views are only drawn here, and rendered on the encoder's device."""
+        return any(isinstance(transform, Drafting) for transform in self.transforms.values())
+
+
+BuildRecipe: TypeAlias = Callable[[], Recipe]
+"""What a worker calls once, when it starts: transforms are built there, not sent."""
+
+
+def _keep(transform: Transform) -> Transform:
     return transform
 
 
 _FORMS: Mapping[str, Callable[[Transform], Transform]] = {
-    "reference": _as_it_is,
+    "reference": _keep,
     "fast": hastened,
     "gpu": drafted,
 }
@@ -28,53 +83,54 @@ _FORMS: Mapping[str, Callable[[Transform], Transform]] = {
 def build_recipe(
     plan: Plan,
     *,
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, PixelMetric],
     objects: Mapping[str, Any],
-    aligned: Mapping[str, Any] | None = None,
+    aligned: Mapping[str, AlignedMetric] | None = None,
     mapped: bool = False,
 ) -> Recipe:
-    """The recipe of a plan. Nothing here imports torch, so neither does a worker.
+    """Build the recipe of a plan.
 
     Args:
         plan: The plan.
         metrics: Functions of the pixel metrics, by name.
         objects: The transforms of a caller's own dictionary, by name.
-        aligned: Functions of the metrics on pixels that take the maps of the views, by name.
-        mapped: Whether the maps are kept for metrics on encodings.
+        aligned: Functions of the pixel metrics that take the views' coordinate maps, by name.
+        mapped: Whether the coordinate maps are kept for metrics on encodings.
+
+    Raises:
+        PlanError: If a transform cannot be built.
     """
-    transforms: dict[str, Transform] = {
-        each.name: wrap(each.name, objects[each.name]) if each.name in objects else build(each)
-        for each in plan.transforms
-    }
     form = _FORMS[plan.views]
-    transforms = {name: form(transform) for name, transform in transforms.items()}
     return Recipe(
         limits=plan.limits,
         size=plan.image_size,
         rule=plan.resize,
         seed=plan.seed,
         draws=plan.draws,
-        transforms=transforms,
+        transforms={
+            each.name: form(wrap(each.name, objects[each.name]) if each.name in objects else build(each))
+            for each in plan.transforms
+        },
         metrics=metrics,
         aligned=aligned or {},
         mapped=mapped,
     )
 
 
-def undivided(recipe: Recipe) -> Recipe:
-    """The same recipe, by which every view is made where it is drawn."""
+def without_drafts(recipe: Recipe, /) -> Recipe:
+    """Return the same recipe with every view rendered where it is drawn."""
     return replace(recipe, transforms={name: at_once(each) for name, each in recipe.transforms.items()})
 
 
-def unformed(views: str, transforms: Mapping[str, Transform]) -> list[str]:
-    """What the user must be told of transforms that are not made as asked for, one line or none.
+def describe_slow_forms(views: str, transforms: Mapping[str, Transform]) -> list[str]:
+    """Return what the user must know of transforms that lack the form asked for: one line or none.
 
     Args:
         views: "reference", "fast" or "gpu".
-        transforms: Those of the recipe.
+        transforms: Those of the recipe, by name.
     """
     if views == "fast" and (names := slow_names(transforms)):
-        return [f"views fast: {', '.join(names)} have no fast form and are made as in 'reference'"]
+        return [f"views fast: no fast form of {', '.join(names)}; rendered as with --views reference"]
     if views == "gpu" and (names := host_names(transforms)):
-        return [f"views gpu: {', '.join(names)} have no device form and are made by the workers"]
+        return [f"views gpu: no GPU form of {', '.join(names)}; rendered by the workers"]
     return []

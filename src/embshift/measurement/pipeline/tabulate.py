@@ -9,7 +9,8 @@ import pyarrow as pa
 from jaxtyping import Float32, Int64
 
 from embshift.core.types import ORIGINAL
-from embshift.measurement.pipeline.encode import Attempt, Compared
+from embshift.measurement.pipeline.compare import Compared
+from embshift.measurement.pipeline.perturb import Attempt
 from embshift.runs.schema import TABLES
 
 __all__ = ["tabulate"]
@@ -32,13 +33,13 @@ def tabulate(results: Sequence[Compared], /, *, dim: int, metadata: Mapping[str,
     Returns:
         Tables by name.
     """
-    attempts = _attempts(results)
-    keys = _keys(results, attempts)
+    attempts = _tabulate_attempts(results)
+    keys = _tabulate_keys(results, attempts)
     columns = {
-        "images": _images(results),
-        "embeddings": _embeddings(results, attempts, keys, dim=dim),
-        "shifts": _shifts(results, attempts, keys),
-        "attention": _attention(results, attempts, keys),
+        "images": _tabulate_images(results),
+        "embeddings": _tabulate_embeddings(results, attempts, keys, dim=dim),
+        "shifts": _tabulate_shifts(results, attempts, keys),
+        "attention": _tabulate_attention(results, attempts, keys),
     }
     return {
         name: pa.table(found, schema=TABLES[name].arrow(metadata=metadata, dim=dim))
@@ -46,23 +47,23 @@ def tabulate(results: Sequence[Compared], /, *, dim: int, metadata: Mapping[str,
     }
 
 
-def _images(results: Sequence[Compared]) -> Columns:
-    return _transposed(TABLES["images"].arrow().names, map(_image, results))
+def _tabulate_images(results: Sequence[Compared]) -> Columns:
+    return _transpose(TABLES["images"].arrow().names, map(_image_row, results))
 
 
-def _transposed(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Columns:
+def _transpose(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Columns:
     columns = list(zip(*rows, strict=True))
     return dict(zip(names, columns or [()] * len(names), strict=True))
 
 
-def _image(result: Compared) -> tuple[Any, ...]:
-    record, decoded = result.item.record, result.decoded
-    path, path_bytes = _lossless(record.path)
+def _image_row(result: Compared) -> tuple[Any, ...]:
+    record, decoded = result.listed.record, result.decoded
+    path, path_bytes = _split_path(record.path)
     return (
         record.row,
         decoded.image_id,
-        _printable(record.source),
-        _printable(record.member),
+        _replace_surrogates(record.source),
+        _replace_surrogates(record.member),
         record.index,
         path,
         path_bytes,
@@ -72,7 +73,7 @@ def _image(result: Compared) -> tuple[Any, ...]:
         decoded.height,
         decoded.mode,
         decoded.flags,
-        result.item.sampled,
+        result.listed.sampled,
         decoded.status,
         decoded.error,
     )
@@ -82,27 +83,27 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 """How Python holds the bytes of a name that is no text; Arrow refuses them."""
 
 
-def _printable(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
-def _lossless(path: str | None) -> tuple[str | None, bytes | None]:
+def _split_path(path: str | None) -> tuple[str | None, bytes | None]:
     if path is None:
         return None, None
-    shown = _printable(path)
+    shown = _replace_surrogates(path)
     return shown, None if shown == path else path.encode("utf-8", "surrogateescape")
 
 
-def _attempts(results: Sequence[Compared]) -> Columns:
+def _tabulate_attempts(results: Sequence[Compared]) -> Columns:
     """All attempts of the chunk, by the fields of `Attempt`."""
-    return _transposed(Attempt._fields, (attempt for result in results for attempt in result.attempts))
+    return _transpose(Attempt._fields, (attempt for result in results for attempt in result.attempts))
 
 
-def _keys(results: Sequence[Compared], attempts: Columns) -> pa.Table:
+def _tabulate_keys(results: Sequence[Compared], attempts: Columns) -> pa.Table:
     """What every table says first of a view; of all attempts, which the other tables take theirs from."""
     of = pa.array(np.repeat(np.arange(len(results)), [len(result.attempts) for result in results]))
     columns = {
-        "row": pa.array([result.item.record.row for result in results], pa.int64()).take(of),
+        "row": pa.array([result.listed.record.row for result in results], pa.int64()).take(of),
         "image_id": pa.array([result.decoded.image_id for result in results], pa.string()).take(of),
         "transform": attempts["transform"],
         "severity": attempts["severity"],
@@ -113,7 +114,7 @@ def _keys(results: Sequence[Compared], attempts: Columns) -> pa.Table:
     return pa.table(columns, schema=pa.schema([schema.field(name) for name in columns]))
 
 
-def _encoded(results: Sequence[Compared], attempts: Columns) -> Iterator[tuple[Compared, Places]]:
+def _place_encodings(results: Sequence[Compared], attempts: Columns) -> Iterator[tuple[Compared, Places]]:
     """Every result with the places of its attempts that have an encoding."""
     there = np.array([status == "ok" for status in attempts["status"]], bool)
     start = 0
@@ -123,12 +124,14 @@ def _encoded(results: Sequence[Compared], attempts: Columns) -> Iterator[tuple[C
         start = stop
 
 
-def _named(keys: pa.Table, places: Sequence[Places], names: Sequence[str] | None = None) -> Columns:
+def _take_keys(keys: pa.Table, places: Sequence[Places], names: Sequence[str] | None = None) -> Columns:
     taken = keys.take(pa.array(np.concatenate([np.empty(0, np.int64), *places])))
     return {name: taken.column(name) for name in names or keys.column_names}
 
 
-def _embeddings(results: Sequence[Compared], attempts: Columns, keys: pa.Table, *, dim: int) -> Columns:
+def _tabulate_embeddings(
+    results: Sequence[Compared], attempts: Columns, keys: pa.Table, *, dim: int
+) -> Columns:
     lacking = np.array([status != "ok" for status in attempts["status"]], bool)
     embeddings = np.zeros((len(lacking), dim), np.float32)
     if not lacking.all():
@@ -137,7 +140,7 @@ def _embeddings(results: Sequence[Compared], attempts: Columns, keys: pa.Table, 
         )
     return {name: keys.column(name) for name in keys.column_names} | {
         "status": attempts["status"],
-        "error": [None if error is None else _printable(error) for error in attempts["error"]],
+        "error": [None if error is None else _replace_surrogates(error) for error in attempts["error"]],
         "parameters": attempts["parameters"],
         "pixels_digest": attempts["digest"],
         "embedding": pa.FixedSizeListArray.from_arrays(
@@ -146,24 +149,24 @@ def _embeddings(results: Sequence[Compared], attempts: Columns, keys: pa.Table, 
     }
 
 
-def _shifts(results: Sequence[Compared], attempts: Columns, keys: pa.Table) -> Columns:
+def _tabulate_shifts(results: Sequence[Compared], attempts: Columns, keys: pa.Table) -> Columns:
     places, names, values = list[Places](), list[str](), [np.empty(0)]
     is_view = np.array([name != ORIGINAL for name in attempts["transform"]], bool)
-    for result, own in _encoded(results, attempts):
+    for result, own in _place_encodings(results, attempts):
         places += [own[is_view[own]]] * len(result.values)
         names += result.values
         values += result.values.values()
     of = np.repeat(np.arange(len(names)), [len(part) for part in places])
     metric = pa.array(names, pa.string()).take(pa.array(of))
-    return _named(keys, places) | {"metric": metric, "value": np.concatenate(values)}
+    return _take_keys(keys, places) | {"metric": metric, "value": np.concatenate(values)}
 
 
-def _attention(results: Sequence[Compared], attempts: Columns, keys: pa.Table) -> Columns:
+def _tabulate_attention(results: Sequence[Compared], attempts: Columns, keys: pa.Table) -> Columns:
     places, frames = list[Places](), list[tuple[float, ...]]()
     maps = list[Float32[np.ndarray, "views patches"]]()
-    for result, own in _encoded(results, attempts):
+    for result, own in _place_encodings(results, attempts):
         encoding = result.encoding
-        if not result.item.sampled or encoding is None or encoding.attention is None:
+        if not result.listed.sampled or encoding is None or encoding.attention is None:
             continue
         places.append(own)
         frames.append((*encoding.grid, *encoding.field))
@@ -172,7 +175,7 @@ def _attention(results: Sequence[Compared], attempts: Columns, keys: pa.Table) -
     frame = np.repeat(np.reshape(frames, (-1, 6)), views, axis=0)
     lengths = np.repeat([part.shape[1] for part in maps], views)
     ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return _named(keys, places, ("row", "image_id", "transform", "draw")) | {
+    return _take_keys(keys, places, ("row", "image_id", "transform", "draw")) | {
         "rows": frame[:, 0].astype(np.int32),
         "columns": frame[:, 1].astype(np.int32),
         "field": pa.FixedSizeListArray.from_arrays(pa.array(frame[:, 2:].astype(np.float32).ravel()), 4),

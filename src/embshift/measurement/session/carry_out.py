@@ -1,4 +1,4 @@
-"""From sources to a run folder: plan checked, listing frozen, and what is left measured.
+"""Carry out a plan: sources listed, the listing frozen, and what is missing measured.
 
 A finished run is answered from here without torch and without the encoder's weights.
 """
@@ -17,25 +17,22 @@ from embshift.core.types import ImageRecord
 from embshift.images import stream_sources
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.encoder_files import same_files
+from embshift.measurement.session.frozen_listing import hold_draft, settle_listing
 from embshift.measurement.session.provenance import code_content
-from embshift.measurement.session.resume import (
-    check_code,
-    continued_plan,
-    recorded,
-    settled_listing,
-    settling,
-)
+from embshift.measurement.session.resume import check_code, continue_plan, read_record
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.listing import Listing
 from embshift.runs.listing_changes import Records
-from embshift.runs.lock import locked
+from embshift.runs.lock import lock_folder
 from embshift.show.run import Run, open_run
 
 __all__ = ["carry_out", "default_folder"]
 
+_HELD = 2**16  # images: of more, the folder is listed again whenever its listing is needed
+
 
 def default_folder(plan: Plan) -> Path:
-    """``runs/<local time>-<encoder>``."""
+    """Return ``runs/<local time>-<encoder>``."""
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in plan.encoder).strip("-.")[-60:]
     return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
 
@@ -54,62 +51,68 @@ def carry_out(
 
     Args:
         asked: The plan.
-        sources: Its sources, also those that stand only in memory.
+        sources: Its sources, including those that exist only in memory.
         out: The run folder.
-        reporter: Who is told how it goes.
+        reporter: Who is told about the progress.
         objects: The transforms of a caller's own dictionary, by name.
-        update: Whether new pictures are appended.
+        update: Whether new images are appended.
+
+    Returns:
+        The run, opened for reading.
+
+    Raises:
+        EncoderError: If the encoder cannot be opened.
+        ResumeError: If the folder holds the results of something else.
+        SourceError: If there is no image.
+        StorageError: If results cannot be written.
+        UsageError: If the folder is not empty and not a run folder.
     """
-    records, count = _listed(sources)
+    own = objects or {}
+    records, count = _list_images(sources)
     fewer = asked.limit is not None and asked.limit < count
-    within = f", the first {asked.limit:,} are taken" if fewer else ""
-    reporter.note(f"{count:,} pictures found{within}; run folder: {out}")
+    within = f", using the first {asked.limit:,}" if fewer else ""
+    reporter.note(f"{count:,} images found{within}; run folder: {out}")
     listing = out / "listing.parquet"
-    with locked(out), settling(listing), ExitStack() as held:
-        info = recorded(out)
-        plan = continued_plan(asked, info, update=update)
-        content = _content(sources, records())
-        rows, notes = settled_listing(
-            listing, records, count=count, content=content, plan=plan, update=update
-        )
+    with lock_folder(out), hold_draft(listing), ExitStack() as held:
+        info = read_record(out)
+        plan = continue_plan(asked, info, update=update)
+        content = _index_content(sources, records())
+        rows, notes = settle_listing(listing, records, count=count, content=content, plan=plan, update=update)
         held.callback(rows.close)
         for note in notes:
             reporter.note(note)
         finished = info is not None and _is_finished(info, rows=rows, out=out)
         if info is None or not finished or not same_files(plan.encoder, info.get("encoder_files")):
             # Measuring imports torch, which a finished run is answered without.
-            from embshift.measurement.session.work import start, work_on
+            from embshift.measurement.session.work import start_session, work_on
 
-            session = start(plan, info=info, rows=rows, out=out, objects=objects or {}, note=reporter.note)
+            session = start_session(plan, info=info, rows=rows, out=out, objects=own, note=reporter.note)
             if not finished:
                 work_on(session, reporter)
         else:
-            check_code(info, code_content(plan, objects=objects or {}))
+            check_code(info, code_content(plan, objects=own))
         if finished:
             reporter.note("nothing left to do: the run is finished")
     return open_run(out)
 
 
-def _listed(sources: Sequence[Any]) -> tuple[Records, int]:
-    """What lists the sources, which are held where they are few, and how many pictures they have."""
+def _list_images(sources: Sequence[Any]) -> tuple[Records, int]:
+    """Return what lists the sources, and how many images they hold; a short listing is held in memory."""
     first = tuple(islice(stream_sources(sources), _HELD + 1))
     if len(first) <= _HELD:
         return (lambda: first), len(first)
     return partial(stream_sources, sources), sum(1 for _ in stream_sources(sources))
 
 
-_HELD = 2**16  # pictures: of more, the folder is read again whenever its listing is needed
-
-
-def _content(sources: Sequence[Any], records: Iterable[ImageRecord]) -> dict[int, ImageRecord]:
-    """The pictures that stand only in memory, by index."""
+def _index_content(sources: Sequence[Any], records: Iterable[ImageRecord]) -> dict[int, ImageRecord]:
+    """Return the images that exist only in memory, by index."""
     if all(isinstance(source, (str, os.PathLike)) for source in sources):
         return {}
     return {record.index: record for record in records if record.path is None}
 
 
 def _is_finished(info: Mapping[str, Any], *, rows: Listing, out: Path) -> bool:
-    """Whether the run says so, and every chunk is there."""
+    """Return whether the run is marked as finished, and every chunk is there."""
     if info["state"] != "finished" or len(rows) != info["counts"]["images"]:
         return False
     sink = ParquetSink(folder=out, fingerprint=info["fingerprint"])

@@ -1,6 +1,6 @@
-"""The pictures that a run keeps: a seeded few, and the most and least shifted of every transform."""
+"""Kept views: those of a seeded few images, and the most and least shifted of every transform."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,31 +9,39 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from jaxtyping import Float64, Int64
 
-from embshift.core.seeding import generator
-from embshift.core.types import ORIGINAL, Direction
-from embshift.measurement.pipeline.encode import Item, Perturbed, Recipe, perturb_image
+from embshift.core.seeding import make_generator
+from embshift.core.types import ORIGINAL, Direction, FrozenRow
+from embshift.measurement.pipeline.perturb import Perturbed, perturb_image
+from embshift.measurement.pipeline.recipe import Recipe
+from embshift.runs.listing import Listing
 from embshift.runs.tables import RunTables
 from embshift.runs.view_files import view_path, write_view
 
-__all__ = ["choose_views", "keep_views", "keep_while_running"]
+__all__ = ["EXTREME", "PERMUTED", "SEEDED", "choose_views", "keep_views", "write_views"]
 
 SEEDED = 50
+"""Images of which all views are kept, chosen by the run's seed."""
+
 EXTREME = 5
+"""Images kept of every transform that it shifts most, and as many that it shifts least."""
+
+PERMUTED = 2**24
+"""Images above which some are chosen without putting all positions in order, which takes 128 MiB."""
 
 Wanted = Mapping[int, frozenset[str]]
 """Transforms whose views are kept, by row."""
 
 
-def keep_while_running(perturbed: Perturbed, *, folder: Path) -> None:
-    """Write all views of one picture as they were made."""
+def write_views(perturbed: Perturbed, *, folder: Path) -> None:
+    """Write all views of one image as they were made."""
     _write(perturbed, folder=folder, digests=None)
 
 
 def choose_views(run: RunTables, *, seed: int) -> Wanted:
-    """Rows and transforms to keep.
+    """Choose which views to keep, by row of the listing.
 
-    All views of 50 seeded pictures, and of every transform the 5 pictures that it shifts most and the 5 that
-    it shifts least, by the first metric of the run.
+    All views of 50 seeded images, and of every transform the 5 images that it shifts most and the 5 that it
+    shifts least, by the first metric of the run.
     """
     if not run.metrics:
         return {}
@@ -56,19 +64,22 @@ def choose_views(run: RunTables, *, seed: int) -> Wanted:
 
 
 def _seeded(count: int, *, seed: int) -> Int64[np.ndarray, " places"]:
-    rng = generator(seed, "gallery")
-    if count > _PERMUTED:
+    rng = make_generator(seed, "gallery")
+    if count > PERMUTED:
         return rng.choice(count, SEEDED, replace=False)
     return rng.permutation(count)[:SEEDED]
-
-
-_PERMUTED = 2**24  # pictures of which all positions are put in order to take some: 128 MiB
 
 
 def _by_chunk(
     places: Int64[np.ndarray, " places"], names: Sequence[str], counts: Sequence[int]
 ) -> Iterator[tuple[str, Int64[np.ndarray, " own"]]]:
-    """Places among all pictures that have values as places in their chunks, which have so many each."""
+    """Split positions among all images that have values into positions within their chunks.
+
+    Args:
+        places: Positions among all.
+        names: Names of the chunks.
+        counts: How many images with values each chunk holds.
+    """
     start = 0
     for name, count in zip(names, counts, strict=True):
         own = places[(start <= places) & (places < start + count)] - start
@@ -78,13 +89,13 @@ def _by_chunk(
 
 
 class _Extremes:
-    """The rows of the least and of the greatest values so far; of equal ones the first count as less."""
+    """The rows of the least and greatest values so far; of equal values the first count as less."""
 
     def __init__(self) -> None:
         self._low, self._high = (list[tuple[float, int]]() for _ in range(2))
 
     def take(self, rows: Int64[np.ndarray, " images"], values: Float64[np.ndarray, " images"]) -> None:
-        """Look at some more."""
+        """Take in more values."""
         defined = ~np.isnan(values)
         new = list(zip(values[defined].tolist(), rows[defined].tolist(), strict=True))
         self._low = sorted(self._low + new)[:EXTREME]
@@ -92,18 +103,18 @@ class _Extremes:
 
     @property
     def rows(self) -> list[int]:
-        """Those rows."""
+        """Rows of the least and greatest values."""
         return [row for _, row in self._low + self._high]
 
 
-def keep_views(run: RunTables, wanted: Wanted, *, item: Callable[[int], Item], recipe: Recipe) -> list[int]:
+def keep_views(run: RunTables, wanted: Wanted, *, rows: Listing, recipe: Recipe) -> list[int]:
     """Make the wanted views again from their seeds and write them, each checked by its digest.
 
     Args:
         run: The run, with all of its chunks.
         wanted: What to keep.
-        item: The row of the listing with a number.
-        recipe: What the run's views were made with.
+        rows: The listing.
+        recipe: What the run's views were made with; one that drafts no views.
 
     Returns:
         Rows whose views could not be made again as they were measured.
@@ -112,22 +123,22 @@ def keep_views(run: RunTables, wanted: Wanted, *, item: Callable[[int], Item], r
     changed = list[int]()
     for row, names in wanted.items():
         ids = {key: digest for key, digest in digests[row].items() if key[0] in names | {ORIGINAL}}
-        picture = _again(item(row), names, recipe)
-        if _write(picture, folder=run.folder, digests=ids) < len(ids):
+        image = _remake(rows[row], names, recipe)
+        if _write(image, folder=run.folder, digests=ids) < len(ids):
             changed.append(row)
     return changed
 
 
-def _again(item: Item, names: Iterable[str], recipe: Recipe) -> Perturbed:
+def _remake(listed: FrozenRow, names: Iterable[str], recipe: Recipe) -> Perturbed:
     kept = {name: transform for name, transform in recipe.transforms.items() if name in names}
-    return perturb_image(replace(item, sampled=False), recipe=replace(recipe, transforms=kept))
+    return perturb_image(replace(listed, sampled=False), recipe=replace(recipe, transforms=kept))
 
 
 Digests = Mapping[tuple[str, int], str]
 
 
 def _write(perturbed: Perturbed, *, folder: Path, digests: Digests | None) -> int:
-    """Write the views whose digest is as measured; returns how many there are now."""
+    """Write the views whose digest is as measured, and return how many there are now."""
     if perturbed.pixels is None:
         return 0
     image_id = str(perturbed.decoded.image_id)

@@ -1,4 +1,4 @@
-"""What ``run.json`` and ``plan.toml`` say of a run, from its start to its end."""
+"""Content of ``run.json`` and ``plan.toml``, from the start of a run to its end."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -23,15 +23,22 @@ from embshift.runs.schema import SCHEMA_VERSION
 from embshift.runs.tables import RunTables
 from embshift.transforms.build import describe
 
-__all__ = ["counted", "repeatable", "started_record"]
+__all__ = ["count_run", "describe_unrepeatable", "start_record"]
 
 _NAMED_FAILURES = 100
 
 
-def started_record(
+def start_record(
     plan: Plan, spec: EncoderSpec, sink: ParquetSink, *, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """``run.json`` while the run goes on."""
+    """Return the content of ``run.json`` while the run goes on.
+
+    Args:
+        plan: The plan.
+        spec: The encoder's.
+        sink: Where chunks are committed.
+        before: The content of ``run.json`` of a run that is continued; None for a new one.
+    """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {
         "schema": SCHEMA_VERSION,
@@ -52,15 +59,15 @@ def started_record(
     }
 
 
-def repeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
-    """A comment for ``plan.toml`` where no file can repeat the run."""
+def describe_unrepeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
+    """Return a comment for ``plan.toml`` that names what the file cannot repeat; empty where nothing."""
     lost = [f"transform {name}" for name, thing in objects.items() if describe(name, thing) is None]
-    lost += ["pictures from memory"] * ("memory" in plan.sources)
-    return f"# Not repeatable from this file: {', '.join(lost)} lived in Python alone.\n" if lost else ""
+    lost += ["images from memory"] * ("memory" in plan.sources)
+    return f"# Not repeatable from this file: {', '.join(lost)} existed in Python alone.\n" if lost else ""
 
 
-def counted(run: RunTables) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """Counts of a run, and the first of its pictures that failed."""
+def count_run(run: RunTables) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Return the counts of a run, and the first of its images that failed."""
     images, failed, named = 0, 0, list[dict[str, Any]]()
     for chunk in run.chunks("images", ["row", "member", "status", "error"]):
         lost = chunk.filter(pc.field("status") != "ok")

@@ -1,7 +1,7 @@
-"""One stretch of work on a run folder: encoder opened, chunks measured and committed, pictures kept."""
+"""Work on one run folder: open the encoder, measure what is missing, keep views, and finish the run."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,43 +11,67 @@ from typing import Any
 from embshift.core.encoding import Encoder
 from embshift.core.progress import Reporter
 from embshift.core.types import Capture
-from embshift.measurement.engine.local import Work, run_local
+from embshift.measurement.engine.local import Work, measure_chunks
 from embshift.measurement.engine.worker import WorkerLimits
-from embshift.measurement.pipeline.encode import Item, Mishaps, Perturbed, Recipe
+from embshift.measurement.pipeline.batches import Mishaps
+from embshift.measurement.pipeline.encode import Encoded
+from embshift.measurement.pipeline.perturb import Perturbed
 from embshift.measurement.pipeline.precision_trial import settle_precision
-from embshift.measurement.pipeline.recipe import build_recipe, undivided, unformed
+from embshift.measurement.pipeline.recipe import (
+    BuildRecipe,
+    build_recipe,
+    describe_slow_forms,
+    without_drafts,
+)
 from embshift.measurement.plan.auto import Setting, choose, is_portable
 from embshift.measurement.plan.files import plan_to_toml
 from embshift.measurement.plan.plan import Plan
-from embshift.measurement.session.keep_views import choose_views, keep_views, keep_while_running
+from embshift.measurement.session.frozen_listing import save_listing
+from embshift.measurement.session.keep_views import choose_views, keep_views, write_views
 from embshift.measurement.session.provenance import (
     code_content,
     encoder_content,
     fingerprint,
     peak_memory,
 )
-from embshift.measurement.session.resume import check_code, check_encoder, save_listing
-from embshift.measurement.session.run_json import counted, repeatable, started_record
-from embshift.metrics import METRICS, Metric
+from embshift.measurement.session.resume import check_code, check_encoder
+from embshift.measurement.session.run_json import count_run, describe_unrepeatable, start_record
+from embshift.metrics import METRICS, Kind, Metric
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import write_json, write_text
-from embshift.runs.listing import FrozenRow, Listing
+from embshift.runs.listing import Listing
 from embshift.runs.tables import open_tables
 from embshift.transforms.build import describe
 
-__all__ = ["Session", "start", "work_on"]
+__all__ = ["Session", "start_session", "work_on"]
 
 
 def work_on(session: "Session", reporter: Reporter, /) -> None:
-    """Measure what a run folder lacks, and finish it."""
-    _record(session)
-    _work(session, reporter)
-    _finish(session, reporter)
+    """Measure what a run folder lacks, and finish it.
+
+    Raises:
+        StorageError: If results cannot be written.
+    """
+    _write_start(session)
+    info = _measure(session, reporter)
+    _finish(session, info, reporter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Session:
-    """One stretch of work on a run folder."""
+    """One session of work on a run folder.
+
+    Attributes:
+        plan: The plan, with nothing left open.
+        out: The run folder.
+        rows: The listing.
+        work: What the engine does.
+        sink: Where chunks are committed.
+        header: Comment at the top of ``plan.toml``.
+        info: The content of ``run.json`` when the session starts.
+        mishaps: Counted up while batches are encoded.
+        started: When the session started, in seconds of the performance counter.
+    """
 
     plan: Plan
     out: Path
@@ -59,13 +83,8 @@ class Session:
     mishaps: Mishaps
     started: float
 
-    @property
-    def items(self) -> Iterator[Item]:
-        """What the listing holds, in its order."""
-        return map(_item, self.rows)
 
-
-def start(
+def start_session(
     asked: Plan,
     /,
     *,
@@ -75,19 +94,19 @@ def start(
     objects: Mapping[str, Any],
     note: Callable[[str], None],
 ) -> Session:
-    """Open what a stretch of work needs, and check that it is what the run was begun with.
+    """Open the encoder, decide what the plan leaves open, and check that nothing has changed since.
 
     Args:
-        asked: What to work by, with what the run has recorded where nothing was asked.
-        info: What ``run.json`` holds; None for a new run.
+        asked: The plan, with what the run has recorded where nothing was asked.
+        info: The content of ``run.json``; None for a new run.
         rows: The listing.
         out: The run folder, which is locked.
         objects: The transforms of a caller's own dictionary, by name.
-        note: Tells the user.
+        note: Tells the user one line.
 
     Raises:
         EncoderError: If the encoder cannot be opened.
-        ResumeError: If it, or a function of the user's, is not what the run was begun with.
+        ResumeError: If the encoder, or a function of the user's, is not what the run was started with.
     """
     import torch
 
@@ -105,67 +124,71 @@ def start(
     check_encoder(info, encoder_content(encoder.spec))
     code = code_content(asked, objects=objects)
     check_code(info, code)
-    chosen = {name: METRICS[name] for name in asked.metrics}
-    pixel, pair = _by_need(chosen)
-    recipe = partial(build_recipe, asked, metrics=pixel, objects=objects, **_aligned(chosen))
-    recipe()  # every transform is built once before any work starts
+    build, metrics = _plan_recipe(asked, objects), _select_metrics(asked, "pair")
+    build()  # every transform is built once before any work starts
     setting = Setting(
         device=encoder.spec.device,
         threads=torch.get_num_threads(),
         count=len(rows),
-        held=_held(rows, recipe, objects),
+        held=_explain_no_workers(rows, build, objects),
     )
     plan, reasons = choose(asked, setting)
     torch.set_num_threads(plan.threads or setting.threads)
     encoder, precision = settle_precision(
-        plan,
-        encoder,
-        info=info,
-        reopen=reopen,
-        items=map(_item, rows),
-        recipe=recipe,
-        metrics=pair,
-        note=note,
+        plan, encoder, info=info, reopen=reopen, rows=rows, build=build, metrics=metrics, note=note
     )
     plan = replace(plan, precision=encoder.spec.precision)
-    work = _planned_work(plan, encoder=encoder, build=recipe, metrics=pair, reopen=reopen)
     sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=encoder.spec, code=code))
     return Session(
         plan=plan,
         out=out,
         rows=rows,
-        work=work,
+        work=_plan_work(plan, encoder=encoder, build=build, metrics=metrics, reopen=reopen),
         sink=sink,
-        header=repeatable(plan, objects),
-        info=started_record(plan, encoder.spec, sink, before=info)
+        header=describe_unrepeatable(plan, objects),
+        info=start_record(plan, encoder.spec, sink, before=info)
         | {"code": code, "precision": precision, "choices": reasons},
         mishaps=Mishaps(),
         started=time.perf_counter(),
     )
 
 
-def _item(row: FrozenRow) -> Item:
-    return Item(record=row.record, sampled=row.sampled, chunk=row.chunk)
+def _select_metrics(plan: Plan, kind: Kind) -> dict[str, Metric]:
+    return {name: METRICS[name] for name in plan.metrics if METRICS[name].kind == kind}
 
 
-def _held(rows: Listing, build: Callable[[], Recipe], objects: Mapping[str, Any]) -> str:
-    """Why workers cannot do the work; empty where they can."""
+def _plan_recipe(plan: Plan, objects: Mapping[str, Any]) -> BuildRecipe:
+    """Return what builds the recipe, here and in workers: it can be pickled, and pickles no torch."""
+    pair = _select_metrics(plan, "pair").values()
+    return partial(
+        build_recipe,
+        plan,
+        objects=objects,
+        metrics={name: metric.compute for name, metric in _select_metrics(plan, "pixel").items()},
+        aligned={name: metric.compute for name, metric in _select_metrics(plan, "aligned").items()},
+        mapped=any(Capture.COORDINATES in metric.spec.needs for metric in pair),
+    )
+
+
+def _explain_no_workers(rows: Listing, build: BuildRecipe, objects: Mapping[str, Any]) -> str:
+    """Return why workers cannot do the work; empty where they can."""
     if not is_portable(build) or any(describe(name, thing) is None for name, thing in objects.items()):
-        return "a transform or a metric lives in this process alone"
+        return "a transform or a metric exists in this process alone"
     if rows.in_memory:
-        return "pictures are in the memory of this process"
+        return "images are in the memory of this process"
     return ""
 
 
-def _planned_work(
+def _plan_work(
     plan: Plan,
     *,
     encoder: Encoder,
-    build: Callable[[], Recipe],
+    build: BuildRecipe,
     metrics: Mapping[str, Metric],
     reopen: Callable[..., Encoder],
 ) -> Work:
     memory, seconds = plan.worker_memory or 0, plan.timeout or 0
+    in_float32 = encoder.spec.precision == "float32"
     return Work(
         build=build,
         encoder=encoder,
@@ -173,108 +196,103 @@ def _planned_work(
         batch=plan.batch or 1,
         workers=plan.workers or 0,
         limits=WorkerLimits(memory=memory * 2**20, seconds=seconds),
-        plain=None if encoder.spec.precision == "float32" else partial(reopen, precision="float32"),
+        open_float32=None if in_float32 else partial(reopen, precision="float32"),
     )
 
 
-def _record(session: Session) -> None:
-    """What is known when work starts; ``run.json`` first, for it makes a folder a run folder."""
+def _write_start(session: Session) -> None:
+    """Write what is known when work starts; ``run.json`` first, for it makes a folder a run folder."""
     write_json(session.out / "run.json", session.info)
     write_text(session.out / "plan.toml", session.header + plan_to_toml(session.plan))
     save_listing(session.out / "listing.parquet")
     session.sink.discard_uncommitted()
 
 
-def _by_need(metrics: Mapping[str, Metric]) -> tuple[dict[str, Any], dict[str, Metric]]:
-    """Metrics on pixels, which workers take, and metrics on encodings."""
-    pixel = {name: metric.compute for name, metric in metrics.items() if metric.spec.needs == Capture.PIXELS}
-    aligned = _aligned(metrics)["aligned"]
-    return pixel, {name: metric for name, metric in metrics.items() if name not in {*pixel, *aligned}}
-
-
-def _aligned(metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """Metrics that take the views' maps: those on pixels, and whether there are any on encodings."""
-    taking = {name: metric for name, metric in metrics.items() if Capture.COORDINATES in metric.spec.needs}
-    pixel = {n: metric.compute for n, metric in taking.items() if metric.spec.needs == Capture.COORDINATES}
-    return {"aligned": pixel, "mapped": len(pixel) < len(taking)}
-
-
-def _work(session: Session, reporter: Reporter) -> None:
-    done = _committed(session)
-    plan = session.plan
-    reporter.note(
-        f"encoder {plan.encoder} on {plan.device}, {plan.threads} threads, batches of {plan.batch} views,"
-        f" {plan.workers} workers"
-    )
-    for name, reason in session.info["choices"].items():
-        if reason != "as given":
-            reporter.note(f"  {name.replace('_', '-')} {getattr(plan, name):,}: {reason}")
-    for line in unformed(plan.views, session.work.build().transforms):
-        reporter.note(line)
+def _measure(session: Session, reporter: Reporter) -> Mapping[str, Any]:
+    """Measure what is missing; returns ``run.json`` with the timing of this session."""
+    done = _count_committed(session)
+    _announce(session, reporter)
     reporter.begin(total=len(session.rows), done=done)
 
-    def see(perturbed: Perturbed) -> None:
-        if perturbed.item.record.row < plan.keep_views:
-            keep_while_running(perturbed, folder=session.out)
+    def keep_first(perturbed: Perturbed) -> None:
+        if perturbed.listed.record.row < session.plan.keep_views:
+            write_views(perturbed, folder=session.out)
 
-    def report(perturbed: Perturbed) -> None:
-        reporter.advance(failed=perturbed.decoded.status != "ok")
+    def advance(image: Encoded) -> None:
+        reporter.advance(failed=image.decoded.status != "ok")
 
     try:
-        run_local(
-            session.items,
+        measure_chunks(
+            session.rows,
             work=session.work,
             sink=session.sink,
-            see=see,
-            report=report,
+            on_perturbed=keep_first,
+            on_encoded=advance,
             mishaps=session.mishaps,
         )
     finally:
         reporter.end()
-        _record_stretch(session, done=done)
+        # Also for a session that was stopped, and before views are kept.
+        info = _add_timing(session, done=done)
+        write_json(session.out / "run.json", info)
+    return info
 
 
-def _committed(session: Session) -> int:
-    """Pictures whose chunk is committed."""
+def _announce(session: Session, reporter: Reporter) -> None:
+    plan, count = session.plan, session.plan.workers or 0
+    reporter.note(
+        f"encoder {plan.encoder} on {plan.device}, {plan.threads} threads, batches of {plan.batch} views,"
+        f" {count} worker process{'' if count == 1 else 'es'}"
+    )
+    for name, reason in session.info["choices"].items():
+        if reason != "as given":
+            reporter.note(f"  {name.replace('_', '-')} {getattr(plan, name):,}: {reason}")
+    for line in describe_slow_forms(plan.views, session.work.build().transforms):
+        reporter.note(line)
+
+
+def _count_committed(session: Session) -> int:
+    """Return the number of images whose chunk is committed."""
     return sum(count for chunk, count in session.rows.chunks.items() if session.sink.has(chunk))
 
 
-def _record_stretch(session: Session, *, done: int) -> None:
-    """Timing of this stretch, also of one that was stopped, before the pictures are kept."""
+def _add_timing(session: Session, *, done: int) -> dict[str, Any]:
+    """Return ``run.json`` with this session's timing."""
     seconds = time.perf_counter() - session.started
-    images = _committed(session) - done
+    images = _count_committed(session) - done
     rate = images / seconds if seconds > 0 else 0.0
-    stretch = {
+    timing = {
         "images": images,
         "seconds": round(seconds, 3),
         "images_per_second": round(rate, 4),
         "peak_memory_bytes": peak_memory(),
         "batch_halved_to": session.mishaps.batch,
-        "encoded_again_in_float32": session.mishaps.plain,
+        "encoded_again_in_float32": session.mishaps.float32,
     }
-    session.info["sessions"].append(stretch)
-    write_json(session.out / "run.json", session.info)
+    return {**session.info, "sessions": [*session.info["sessions"], timing]}
 
 
-def _finish(session: Session, reporter: Reporter) -> None:
-    """Keep pictures, count, and say that the run is finished, in this order."""
+def _finish(session: Session, info: Mapping[str, Any], reporter: Reporter) -> None:
+    """Keep views, count, and mark the run as finished, in this order."""
     run = open_tables(session.out)
-    reporter.note("keeping pictures of views")
-    recipe = undivided(session.work.build())
+    reporter.note("keeping views")
+    recipe = without_drafts(session.work.build())
     wanted = choose_views(run, seed=session.plan.seed)
-    changed = keep_views(run, wanted, item=lambda row: _item(session.rows[row]), recipe=recipe)
+    changed = keep_views(run, wanted, rows=session.rows, recipe=recipe)
     if changed:
-        reporter.note(f"{len(changed):,} pictures could not be made again as they were measured")
-    counts, failures = counted(run)
+        reporter.note(
+            f"{len(changed):,} images have views that could not be made again as they were measured"
+        )
+    counts, failures = count_run(run)
+    kept = {
+        "views_kept": sum(1 for _ in (session.out / "views").glob("*/*.png")),
+        "views_changed": len(changed),
+    }
     finished = {
-        **session.info,
+        **info,
         "state": "finished",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "counts": counts
-        | {
-            "views_kept": sum(1 for _ in (session.out / "views").glob("*/*.png")),
-            "views_changed": len(changed),
-        },
+        "counts": counts | kept,
         "failures": failures,
     }
     write_json(session.out / "run.json", finished)

@@ -1,0 +1,121 @@
+"""Frozen listing: settled when a run starts, compared with the sources when it is continued."""
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate, chain, islice
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from embshift.core.errors import ResumeError
+from embshift.core.types import FrozenRow, ImageRecord
+from embshift.measurement.plan.plan import CHUNK, Plan
+from embshift.measurement.session.resume import NEW_FOLDER
+from embshift.runs.files import rename_into_place
+from embshift.runs.listing import Listing, freeze_listing, list_rows, write_listing
+from embshift.runs.listing_changes import ListingChange, NamedImages, Records, compare_listing, new_records
+
+__all__ = ["hold_draft", "save_listing", "settle_listing"]
+
+
+def settle_listing(
+    path: Path,
+    records: Records,
+    *,
+    count: int,
+    content: Mapping[int, ImageRecord],
+    plan: Plan,
+    update: bool,
+) -> tuple[Listing, list[str]]:
+    """Return the listing to work by, and what the user must be told about it.
+
+    The listing is frozen when a run first starts. Later, new images are named and left out unless ``update``
+    appends them; changed and missing ones are reported. A new listing is a draft beside the file until
+    `save_listing`, within `hold_draft`.
+
+    Args:
+        path: The run's ``listing.parquet``.
+        records: Lists the sources.
+        count: How many images they hold.
+        content: Those that exist only in memory, by index.
+        plan: The plan.
+        update: Whether new images are appended.
+
+    Raises:
+        ResumeError: If the sources share no image with the frozen listing; or if the listing was removed, and
+            the sources do not give the rows of the committed chunks.
+    """
+    chosen = partial(freeze_listing, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed)
+    if not path.exists():
+        count = count if plan.limit is None else min(count, plan.limit)
+        first = _write_draft(path, chosen(islice(records(), plan.limit), count=count), content)
+        _check_committed(path.parent, first)
+        return first, []
+    frozen = Listing(path, content=content)
+    change = compare_listing(frozen, records)
+    if change.gone.count == len(frozen):
+        raise ResumeError(f"the sources hold none of the run's {len(frozen):,} images; {NEW_FOLDER}")
+    if change.altered is not None:
+        raise ResumeError(f"the image from memory in row {change.altered} is not the run's; {NEW_FOLDER}")
+    if plan.limit is not None:
+        change = replace(change, new=NamedImages(count=0, first=()))  # what a limit left out is not news
+    if not (update and change.new.count):
+        return frozen, _describe_change(change, update=update)
+    added = chosen(new_records(frozen, records), count=change.new.count, after=frozen)
+    return _write_draft(path, chain(frozen, added), content), _describe_change(change, update=update)
+
+
+def _draft_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new.tmp")
+
+
+def _write_draft(path: Path, rows: Iterable[FrozenRow], content: Mapping[int, ImageRecord]) -> Listing:
+    write_listing(_draft_path(path), rows)
+    return Listing(_draft_path(path), content=content)
+
+
+def save_listing(path: Path) -> None:
+    """Rename the draft of a listing into place, where there is one."""
+    if _draft_path(path).exists():
+        rename_into_place(_draft_path(path), path)
+
+
+@contextmanager
+def hold_draft(path: Path) -> Generator[None]:
+    """Let a listing be settled inside; the draft of an earlier session, or one not saved, is removed."""
+    _draft_path(path).unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        _draft_path(path).unlink(missing_ok=True)
+
+
+def _check_committed(folder: Path, rows: Listing) -> None:
+    """Check that listing the sources again gives the rows of the committed chunks, whose listing is gone."""
+    starts = dict(zip(rows.chunks, accumulate(rows.chunks.values(), initial=0), strict=False))
+    for file in sorted((folder / "images").glob("chunk-[0-9]*.parquet")):
+        chunk = int(file.stem.removeprefix("chunk-"))
+        start = starts.get(chunk, len(rows))
+        now = rows[start : start + rows.chunks.get(chunk, 0)]
+        if list_rows(pq.read_table(file)) != [(r.record.row, r.record.path, r.sampled) for r in now]:
+            raise ResumeError(
+                f"listing.parquet is missing, and the sources do not give the rows of {file.name} again;"
+                f" {NEW_FOLDER}"
+            )
+
+
+def _describe_change(change: ListingChange, *, update: bool) -> list[str]:
+    new = "appended" if update else "left out (--update appends them)"
+    notes = {
+        f"{change.new.count:,} new images {new}": change.new,
+        f"{change.changed.count:,} images have changed since the run was started": change.changed,
+        f"{change.gone.count:,} images of the run are missing": change.gone,
+    }
+    return [f"{note}: {_name_some(named)}" for note, named in notes.items() if named.count]
+
+
+def _name_some(named: NamedImages) -> str:
+    left = named.count - len(named.first)
+    return ", ".join(named.first) + (f" and {left:,} more" if left else "")
