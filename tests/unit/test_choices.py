@@ -5,18 +5,15 @@ import sys
 
 import pytest
 
-from embshift.measurement.plan import auto as choices
-from embshift.measurement.plan.auto import Setting, choose
+from embshift.measurement.plan.auto import CHOICES, Setting, choose, count_cores
 from embshift.measurement.plan.plan import make_plan
 
-CPU = Setting(device="cpu", threads=6, count=10_000)
+CPU = Setting(device="cpu", threads=6, count=10_000, cores=12)
 CUDA = dataclasses.replace(CPU, device="cuda:0")
 
 
 @pytest.fixture(autouse=True)
-def cores(monkeypatch):
-    """A machine with twelve cores."""
-    monkeypatch.setattr(choices, "_cores", lambda: 12)
+def linux(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
 
 
@@ -52,9 +49,13 @@ def test_threads(setting, wanted):
         (CPU, 65, 12, 2),
     ],
 )
-def test_workers(setting, count, available, wanted, monkeypatch):
-    monkeypatch.setattr(choices, "_cores", lambda: available)
-    assert choose(make_plan(), dataclasses.replace(setting, count=count))[0].workers == wanted
+def test_workers(setting, count, available, wanted):
+    found = choose(make_plan(), dataclasses.replace(setting, count=count, cores=available))
+    assert found[0].workers == wanted
+
+
+def test_cores_are_those_that_this_process_may_use():
+    assert Setting(device="cpu", threads=6, count=1).cores == count_cores() >= 1
 
 
 def test_without_worker_processes_there_are_none(monkeypatch):
@@ -69,7 +70,7 @@ def test_what_holds_workers_back_outweighs_what_is_given():
     assert (plan.workers, reasons["workers"]) == (0, "a lambda")
 
 
-def test_limits_grow_with_pictures_and_views():
+def test_limits_grow_with_images_and_views():
     small = choose(make_plan(max_pixels=1_000_000), CPU)[0]
     large = choose(make_plan(max_pixels=2_000_000), CPU)[0]
     more = choose(make_plan(draws=3), CPU)[0]
@@ -78,7 +79,7 @@ def test_limits_grow_with_pictures_and_views():
 
 
 def test_every_choice_has_a_reason_and_what_is_given_stands():
-    given = {"batch": 5, "threads": 4, "workers": 3, "worker_memory": 2048, "timeout": 9}
+    given = {name: 100 + place for place, name in enumerate(CHOICES)}
     plan, reasons = choose(make_plan(**given), CPU)
     assert {name: getattr(plan, name) for name in given} == given
     assert reasons == dict.fromkeys(given, "as given")
