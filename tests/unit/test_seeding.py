@@ -31,7 +31,7 @@ def test_it_is_the_same_in_another_process_with_other_hashes():
     code = (
         "from embshift.core.seeding import *; from embshift.core.types import ViewKey;"
         f"key = ViewKey(run_seed=0, image_id='{KEY.image_id}', transform='noise');"
-        "print(view_generator(key).integers(2**63))"
+        "print(make_view_generator(key).integers(2**63))"
     )
     environment = {"PYTHONHASHSEED": "7", "PATH": ""}
     found = subprocess.run(

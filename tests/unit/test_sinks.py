@@ -431,7 +431,7 @@ class TestListing:
         assert [one.member for one in found] == [one.member for one in there if one.index not in before]
 
     def test_of_very_many_a_sample_is_drawn_without_ordering_them(self):
-        with patch("embshift.runs.listing._PERMUTED", 10):
+        with patch("embshift.core.seeding.PERMUTE_UP_TO", 10):
             taken = [row for row in freeze(records(1000), chunk=64, sample=100, seed=0) if row.sampled]
             assert len(taken) == 100
             assert 400 < np.mean([row.record.row for row in taken]) < 600

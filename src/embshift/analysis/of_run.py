@@ -64,7 +64,9 @@ def analyse_statistics(
         level: Coverage of each interval; that of the ranks is joint.
         seed: Seed of the resamples.
     """
-    return compute_statistics(run.values(), metrics=run.metrics, by=by, resamples=resamples, level=level, seed=seed)
+    return compute_statistics(
+        run.values(), metrics=run.metrics, by=by, resamples=resamples, level=level, seed=seed
+    )
 
 
 def analyse_separation(run: RunTables, *, seed: int = 0) -> Separation:

@@ -1,1 +1,1 @@
-"""Core: types, errors, registry and what else every room may use; imports nothing of the others."""
+"""Core: types, errors, registries and other basics that all rooms share; imports none of them."""

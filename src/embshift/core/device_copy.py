@@ -1,4 +1,4 @@
-"""Values on their way between main memory and a device, without this thread waiting for them."""
+"""Copies between main memory and a device that do not block the calling thread."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -6,16 +6,17 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from jaxtyping import Shaped
 
-__all__ = ["open_second_queue", "copy_to_host", "record_event", "copy_to_device"]
+__all__ = ["copy_to_device", "copy_to_host", "open_second_queue", "record_event"]
 
 
 def copy_to_device(values: Shaped[torch.Tensor, "..."], *, device: str) -> Shaped[torch.Tensor, "..."]:
-    """Values on a device.
+    """Copy values to a device; values already there are returned as they are.
 
     Args:
-        values: Wherever they are; what is on the device already stays.
-        device: As torch spells it. From main memory to "cuda" they pass through page-locked memory, so that
-            the copy is queued and this thread goes on; whatever is computed from them waits for it by itself.
+        values: A tensor on any device.
+        device: As torch spells it. Copies from main memory to "cuda" pass through page-locked memory: the
+            copy is queued, this thread goes on, and later work on the device waits for the copy by
+            itself.
     """
     if not device.startswith("cuda") or values.device.type != "cpu":
         return values.to(device)
@@ -23,7 +24,7 @@ def copy_to_device(values: Shaped[torch.Tensor, "..."], *, device: str) -> Shape
 
 
 def copy_to_host(values: Shaped[torch.Tensor, "..."], /) -> Shaped[torch.Tensor, "..."]:
-    """Values in main memory; from "cuda" the copy is queued, and is done when a `marked` was waited for."""
+    """Copy values to main memory; from "cuda" the copy is only queued: wait with `record_event`."""
     if values.device.type != "cuda":
         return values.cpu()
     there = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
@@ -31,23 +32,23 @@ def copy_to_host(values: Shaped[torch.Tensor, "..."], /) -> Shaped[torch.Tensor,
 
 
 def record_event(device: str) -> Callable[[], None]:
-    """What waits until all that has been queued so far is done; other threads go on meanwhile.
+    """Return a function that waits until all work queued so far is done; other threads go on meanwhile.
 
     Args:
-        device: As torch spells it; on one without a queue there is nothing to wait for.
+        device: As torch spells it; on a device without a queue the function returns at once.
     """
     if not device.startswith("cuda"):
         return lambda: None
-    event = torch.cuda.Event(blocking=True)  # gives its core away instead of asking again and again
+    event = torch.cuda.Event(blocking=True)  # sleeps while it waits instead of polling
     event.record()
     return event.synchronize
 
 
 def open_second_queue(device: str) -> Callable[[], AbstractContextManager[object]]:
-    """A second queue of a device: what is queued within it goes on beside the first, in its own order.
+    """Return a context in which work is queued on a second stream of a device, beside the first.
 
     Args:
-        device: As torch spells it; one without queues does everything at once.
+        device: As torch spells it; on a device without queues the context does nothing.
     """
     if not device.startswith("cuda"):
         return nullcontext

@@ -1,4 +1,4 @@
-"""What an encoder gives and what a metric takes: float32 tensors, batch first."""
+"""Encodings, which encoders give and metrics take: float32 tensors, batch first."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,25 +9,26 @@ from jaxtyping import Float, Float32, UInt8
 
 from embshift.core.types import Capture, EncoderSpec, Field, Views
 
-__all__ = ["Encoder", "Encoding", "AnyViews", "concatenate", "to_numpy"]
+__all__ = ["AnyViews", "Encoder", "Encoding", "concatenate", "to_numpy"]
 
 AnyViews: TypeAlias = Views | UInt8[torch.Tensor, "views height width 3"]
-"""Views in main memory, or on the encoder's device where they were made there."""
+"""Views in main memory, or on the encoder's device if they were made there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Encoding:
-    """What an encoder saw in a batch of views.
+    """The output of an encoder for a batch of views.
 
     Attributes:
         embedding: Raw embeddings, not normalised.
         grid: Rows and columns of patches; rows * columns = patches.
-        field: The rectangle of the picture that was seen.
-        attention: The final map, one per head: non-negative, over patches only (no class or register
+        field: The rectangle of the resized image that the encoder saw.
+        attention: The final map of each head: non-negative, over patches only (no class or register
             tokens), not renormalised. None where it was not captured.
-        layers: The class token's row of every block. None where not captured or the encoder has none.
-        tokens: Class token first, then patches, after every block; as the encoder's class documents. None
-            where not captured or the encoder does not give them.
+        layers: The attention row of the class token in every block. None where not captured, or where the
+            encoder has none.
+        tokens: Class token first, then patches, after every block; see the encoder's class for details.
+            None where not captured, or where the encoder does not give them.
     """
 
     embedding: Float32[torch.Tensor, "views dim"]
@@ -41,20 +42,20 @@ class Encoding:
         return self.embedding.shape[0]
 
     def select(self, rows: Sequence[int]) -> "Encoding":
-        """The given views, in the given order; a row may stand more than once."""
+        """Return the given views in the given order; a row may be given more than once."""
         index = torch.as_tensor(rows, dtype=torch.long, device=self.embedding.device)
         return self.each(lambda values: values[index])
 
     def between(self, start: int, stop: int) -> "Encoding":
-        """The views from one place to before another, in the same memory."""
+        """Return the views from `start` to before `stop`; they share the memory of this encoding."""
         return self.each(lambda values: values[start:stop])
 
     def each(self, change: Callable[[torch.Tensor], torch.Tensor], /) -> "Encoding":
-        """Every tensor that is held, changed in the same way."""
+        """Return a copy in which `change` was applied to every tensor that is present."""
         held = (self.embedding, self.attention, self.layers, self.tokens)
         embedding, attention, layers, tokens = (None if one is None else change(one) for one in held)
         assert embedding is not None
-        # Not `replace`, which takes several times as long: every picture's part of a batch is made here.
+        # `replace` takes several times as long, and this runs once for every image of a batch.
         return Encoding(
             embedding=embedding,
             grid=self.grid,
@@ -66,7 +67,7 @@ class Encoding:
 
 
 def concatenate(parts: Sequence[Encoding]) -> Encoding:
-    """Several encodings of one encoder and one picture size as one."""
+    """Concatenate encodings of one encoder and one image size."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -85,17 +86,17 @@ def _concatenate(parts: Sequence[Float[torch.Tensor, "..."] | None]) -> Float[to
 
 
 def to_numpy(views: AnyViews, /) -> Views:
-    """Views as an array of NumPy, wherever they are."""
+    """Return views as a NumPy array, wherever they are."""
     return views.cpu().numpy() if isinstance(views, torch.Tensor) else views
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    """What turns views into encodings. It holds weights open and is otherwise stateless."""
+    """Turns views into encodings. It holds weights open and is otherwise stateless."""
 
     @property
     def spec(self) -> EncoderSpec: ...
 
     def encode(self, views: AnyViews, /, *, capture: Capture) -> Encoding:
-        """Encode one batch; every row depends on its own picture and the batch's shape alone."""
+        """Encode one batch; each row depends only on its own image and on the shape of the batch."""
         ...

@@ -1,22 +1,22 @@
-"""One tree of errors.
+"""The tree of errors.
 
 ShiftError
-├── UsageError             what was asked cannot be done as written (exit 2)
+├── UsageError             the request cannot be carried out as written (exit 2)
 │   ├── PlanError          a plan, preset or option is wrong
-│   ├── UnknownNameError   a name is not in its registry; the nearest are offered
-│   ├── ResumeError        another plan, listing or encoder is already in the run folder
+│   ├── UnknownNameError   a name is not registered; near names are suggested
+│   ├── ResumeError        the run folder holds results of another plan, listing or encoder
 │   └── MissingExtraError  an optional dependency is not installed
-├── SourceError            nothing readable was found at a source (exit 3)
-├── ImageError             one picture cannot be used; becomes a row with a status
-├── TransformError         one transform failed on one picture; becomes a row with a status
-├── EncoderError           an encoder cannot be opened, or gave what it must not
-│   ├── WeightsError       weights are missing, altered, incomplete or in a format that may run code
-│   └── OfflineError       an encoder must be downloaded and the hub does not answer
+├── SourceError            a source holds no readable image (exit 3)
+├── ImageError             one image cannot be used; it becomes a row with a status
+├── TransformError         one transform failed on one image; it becomes a row with a status
+├── EncoderError           an encoder cannot be opened, or its output is invalid
+│   ├── WeightsError       weights are missing, altered, incomplete, or in a format that may run code
+│   └── OfflineError       an encoder must be downloaded, and the hub cannot be reached
 ├── RunError               a run folder cannot be read
-├── FigureError            a run lacks what a figure is drawn from (exit 2)
+├── FigureError            a run lacks the data of a figure (exit 2)
 └── StorageError           results cannot be written (exit 4)
 
-Every message says what came, what was wanted, and what to do.
+Every message says what came, what was expected, and what to do.
 """
 
 import difflib
@@ -48,7 +48,7 @@ class ShiftError(Exception):
 
 
 class UsageError(ShiftError):
-    """What was asked cannot be done as written."""
+    """The request cannot be carried out as written."""
 
 
 class PlanError(UsageError):
@@ -56,11 +56,11 @@ class PlanError(UsageError):
 
 
 class ResumeError(UsageError):
-    """The run folder already holds the results of something else."""
+    """The run folder already holds results of another plan, listing or encoder."""
 
 
 class UnknownNameError(UsageError):
-    """A name that is not in its registry."""
+    """A name is not in its registry; near names are suggested."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
@@ -80,16 +80,16 @@ class MissingExtraError(UsageError):
 
 
 class SourceError(ShiftError):
-    """Nothing readable was found at a source."""
+    """A source holds no readable image."""
 
     exit_code = 3
 
 
 class ImageError(ShiftError):
-    """One picture cannot be used.
+    """One image cannot be used.
 
     Attributes:
-        status: The value of the column ``status`` of its row.
+        status: The value of the column ``status`` in the image's row.
     """
 
     def __init__(self, message: str, *, status: str) -> None:
@@ -98,19 +98,19 @@ class ImageError(ShiftError):
 
 
 class TransformError(ShiftError):
-    """One transform failed on one picture."""
+    """One transform failed on one image."""
 
 
 class EncoderError(ShiftError):
-    """An encoder cannot be opened, or gave what it must not."""
+    """An encoder cannot be opened, or its output is invalid."""
 
 
 class WeightsError(EncoderError):
-    """Weights are missing, altered, incomplete or in a format that may run code."""
+    """Weights are missing, altered, incomplete, or in a format that may run code."""
 
 
 class OfflineError(EncoderError):
-    """An encoder must be downloaded and the hub does not answer."""
+    """An encoder must be downloaded, and the hub cannot be reached."""
 
 
 class RunError(ShiftError):
@@ -118,7 +118,7 @@ class RunError(ShiftError):
 
 
 class FigureError(ShiftError):
-    """A run lacks what a figure is drawn from."""
+    """A run lacks the data of a figure."""
 
 
 class StorageError(ShiftError):

@@ -1,7 +1,7 @@
-"""Where the pixels of a view come from, and pictures carried along.
+"""Maps from the pixels of a view to places in the original, and images moved by such a map.
 
-A map holds, for each pixel of the view, the column and row of the place in the original that it shows, pixel
-centres at whole numbers; NaN where the view shows nothing of the original.
+For each pixel of the view, a map holds the column and row of the place in the original that it shows. Pixel
+centres are at whole numbers; NaN where the view shows nothing of the original.
 """
 
 import cv2
@@ -10,26 +10,26 @@ from jaxtyping import Bool, Float
 
 from embshift.core.types import Coordinates, Pixels
 
-__all__ = ["carry", "grid", "find_inside", "mean_displacement", "make_empty_map"]
+__all__ = ["carry", "find_inside", "grid", "make_empty_map", "mean_displacement"]
 
 
 def grid(height: int, width: int) -> Coordinates:
-    """The map of a view in which every pixel stays at its place."""
+    """Return the map of a view in which every pixel stays at its place."""
     rows, columns = np.mgrid[0:height, 0:width]
     return np.stack([columns, rows], axis=-1).astype(np.float32)
 
 
 def make_empty_map(height: int, width: int) -> Coordinates:
-    """The map of a view of which nothing is known to come from anywhere."""
+    """Return the map of a view whose pixels have no known place in the original: all NaN."""
     return np.full((height, width, 2), np.nan, np.float32)
 
 
 def find_inside(
     places: Float[np.ndarray, "height width 2"], /, *, height: int, width: int
 ) -> Bool[np.ndarray, "height width"]:
-    """Which places lie between the outermost pixel centres of a picture; NaN does not.
+    """Return which places lie between the outermost pixel centres of an image; NaN does not.
 
-    A thousandth of a pixel beyond is still inside: turning by a right angle loses no row to rounding.
+    A tolerance of a thousandth of a pixel keeps rows that a rotation by a right angle would lose to rounding.
     """
     columns, rows = places[..., 0], places[..., 1]
     within = (columns >= -1e-3) & (columns <= width - 1 + 1e-3)
@@ -37,12 +37,12 @@ def find_inside(
 
 
 def carry(pixels: Pixels, coordinates: Coordinates, *, fill: int = 0) -> Pixels:
-    """The picture as a map carries it: bilinear; what comes from nowhere, or from outside, is filled.
+    """Move the pixels of an image along a map: bilinear; places outside the original are filled.
 
     Args:
         pixels: The original.
         coordinates: The map, of any size.
-        fill: What is put where there is nothing, 0 to 255.
+        fill: Value of pixels that show nothing of the original, 0 to 255.
     """
     height, width = pixels.shape[:2]
     seen = find_inside(coordinates, height=height, width=width)
@@ -54,7 +54,7 @@ def carry(pixels: Pixels, coordinates: Coordinates, *, fill: int = 0) -> Pixels:
 
 
 def mean_displacement(coordinates: Coordinates | None) -> float:
-    """How far the pixels of a view have moved on average, in pixels; NaN where none is known.
+    """Return the mean displacement of the pixels of a view, in pixels; NaN where no place is known.
 
     Args:
         coordinates: The map; None where every pixel stays.

@@ -1,4 +1,4 @@
-"""Who is told how a run goes."""
+"""The progress of a run, and who receives it."""
 
 import logging
 from typing import Protocol, runtime_checkable
@@ -10,27 +10,27 @@ _log = logging.getLogger("embshift")
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Who is told how a run goes."""
+    """Receives the progress of a run."""
 
     def note(self, text: str) -> None:
-        """One line for people."""
+        """Show one line of text."""
         ...
 
     def begin(self, *, total: int, done: int) -> None:
-        """Work starts: pictures in the listing, and those already committed."""
+        """Start: images in the listing, and how many of them are already committed."""
         ...
 
     def advance(self, *, failed: bool) -> None:
-        """One more picture is finished."""
+        """Count one more finished image."""
         ...
 
     def end(self) -> None:
-        """No more pictures in this session."""
+        """End: no more images in this session."""
         ...
 
 
 class Silent:
-    """Tells the log of the module ``logging``, and nobody else."""
+    """Writes progress to the standard log only."""
 
     def note(self, text: str) -> None:
         _log.info("%s", text)

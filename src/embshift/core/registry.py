@@ -1,7 +1,7 @@
-"""One registry per family: a decorated object in one file is a CLI choice, a docs row and a contract test.
+"""Registries: one decorated object in one file becomes a CLI choice, a docs row and a contract test.
 
-Modules beside a family's package join by being there; installed packages join through entry points of the
-group ``embshift.<family>``. A taken name raises.
+The modules of a family's packages are imported on first use; installed packages add entries through the
+entry-point group ``embshift.<family>``. Registering a taken name raises an error.
 """
 
 import importlib
@@ -20,11 +20,12 @@ Entry = TypeVar("Entry")
 
 @dataclass(slots=True, kw_only=True)
 class Registry(Generic[Entry], Mapping[str, Entry]):
-    """Names of one family and what they stand for.
+    """The named entries of one family.
 
     Attributes:
-        kind: The family's word in the singular, as errors say it.
-        packages: The packages whose modules register entries when imported; packages below them do not.
+        kind: The family's name in the singular, as used in error messages.
+        packages: Packages whose modules register entries when they are imported; sub-packages are not
+            searched.
         group: The entry-point group for installed packages.
     """
 
@@ -35,7 +36,7 @@ class Registry(Generic[Entry], Mapping[str, Entry]):
     _complete: bool = False
 
     def add(self, name: str, entry: Entry) -> None:
-        """Register an entry; a taken name raises `PlanError`."""
+        """Register an entry; raise `PlanError` if the name is taken."""
         if name in self._entries:
             raise PlanError(f"the {self.kind} '{name}' is already registered; choose another name")
         self._entries[name] = entry
@@ -61,11 +62,11 @@ class Registry(Generic[Entry], Mapping[str, Entry]):
     def _load(self) -> None:
         if self._complete:
             return
-        self._complete = True  # first, since the modules that are imported here may look something up
+        self._complete = True  # set first, since the imported modules may look up entries themselves
         try:
             self._import_all()
         except BaseException:
-            self._complete = False  # half a registry would pass for a whole one from now on
+            self._complete = False  # or a half-filled registry would pass for a complete one
             raise
 
     def _import_all(self) -> None:
@@ -79,5 +80,5 @@ class Registry(Generic[Entry], Mapping[str, Entry]):
             except ImportError as error:
                 raise PlanError(
                     f"the installed {self.kind} '{point.name}' ({point.value}) cannot be imported: {error};"
-                    " repair or remove the package that brings it"
+                    " repair or remove that package"
                 ) from error

@@ -1,4 +1,4 @@
-"""What travels through the pipeline: frozen records and protocols, data only. Never imports torch."""
+"""Frozen records and protocols of the pipeline: data only. Never imports torch."""
 
 import enum
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ __all__ = [
     "Field",
     "FrozenRow",
     "ImageRecord",
+    "Measure",
     "MetricSpec",
     "Pixels",
     "Transform",
@@ -26,20 +27,20 @@ __all__ = [
 ]
 
 Pixels: TypeAlias = UInt8[np.ndarray, "height width 3"]
-"""One picture: sRGB, 0-255, channels last."""
+"""One image: sRGB, 0-255, channels last."""
 
 Views: TypeAlias = UInt8[np.ndarray, "views height width 3"]
-"""A batch of pictures of one size: sRGB, 0-255, channels last."""
+"""A batch of images of one size: sRGB, 0-255, channels last."""
 
 Coordinates: TypeAlias = Float32[np.ndarray, "height width 2"]
-"""Where each pixel of a view was in the original: column and row, pixel centres whole; NaN for nowhere."""
+"""The place in the original that each pixel of a view shows: column, row; pixel centres whole; NaN: none."""
 
 ORIGINAL = "original"
-"""Name of the untouched, resized picture wherever a transform's name stands."""
+"""Name of the untouched, resized image wherever the name of a transform is expected."""
 
 
 class Field(NamedTuple):
-    """The rectangle of the resized picture that an encoder saw, in pixels; a centre crop makes it smaller."""
+    """The rectangle of the resized image that an encoder saw, in pixels; a centre crop makes it smaller."""
 
     top: float
     left: float
@@ -48,24 +49,24 @@ class Field(NamedTuple):
 
 
 class Capture(enum.Flag):
-    """What a metric needs beside the pixels; an encoder captures the union, and nothing more."""
+    """What a metric needs beside the pixels; an encoder captures the union of these and nothing more."""
 
     PIXELS = 0
-    """Nothing from the encoder: the metric compares resized pictures."""
+    """Nothing from the encoder: the metric compares resized images."""
     EMBEDDING = enum.auto()
     """The embedding."""
     ATTENTION = enum.auto()
-    """The encoder's final map over patches: what the embedding's own token looked at."""
+    """The encoder's final map over patches: what the embedding's own token attended to."""
     LAYERS = enum.auto()
     """The class token's attention row of every block, where the encoder has one."""
     TOKENS = enum.auto()
     """Class token and patches after every block, where the encoder gives them."""
     COORDINATES = enum.auto()
-    """Where the pixels of a view come from: what its transform says, and nothing from the encoder."""
+    """Where the pixels of a view come from: given by the transform, not by the encoder."""
 
 
 class Direction(enum.StrEnum):
-    """Which values of a metric say that two pictures are alike."""
+    """Which values of a metric mean that two images are alike."""
 
     HIGHER = "higher is closer"
     LOWER = "lower is closer"
@@ -73,15 +74,15 @@ class Direction(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """One input as listed: the row, the join key of every table, and where its bytes are.
+    """One input as listed: its row, which joins all tables, and where its bytes are.
 
     Attributes:
         row: Position in the sorted listing, from 0.
-        source: The SOURCE argument that it came from.
+        source: The SOURCE argument that the input belongs to.
         member: Path below a folder source, or the file's own name.
-        index: Position inside a file that holds several pictures; 0 for a picture file.
-        path: The file, absolute; None for a picture handed over in memory.
-        content: The picture itself when it was handed over in memory (an array).
+        index: Position inside a file that holds several images; 0 for an image file.
+        path: Absolute path of the file; None for an image handed over in memory.
+        content: The image itself if it was handed over in memory (an array).
     """
 
     row: int
@@ -98,10 +99,10 @@ class FrozenRow:
 
     Attributes:
         record: The record.
-        sampled: Whether it is in the metric sample.
-        chunk: The chunk that it is committed with.
-        size: Bytes of the file when it was listed; -1 where there is no readable file.
-        mtime_ns: Its modification time then, in nanoseconds; -1 likewise.
+        sampled: Whether the row belongs to the metric sample.
+        chunk: The chunk in which the row is committed.
+        size: Bytes of the file when it was listed; -1 without a readable file.
+        mtime_ns: Modification time of the file then, in nanoseconds; -1 without a readable file.
     """
 
     record: ImageRecord
@@ -113,14 +114,14 @@ class FrozenRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewKey:
-    """What a view's random stream is a function of.
+    """Everything that a view's random stream depends on.
 
     Attributes:
         run_seed: The run's seed.
         image_id: 32 hexadecimal digits of the SHA-256 of the file's content.
-        transform: The transform's name in the plan; where it has a severity or strength, what is drawn is
-            that of the registered transform's name, so that a sweep follows one draw.
-        draw: 0 for the first repeat.
+        transform: The transform's name in the plan. For a transform with a severity or strength, the name of
+            the registered transform, so that all levels of a sweep share one draw.
+        draw: Number of the repeat, from 0.
     """
 
     run_seed: int
@@ -131,12 +132,12 @@ class ViewKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class View:
-    """A picture after a transform.
+    """An image after a transform.
 
     Attributes:
-        pixels: The result, of the shape of what went in.
+        pixels: The result, of the same shape as the input.
         parameters: The values that were drawn, ready for JSON.
-        coordinates: Gives where each pixel comes from; None where every pixel stays at its place.
+        coordinates: Returns where each pixel comes from; None where every pixel stays at its place.
     """
 
     pixels: Pixels
@@ -146,25 +147,23 @@ class View:
 
 @runtime_checkable
 class Transform(Protocol):
-    """What changes a picture: pure, and random only through the generator that it is handed."""
+    """Changes an image: pure, and random only through the generator that is passed in."""
 
     def __call__(self, pixels: Pixels, /, *, rng: np.random.Generator) -> View: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricSpec:
-    """How a metric states itself; figures label axes from it and contract tests hold it to it.
+class Measure:
+    """The declared properties of a measurement; tables, figures and documentation read them from here.
 
     Attributes:
         name: Name in tables and on the command line.
-        summary: One line: what it compares.
+        summary: One line: what it is, or what it compares.
         unit: Unit of its values; "1" for a pure number.
         bounds: Least and greatest possible value.
-        identity: Value for a picture compared with itself.
-        direction: Which values mean alike.
-        needs: What must be captured.
+        identity: Value for a view that equals its original; NaN where it is undefined then.
+        direction: Which values mean that two images are alike; None where neither do.
         blind_to: What it cannot see.
-        performance: Whether it counts in the overall score of the ranked profiles.
         reference: Its source.
     """
 
@@ -173,33 +172,46 @@ class MetricSpec:
     unit: str
     bounds: tuple[float, float]
     identity: float
-    direction: Direction
-    needs: Capture
+    direction: Direction | None
     blind_to: str
-    performance: bool
     reference: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec(Measure):
+    """The declared properties of a metric, which contract tests check; see also `Measure`.
+
+    Attributes:
+        direction: Which values mean that two images are alike; a metric always has a direction.
+        needs: What must be captured.
+        performance: Whether the metric counts in the overall score of the ranked profiles.
+    """
+
+    direction: Direction
+    needs: Capture
+    performance: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderSpec:
-    """How an opened encoder states itself; recorded in ``run.json``.
+    """The properties of an opened encoder; recorded in ``run.json``.
 
     Attributes:
         name: What the user asked for.
-        family: Architecture, e.g. "clip"; "lite" for the bundled one.
+        family: Architecture, e.g. "clip"; "lite" for the bundled encoder.
         dim: Length of an embedding.
         embedding: What the embedding is, e.g. "projected class token".
-        map_name: "attention map", or what its map really is.
+        map_name: "attention map", or the name of what the encoder has in its place.
         map_source: What the map is taken from, e.g. "last block, class token, mean over heads".
-        layers: Number of blocks whose class-token row can be captured; 0 where there is none.
-        heads: Heads of the final map.
+        layers: Number of blocks whose class-token row can be captured; 0 if there is none.
+        heads: Number of heads of the final map.
         digest: SHA-256 over the weight files, 64 hexadecimal digits.
         config: SHA-256 of the checkpoint's ``config.json``; empty for the bundled encoder.
-        preprocessing: Resize, crop, mean, deviation and the backend that does them, ready for JSON.
-        precision: Number format of the products inside: "float32", "float16" or "bfloat16"; embeddings and
-            maps are float32 in any case.
+        preprocessing: Resize, crop, mean, deviation and the backend that applies them, ready for JSON.
+        precision: Number format inside the encoder: "float32", "float16" or "bfloat16"; embeddings and maps
+            are always float32.
         device: "cpu", "cuda:0", …
-        runtime: What runs it: "torch", "compiled" or "openvino".
+        runtime: What runs the encoder: "torch", "compiled" or "openvino".
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The version of embshift, which a run folder records and refuses to mix with another."""
+"""The version of embshift; a run folder records it and cannot be continued by another version."""
 
 __all__ = ["__version__"]
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from embshift.core.errors import StorageError
 
-__all__ = ["rename_into_place", "read_json", "make_storage_error", "write_aside", "write_json", "write_text"]
+__all__ = ["make_storage_error", "read_json", "rename_into_place", "write_aside", "write_json", "write_text"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

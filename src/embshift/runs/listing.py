@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from embshift.core.seeding import make_generator
+from embshift.core.seeding import choose_positions, make_generator
 from embshift.core.types import FrozenRow, ImageRecord
 from embshift.runs.arrow import as_array
 from embshift.runs.files import write_aside
@@ -64,16 +64,11 @@ def freeze_listing(
         )
 
 
-_PERMUTED = 2**24  # pictures of which all positions are put in order to take some: 128 MiB
-
-
 def _sample(count: int, wanted: int, *, seed: int, part: int) -> Container[int]:
     if wanted >= count:
         return range(count)
     rng = make_generator(seed, "metric sample", part)
-    if count > _PERMUTED:
-        return frozenset(rng.choice(count, max(wanted, 0), replace=False, shuffle=False).tolist())
-    return frozenset(rng.permutation(count)[: max(wanted, 0)].tolist())
+    return frozenset(choose_positions(count, max(wanted, 0), rng=rng).tolist())
 
 
 def stat_record(record: ImageRecord) -> tuple[int, int]:

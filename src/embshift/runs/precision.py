@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MetricError", "read_precision_errors", "format_precision"]
+__all__ = ["MetricError", "format_precision", "read_precision_errors"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """How every measurement on embeddings states itself: tables, figures and documentation read it from here."""
 
-from embshift.analysis.embeddings.measures import Measure
-from embshift.core.types import Direction
+from embshift.core.types import Direction, Measure
 
 __all__ = [
     "CALIBRATION",

@@ -26,8 +26,8 @@ __all__ = [
     "effective_rank",
     "explained_variance",
     "mean_shift",
-    "removals",
     "measure_direction",
+    "removals",
 ]
 
 _SAME = 1e-24

@@ -16,34 +16,16 @@ from embshift.analysis.sampling.bootstrap import (
     resampled_means,
 )
 from embshift.core.errors import PlanError
-from embshift.core.types import Direction
+from embshift.core.types import Measure
 
-__all__ = ["Measure", "Measured", "join_columns", "check_sampling", "mean_of_images", "reshape_intervals", "without_intervals"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """How a measurement states itself; tables, figures and documentation read it from here.
-
-    Attributes:
-        name: Name in tables.
-        summary: One line: what it is.
-        unit: Unit of its values; "1" for a pure number.
-        bounds: Least and greatest possible value.
-        identity: Value where every view equals its original; NaN where it is undefined then.
-        direction: Which values mean that views are alike their originals; None where neither do.
-        blind_to: What it cannot see.
-        reference: Its source.
-    """
-
-    name: str
-    summary: str
-    unit: str
-    bounds: tuple[float, float]
-    identity: float
-    direction: Direction | None
-    blind_to: str
-    reference: str
+__all__ = [
+    "Measured",
+    "check_sampling",
+    "join_columns",
+    "mean_of_images",
+    "reshape_intervals",
+    "without_intervals",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,15 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-__all__ = ["Gallery", "Queries", "Scan", "half_squared_distances", "scan", "screening_error", "compute_products"]
+__all__ = [
+    "Gallery",
+    "Queries",
+    "Scan",
+    "compute_products",
+    "half_squared_distances",
+    "scan",
+    "screening_error",
+]
 
 Queries: TypeAlias = Float64[np.ndarray, "queries dim"]
 

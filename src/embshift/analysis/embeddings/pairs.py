@@ -12,12 +12,12 @@ from embshift.core.errors import PlanError
 __all__ = [
     "ALL",
     "QUERIES",
+    "DrawViews",
     "Pairs",
     "ReadViews",
-    "DrawViews",
-    "make_pairs",
     "average_draws",
     "format_sample_notes",
+    "make_pairs",
     "unit_vectors",
 ]
 

@@ -171,7 +171,9 @@ def _scanned(
     return scan(queries, gallery, own=own, neighbours=neighbours)
 
 
-def _missed(draw: DrawViews, scanned: Scan, found: DrawValues, check: _Check, pairs: Pairs) -> dict[str, float]:
+def _missed(
+    draw: DrawViews, scanned: Scan, found: DrawValues, check: _Check, pairs: Pairs
+) -> dict[str, float]:
     """How far means of some views are from the exact ones, and the share that was overlooked."""
     rows = np.flatnonzero(np.isin(draw.at, check.at))
     if not len(rows):

@@ -11,9 +11,9 @@ from embshift.core.errors import PlanError
 
 __all__ = [
     "linear_cka",
+    "measure_structure",
     "procrustes",
     "rsa",
-    "measure_structure",
     "unbiased_cka",
 ]
 
