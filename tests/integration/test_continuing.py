@@ -160,7 +160,7 @@ def test_an_unfinished_run_says_so(photos, tmp_path):
 
 
 def test_a_record_that_is_not_a_runs_is_named(tmp_path):
-    for content, said in (("[]", "holds no JSON object"), ("{}", "is not the record of a run")):
+    for content, said in (("[]", "does not hold a JSON object"), ("{}", "does not describe a run")):
         (tmp_path / "run.json").write_text(content)
         result = invoke("summarise", str(tmp_path))
         assert result.returncode == 2

@@ -33,7 +33,7 @@ def test_it_writes_the_file_and_says_where(run, tmp_path):
 def test_a_folder_that_is_no_run_is_wrong_use(tmp_path):
     done = invoke("report", str(tmp_path))
     assert done.returncode == 2
-    assert "is no run folder" in done.stderr
+    assert "is not a run folder" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_exit_code_four(run):

@@ -135,7 +135,7 @@ def test_floors_of_another_encoder_or_of_other_pictures_are_refused(tmp_path, ru
     monkeypatch.setattr(
         type(other), "image_ids", lambda self: {row: f"{self.folder}{row}" for row in range(24)}
     )
-    with pytest.raises(RunError, match="shares no picture"):
+    with pytest.raises(RunError, match="shares no image"):
         run.floors(other)
 
 
@@ -243,7 +243,7 @@ def test_the_table_says_what_is_noted(run, capsys):
         (["--floor", "x"], "--floor was given with --show shifts; it belongs to --show calibration"),
         (["--show", "retrieval", "--by", "l2"], "--by was given with --show retrieval"),
         (["--show", "retrieval", "--images", "1"], "--images is 1; wanted 2 or more"),
-        (["--show", "differences", "--detect", "-1"], "detect is -1.0; wanted a difference above 0"),
+        (["--show", "differences", "--detect", "-1"], "detect is -1.0; expected a difference above 0"),
     ],
 )
 def test_options_that_say_nothing_are_refused(run, options, message, capsys):

@@ -242,12 +242,12 @@ def test_beyond_a_size_some_are_asked_about(name, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("calibration", {"resamples": 10}, "resamples is 10; wanted 100 or more"),
-        ("retrieval", {"level": 95}, "level is 95; wanted a share"),
-        ("retrieval", {"neighbours": 0}, "neighbours is 0; wanted 1 or more"),
-        ("retrieval", {"queries": 1}, "queries is 1; wanted 2 or more"),
+        ("calibration", {"resamples": 10}, "resamples is 10; expected 100 or more"),
+        ("retrieval", {"level": 95}, "level is 95; expected a share"),
+        ("retrieval", {"neighbours": 0}, "neighbours is 0; expected 1 or more"),
+        ("retrieval", {"queries": 1}, "queries is 1; expected 2 or more"),
         ("direction", {"resamples": 10}, "resamples is 10"),
-        ("structure", {"permutations": 0}, "permutations is 0; wanted 1 or more"),
+        ("structure", {"permutations": 0}, "permutations is 0; expected 1 or more"),
     ],
 )
 def test_wrong_wishes(name, options, message):

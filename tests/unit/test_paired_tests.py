@@ -128,7 +128,7 @@ def test_two_runs_are_compared_over_the_pictures_that_both_hold():
     assert blur.difference == pytest.approx(0.2)
     assert blur.p < 0.02
     assert (noise.p, noise.needed) == (1, None)
-    with pytest.raises(PlanError, match="share no picture"):
+    with pytest.raises(PlanError, match="share no image"):
         compare_sides(
             {"a": one["p0"]}, {"b": one["p1"]}, transforms=("x", "y"), sides=("k", "l"), by="", unit=""
         )
@@ -141,8 +141,8 @@ def test_one_transform_has_nothing_to_compare_with():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"resamples": 9}, "resamples is 9; wanted 100"),
-        ({"detect": 0.0}, "detect is 0.0; wanted a difference above 0"),
+        ({"resamples": 9}, "resamples is 9; expected 100"),
+        ({"detect": 0.0}, "detect is 0.0; expected a difference above 0"),
     ],
 )
 def test_wrong_wishes(options, message):
@@ -175,9 +175,9 @@ def test_images_needed_at_the_edges():
     assert images_needed(0.1, deviation=NAN) is None
     assert images_needed(100.0, deviation=1.0) == 2
     assert images_needed(1e-3, deviation=1.0) == pytest.approx((1.959964 + 0.841621) ** 2 * 1e6, rel=1e-4)
-    with pytest.raises(PlanError, match="wanted a difference other than 0"):
+    with pytest.raises(PlanError, match="expected a difference other than 0"):
         images_needed(0.0, deviation=1.0)
-    with pytest.raises(PlanError, match="wanted 0 < error < power < 1"):
+    with pytest.raises(PlanError, match="expected 0 < error < power < 1"):
         images_needed(0.1, deviation=1.0, power=80)
     with pytest.raises(PlanError, match="more than 10"):
         images_needed(1e-12, deviation=1.0)

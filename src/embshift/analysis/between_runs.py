@@ -87,7 +87,7 @@ def _between(run: RunTables, other: RunTables, *, originals: Pairs) -> Floor:
     place = {name: at for at, name in enumerate(beside.ids)}
     shared = [(at, place[name]) for at, name in enumerate(originals.ids) if name in place]
     if not shared:
-        raise RunError(f"{other.folder} shares no picture with {run.folder}; measure the same pictures")
+        raise RunError(f"{other.folder} shares no image with {run.folder}; measure the same images")
     ours, theirs = (list(side) for side in zip(*shared, strict=True))
     prepared = _differing(run, other, _PREPARED)
     computed = _differing(run, other, _COMPUTED)

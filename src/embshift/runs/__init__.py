@@ -1,1 +1,1 @@
-"""Runs: the run folder, written chunk by chunk, whole or not at all, and read."""
+"""Runs: the run folder, written chunk by chunk, each chunk completely or not at all, and read."""

@@ -1,7 +1,7 @@
-"""Columns of Arrow tables as arrays of NumPy, and some columns of a Parquet file.
+"""Arrow columns as NumPy arrays, and selected columns of a Parquet file.
 
-Arrow's own ways load pandas, where that is installed, and its dataset layer: together half a second, for
-which somebody waits who only asks what a finished run found.
+Arrow's own functions load pandas, if it is installed, and Arrow's dataset layer. Together that takes half a
+second, which is too long for a command that only shows the results of a finished run.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ __all__ = ["as_array", "read_columns"]
 
 
 def as_array(column: pa.ChunkedArray | pa.Array) -> Shaped[np.ndarray, " rows"]:
-    """A column of numbers as an array of the same type, which shares its memory and is not to be written to.
+    """Return a column of numbers as an array of the same type; it shares the column's memory: do not write.
 
     Args:
-        column: Whole or real numbers, of which none is null.
+        column: Integers or floating-point numbers, without nulls.
     """
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.from_dlpack(whole)
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Some columns of one Parquet file.
+    """Read some columns of one Parquet file.
 
     Args:
         path: The file.
@@ -34,7 +34,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
 
     Raises:
         OSError: The file cannot be read.
-        pyarrow.ArrowException: It is no such file.
+        pyarrow.ArrowException: The file is not a Parquet file.
     """
     with pq.ParquetFile(path) as file:
         return file.read(columns=list(columns))

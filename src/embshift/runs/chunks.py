@@ -1,4 +1,4 @@
-"""The run folder as a sink: a chunk exists when its ``images`` file does, which is renamed last."""
+"""The run folder as a sink: a chunk is committed when its ``images`` file is renamed into place, last."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ _REPEATED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParquetSink:
-    """Chunks as Parquet files below a folder.
+    """Writes chunks as Parquet files below a folder.
 
     Attributes:
         folder: The run folder.
-        fingerprint: What the results depend on; stands in every footer.
+        fingerprint: Digest of everything that results depend on; stored in every footer.
     """
 
     folder: Path
@@ -39,16 +39,16 @@ class ParquetSink:
         return self.folder / table / f"chunk-{chunk:06d}.parquet"
 
     def has(self, chunk: int) -> bool:
-        """Whether the chunk was committed, and all of it is still there."""
+        """Return whether the chunk was committed and all of its files are still there."""
         return all(self._path(name, chunk).is_file() for name in TABLES)
 
     def write(self, chunk: int, tables: Mapping[str, pa.Table]) -> None:
-        """Commit one chunk: all tables, the committing one last."""
+        """Commit one chunk: write all tables, and the committing one last."""
         for name in sorted(tables, key=lambda name: name == _COMMIT):
             write_aside(self._path(name, chunk), lambda aside, name=name: _write(aside, name, tables[name]))
 
     def discard_uncommitted(self) -> int:
-        """Remove what an interruption left behind; returns the number of files removed."""
+        """Remove the files that an interruption left behind; return how many were removed."""
         removed = 0
         for name in TABLES:
             for file in (self.folder / name).glob("chunk-*.parquet"):
@@ -63,7 +63,7 @@ class ParquetSink:
 
 
 def _write(path: Path, name: str, table: pa.Table) -> None:
-    # Lists of columns where the library's own annotations know only switches.
+    # Both options take lists of columns, but the library's annotations allow only booleans.
     options: dict[str, Any] = {
         "compression": "zstd",
         "use_dictionary": _REPEATED[name],

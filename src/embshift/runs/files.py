@@ -1,4 +1,4 @@
-"""Writing that is never half done: a file gets its name when all of its bytes are on the disk."""
+"""Atomic writing: a file gets its name once all of its bytes are on the disk."""
 
 import errno
 import json
@@ -16,14 +16,14 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write_aside(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target, flush to the disk, rename.
+    """Write a file under a temporary name, flush it to the disk, and rename it.
 
     Args:
-        path: Where the file shall stand.
-        write: Writes the content to the path that it is handed.
+        path: Final path of the file.
+        write: Writes the content to the path that it is given.
 
     Raises:
-        StorageError: If the disk is full or the folder cannot be written; nothing readable is left behind.
+        StorageError: If the disk is full or the folder cannot be written; no partial file is left behind.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -35,22 +35,22 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
         written = aside.stat().st_size if aside.exists() else 0
         raise make_storage_error(path, error, written=written) from error
     finally:
-        with suppress(OSError):  # there is none, or what hindered writing hinders this too
+        with suppress(OSError):  # the file is already gone, or the disk refuses this as well
             aside.unlink()
 
 
 def rename_into_place(aside: Path, path: Path) -> None:
-    """Give a file that is on the disk its name, for good."""
+    """Rename a file that is on the disk, and flush the rename."""
     aside.replace(path)
     _flush(path.parent)
 
 
 def make_storage_error(path: Path, error: OSError, *, written: int) -> StorageError:
-    """Why a file cannot be written, after how many bytes, and what to do."""
+    """Return the error for a file that cannot be written: the reason, bytes written, and what to do."""
     reason = "the disk is full" if error.errno in _FULL else (error.strerror or str(error))
-    remedy = "free space" if error.errno in _FULL else "mend that, or give another --out"
+    remedy = "free some space" if error.errno in _FULL else "solve that, or choose another --out"
     return StorageError(
-        f"{path} cannot be written: {reason} (after {written:,} bytes); {remedy}, then run it again"
+        f"{path} cannot be written: {reason} (after {written:,} bytes); {remedy}, then run the command again"
     )
 
 
@@ -63,20 +63,20 @@ def _flush(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file, whole or not at all."""
+    """Write a text file, completely or not at all."""
     write_aside(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """A JSON file, whole or not at all; NaN is refused, since it is not JSON."""
+    """Write a JSON file, completely or not at all; NaN raises ValueError, since JSON has none."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # A file's name need not be text: Python holds such bytes as lone surrogates, which JSON writes so too.
+    # File names need not be valid text: Python keeps such bytes as lone surrogates, written here as escapes.
     write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a JSON file; ValueError where it holds anything but an object."""
+    """Read a JSON file; raise ValueError if it does not hold an object."""
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise ValueError(f"{path} does not hold a JSON object")
     return cast(dict[str, Any], content)

@@ -1,4 +1,4 @@
-"""The frozen listing of a run: what row is which file, fixed when the run first starts."""
+"""The frozen listing of a run: which row is which file, fixed when the run first starts."""
 
 import hashlib
 import os
@@ -39,15 +39,15 @@ def freeze_listing(
     seed: int,
     after: "Listing | None" = None,
 ) -> Iterator[FrozenRow]:
-    """Rows for a listing, with a seeded metric sample.
+    """Return the rows of a listing, with a seeded metric sample.
 
     Args:
         records: The records, in order.
-        count: How many they are.
-        chunk: Rows in a chunk.
+        count: Number of records.
+        chunk: Rows per chunk.
         sample: Size of the metric sample over the whole listing.
         seed: The run's seed.
-        after: What is already frozen; the new rows follow in chunks of their own.
+        after: The listing that the new rows are appended to, in chunks of their own; None for a new one.
     """
     first_row = 0 if after is None else len(after)
     first_chunk = 0 if after is None else 1 + max(after.chunks, default=-1)
@@ -72,7 +72,7 @@ def _sample(count: int, wanted: int, *, seed: int, part: int) -> Container[int]:
 
 
 def stat_record(record: ImageRecord) -> tuple[int, int]:
-    """Size in bytes and modification time in nanoseconds, -1 where there is no readable file."""
+    """Return size in bytes and modification time in nanoseconds; both -1 without a readable file."""
     if record.path is None:
         return _held(record.content)
     try:
@@ -83,7 +83,7 @@ def stat_record(record: ImageRecord) -> tuple[int, int]:
 
 
 def _held(content: Any) -> tuple[int, int]:
-    """For a picture handed over in memory its bytes and a number made of them take the place of a time."""
+    """Return the size of an image from memory, and a digest of its pixels in place of a time."""
     pixels = np.asarray(content)
     digest = hashlib.blake2b(pixels.tobytes(), digest_size=7).digest()
     return pixels.nbytes, int.from_bytes(digest, "little")
@@ -105,11 +105,11 @@ _SCHEMA = pa.schema(
 
 
 ROWS_IN_GROUP = 8192
-"""Rows that are held at once."""
+"""Rows that are held in memory at once."""
 
 
 def write_listing(path: Path, rows: Iterable[FrozenRow]) -> None:
-    """A listing as one Parquet file; names are bytes, since a file system's names need not be text."""
+    """Write a listing as one Parquet file; paths are stored as bytes, since they need not be valid text."""
     remaining = iter(rows)
     parts = (_table(part) for part in iter(lambda: list(islice(remaining, ROWS_IN_GROUP)), []))
     write_aside(path, lambda aside: write_sealed_parts(aside, parts, _SCHEMA, compression="zstd"))
@@ -132,15 +132,15 @@ def _table(rows: Sequence[FrozenRow]) -> pa.Table:
 
 @final
 class Listing(Sequence[FrozenRow]):
-    """A frozen listing, of which some thousand rows are in memory at a time.
+    """A frozen listing, of which only some thousand rows are in memory at a time.
 
     Args:
-        path: Its file, which is held open.
-        content: The pictures that were handed over in memory, by their records' index: no file has them.
+        path: The listing's file, which is kept open.
+        content: Images that were handed over in memory, by the index of their records: they are in no file.
 
     Raises:
         OSError: The file cannot be read.
-        pyarrow.ArrowException: It is no such file.
+        pyarrow.ArrowException: The file is not a Parquet file.
     """
 
     def __init__(self, path: Path, *, content: Mapping[int, ImageRecord] | None = None) -> None:
@@ -173,12 +173,12 @@ class Listing(Sequence[FrozenRow]):
             yield from self._group(group)
 
     def close(self) -> None:
-        """Give up the file."""
+        """Close the file."""
         self._file.close(force=True)
 
     @cached_property
     def chunks(self) -> Mapping[int, int]:
-        """Rows of every chunk."""
+        """Number of rows of every chunk, by chunk."""
         found = Counter[int]()
         for part in self._columns("chunk"):
             numbers, counts = np.unique(as_array(part["chunk"]), return_counts=True)
@@ -187,12 +187,12 @@ class Listing(Sequence[FrozenRow]):
 
     @property
     def sampled(self) -> int:
-        """Rows in the metric sample."""
+        """Number of rows in the metric sample."""
         return sum(part["sampled"].to_pylist().count(True) for part in self._columns("sampled"))
 
     @property
     def in_memory(self) -> bool:
-        """Whether a picture of it was handed over in memory."""
+        """Whether any of its images was handed over in memory."""
         return any(part["path"].null_count for part in self._columns("path"))
 
     def _columns(self, *names: str) -> Iterator[pa.Table]:
@@ -224,7 +224,7 @@ def _frozen(line: Mapping[str, Any], content: Mapping[int, ImageRecord]) -> Froz
 
 
 def list_rows(images: pa.Table) -> list[tuple[int, str | None, bool]]:
-    """Row, path, and whether it is in the metric sample, of a table ``images``."""
+    """Return row, path and membership in the metric sample for every row of a table ``images``."""
     return [
         (
             line["row"],

@@ -1,4 +1,4 @@
-"""What has become of the sources since a run's listing was frozen."""
+"""Changes at the sources since a run's listing was frozen."""
 
 import os
 from collections import Counter, defaultdict
@@ -15,11 +15,11 @@ __all__ = ["ListingChange", "NamedImages", "Records", "compare_listing", "new_re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedImages:
-    """Pictures, of which some are named.
+    """A number of images, the first of them named.
 
     Attributes:
-        count: How many.
-        first: Members of the first.
+        count: How many images.
+        first: The members of the first images.
     """
 
     count: int
@@ -28,13 +28,13 @@ class NamedImages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingChange:
-    """What is at the sources now, beside what was frozen.
+    """How the sources now differ from the frozen listing.
 
     Attributes:
-        new: Pictures that were not listed then.
-        gone: Those that are not listed any more.
-        changed: Those whose file has another size or modification time.
-        altered: Row of a picture from memory that is another one; None where there is none.
+        new: Images that were not listed then.
+        gone: Images that are no longer there.
+        changed: Images whose file has another size or modification time.
+        altered: Row of the first image from memory that is now another image; None if there is none.
     """
 
     new: NamedImages
@@ -44,13 +44,13 @@ class ListingChange:
 
 
 Records: TypeAlias = Callable[[], Iterable[ImageRecord]]
-"""Lists the sources, from the beginning whenever it is called."""
+"""Lists the sources from the beginning on every call."""
 
 _NAMED = 3
 
 
 def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingChange:
-    """The frozen listing against the sources as they are now; no content is read."""
+    """Compare the frozen listing with the sources as they are now; no file content is read."""
     counts, names, altered = Counter[str](), defaultdict[str, list[str]](list), None
     for row, record in _side_by_side(frozen, records):
         if row is not None and record is not None:
@@ -70,7 +70,7 @@ def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingCha
 
 
 def new_records(frozen: Iterable[FrozenRow], records: Records) -> Iterator[ImageRecord]:
-    """What is at the sources now and was not frozen."""
+    """Return the records that are at the sources now and were not frozen."""
     for row, record in _side_by_side(frozen, records):
         if row is None and record is not None:
             yield record
@@ -80,10 +80,11 @@ Pair: TypeAlias = tuple[FrozenRow | None, ImageRecord | None]
 
 
 def _side_by_side(frozen: Iterable[FrozenRow], records: Records) -> Iterator[Pair]:
-    """Each frozen row with its record of now, and the records that are new; None for what is missing.
+    """Pair each frozen row with its current record; None stands for a missing side.
 
-    Where both are sorted, as the listing of one folder is, they are read beside each other; else the records
-    are held, as few are anyhow.
+    Where both are sorted, as for one folder, they are merged row by row. Otherwise the records are held in
+    memory;
+    there are few of them in such cases.
     """
     found = records()
     if isinstance(found, tuple):
@@ -117,6 +118,6 @@ def _looked_up(frozen: Iterable[FrozenRow], records: Iterable[ImageRecord]) -> I
 
 
 def _identity(record: ImageRecord) -> tuple[bytes, int]:
-    # A picture from memory has no name: its position among its like is all there is.
+    # An image from memory has no name; its index is its only identity.
     path = b"" if record.path is None else os.fsencode(record.path).replace(os.sep.encode(), b"/")
     return (path, record.index)

@@ -1,4 +1,4 @@
-"""A run folder opened for writing: one writer at a time, and nothing in it from another plan."""
+"""The lock of a run folder: one writer at a time."""
 
 import os
 import socket
@@ -16,11 +16,11 @@ __all__ = ["lock_folder"]
 
 @contextmanager
 def lock_folder(folder: Path) -> Generator[None]:
-    """Hold a run folder for writing.
+    """Hold the lock of a run folder for writing.
 
     Raises:
-        ResumeError: If another process holds it; says which, and on which machine.
-        UsageError: If it cannot be made or written.
+        ResumeError: If another process holds the lock; the message names the process and its machine.
+        UsageError: If the folder cannot be created or written.
         StorageError: If the disk is full.
     """
     _make(folder)
@@ -30,7 +30,7 @@ def lock_folder(folder: Path) -> Generator[None]:
     except Timeout:
         held = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
         raise ResumeError(
-            f"{folder} is being written by {held}; wait for it, or give another --out"
+            f"{folder} is being written by {held}; wait for it, or choose another --out"
         ) from None
     try:
         _sign(owner)
@@ -53,13 +53,15 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be a run folder: {error.strerror}; give another --out") from error
+        raise UsageError(
+            f"{folder} cannot be a run folder: {error.strerror}; choose another --out"
+        ) from error
     if not writable:
-        raise UsageError(f"{folder} cannot be a run folder: it is not writable; give another --out")
+        raise UsageError(f"{folder} cannot be a run folder: it is not writable; choose another --out")
 
 
 def _remove_if_unused(folder: Path) -> None:
-    """A start that failed, for want of an encoder say, leaves no empty folder behind."""
+    """Remove a folder that holds only the lock, so that a failed start leaves no empty folder behind."""
     if [entry.name for entry in folder.iterdir()] == [".lock"]:
         (folder / ".lock").unlink()
         folder.rmdir()

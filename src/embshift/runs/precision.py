@@ -1,4 +1,4 @@
-"""What a precision other than float32 costs: the errors of a run's metrics, measured on its first chunk."""
+"""Errors of a run's metrics in a precision other than float32, measured on the first chunk."""
 
 import math
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ __all__ = ["MetricError", "format_precision", "read_precision_errors"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricError:
-    """How far a metric's values lie from those in float32, over the views of the first chunk.
+    """Deviation of a metric from its values in float32, over the views of the first chunk.
 
     Attributes:
         mean: Mean error, 0 or more: in the metric's unit, or as a fraction of the float32 value. NaN without
             a value.
-        max: Greatest error, likewise.
-        relative: Whether errors are fractions of the float32 value, as for a metric with a unit of its own;
-            views whose float32 value is 0 are then left out.
-        n: Views that were compared.
-        undefined: Views whose value is defined in float32 alone.
+        max: Greatest error, in the same form.
+        relative: Whether errors are fractions of the float32 value, as for metrics with a unit; views whose
+            float32 value is 0 are then left out.
+        n: Number of views compared.
+        undefined: Number of views whose value is defined in float32 only.
     """
 
     mean: float
@@ -30,7 +30,7 @@ class MetricError:
 
 
 def read_precision_errors(info: Mapping[str, Any]) -> dict[str, MetricError] | None:
-    """The errors of the metrics of a run's encoder, by metric; None for a run in float32.
+    """Return the error of each metric that uses the encoder, by name; None for a run in float32.
 
     Args:
         info: The content of ``run.json``.
@@ -48,7 +48,7 @@ def _numbers(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def format_precision(info: Mapping[str, Any]) -> str:
-    """One line on the precision of a run and its errors; empty for a run in float32."""
+    """Return one line on the precision of a run and its errors; empty for a run in float32."""
     errors = read_precision_errors(info)
     if errors is None:
         return ""

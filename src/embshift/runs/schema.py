@@ -1,4 +1,4 @@
-"""Every table of a run folder, column by column; the documentation is made from here."""
+"""The schema of every table of a run folder; the documentation is generated from here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyarrow as pa
 __all__ = ["SCHEMA_VERSION", "TABLES", "Column", "Table"]
 
 SCHEMA_VERSION = 1
-"""Rises when a reader of an older version would misread a table."""
+"""Increases when a reader of an older version would misread a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Column:
 
     Attributes:
         name: Its name.
-        type: Its Arrow type; for an embedding the length is the encoder's.
+        type: Its Arrow type; embeddings take their length from the encoder.
         meaning: What it holds, with unit or range, and when it is null.
     """
 
@@ -41,7 +41,7 @@ class Table:
     columns: tuple[Column, ...]
 
     def arrow(self, *, metadata: Mapping[str, str] | None = None, dim: int | None = None) -> pa.Schema:
-        """The Arrow schema; ``dim`` fixes the length of the embeddings."""
+        """Return the Arrow schema; ``dim`` sets the length of the embeddings."""
         columns = [pa.field(c.name, _sized(c.type, dim)) for c in self.columns]
         return pa.schema(columns, metadata=dict(metadata or {}))
 
@@ -51,42 +51,42 @@ def _sized(kind: pa.DataType, dim: int | None) -> pa.DataType:
 
 
 EMBEDDING = pa.list_(pa.float32(), 0)
-"""Stands for ``fixed_size_list<float32>`` until the encoder's length is known."""
+"""Placeholder for ``fixed_size_list<float32>`` until the encoder's length is known."""
 
 
 def _column(name: str, kind: pa.DataType, meaning: str) -> Column:
     return Column(name=name, type=kind, meaning=meaning)
 
 
-_ROW = _column("row", pa.int64(), "position in the frozen listing, from 0: the join key of all tables")
+_ROW = _column("row", pa.int64(), "position in the frozen listing, from 0; joins all tables")
 _IMAGE_ID = _column(
-    "image_id", pa.string(), "first 32 hexadecimal digits of sha256; equal pictures have equal ids"
+    "image_id", pa.string(), "first 32 hexadecimal digits of sha256; equal images have equal ids"
 )
 _TRANSFORM = _column("transform", pa.string(), "name in the plan")
 _SEVERITY = _column("severity", pa.int8(), "level 1-5; null for a transform without levels")
 _STRENGTH = _column(
-    "strength", pa.float64(), "physical parameter, in the transform's unit; null where it has none"
+    "strength", pa.float64(), "physical parameter, in the transform's unit; null if it has none"
 )
 _DRAW = _column("draw", pa.int32(), "repeat with other random numbers, from 0")
 
 IMAGES = Table(
     name="images",
-    summary="one row per input, also where it could not be used; written last, it commits the chunk",
+    summary="one row per input, including those that could not be used; written last, it commits the chunk",
     columns=(
         _ROW,
         _IMAGE_ID,
-        _column("source", pa.string(), "the SOURCE argument that it came from"),
+        _column("source", pa.string(), "the SOURCE argument that the input belongs to"),
         _column("member", pa.string(), "path below the source"),
-        _column("index", pa.int64(), "position inside a file that holds several pictures; 0 otherwise"),
-        _column("path", pa.string(), "absolute path; undecodable bytes shown as U+FFFD; null for memory"),
-        _column("path_bytes", pa.binary(), "the path's bytes where `path` is not exact; null otherwise"),
-        _column("bytes", pa.int64(), "size of the file in bytes; null where it could not be read"),
+        _column("index", pa.int64(), "position inside a file that holds several images; 0 otherwise"),
+        _column("path", pa.string(), "absolute path, undecodable bytes shown as U+FFFD; null for memory"),
+        _column("path_bytes", pa.binary(), "the path's bytes if `path` is not exact; null otherwise"),
+        _column("bytes", pa.int64(), "size of the file in bytes; null if it could not be read"),
         _column("sha256", pa.string(), "SHA-256 of the file's content, 64 hexadecimal digits"),
-        _column("width", pa.int64(), "pixels, before orientation; null where the header could not be read"),
+        _column("width", pa.int64(), "pixels, before orientation; null if the header could not be read"),
         _column("height", pa.int64(), "pixels, before orientation"),
-        _column("mode", pa.string(), "Pillow's mode in the file, e.g. RGB, L, RGBA, CMYK"),
-        _column("flags", pa.string(), "what decoding did: orientation, alpha, 16bit, icc (noted only), …"),
-        _column("sampled", pa.bool_(), "whether it is in the metric sample"),
+        _column("mode", pa.string(), "Pillow's mode of the file, e.g. RGB, L, RGBA, CMYK"),
+        _column("flags", pa.string(), "steps of decoding: orientation, alpha, 16bit, icc (noted only), …"),
+        _column("sampled", pa.bool_(), "whether the image belongs to the metric sample"),
         _column("status", pa.string(), "ok, or why there are no results"),
         _column("error", pa.string(), "the reason in words; null for ok"),
     ),
@@ -94,7 +94,7 @@ IMAGES = Table(
 
 EMBEDDINGS = Table(
     name="embeddings",
-    summary='one row per view, and one with transform "original" for the resized picture itself',
+    summary='one row per view, and one with transform "original" for the resized image itself',
     columns=(
         _ROW,
         _IMAGE_ID,
@@ -105,7 +105,7 @@ EMBEDDINGS = Table(
         _column("status", pa.string(), "ok, transform_failed or non_finite"),
         _column("error", pa.string(), "the reason in words; null for ok"),
         _column("parameters", pa.string(), "JSON of the values that were drawn"),
-        _column("pixels_digest", pa.string(), "SHA-256 of the view's shape and bytes; null where it failed"),
+        _column("pixels_digest", pa.string(), "SHA-256 of the view's shape and bytes; null if it failed"),
         _column("embedding", EMBEDDING, "raw, not normalised; null unless status is ok"),
     ),
 )
@@ -121,13 +121,13 @@ SHIFTS = Table(
         _STRENGTH,
         _DRAW,
         _column("metric", pa.string(), "name of the metric"),
-        _column("value", pa.float64(), "in the metric's unit; NaN where it is undefined"),
+        _column("value", pa.float64(), "in the metric's unit; NaN if it is undefined"),
     ),
 )
 
 ATTENTION = Table(
     name="attention",
-    summary="the encoder's map of one view or original, for the metric sample",
+    summary="the encoder's map of one view or original in the metric sample",
     columns=(
         _ROW,
         _IMAGE_ID,
@@ -138,7 +138,7 @@ ATTENTION = Table(
         _column(
             "field",
             pa.list_(pa.float32(), 4),
-            "top, left, height, width of what the encoder saw, in pixels of the resized picture",
+            "top, left, height, width of what the encoder saw, in pixels of the resized image",
         ),
         _column("map", pa.list_(pa.float32()), "mean over heads, row by row, not normalised"),
     ),

@@ -1,6 +1,6 @@
-"""A seal in the footer of a Parquet file: SHA-256 over all of its bytes, the seal's own digits as zeros.
+"""Seals of Parquet files: SHA-256 over all bytes, stored in the footer, with the seal's own digits as zeros.
 
-Whoever has the file can tell whether a bit of it has changed since it was written; nothing else is needed.
+The file alone shows whether any bit of it has changed since it was written.
 """
 
 import hashlib
@@ -19,41 +19,41 @@ SEALED, BROKEN, UNSEALED = "sealed", "broken", "unsealed"
 
 _KEY, _ZEROS = "seal", b"0" * 64
 _ENTRY = re.compile(rb"\x18\x04seal\x18\x40([0-9a-f]{64})")
-"""A key and its value as Thrift's compact protocol writes two texts, each behind its field and its length."""
+"""A key and its value as Thrift's compact protocol writes two strings, each after its field and length."""
 
 
 def write_sealed(path: Path, table: pa.Table, **options: Any) -> None:
-    """A table as a sealed Parquet file.
+    """Write a table as a sealed Parquet file.
 
     Args:
-        path: Where to; the file is not whole before this returns.
+        path: The file; it is incomplete until this returns.
         table: The table.
-        **options: What `pyarrow.parquet.ParquetWriter` takes.
+        **options: Options of `pyarrow.parquet.ParquetWriter`.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
     write_sealed_parts(path, [table], table.schema, **options)
 
 
 def write_sealed_parts(path: Path, parts: Iterable[pa.Table], schema: pa.Schema, **options: Any) -> None:
-    """As `write_sealed`, a table that need not fit into memory: each part is a row group.
+    """Write a sealed Parquet file from parts, each a row group, so that the table need not fit into memory.
 
     Args:
-        path: Where to.
+        path: The file.
         parts: The table, part by part.
         schema: Its schema.
-        **options: What `pyarrow.parquet.ParquetWriter` takes.
+        **options: Options of `pyarrow.parquet.ParquetWriter`.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
-    # The file is ours: a writer that cannot close its own, for want of space, holds it and the space with it.
+    # Opened here: a writer that cannot close its own file, for lack of space, would keep the space occupied.
     with path.open("w+b") as file:
         with pq.ParquetWriter(file, schema, **options) as writer:
             for part in parts:
                 writer.write_table(part)
-            # As metadata of the schema it would stand twice: the footer holds Arrow's own copy of the schema.
+            # In the schema's metadata it would appear twice, since the footer holds a copy of the schema.
             writer.add_key_value_metadata({_KEY: _ZEROS.decode()})
         at, digest = _found(file)
         assert at is not None, "the seal's place was just written"
@@ -62,10 +62,10 @@ def write_sealed_parts(path: Path, parts: Iterable[pa.Table], schema: pa.Schema,
 
 
 def check_seal(path: Path) -> str:
-    """Whether a file is as it was written: `SEALED`, `BROKEN`, or `UNSEALED` where it holds no seal.
+    """Return whether a file is as it was written: `SEALED`, `BROKEN`, or `UNSEALED` if it holds no seal.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If the file cannot be read.
     """
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
@@ -79,7 +79,7 @@ def check_seal(path: Path) -> str:
 
 
 def _found(file: BinaryIO) -> tuple[int | None, str]:
-    """Where the seal stands, and what it should be; a file is read in pieces, for it may be large."""
+    """Return the place of the seal and the digest expected there; large files are read in pieces."""
     size = file.seek(0, os.SEEK_END)
     start = max(0, size - 8 - int.from_bytes(_read(file, size - 8, 4), "little"))
     found = list(_ENTRY.finditer(_read(file, start, size - start)))

@@ -1,4 +1,4 @@
-"""The Parquet tables of a run folder, read: only what is committed, chunk by chunk or as a whole."""
+"""Reading the Parquet tables of a run folder: committed chunks only, one by one or all at once."""
 
 import importlib
 import os
@@ -27,13 +27,13 @@ __all__ = ["Embeddings", "RunTables", "open_tables", "read_table"]
 
 
 def list_committed(folder: Path, table: str) -> list[Path]:
-    """The committed files of one table, in order of rows."""
+    """List the committed files of one table, in order of rows."""
     return [folder / table / name for name in chunk_names(folder)]
 
 
 def chunk_names(folder: Path) -> list[str]:
-    """Names of the files of committed chunks, which are the same for all tables, in order of rows."""
-    # Only committed chunks exist: an interrupted one has no file in images/.
+    """List the file names of committed chunks, in order of rows; they are the same for all tables."""
+    # A chunk is committed by its file in images/; an interrupted one has none there.
     names = os.listdir(folder / "images") if (folder / "images").is_dir() else []
     return sorted(name for name in names if name.startswith("chunk-") and name.endswith(".parquet"))
 
@@ -41,7 +41,7 @@ def chunk_names(folder: Path) -> list[str]:
 def read_table(
     folder: Path, table: str, *, columns: Sequence[str] | None = None, filters: Any = None
 ) -> pa.Table:
-    """All committed chunks of one table; an empty table of the same columns before the first."""
+    """Read all committed chunks of one table; an empty table with the same columns if there is none."""
     files = list_committed(folder, table)
     if not files:
         return TABLES[table].arrow(dim=1).empty_table().select(columns or TABLES[table].arrow().names)
@@ -55,7 +55,7 @@ IDS_AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as m
 
 
 def to_matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
-    """A column of embeddings as rows of numbers."""
+    """Return a column of embeddings as a matrix, one row per view."""
     flat = column.combine_chunks()
     return as_array(flat.flatten()).reshape(len(flat), flat.type.list_size)
 
@@ -65,9 +65,9 @@ class Embeddings:
     """Embeddings of one transform.
 
     Attributes:
-        rows: Row of each in the listing.
-        draws: Draw of each.
-        values: Raw embeddings; every row is finite.
+        rows: Row of each view in the listing.
+        draws: Draw of each view.
+        values: Raw embeddings; all of them finite.
     """
 
     rows: Int64[np.ndarray, " views"]
@@ -77,7 +77,7 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunTables:
-    """What a run folder holds, read.
+    """The tables of a run folder.
 
     Attributes:
         folder: The folder.
@@ -94,32 +94,32 @@ class RunTables:
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """How the run's metrics state themselves, in order."""
+        """The specs of the run's metrics, in order."""
         return tuple(_metric_spec(spec) for spec in self.info["metrics"])
 
     def images(self) -> pa.Table:
-        """One row an input, with its status."""
+        """Return one row per input, with its status."""
         return read_table(self.folder, "images").replace_schema_metadata(None)
 
     def shifts(self) -> pa.Table:
-        """The shift table: one row for each image, transform, draw and metric."""
+        """Return the shift table: one row for each image, transform, draw and metric."""
         return read_table(self.folder, "shifts").replace_schema_metadata(None)
 
     def attention(
         self, *, rows: Sequence[int] | None = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        """The encoder's maps over the metric sample.
+        """Return the encoder's maps over the metric sample.
 
         Args:
-            rows: Only these rows of the listing.
-            columns: Only these columns.
+            rows: Only these rows of the listing; all where None.
+            columns: Only these columns; all where None.
         """
         wanted = None if rows is None else pc.field("row").isin(list(rows))
         found = read_table(self.folder, "attention", columns=columns, filters=wanted)
         return found.replace_schema_metadata(None)
 
     def embeddings(self, transform: str = "original") -> Embeddings:
-        """Raw embeddings of one transform, of every image and draw where there is one.
+        """Return the raw embeddings of one transform, of every image and draw that has one.
 
         Args:
             transform: A transform of the run, or "original".
@@ -140,16 +140,16 @@ class RunTables:
         )
 
     def chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Some columns of one table, chunk by chunk."""
+        """Read some columns of one table, chunk by chunk."""
         for name in chunk_names(self.folder):
             yield read_columns(self.folder / table / name, columns)
 
     def chunk_names(self) -> list[str]:
-        """Names of the files of committed chunks, in order of rows."""
+        """List the file names of committed chunks, in order of rows."""
         return chunk_names(self.folder)
 
     def values_of(self, name: str, *, skip: frozenset[int]) -> ImageValues:
-        """As `values`, of one committed chunk.
+        """Return the values of one committed chunk, as `values` returns them for all.
 
         Args:
             name: One of `chunk_names`.
@@ -160,7 +160,7 @@ class RunTables:
         return image_values([table], transforms=self.transforms, metrics=metrics, skip=skip)
 
     def values(self) -> ImageValues:
-        """One value an image, transform and metric: draws averaged, equal pictures once."""
+        """Return one value per image, transform and metric: draws averaged, equal images once."""
         return image_values(
             self.chunks("shifts", _VALUE),
             transforms=self.transforms,
@@ -169,18 +169,18 @@ class RunTables:
         )
 
     def image_ids(self) -> dict[int, str]:
-        """Image id by row of the listing, of every picture that could be used."""
+        """Return the image id by row of the listing, for every usable image."""
         table = read_table(self.folder, "images", columns=["row", "image_id", "status"])
         kept = table.filter(pc.field("status") == "ok")
         return dict(zip(kept["row"].to_pylist(), kept["image_id"].to_pylist(), strict=True))
 
     def repeated(self) -> frozenset[int]:
-        """Rows whose picture equals that of an earlier row: they are measured, and count once."""
+        """Return the rows whose image equals that of an earlier row: they are measured, but count once."""
         parts = 1 + _IMAGES_PER_CHUNK * len(self.chunk_names()) // IDS_AT_ONCE
         return frozenset[int]().union(*(self._repeated(part, parts) for part in range(parts)))
 
     def _repeated(self, part: int, parts: int) -> list[int]:
-        """Those among the pictures whose ids fall into one of some parts."""
+        """Return the repeated rows among the images whose ids fall into one of several parts."""
         rows, ids = [np.empty(0, np.int64)], [np.empty(0, "S32")]
         for chunk in self.chunks("images", ["row", "image_id", "status"]):
             usable = np.array([status == "ok" for status in chunk["status"].to_pylist()], bool)
@@ -192,7 +192,7 @@ class RunTables:
         return np.delete(np.concatenate(rows), first).tolist()
 
     def count_views(self) -> tuple[int, int]:
-        """Views that were tried, and those of them without an embedding."""
+        """Return the number of views that were tried, and how many of them have no embedding."""
         tried = failed = 0
         for chunk in self.chunks("embeddings", ["transform", "status"]):
             views = chunk.filter(pc.field("transform") != "original")
@@ -201,12 +201,12 @@ class RunTables:
         return tried, failed
 
     def count_undefined(self) -> int:
-        """Values that were taken and are undefined."""
+        """Return the number of values that were computed and are undefined."""
         found = self.chunks("shifts", ["value"])
         return sum(int(np.isnan(as_array(chunk["value"])).sum()) for chunk in found)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """The shift table beside the images' names, as a pandas DataFrame.
+        """Return the shift table with the images' names as a pandas DataFrame.
 
         Raises:
             MissingExtraError: If pandas is not installed.
@@ -220,11 +220,11 @@ class RunTables:
 
     @property
     def finished(self) -> bool:
-        """Whether every picture of the listing is committed."""
+        """Whether every image of the listing is committed."""
         return self.info["state"] == "finished"
 
     def files(self, table: str) -> list[Path]:
-        """The committed files of one table, in order of rows."""
+        """List the committed files of one table, in order of rows."""
         return list_committed(self.folder, table)
 
     def read_views(
@@ -234,7 +234,7 @@ class RunTables:
         return found.rows, found.draws, found.values
 
     def views_by_image(self) -> Iterator[dict[str, Float32[np.ndarray, "draws dim"]]]:
-        """For each picture that counts, its views' embeddings by transform; failed draws are NaN."""
+        """Return the views of each counted image, embeddings by transform; failed draws are NaN."""
         position = {name: at for at, name in enumerate(self.transforms)}
         draws, skip = self.info["plan"]["draws"], list(self.repeated())
         for chunk in self.chunks("embeddings", ["row", "transform", "draw", "status", "embedding"]):
@@ -267,24 +267,26 @@ def open_tables(folder: str | Path) -> RunTables:
     """Open a run folder for reading its tables.
 
     Args:
-        folder: The folder that ``embshift run`` named.
+        folder: The output folder of ``embshift run``.
 
     Raises:
-        RunError: If it is no run folder, or was written by a later version.
+        RunError: If the folder is not a run folder, or was written by a later version.
     """
     path = Path(folder)
     try:
         info = read_json(path / "run.json")
     except FileNotFoundError:
         raise RunError(
-            f"{path} is no run folder: it has no run.json; give the folder of 'embshift run'"
+            f"'{path}' is not a run folder: run.json not found; give the output folder of 'embshift run'"
         ) from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path / 'run.json'} cannot be read: {error}") from error
     if not {"plan", "encoder", "metrics", "schema"} <= set(info):
-        raise RunError(f"{path / 'run.json'} is not the record of a run; give the folder of 'embshift run'")
+        raise RunError(
+            f"{path / 'run.json'} does not describe a run; give the output folder of 'embshift run'"
+        )
     if info["schema"] > SCHEMA_VERSION:
         raise RunError(
-            f"{path} has schema {info['schema']}, and {SCHEMA_VERSION} is the newest read; upgrade embshift"
+            f"{path} has schema {info['schema']}, but this version reads up to {SCHEMA_VERSION}; upgrade embshift"
         )
     return RunTables(folder=path, info=info)

@@ -1,4 +1,4 @@
-"""One value an image, transform and metric: draws are averaged first, equal pictures count once."""
+"""Values per image, transform and metric: draws are averaged first, and equal images count once."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,15 +15,15 @@ __all__ = ["ImageValues", "image_values"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageValues:
-    """Values with the image as the unit.
+    """Values with the image as the unit of observation.
 
     Attributes:
         rows: Row of each image in the listing.
         transforms: Names along the second axis.
         metrics: Names along the third axis.
-        values: Mean over the draws that are defined; NaN where none is.
+        values: Mean over the draws with a defined value; NaN if there is none.
         recorded: Whether any draw was recorded; a recorded value that is NaN is undefined, not missing.
-        undefined: Draws that were recorded and are NaN.
+        undefined: Number of draws that were recorded and are NaN.
     """
 
     rows: Int64[np.ndarray, " images"]
@@ -37,13 +37,13 @@ class ImageValues:
 def image_values(
     chunks: Iterable[pa.Table], *, transforms: Sequence[str], metrics: Sequence[str], skip: frozenset[int]
 ) -> ImageValues:
-    """Values of the table ``shifts``, image by image.
+    """Compute the values of each image from the table ``shifts``.
 
     Args:
-        chunks: The table, chunk by chunk; all rows of an image stand in one chunk.
+        chunks: The table, chunk by chunk; all rows of an image are in one chunk.
         transforms: Names to take, in order.
         metrics: Names to take, in order.
-        skip: Rows that are left out: pictures equal to one before them.
+        skip: Rows to leave out, since their image equals an earlier one.
     """
     parts = [_chunk_values(chunk, transforms, metrics, skip) for chunk in chunks]
     shape = (0, len(transforms), len(metrics))
@@ -60,7 +60,7 @@ def image_values(
 
 
 def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> Int64[np.ndarray, " values"]:
-    """Position of each name, -1 where it is not among them."""
+    """Return the position of each name; -1 for unknown names."""
     encoded = column.combine_chunks().dictionary_encode()
     position = {name: at for at, name in enumerate(names)}
     lookup = np.array([position.get(name, -1) for name in encoded.dictionary.to_pylist()] or [-1], np.int64)

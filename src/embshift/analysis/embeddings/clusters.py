@@ -98,7 +98,7 @@ class Clusters:
 def check_distance(name: str) -> None:
     """Raise where a distance cannot be taken between two embeddings, with the reason."""
     if name in _REFUSED:
-        raise PlanError(f"distance '{name}' {_REFUSED[name]}; wanted one of {', '.join(DISTANCES)}")
+        raise PlanError(f"distance '{name}' {_REFUSED[name]}; expected one of {', '.join(DISTANCES)}")
     if name not in DISTANCES:
         raise UnknownNameError("distance", name, DISTANCES)
 
@@ -174,7 +174,7 @@ def cluster_transforms(
     if method not in LINKAGES:
         raise UnknownNameError("linkage", method, LINKAGES)
     if threshold is not None and not 0 <= threshold < float("inf"):
-        raise PlanError(f"threshold is {threshold}; wanted a distance of 0 or more")
+        raise PlanError(f"threshold is {threshold}; expected a distance of 0 or more")
     if len(transforms) < 2:
         raise PlanError(f"clusters need at least two transforms; the run has {len(transforms)}")
     _check_pairs(condensed, transforms)

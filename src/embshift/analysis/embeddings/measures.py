@@ -76,9 +76,9 @@ class Measured:
 def check_sampling(*, resamples: int, level: float) -> None:
     """Raise `PlanError` where a number of resamples or a coverage is out of range."""
     if resamples < 100:
-        raise PlanError(f"resamples is {resamples}; wanted 100 or more, e.g. {RESAMPLES}")
+        raise PlanError(f"resamples is {resamples}; expected 100 or more, e.g. {RESAMPLES}")
     if not 0 < level < 1:
-        raise PlanError(f"level is {level}; wanted a share above 0 and below 1, e.g. {LEVEL}")
+        raise PlanError(f"level is {level}; expected a share above 0 and below 1, e.g. {LEVEL}")
 
 
 def mean_of_images(

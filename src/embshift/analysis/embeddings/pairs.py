@@ -106,7 +106,7 @@ class Pairs:
             PlanError: If `queries` is below 2.
         """
         if queries is not None and queries < 2:
-            raise PlanError(f"queries is {queries}; wanted 2 or more, e.g. {QUERIES}")
+            raise PlanError(f"queries is {queries}; expected 2 or more, e.g. {QUERIES}")
         wanted = (len(self) if len(self) <= ALL else QUERIES) if queries is None else queries
         if wanted >= len(self):
             return np.arange(len(self))

@@ -82,7 +82,7 @@ def retrieve(
     """
     check_sampling(resamples=resamples, level=level)
     if neighbours < 1:
-        raise PlanError(f"neighbours is {neighbours}; wanted 1 or more, e.g. {NEIGHBOURS}")
+        raise PlanError(f"neighbours is {neighbours}; expected 1 or more, e.g. {NEIGHBOURS}")
     if search not in SEARCHES:
         raise UnknownNameError("search", search, SEARCHES)
     asked = (

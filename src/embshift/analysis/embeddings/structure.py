@@ -158,7 +158,7 @@ def measure_structure(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: i
         PlanError: If `permutations` is out of range.
     """
     if permutations < 1:
-        raise PlanError(f"permutations is {permutations}; wanted 1 or more, e.g. {PERMUTATIONS}")
+        raise PlanError(f"permutations is {permutations}; expected 1 or more, e.g. {PERMUTATIONS}")
     shape = (len(pairs.transforms), len(STRUCTURE))
     found, n, undefined = np.full(shape, np.nan), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for at, transform in enumerate(pairs.transforms):

@@ -183,7 +183,7 @@ def compare_sides(
     """
     shared = [name for name in one if name in other]
     if not shared:
-        raise PlanError(f"{sides[0]} and {sides[1]} share no picture; compare runs of the same pictures")
+        raise PlanError(f"{sides[0]} and {sides[1]} share no image; compare runs of the same images")
     return _compared(
         np.stack([one[name] - other[name] for name in shared]),
         names=[(f"{name} ({sides[0]})", f"{name} ({sides[1]})") for name in transforms],
@@ -206,9 +206,9 @@ def _compared(
     seed: int,
 ) -> PairedTests:
     if resamples < 100:
-        raise PlanError(f"resamples is {resamples}; wanted 100 or more, e.g. {RESAMPLES}")
+        raise PlanError(f"resamples is {resamples}; expected 100 or more, e.g. {RESAMPLES}")
     if detect is not None and not 0 < detect < float("inf"):
-        raise PlanError(f"detect is {detect}; wanted a difference above 0, in the unit of {by}")
+        raise PlanError(f"detect is {detect}; expected a difference above 0, in the unit of {by}")
     p = sign_flip_p(differences, resamples=resamples, seed=seed)
     adjusted, middle = holm(p), means(differences)
     n = (~np.isnan(differences)).sum(axis=0)

@@ -44,9 +44,9 @@ def images_needed(
     if math.isnan(deviation):
         return None
     if not (0 < abs(difference) < math.inf and 0 <= deviation < math.inf):
-        raise PlanError(f"difference {difference}, deviation {deviation}; wanted a difference other than 0")
+        raise PlanError(f"difference {difference}, deviation {deviation}; expected a difference other than 0")
     if not 0 < error < power < 1:
-        raise PlanError(f"error {error}, power {power}; wanted 0 < error < power < 1, e.g. 0.05 and 0.8")
+        raise PlanError(f"error {error}, power {power}; expected 0 < error < power < 1, e.g. 0.05 and 0.8")
     if deviation == 0:
         return 2
     effect = abs(difference) / deviation

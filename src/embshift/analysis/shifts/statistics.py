@@ -109,9 +109,9 @@ def _check(metrics: Sequence[MetricSpec], *, by: str, resamples: int, level: flo
     if by not in known:
         raise UnknownNameError("score", by, known)
     if resamples < 100:
-        raise PlanError(f"resamples is {resamples}; wanted 100 or more, e.g. {RESAMPLES}")
+        raise PlanError(f"resamples is {resamples}; expected 100 or more, e.g. {RESAMPLES}")
     if not 0 < level < 1:
-        raise PlanError(f"level is {level}; wanted a share above 0 and below 1, e.g. {LEVEL}")
+        raise PlanError(f"level is {level}; expected a share above 0 and below 1, e.g. {LEVEL}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
