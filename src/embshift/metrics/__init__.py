@@ -1,7 +1,7 @@
-"""Metrics: one function each, from a picture and its views, or from two encodings, to one value a view.
+"""Metrics: functions that compare an image with its views, or two encodings, and return one value per view.
 
-Registering a metric needs no torch, and neither do the modules of pixel metrics: a worker imports only
-what it runs.
+Neither registering a metric nor the modules of pixel metrics import torch: a worker process imports only what
+it runs.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ __all__ = [
     "PAPER",
     "Kind",
     "Metric",
-    "Statement",
+    "SpecFields",
     "aligned_metric",
     "pair_metric",
     "pixel_metric",
@@ -28,7 +28,7 @@ __all__ = [
 PAPER = (
     "Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP (arXiv 2503.23495), supplement {section}"
 )
-"""Where the equations (4) to (12) stand; ``PAPER.format(section=…)`` names the section."""
+"""The source of equations (4) to (12); ``PAPER.format(section=…)`` adds the section."""
 
 
 Kind: TypeAlias = Literal["pixel", "aligned", "pair"]
@@ -55,8 +55,8 @@ class Metric:
     compute: Callable[..., Any]
 
 
-class Statement(TypedDict):
-    """The fields of `MetricSpec` that every metric gives; ``needs`` follows from the decorator."""
+class SpecFields(TypedDict):
+    """The fields of `MetricSpec` that every metric states; the decorator sets ``needs``."""
 
     name: str
     summary: str
@@ -76,14 +76,14 @@ AlignedFunction = TypeVar("AlignedFunction", bound=Callable[..., Any])
 PairFunction = TypeVar("PairFunction", bound=Callable[..., Any])
 
 
-def pixel_metric(**stated: Unpack[Statement]) -> Callable[[PixelFunction], PixelFunction]:
-    """Register a comparison of one reference picture with its views; numpy only, run in worker processes.
+def pixel_metric(**stated: Unpack[SpecFields]) -> Callable[[PixelFunction], PixelFunction]:
+    """Register a comparison of one reference image with its views, run in worker processes without torch.
 
     Args:
-        **stated: The fields of `MetricSpec` but ``needs``, which is `Capture.PIXELS`.
+        **stated: The fields of `MetricSpec` except ``needs``, which is `Capture.PIXELS`.
 
     Returns:
-        A decorator that gives the function back unchanged, so that it can be pickled by its name.
+        A decorator that returns the function unchanged, so that it can be pickled by its name.
 
     Raises:
         PlanError: The name is taken.
@@ -96,14 +96,14 @@ def pixel_metric(**stated: Unpack[Statement]) -> Callable[[PixelFunction], Pixel
     return register
 
 
-def aligned_metric(**stated: Unpack[Statement]) -> Callable[[AlignedFunction], AlignedFunction]:
-    """Register a comparison of a picture with its views that knows where their pixels come from.
+def aligned_metric(**stated: Unpack[SpecFields]) -> Callable[[AlignedFunction], AlignedFunction]:
+    """Register a comparison of an image with its views that takes the coordinate map of each view.
 
     Args:
-        **stated: The fields of `MetricSpec` but ``needs``, which is `Capture.COORDINATES`.
+        **stated: The fields of `MetricSpec` except ``needs``, which is `Capture.COORDINATES`.
 
     Returns:
-        A decorator that gives the function back unchanged.
+        A decorator that returns the function unchanged.
 
     Raises:
         PlanError: The name is taken.
@@ -116,15 +116,15 @@ def aligned_metric(**stated: Unpack[Statement]) -> Callable[[AlignedFunction], A
     return register
 
 
-def pair_metric(*, needs: Capture, **stated: Unpack[Statement]) -> Callable[[PairFunction], PairFunction]:
-    """Register a comparison of two encodings: row i of the reference with row i of the shifted.
+def pair_metric(*, needs: Capture, **stated: Unpack[SpecFields]) -> Callable[[PairFunction], PairFunction]:
+    """Register a comparison of two encodings, row i of the reference with row i of the shifted one.
 
     Args:
         needs: What the encoder must capture.
         **stated: The other fields of `MetricSpec`.
 
     Returns:
-        A decorator that gives the function back unchanged.
+        A decorator that returns the function unchanged.
 
     Raises:
         PlanError: The name is taken.

@@ -1,6 +1,6 @@
 """Patches, edges and detail compared where they have gone: what is left once the way of each pixel is known.
 
-The plain metrics ask whether a place looks as before, and so charge a moved picture for having moved. These
+The plain metrics ask whether a place looks as before, and so charge a moved image for having moved. These
 carry the original along by the map that its transform gives, and compare where there is something to compare:
 in the view's own frame, over the pixels that show something of the original. Where no pixel moves they are
 the plain metrics. The identity is reached but for the rounding of interpolated colours.
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from embshift.core.pixel_maps import carry, inside
+from embshift.core.pixel_maps import carry, find_inside
 from embshift.core.types import Coordinates, Direction, Pixels, Views
 from embshift.metrics import aligned_metric
 from embshift.metrics.detail import detail_similarity
@@ -28,7 +28,7 @@ Seen: TypeAlias = Bool[np.ndarray, "height width"]
 Plain: TypeAlias = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
 Compare: TypeAlias = Callable[[Pixels, Pixels, Seen], float]
 
-_OWN = "This package; the plain metric of the paper on pictures brought into one frame"
+_OWN = "This package; the plain metric of the paper on images brought into one frame"
 
 
 @aligned_metric(
@@ -38,7 +38,7 @@ _OWN = "This package; the plain metric of the paper on pictures brought into one
     bounds=(0.5, 1.0),
     identity=1.0,
     direction=Direction.HIGHER,
-    blind_to="what has left the picture, and where inside a cell the colours differ",
+    blind_to="what has left the image, and where inside a cell the colours differ",
     performance=False,
     reference=_OWN,
 )
@@ -50,10 +50,10 @@ def patch_similarity_aligned(
     ``MSE`` is the mean of ``(P − P′)²`` over the pixels of a cell that show something of the original, P
     being the original as the transform's map carries it. Cells without such a pixel are left out.
 
-    Blind to what has left the picture, and to where inside a cell the colours differ.
+    Blind to what has left the image, and to where inside a cell the colours differ.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
         coordinates: The map of each view; None, or none at all, where no pixel has moved.
 
@@ -64,11 +64,11 @@ def patch_similarity_aligned(
     Example:
         >>> import numpy as np
         >>> from embshift.core.pixel_maps import grid
-        >>> picture = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
-        >>> flipped, way = picture[None, :, ::-1], grid(8, 8)[:, ::-1]
-        >>> bool(patch_similarity(picture, flipped)[0] < 1)
+        >>> image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+        >>> flipped, way = image[None, :, ::-1], grid(8, 8)[:, ::-1]
+        >>> bool(patch_similarity(image, flipped)[0] < 1)
         True
-        >>> patch_similarity_aligned(picture, flipped, coordinates=[way])
+        >>> patch_similarity_aligned(image, flipped, coordinates=[way])
         array([1.])
 
     References:
@@ -84,7 +84,7 @@ def patch_similarity_aligned(
     bounds=(0.0, 1.0),
     identity=1.0,
     direction=Direction.HIGHER,
-    blind_to="what has left the picture, colour at equal gray, overall brightness and contrast",
+    blind_to="what has left the image, colour at equal gray, overall brightness and contrast",
     performance=False,
     reference=_OWN,
 )
@@ -97,10 +97,10 @@ def edge_similarity_aligned(
     of the view, each over its own greatest value. Pixels beside one that shows nothing of the original are
     left out: their differences would be the border's.
 
-    Blind to what has left the picture, to colour at equal gray, to overall brightness and contrast.
+    Blind to what has left the image, to colour at equal gray, to overall brightness and contrast.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
         coordinates: The map of each view; None, or none at all, where no pixel has moved.
 
@@ -110,8 +110,8 @@ def edge_similarity_aligned(
     Example:
         >>> import numpy as np
         >>> from embshift.core.pixel_maps import grid
-        >>> picture = (np.arange(192, dtype=np.uint8) ** 2).reshape(8, 8, 3)
-        >>> edge_similarity_aligned(picture, picture[None, ::-1], coordinates=[grid(8, 8)[::-1]])
+        >>> image = (np.arange(192, dtype=np.uint8) ** 2).reshape(8, 8, 3)
+        >>> edge_similarity_aligned(image, image[None, ::-1], coordinates=[grid(8, 8)[::-1]])
         array([1.])
 
     References:
@@ -127,7 +127,7 @@ def edge_similarity_aligned(
     bounds=(0.0, 1.0),
     identity=1.0,
     direction=Direction.HIGHER,
-    blind_to="what has left the picture, what the texture is, and any constant added to it",
+    blind_to="what has left the image, what the texture is, and any constant added to it",
     performance=False,
     reference=_OWN,
 )
@@ -139,10 +139,10 @@ def detail_similarity_aligned(
     σ and σ′ are standard deviations of gray over the pixels of a cell that show something of the original.
     Cells with σ < 1e-6 gray levels are left out, among them those with fewer than two such pixels.
 
-    Blind to what has left the picture, to what the texture is, and to any constant added to it.
+    Blind to what has left the image, to what the texture is, and to any constant added to it.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
         coordinates: The map of each view; None, or none at all, where no pixel has moved.
 
@@ -152,8 +152,8 @@ def detail_similarity_aligned(
     Example:
         >>> import numpy as np
         >>> from embshift.core.pixel_maps import grid
-        >>> picture = (np.arange(768) ** 2 % 251).astype(np.uint8).reshape(16, 16, 3)
-        >>> detail_similarity_aligned(picture, picture[None, :, ::-1], coordinates=[grid(16, 16)[:, ::-1]])
+        >>> image = (np.arange(768) ** 2 % 251).astype(np.uint8).reshape(16, 16, 3)
+        >>> detail_similarity_aligned(image, image[None, :, ::-1], coordinates=[grid(16, 16)[:, ::-1]])
         array([1.])
 
     References:
@@ -171,7 +171,7 @@ def _compared(
         if way is None:
             values[at] = plain(reference, view[None])[0]
         else:
-            seen = inside(way, height=reference.shape[0], width=reference.shape[1])
+            seen = find_inside(way, height=reference.shape[0], width=reference.shape[1])
             values[at] = compare(carry(reference, way), view, seen)
     return values
 
@@ -198,7 +198,7 @@ def _patches(reference: Pixels, view: Pixels, seen: Seen) -> float:
 def _edges(reference: Pixels, view: Pixels, seen: Seen) -> float:
     if min(seen.shape) < 2:
         return float("nan")
-    # Outside the picture counts as seen: at its sides the differences are one-sided anyway.
+    # Outside the image counts as seen: at its sides the differences are one-sided anyway.
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     kept = cv2.erode(seen.astype(np.uint8), cross, borderType=cv2.BORDER_CONSTANT, borderValue=(1,)) > 0
     if not kept.any():

@@ -1,4 +1,4 @@
-"""Attention compared where the picture has gone: does the encoder still look at the same things?"""
+"""Attention compared where the image has gone: does the encoder still look at the same things?"""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ __all__ = ["attention_similarity_aligned"]
     identity=1.0,
     direction=Direction.HIGHER,
     needs=Capture.ATTENTION | Capture.COORDINATES,
-    blind_to="what has left the picture, how strong the attention is, and what single heads do",
+    blind_to="what has left the image, how strong the attention is, and what single heads do",
     performance=False,
     reference="This package; the plain metric of the paper on maps brought into one frame",
 )
@@ -38,10 +38,10 @@ def attention_similarity_aligned(
     pixel comes from; A′ is the view's. Each is stretched to 0-1 over those pixels. Where no pixel has moved
     it is the plain metric.
 
-    Blind to what has left the picture, to how strong the attention is, and to what single heads do.
+    Blind to what has left the image, to how strong the attention is, and to what single heads do.
 
     Args:
-        reference: Encoding of the untouched pictures: attention (views, heads, patches), non-negative.
+        reference: Encoding of the untouched images: attention (views, heads, patches), non-negative.
         shifted: Encoding of their views, row by row, of the same grid and field.
         coordinates: The map of each view; None, or none at all, where no pixel has moved.
 
@@ -110,7 +110,7 @@ def _source(
 ) -> tuple[Float64[np.ndarray, "rows columns"], Float64[np.ndarray, "rows columns"]]:
     """Columns and rows of the original's drawn map that each pixel of the view's drawn map comes from."""
     down, across = field.height / shape[0], field.width / shape[1]
-    # The nearest pixel of the picture to each of the drawn map; they are the same where the field is whole.
+    # The nearest pixel of the image to each of the drawn map; they are the same where the field is whole.
     rows = np.clip(np.rint(field.top + (np.arange(shape[0]) + 0.5) * down - 0.5), 0, way.shape[0] - 1)
     columns = np.clip(np.rint(field.left + (np.arange(shape[1]) + 0.5) * across - 0.5), 0, way.shape[1] - 1)
     taken = way[rows.astype(int)[:, None], columns.astype(int)].astype(np.float64)

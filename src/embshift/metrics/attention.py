@@ -25,7 +25,7 @@ __all__ = ["attention_similarity", "drawn_map"]
     identity=1.0,
     direction=Direction.HIGHER,
     needs=Capture.ATTENTION,
-    blind_to="how strong the attention is, what single heads do, and whether the picture's content moved",
+    blind_to="how strong the attention is, what single heads do, and whether the image's content moved",
     performance=True,
     reference=PAPER.format(section="A.1.2, eq. (6)"),
 )
@@ -37,11 +37,11 @@ def attention_similarity(reference: Encoding, shifted: Encoding, /) -> Float64[t
     drawn maps: drawing is linear, so the difference of two maps is drawn as R d Cᵀ, and with the triangular
     factors of ``R = QU`` and ``C = PV`` its squares sum to those of U d Vᵀ, no larger than the grid.
 
-    Blind to how strong the attention is, to what single heads do, and to whether the picture's content
+    Blind to how strong the attention is, to what single heads do, and to whether the image's content
     moved: a flip reads as a change of attention.
 
     Args:
-        reference: Encoding of the untouched pictures: attention (views, heads, patches), non-negative.
+        reference: Encoding of the untouched images: attention (views, heads, patches), non-negative.
         shifted: Encoding of their views, row by row, of the same grid and field.
 
     Returns:
@@ -129,5 +129,5 @@ def _require_one_frame(reference: Encoding, shifted: Encoding, /) -> None:
     if (reference.grid, reference.field) != (shifted.grid, shifted.field):
         raise EncoderError(
             f"the reference was seen as grid {reference.grid} over {reference.field}, the view as grid "
-            f"{shifted.grid} over {shifted.field}; encode both at one picture size"
+            f"{shifted.grid} over {shifted.field}; encode both at one image size"
         )

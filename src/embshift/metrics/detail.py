@@ -40,7 +40,7 @@ def detail_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarra
     to texture that appears in a cell that was uniform.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:
@@ -63,7 +63,7 @@ def detail_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarra
 
 @final
 class Details:
-    """`detail_similarity`, a gray picture at a time."""
+    """`detail_similarity`, a gray image at a time."""
 
     least = _CELLS
 
@@ -113,8 +113,8 @@ def kept_detail(
 
 
 def _from_sums(
-    found: Float64[np.ndarray, "pictures 2 bands columns"], /, *, height: int, width: int
-) -> Float64[np.ndarray, "pictures cells"]:
+    found: Float64[np.ndarray, "images 2 bands columns"], /, *, height: int, width: int
+) -> Float64[np.ndarray, "images cells"]:
     """Deviations of the cells' gray, row by row, in gray levels.
 
     Sums are whole numbers, and so the same in any order of adding.

@@ -28,14 +28,14 @@ def edge_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray,
     """One minus the mean absolute difference of two edge maps.
 
     ``edge_sim = 1 − mean |E − E′|`` with ``E = (|Gx| + |Gy|) / max``; Gx and Gy are central differences of
-    the gray picture, one-sided at the border. A map that is zero everywhere stays zero, so a uniform
-    picture is compared as one without edges.
+    the gray image, one-sided at the border. A map that is zero everywhere stays zero, so a uniform
+    image is compared as one without edges.
 
     Blind to colour at equal gray, to overall brightness and, since each map is taken over its own maximum,
     to overall contrast; one new strong edge dims all others.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:
@@ -56,7 +56,7 @@ def edge_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray,
 
 @final
 class Edges:
-    """`edge_similarity`, a gray picture at a time."""
+    """`edge_similarity`, a gray image at a time."""
 
     least = 2
 
@@ -86,7 +86,7 @@ class Edges:
 
 
 def edge_map(pixels: Pixels, /) -> Float64[np.ndarray, "height width"]:
-    """|Gx| + |Gy| over its own maximum, 0 to 1; zero everywhere for a uniform picture."""
+    """|Gx| + |Gy| over its own maximum, 0 to 1; zero everywhere for a uniform image."""
     edges = _Maps().of(gray_thousandths(pixels))
     return np.multiply(edges, _over_maximum(edges), dtype=np.float64)
 

@@ -32,7 +32,7 @@ def cosine(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, "
     Blind to the length of the embeddings, and to which direction the shift takes.
 
     Args:
-        reference: Encoding of the untouched pictures: embedding (views, dim), raw.
+        reference: Encoding of the untouched images: embedding (views, dim), raw.
         shifted: Encoding of their views, row by row: embedding (views, dim), raw.
 
     Returns:
@@ -75,7 +75,7 @@ def l2(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, " vie
     looks like a change of direction.
 
     Args:
-        reference: Encoding of the untouched pictures: embedding (views, dim), raw.
+        reference: Encoding of the untouched images: embedding (views, dim), raw.
         shifted: Encoding of their views, row by row: embedding (views, dim), raw.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A picture as gray cells or colour cells: what the pixel metrics share."""
+"""A image as gray cells or colour cells: what the pixel metrics share."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -24,24 +24,24 @@ def gray_thousandths(pixels: Pixels, /) -> Float32[np.ndarray, "height width"]:
     return next(grays([pixels]))
 
 
-def grays(pictures: Iterable[Pixels], /) -> Iterator[Float32[np.ndarray, "height width"]]:
-    """`gray_thousandths` of pictures of one size, each in the memory of the one before it.
+def grays(images: Iterable[Pixels], /) -> Iterator[Float32[np.ndarray, "height width"]]:
+    """`gray_thousandths` of images of one size, each in the memory of the one before it.
 
-    To be handed new memory for every picture takes longer than the arithmetic.
+    To be handed new memory for every image takes longer than the arithmetic.
     """
     floats: Any = None
     gray: Any = None
-    for picture in pictures:
+    for image in images:
         if floats is None:
-            floats, gray = np.empty(picture.shape, np.float32), np.empty(picture.shape[:2], np.float32)
-        np.copyto(floats, picture)
+            floats, gray = np.empty(image.shape, np.float32), np.empty(image.shape[:2], np.float32)
+        np.copyto(floats, image)
         gray = cv2.transform(floats, _WEIGHTS, dst=gray)
         yield gray
 
 
 @runtime_checkable
 class OfGray(Protocol):
-    """A metric of gray pictures, which come one by one: the reference first, then its views.
+    """A metric of gray images, which come one by one: the reference first, then its views.
 
     Attributes:
         least: Pixels of the shortest side for which it is defined.
@@ -51,7 +51,7 @@ class OfGray(Protocol):
     def least(self) -> int: ...
 
     def add(self, gray: Float32[np.ndarray, "height width"], /) -> None:
-        """The next picture, as `grays` gives it."""
+        """The next image, as `grays` gives it."""
         ...
 
     def values(self) -> Float64[np.ndarray, " views"]:
@@ -62,10 +62,10 @@ class OfGray(Protocol):
 def over_grays(
     reference: Pixels, shifted: Views, /, *, metrics: Sequence[Callable[[], OfGray]]
 ) -> list[Float64[np.ndarray, " views"]]:
-    """Metrics of a picture's views, all from one gray of each.
+    """Metrics of an image's views, all from one gray of each.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
         metrics: What begins each metric.
 
@@ -82,12 +82,12 @@ def over_grays(
 
 
 def colour_cells(pixels: Pixels, /, *, count: int) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """The count by count cells of a picture, row by row; integer division, the remainder is dropped."""
+    """The count by count cells of an image, row by row; integer division, the remainder is dropped."""
     yield from (pixels[place] for place in cell_places(*pixels.shape[:2], count=count))
 
 
 def cell_places(height: int, width: int, /, *, count: int) -> list[tuple[slice, slice]]:
-    """Where the count by count cells of a picture lie, row by row."""
+    """Where the count by count cells of an image lie, row by row."""
     high, wide = height // count, width // count
     return [
         (slice(row * high, (row + 1) * high), slice(column * wide, (column + 1) * wide))

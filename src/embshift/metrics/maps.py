@@ -36,7 +36,7 @@ def corners(*, size: int, cells: int) -> Bool[np.ndarray, " height"]:
 def drawn_map(
     row: Float[np.ndarray, " patches"], /, *, grid: tuple[int, int], height: int, width: int
 ) -> Float64[np.ndarray, "height width"]:
-    """A map over patches as a picture: bilinear, half-pixel centres, edges repeated, then min–max.
+    """A map over patches as an image: bilinear, half-pixel centres, edges repeated, then min–max.
 
     Args:
         row: One value a patch, row by row, (patches,); of several heads, their mean.
@@ -55,7 +55,7 @@ def drawn_map(
     """
     patches = row.astype(np.float64).reshape(grid)
     # With the least value subtracted first, a constant map is drawn as exact zeros; drawn as it stands, its
-    # pixels would differ by rounding, which min–max would stretch into a picture.
+    # pixels would differ by rounding, which min–max would stretch into an image.
     down = interpolation(size=height, cells=grid[0])
     across = interpolation(size=width, cells=grid[1])
     drawn = down @ (patches - patches.min()) @ across.T

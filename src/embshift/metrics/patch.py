@@ -32,10 +32,10 @@ def patch_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray
     dropped.
 
     Blind to where inside a cell the colours differ, and to whether they changed or only moved: a flipped
-    picture scores like a repainted one.
+    image scores like a repainted one.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:

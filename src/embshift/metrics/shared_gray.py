@@ -1,4 +1,4 @@
-"""Pixel metrics of one picture's views, taken together: those of gray share one gray of each view."""
+"""Pixel metrics of one image's views, taken together: those of gray share one gray of each view."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def take_together(
 
     Args:
         metrics: Pixel metrics by name.
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:

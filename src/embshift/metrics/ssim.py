@@ -1,4 +1,4 @@
-"""Structural similarity: how alike two pictures look, window by window."""
+"""Structural similarity: how alike two images look, window by window."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ _STABLE = ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
     bounds=(-1.0, 1.0),
     identity=1.0,
     direction=Direction.HIGHER,
-    blind_to="whether anything moved: a shift by some pixels counts as another picture",
+    blind_to="whether anything moved: a shift by some pixels counts as another image",
     performance=False,
     reference="Wang, Bovik, Sheikh & Simoncelli 2004, Image Quality Assessment (IEEE TIP 13(4)), eq. (13)",
 )
@@ -31,16 +31,16 @@ def ssim(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
     """Mean over windows and channels of ``(2μμ′ + C₁)(2σ_xy + C₂) / ((μ² + μ′² + C₁)(σ² + σ′² + C₂))``.
 
     Windows are Gaussian, 11 pixels wide with a deviation of 1.5, at every place where they lie wholly within
-    the picture; C₁ = (0.01 · 255)², C₂ = (0.03 · 255)²; each of red, green and blue by itself.
+    the image; C₁ = (0.01 · 255)², C₂ = (0.03 · 255)²; each of red, green and blue by itself.
 
-    Blind to whether anything moved: a shift by some pixels counts as another picture.
+    Blind to whether anything moved: a shift by some pixels counts as another image.
 
     Args:
-        reference: The untouched picture, (height, width, 3), uint8 sRGB, 0 to 255.
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:
-        One pure number a view, from −1 to 1 (equal pictures). NaN where a side is shorter than 11 pixels.
+        One pure number a view, from −1 to 1 (equal images). NaN where a side is shorter than 11 pixels.
 
     Example:
         >>> import numpy as np
@@ -59,7 +59,7 @@ def ssim(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
 
 
 class Structure(NamedTuple):
-    """One picture with its windows' means and variances, held for many comparisons."""
+    """One image with its windows' means and variances, held for many comparisons."""
 
     values: Float64[np.ndarray, "height width 3"]
     mean: Float64[np.ndarray, "rows columns 3"]
@@ -67,14 +67,14 @@ class Structure(NamedTuple):
 
 
 def structure_of(pixels: Pixels) -> Structure:
-    """The windows of a picture of at least 11 pixels a side."""
+    """The windows of an image of at least 11 pixels a side."""
     values = pixels.astype(np.float64)
     mean = _windows(values)
     return Structure(values=values, mean=mean, variance=_windows(values**2) - mean**2)
 
 
 def similarity(one: Structure, other: Structure) -> float:
-    """Structural similarity of two pictures of one size."""
+    """Structural similarity of two images of one size."""
     covariance = _windows(one.values * other.values) - one.mean * other.mean
     squares = one.mean**2 + other.mean**2
     over = (2 * one.mean * other.mean + _STABLE[0]) * (2 * covariance + _STABLE[1])
@@ -84,7 +84,7 @@ def similarity(one: Structure, other: Structure) -> float:
 
 
 def _windows(values: Float64[np.ndarray, "height width 3"]) -> Float64[np.ndarray, "rows columns 3"]:
-    """Gaussian means of all windows that lie wholly within the picture."""
+    """Gaussian means of all windows that lie wholly within the image."""
     blurred = cv2.GaussianBlur(values, (_SIDE, _SIDE), _DEVIATION)
     edge = _SIDE // 2
     return np.ascontiguousarray(blurred[edge:-edge, edge:-edge])

@@ -155,7 +155,7 @@ def test_missing_attention_raises():
 def test_maps_of_different_fields_raise():
     whole = encoding([[1.0, 2.0]], grid=(1, 2), field=Field(0, 0, 8, 8))
     crop = encoding([[1.0, 2.0]], grid=(1, 2), field=Field(1, 1, 6, 6))
-    with pytest.raises(EncoderError, match=r"encode both at one picture size"):
+    with pytest.raises(EncoderError, match=r"encode both at one image size"):
         attention_similarity(whole, crop)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from embshift.core.device_copy import moved
-from embshift.core.encoding import Encoding, Shown, in_main_memory
+from embshift.core.device_copy import copy_to_device
+from embshift.core.encoding import AnyViews, Encoding, to_numpy
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec, Field, Views
 from embshift.encoders import encoder
@@ -104,15 +104,15 @@ class LiteEncoder:
         """How the encoder states itself."""
         return self._spec
 
-    def encode(self, views: Shown, /, *, capture: Capture) -> Encoding:
-        """Encode one batch; the whole picture is seen.
+    def encode(self, views: AnyViews, /, *, capture: Capture) -> Encoding:
+        """Encode one batch; the whole image is seen.
 
         Sides that are multiples of 32 and at least 64 go in as they are, others are resized to the nearest
         such side; a side of 64 pixels or more changes by at most a fifth. The network was trained at 224 by
         224 pixels; embeddings of another size compare best among themselves.
 
         Args:
-            views: Pictures of one size, at least one, in main memory or on the encoder's device.
+            views: Images of one size, at least one, in main memory or on the encoder's device.
             capture: What is wanted beside the embedding; all of it is at hand.
 
         Returns:
@@ -121,7 +121,7 @@ class LiteEncoder:
             map, is over the patches alone and sums to 1.
 
         Raises:
-            EncoderError: `views` is not a batch of pictures.
+            EncoderError: `views` is not a batch of images.
         """
         height, width = _checked(views).shape[1:3]
         planes = _planes(views, device=self._spec.device)
@@ -137,14 +137,14 @@ class LiteEncoder:
         )
 
     def encode_text(self, texts: Sequence[str], /) -> Float32[torch.Tensor, "texts dim"]:
-        """Embeddings of texts, in the space of the pictures' embeddings.
+        """Embeddings of texts, in the space of the images' embeddings.
 
         Args:
             texts: At least one; English, best in the form "a photo of a dog". What goes beyond 24 tokens is
                 cut off.
 
         Returns:
-            Vectors of 256 values on the encoder's device; compare them with pictures by cosine, their length
+            Vectors of 256 values on the encoder's device; compare them with images by cosine, their length
             means nothing.
 
         Raises:
@@ -185,7 +185,7 @@ def workable_side(side: int, /) -> int:
     return max(SMALLEST, (side + STRIDE // 2) // STRIDE * STRIDE)
 
 
-def _checked(views: Shown) -> Shown:
+def _checked(views: AnyViews) -> AnyViews:
     if (
         views.ndim != 4
         or views.shape[3] != 3
@@ -194,17 +194,17 @@ def _checked(views: Shown) -> Shown:
     ):
         raise EncoderError(
             f"encoder 'lite' was given an array of shape {tuple(views.shape)} and type {views.dtype}; "
-            "wanted (views, height, width, 3), none of them 0, and uint8; stack RGB pictures of one size"
+            "wanted (views, height, width, 3), none of them 0, and uint8; stack RGB images of one size"
         )
     return views
 
 
-def _planes(views: Shown, *, device: str) -> Float32[torch.Tensor, "views 3 _ _"]:
+def _planes(views: AnyViews, *, device: str) -> Float32[torch.Tensor, "views 3 _ _"]:
     sides = workable_side(views.shape[1]), workable_side(views.shape[2])
     stays = isinstance(views, torch.Tensor) and sides == tuple(views.shape[1:3])
-    given = views if stays else _workable(in_main_memory(views))
+    given = views if stays else _workable(to_numpy(views))
     # Channels come last in memory, as they are: the network is twice as fast on the CPU that way.
-    pixels = moved(torch.as_tensor(given), device=device).permute(0, 3, 1, 2)
+    pixels = copy_to_device(torch.as_tensor(given), device=device).permute(0, 3, 1, 2)
     return pixels.to(torch.float32).sub_(_MEAN).div_(_DEVIATION)
 
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 up to its 1x1 head, batch norm folded: pictures in, one vector per position out.
+"""EfficientNet-Lite0 up to its 1x1 head, batch norm folded: images in, one vector per position out.
 
 Sixteen inverted bottlenecks with ReLU6 and without squeeze-and-excitation.
 
@@ -31,7 +31,7 @@ Weights = Mapping[str, Float[torch.Tensor, "..."]]
 """Folded parameters by name: ``<convolution>.weight`` and ``<convolution>.bias``."""
 
 STRIDE = 32
-"""Pixels of the picture per position of the grid, both ways."""
+"""Pixels of the image per position of the grid, both ways."""
 
 CHANNELS = 1280
 """Length of the vector at each position, after the head's activation."""
@@ -98,7 +98,7 @@ def local_vectors(
     """What the network sees at each position of a grid with one position per 32 x 32 pixels.
 
     Args:
-        planes: Prepared pictures; height and width are multiples of 32.
+        planes: Prepared images; height and width are multiples of 32.
         weights: Folded parameters, as `convolutions` names them, all in one precision: that of the products.
 
     Returns:
@@ -148,7 +148,7 @@ def _strided(
     groups: int = 1,
 ) -> Float[torch.Tensor, "views _ rows columns"]:
     # TensorFlow's "same" padding of an even side at stride 2: kernel - 2 zeros in all, the odd one behind.
-    # Sides stay even down to the last stride because pictures come in multiples of 32.
+    # Sides stay even down to the last stride because images come in multiples of 32.
     before, after = (kernel - 2) // 2, (kernel - 1) // 2
     padded = functional.pad(values, (before, after, before, after))
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]

@@ -18,7 +18,7 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 """Number formats by name."""
 
 _INSIDE = re.compile(r"(^|\.)(layers?\.\d+|embeddings)\.")
-"""Names of what is inside a block or cuts the picture into patches."""
+"""Names of what is inside a block or cuts the image into patches."""
 
 
 def halve(network: torch.nn.Module, *, precision: str, keep: torch.nn.Module | None = None) -> None:

@@ -1,6 +1,6 @@
 """Patches cut out and multiplied, where a GPU would be slow at the convolution that says the same.
 
-Libraries have fast convolutions for many channels; a picture has three.
+Libraries have fast convolutions for many channels; an image has three.
 """
 
 from typing import Any, final
@@ -43,7 +43,7 @@ class PatchProduct(torch.nn.Linear):
 
 
 def multiply_patches(network: torch.nn.Module) -> None:
-    """Put a `PatchProduct` in the place of every convolution that cuts a picture into patches, for good."""
+    """Put a `PatchProduct` in the place of every convolution that cuts an image into patches, for good."""
     exchange(network, where=_cuts_patches, make=PatchProduct)
 
 

@@ -1,4 +1,4 @@
-"""Which part of a picture an encoder sees: resize, centre crop, and whole patches."""
+"""Which part of an image an encoder sees: resize, centre crop, and whole patches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,33 +12,33 @@ __all__ = ["Frame", "field_of", "frame_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What becomes of a picture before it is cut into patches; all sizes are (height, width) in pixels.
+    """What becomes of an image before it is cut into patches; all sizes are (height, width) in pixels.
 
     Attributes:
-        picture: Size of the picture given.
+        image: Size of the image given.
         resized: Its size after the resize.
         crop: Size that is kept of that.
-        corner: Top and left of the crop in the resized picture.
+        corner: Top and left of the crop in the resized image.
     """
 
-    picture: tuple[int, int]
+    image: tuple[int, int]
     resized: tuple[int, int]
     crop: tuple[int, int]
     corner: tuple[int, int]
 
     @property
     def is_whole(self) -> bool:
-        """Whether the picture passes untouched: no resize, no crop."""
-        return self.picture == self.resized == self.crop
+        """Whether the image passes untouched: no resize, no crop."""
+        return self.image == self.resized == self.crop
 
 
 def frame_of(settings: Mapping[str, Any], *, height: int, width: int) -> Frame:
-    """The frame of a picture under an image processor's settings.
+    """The frame of an image under an image processor's settings.
 
     Args:
         settings: The processor's settings: ``do_resize``, ``size``, ``do_center_crop``, ``crop_size``.
-        height: Height of the picture, in pixels.
-        width: Width of the picture, in pixels.
+        height: Height of the image, in pixels.
+        width: Width of the image, in pixels.
 
     Raises:
         EncoderError: The settings ask for something else, or for a crop larger than what it is cut from.
@@ -51,26 +51,26 @@ def frame_of(settings: Mapping[str, Any], *, height: int, width: int) -> Frame:
         crop = (int(settings["crop_size"]["height"]), int(settings["crop_size"]["width"]))
     if crop[0] > resized[0] or crop[1] > resized[1]:
         raise EncoderError(
-            f"the encoder's preprocessing crops {crop} out of a resized picture of {resized}; "
+            f"the encoder's preprocessing crops {crop} out of a resized image of {resized}; "
             "padding is not supported: set crop_size to at most size in its preprocessor_config.json"
         )
     corner = ((resized[0] - crop[0]) // 2, (resized[1] - crop[1]) // 2)
-    return Frame(picture=(height, width), resized=resized, crop=crop, corner=corner)
+    return Frame(image=(height, width), resized=resized, crop=crop, corner=corner)
 
 
 def field_of(frame: Frame, *, seen: tuple[int, int]) -> Field:
-    """The rectangle of the picture that was seen.
+    """The rectangle of the image that was seen.
 
     Args:
-        frame: What became of the picture.
+        frame: What became of the image.
         seen: Height and width that whole patches cover, from the crop's top left corner. It is less than the
             crop where a patch does not divide it: SigLIP's 384 pixels hold 27 patches of 14.
 
     Returns:
-        Top, left, height and width in pixels of the picture given.
+        Top, left, height and width in pixels of the image given.
     """
-    down = frame.picture[0] / frame.resized[0]
-    across = frame.picture[1] / frame.resized[1]
+    down = frame.image[0] / frame.resized[0]
+    across = frame.image[1] / frame.resized[1]
     top, left = frame.corner
     return Field(top=top * down, left=left * across, height=seen[0] * down, width=seen[1] * across)
 

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from embshift.core.device_copy import moved
-from embshift.core.encoding import Shown, in_main_memory
+from embshift.core.device_copy import copy_to_device
+from embshift.core.encoding import AnyViews, to_numpy
 from embshift.core.errors import EncoderError
 from embshift.encoders.towers.framing import Frame, frame_of
 
@@ -60,16 +60,16 @@ class Preprocessing:
     Attributes:
         settings: What it does, ready for JSON, with "processor" and "backend".
         prepare: Views to inputs by name: on the CPU, or, where `stays`, on the device where the views are.
-        frame: What becomes of a picture of the given height and width; None where the picture is always seen
+        frame: What becomes of an image of the given height and width; None where the image is always seen
             whole and the grid follows its shape (NaFlex).
     """
 
     settings: Mapping[str, Any]
-    prepare: Callable[[Shown], Inputs]
+    prepare: Callable[[AnyViews], Inputs]
     frame: Callable[[int, int], Frame] | None
 
     def stays(self, height: int, width: int) -> bool:
-        """Whether pictures of this size go in as they are, so that bytes can be looked up on any device."""
+        """Whether images of this size go in as they are, so that bytes can be looked up on any device."""
         return self.frame is not None and self.frame(height, width).is_whole
 
 
@@ -106,7 +106,7 @@ def _stated(folder: Path) -> dict[str, Any]:
         if isinstance(found, dict):
             return cast("dict[str, Any]", found)
     raise EncoderError(
-        f"{folder} has no preprocessor_config.json, so how the encoder wants its pictures is unknown; "
+        f"{folder} has no preprocessor_config.json, so how the encoder wants its images is unknown; "
         "fetch that file from where the weights came"
     )
 
@@ -159,21 +159,21 @@ def _pillow_preprocessing(processor: Any, *, settings: Mapping[str, Any]) -> Pre
     def frame(height: int, width: int) -> Frame:
         return frame_of(settings, height=height, width=width)
 
-    def prepare(views: Shown) -> Inputs:
+    def prepare(views: AnyViews) -> Inputs:
         if frame(*views.shape[1:3]).is_whole:
             return {"pixel_values": whole(views, table=table)}
         options = {"do_rescale": False, "do_normalize": False, "do_convert_rgb": False}
-        shown = list(in_main_memory(views))
+        shown = list(to_numpy(views))
         shaped = processor(images=shown, input_data_format="channels_last", **options)
         return {"pixel_values": look_up(np.stack(shaped["pixel_values"]), table=table)}
 
     return Preprocessing(settings=settings, prepare=prepare, frame=frame)
 
 
-def _patching(processor: Any) -> Callable[[Shown], Inputs]:
-    def prepare(views: Shown) -> Inputs:
+def _patching(processor: Any) -> Callable[[AnyViews], Inputs]:
+    def prepare(views: AnyViews) -> Inputs:
         options = {"input_data_format": "channels_last", "return_tensors": "pt"}
-        return dict(processor(images=list(in_main_memory(views)), **options))
+        return dict(processor(images=list(to_numpy(views)), **options))
 
     return prepare
 
@@ -194,12 +194,12 @@ def value_table(settings: Mapping[str, Any]) -> Float32[np.ndarray, "3 256"]:
 
 
 def whole(
-    views: Shown, *, table: Float32[np.ndarray, "3 256"]
+    views: AnyViews, *, table: Float32[np.ndarray, "3 256"]
 ) -> Float32[torch.Tensor, "views 3 height width"]:
     """Views as they are through the table of their channel, where they are; the same values on any device."""
     if not isinstance(views, torch.Tensor):
         return look_up(views.transpose(0, 3, 1, 2), table=table)
-    values = moved(torch.as_tensor(table), device=str(views.device))
+    values = copy_to_device(torch.as_tensor(table), device=str(views.device))
     planes = (values[channel][views[..., channel].int()] for channel in range(3))
     return torch.stack(list(planes), dim=1)
 
@@ -247,12 +247,12 @@ def _float_preprocessing(name: str, *, settings: Mapping[str, Any]) -> Preproces
     def frame(height: int, width: int) -> Frame:
         return frame_of(settings, height=height, width=width)
 
-    def prepare(views: Shown) -> Inputs:
+    def prepare(views: AnyViews) -> Inputs:
         shape = frame(*views.shape[1:3])
         if shape.is_whole:
             return {"pixel_values": whole(views, table=table)}
         # In the library's order: rescale, resize in floating point, crop, normalise.
-        values = look_up(in_main_memory(views).transpose(0, 3, 1, 2), table=rescaled)
+        values = look_up(to_numpy(views).transpose(0, 3, 1, 2), table=rescaled)
         values = torch.nn.functional.interpolate(values, size=shape.resized, mode=mode, antialias=True)
         (top, left), (height, width) = shape.corner, shape.crop
         values = values[..., top : top + height, left : left + width]

@@ -51,7 +51,7 @@ class Tower:
 
     @property
     def map_name(self) -> str:
-        """What the map is called: attention, unless nothing stands for the whole picture."""
+        """What the map is called: attention, unless nothing stands for the whole image."""
         return "attention map" if self.prefix or self.pooling else "received attention"
 
     @property

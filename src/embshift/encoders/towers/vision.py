@@ -6,8 +6,8 @@ from typing import final
 import torch
 from jaxtyping import Float32
 
-from embshift.core.device_copy import moved
-from embshift.core.encoding import Encoding, Shown
+from embshift.core.device_copy import copy_to_device
+from embshift.core.encoding import AnyViews, Encoding
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec, Field
 from embshift.encoders.devices import full_precision
@@ -47,9 +47,9 @@ class VisionEncoder:
 
     def __init__(self, *, spec: EncoderSpec, tower: Tower, preprocessing: Preprocessing) -> None:
         if spec.runtime != "torch" and preprocessing.frame is None:
-            # How its positions are laid out follows from the pictures' shape, which a graph would fix.
+            # How its positions are laid out follows from the images' shape, which a graph would fix.
             raise EncoderError(
-                f"a NaFlex encoder cannot be run by '{spec.runtime}': its grid follows the pictures' shape; "
+                f"a NaFlex encoder cannot be run by '{spec.runtime}': its grid follows the images' shape; "
                 "use the runtime torch"
             )
         if spec.runtime == "compiled" and tower.pooling is not None:
@@ -80,11 +80,11 @@ class VisionEncoder:
         """How the encoder states itself."""
         return self._spec
 
-    def encode(self, views: Shown, /, *, capture: Capture) -> Encoding:
+    def encode(self, views: AnyViews, /, *, capture: Capture) -> Encoding:
         """Encode one batch of views of one size.
 
         Args:
-            views: Pictures, 0-255, in main memory or on the encoder's device; the encoder resizes and
+            views: Images, 0-255, in main memory or on the encoder's device; the encoder resizes and
                 crops them as its preprocessing states.
             capture: What is wanted beside the embedding.
 
@@ -98,10 +98,10 @@ class VisionEncoder:
         device, (height, width) = self._spec.device, views.shape[1:3]
         if device != "cpu" and self._preprocessing.stays(height, width):
             # Bytes go over, and become the four times longer floats there.
-            views = moved(torch.as_tensor(views), device=device)
+            views = copy_to_device(torch.as_tensor(views), device=device)
         inputs = self._preprocessing.prepare(views)
         grid, field = self._grid(inputs, height=height, width=width)
-        inputs = {name: moved(_evened(values), device=device) for name, values in inputs.items()}
+        inputs = {name: copy_to_device(_evened(values), device=device) for name, values in inputs.items()}
         with full_precision(device):
             seen: Outputs = self._programs.run(inputs, capture=capture)
         embedding, attention, layers = seen
@@ -124,9 +124,9 @@ class VisionEncoder:
         patch = self._tower.patch
         if sides != frame.crop or sides != wanted or min(sides) < patch:
             raise EncoderError(
-                f"pictures of {height} by {width} pixels become {sides[0]} by {sides[1]} in the encoder's "
+                f"images of {height} by {width} pixels become {sides[0]} by {sides[1]} in the encoder's "
                 f"preprocessing, and it takes {wanted[0]} by {wanted[1]} in patches of {patch}; "
-                "give square pictures, or set size and crop_size in its preprocessor_config.json"
+                "give square images, or set size and crop_size in its preprocessor_config.json"
             )
         grid = (sides[0] // patch, sides[1] // patch)
         return grid, field_of(frame, seen=(grid[0] * patch, grid[1] * patch))

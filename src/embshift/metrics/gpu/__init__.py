@@ -1,4 +1,4 @@
-"""Device forms of pixel metrics: what adds up over pixels, in torch, for many pictures and views at once.
+"""Device forms of pixel metrics: what adds up over pixels, in torch, for many images and views at once.
 
 Pixels become whole numbers, and whole numbers are added: so neither the batch nor the kind of device changes
 a sum. The few that are left of a view go to main memory, where the metric's own last lines make its value.
@@ -16,14 +16,14 @@ from embshift.core.registry import Registry
 
 __all__ = ["DEVICE_METRICS", "DeviceMetric", "Originals", "Owners", "Sums", "Viewed", "device_metric"]
 
-Originals: TypeAlias = UInt8[torch.Tensor, "pictures height width 3"]
-"""Untouched pictures on a device."""
+Originals: TypeAlias = UInt8[torch.Tensor, "images height width 3"]
+"""Untouched images on a device."""
 
 Viewed: TypeAlias = UInt8[torch.Tensor, "views height width 3"]
 """Views of them, on the same device."""
 
 Owners: TypeAlias = Int64[torch.Tensor, " views"]
-"""Which picture each view is of."""
+"""Which image each view is of."""
 
 Sums: TypeAlias = Mapping[str, Any]
 """Whole numbers by name; the first axis is that of the views."""
@@ -37,7 +37,7 @@ class DeviceMetric:
 
     Attributes:
         name: The metric's name.
-        fits: ``(height, width)`` to whether its sums are exact, and defined, for pictures of that size.
+        fits: ``(height, width)`` to whether its sums are exact, and defined, for images of that size.
         measure: ``(originals, views, owners)`` to sums: tensors by name.
         finish: ``(sums, height=…, width=…)``, now arrays of NumPy, to one value a view.
     """
@@ -62,7 +62,7 @@ def device_metric(
 
     Args:
         name: The metric's name.
-        fits: Whether it can be taken of pictures of a height and width.
+        fits: Whether it can be taken of images of a height and width.
         finish: What makes values of the sums, in main memory.
 
     Returns:

@@ -44,9 +44,9 @@ def _finish_edges(sums: Sums, *, height: int, width: int) -> Float64[np.ndarray,
 
 @device_metric("edge_similarity", fits=_fits_edges, finish=_finish_edges)
 def edges(originals: Originals, views: Viewed, owners: Owners, /) -> Sums:
-    """Greatest edges a and b of picture and view, and the sum of |E b − E′ a|: a b |E / a − E′ / b|."""
+    """Greatest edges a and b of image and view, and the sum of |E b − E′ a|: a b |E / a − E′ / b|."""
     before, after = _edges(originals), _edges(views)
-    # A picture without edges is zero throughout: over 1 it stays so.
+    # A image without edges is zero throughout: over 1 it stays so.
     peak, other = (each.flatten(1).amax(dim=1).clamp_(min=1).long() for each in (before, after))
     peak = peak[owners]
     apart = before[owners].long() * other[:, None, None] - after.long() * peak[:, None, None]
@@ -71,16 +71,16 @@ def _finish_details(sums: Sums, *, height: int, width: int) -> Float64[np.ndarra
 def details(originals: Originals, views: Viewed, owners: Owners, /) -> Sums:
     """Gray of each cell and its square, summed."""
     found = dict[str, Any]()
-    for name, pictures in (("before", originals), ("after", views)):
-        cells = _cells(_gray(pictures), _DETAILS).long()
+    for name, images in (("before", originals), ("after", views)):
+        cells = _cells(_gray(images), _DETAILS).long()
         sums = {name: cells.sum(dim=-1).flatten(1), f"{name}_squares": cells.square().sum(dim=-1).flatten(1)}
         found |= {key: each[owners] if name == "before" else each for key, each in sums.items()}
     return found
 
 
-def _gray(pictures: Viewed) -> Int32[torch.Tensor, "views height width"]:
+def _gray(images: Viewed) -> Int32[torch.Tensor, "views height width"]:
     """In thousandths of a gray level, whole."""
-    red, green, blue = pictures.int().unbind(-1)
+    red, green, blue = images.int().unbind(-1)
     return red * _WEIGHTS[0] + green * _WEIGHTS[1] + blue * _WEIGHTS[2]
 
 
@@ -94,9 +94,9 @@ def _cells(
     return inner.transpose(2, 3).flatten(3)
 
 
-def _edges(pictures: Viewed) -> Int32[torch.Tensor, "views height width"]:
+def _edges(images: Viewed) -> Int32[torch.Tensor, "views height width"]:
     """Twice |Gx| + |Gy|, in thousandths of a gray level: doubled, the differences stay whole."""
-    gray = _gray(pictures)
+    gray = _gray(images)
     return _doubled(gray, 1) + _doubled(gray, 2)
 
 
