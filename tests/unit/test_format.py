@@ -190,7 +190,7 @@ class TestTerminal:
         assert "▼ 12.35 ±1.5000" in lines["colour_jitter"]
 
     def test_says_how_many_values_are_undefined(self):
-        assert "8 undefined values are left out" in format_summary(SUMMARY, style="table")
+        assert "undefined values left out: 8" in format_summary(SUMMARY, style="table")
 
     def test_holds_no_codes_for_a_terminal(self):
         assert "\x1b" not in format_summary(SUMMARY, style="table") + format_clusters(CLUSTERS, style="table")

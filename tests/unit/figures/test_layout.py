@@ -10,20 +10,14 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.stats import gaussian_kde
 
 from embshift.show.figures.layout.density import bandwidth, density, has_density
-from embshift.show.figures.layout.labels import (
-    fitted,
-    listed,
-    number,
-    printable,
-    text_height,
-    text_width,
-    wrapped,
-)
+from embshift.show.figures.layout.labels import fitted, printable, text_height, text_width, wrapped
 from embshift.show.figures.layout.panels import by_page, grid
 from embshift.show.figures.layout.placing import placed
 from embshift.show.figures.layout.sheets import HIGHEST, Frame, open_sheet
 from embshift.show.figures.layout.style import drawn_alike
 from embshift.show.figures.layout.trees import laid_out
+from embshift.show.text.names import join_names
+from embshift.show.text.numbers import format_number
 
 # Text -----------------------------------------------------------------------------------------------------
 
@@ -85,12 +79,12 @@ def test_lines_are_not_broken_where_they_must_not_be():
     ],
 )
 def test_numbers_have_three_digits(value, text):
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_a_small_negative_number_is_no_negative_zero():
-    assert number(-0.001, places=2) == "0.00"
-    assert number(-0.051, places=2) == "−0.05"
+    assert format_number(-0.001, places=2) == "0.00"
+    assert format_number(-0.051, places=2) == "−0.05"
 
 
 def test_what_the_font_lacks_is_replaced():
@@ -101,7 +95,7 @@ def test_what_the_font_lacks_is_replaced():
     ("count", "text"), [(0, ""), (1, "a"), (2, "a and b"), (3, "a, b and c"), (5, "a, b, c and 2 more")]
 )
 def test_names_as_words(count, text):
-    assert (listed(list("abcde")[:count], most=3) if count else listed([])) == text
+    assert join_names(list("abcde")[:count], most=3) == text
 
 
 # Labels ---------------------------------------------------------------------------------------------------

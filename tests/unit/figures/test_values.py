@@ -11,10 +11,11 @@ from PIL import Image
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from embshift.show.figures.layout.labels import number, shown
+from embshift.show.figures.layout.labels import shown
 from embshift.show.figures.layout.style import looks
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import draw, draw_page
+from embshift.show.text.numbers import format_number
 from embshift.show.text.summary import short_name
 from tests.drawn_text import drawn_text, words
 from tests.synthetic_runs import NINE, PAPER, THIRTY, Wanted, make_run
@@ -490,18 +491,21 @@ def test_alt_texts_tell_the_runs_numbers(material, nine):
     for at, name in enumerate(NINE):
         l2, cosine = cell(nine, name, "l2"), cell(nine, name, "cosine")
         low, high = means.low[at, 1], means.high[at, 1]
-        assert f"{shown(name)} {number(l2.mean)} ({number(low)} to {number(high)})" in told["l2_bar"]
-        spread = f"{number(cosine.mean, places=3)} ± {number(cosine.deviation, places=3)}"
+        assert (
+            f"{shown(name)} {format_number(l2.mean)} ({format_number(low)} to {format_number(high)})"
+            in told["l2_bar"]
+        )
+        spread = f"{format_number(cosine.mean, places=3)} ± {format_number(cosine.deviation, places=3)}"
         assert f"{shown(name)} {spread}" in told["cosine_distribution"]
         row = summary(nine)[name]
-        assert f"{shown(name)}: rank {row.rank}, average {number(row.overall)}" in told["profiles"]
-        own = ", ".join(f"{short_name(m)} {number(row.cells[m].mean)}" for m in PAPER if m != "l2")
+        assert f"{shown(name)}: rank {row.rank}, average {format_number(row.overall)}" in told["profiles"]
+        own = ", ".join(f"{short_name(m)} {format_number(row.cells[m].mean)}" for m in PAPER if m != "l2")
         for figure in MAPS:
             assert f"{shown(name)}: {own}" in told[figure]
         cosines = material.column("cosine")[:, at]
-        ends = f"{shown(name)} {number(cosines.min())} to {number(cosines.max())}"
+        ends = f"{shown(name)} {format_number(cosines.min())} to {format_number(cosines.max())}"
         assert ends in told["sample_heatmap"]
-    assert f"cut at {number(found.threshold)} it gives cluster 1: " in told["dendrogram"]
+    assert f"cut at {format_number(found.threshold)} it gives cluster 1: " in told["dendrogram"]
     assert told["dendrogram"].endswith(" 12 images, encoder synthetic.")
 
 
@@ -513,9 +517,11 @@ def test_alt_text_of_several_pages_tells_each_pages_own_numbers(tmp_path):
         means = {name: cell(run, name, metric).mean for name in THIRTY}
         average = np.mean(list(means.values()))
         (page,) = [
-            page.alt for page in told if f"{short_name(metric)} {number(average)} on average" in page.alt
+            page.alt
+            for page in told
+            if f"{short_name(metric)} {format_number(average)} on average" in page.alt
         ]
-        own = page.split(f"{short_name(metric)} {number(average)} on average")[1].split(". ")[0]
+        own = page.split(f"{short_name(metric)} {format_number(average)} on average")[1].split(". ")[0]
         below = own.split("; below it ")[1]
         assert set(re.split(", | and ", below.rstrip("."))) == {
             shown(name) for name, mean in means.items() if mean < average

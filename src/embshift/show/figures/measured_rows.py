@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from embshift.analysis.embeddings.measures import Measured
 from embshift.core.errors import FigureError, RunError
 from embshift.runs.tables import RunTables
-from embshift.show.figures.layout.labels import number, shown
+from embshift.show.figures.layout.labels import shown
 from embshift.show.figures.layout.style import INK, SIZES, Look, area, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 
 __all__ = ["Bar", "bars_of", "counted", "draw_bar", "measured", "row_height", "told"]
 
@@ -68,7 +69,7 @@ def draw_bar(axes: Axes, bar: Bar, *, at: int) -> None:
     if not np.isnan(bar.low):
         for colour, points in (("white", 2.6), (INK, 1.4)):
             axes.plot([bar.low, bar.high], [at, at], color=colour, linewidth=points, solid_capstyle="butt")
-    _number(axes, number(bar.value), end(bar), at=at)
+    _number(axes, format_number(bar.value), end(bar), at=at)
 
 
 def end(bar: Bar) -> float:
@@ -82,8 +83,8 @@ def _number(axes: Axes, text: str, place: float, *, at: int) -> None:
 
 def told(bar: Bar) -> str:
     """A value and its interval in words."""
-    ends = "" if np.isnan(bar.low) else f" ({number(bar.low)} to {number(bar.high)})"
-    return f"{shown(bar.name)} {number(bar.value)}{ends}"
+    ends = "" if np.isnan(bar.low) else f" ({format_number(bar.low)} to {format_number(bar.high)})"
+    return f"{shown(bar.name)} {format_number(bar.value)}{ends}"
 
 
 def counted(material: Material, found: Measured) -> str:

@@ -1,34 +1,28 @@
-"""Measurements as text: for a terminal, a paper, a spreadsheet, a program."""
+"""Tables of measurements and paired tests: for a terminal, a paper, a spreadsheet, a program."""
 
-import json
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.shifts.paired_tests import PairedTest, PairedTests
-from embshift.core.errors import UnknownNameError
-from embshift.show.text.markup import comma_separated, latex, markdown
-from embshift.show.text.summary import FORMATS
+from embshift.show.text.markup import Cells, find_writer, open_table
+from embshift.show.text.numbers import format_cell, format_counts, format_estimate, format_exact, write_json
 
 __all__ = ["differences_table", "format_differences", "format_measured", "measured_table"]
 
-Cells: TypeAlias = tuple[list[str], list[list[str]]]
-
 
 def measured_table(measured: Measured) -> Table:
-    """Measurements for a terminal: each value with its interval below, what it is noted below all."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=_caption(measured), caption_justify="left")
+    """Return measurements as a table for the terminal: each interval below its value, notes at the end."""
+    table = open_table(_caption(measured))
     table.add_column("transform", no_wrap=True)
     for measure in measured.measures:
         table.add_column(measure.name, justify="right")
     table.add_column("n", justify="right", no_wrap=True)
     for at, transform in enumerate(measured.transforms):
-        cells = [_told(measured, at, column, between="\n") for column in range(len(measured.measures))]
+        cells = [_estimate(measured, at, column, between="\n") for column in range(len(measured.measures))]
         table.add_row(escape(transform), *cells, _counts(measured, at))
     return table
 
@@ -38,53 +32,35 @@ def _caption(measured: Measured) -> str:
     if not math.isnan(measured.level):
         lines.insert(0, f"value and its {100 * measured.level:g} % interval over images")
     if measured.left_out:
-        lines.append(f"{measured.left_out:,} pictures without a usable embedding are left out")
+        lines.append(f"images left out because they have no usable embedding: {measured.left_out:,}")
     if undefined := int(measured.undefined.sum()):
-        lines.append(f"{undefined:,} undefined values are left out")
+        lines.append(f"undefined values left out: {undefined:,}")
     return escape("\n".join(lines))
 
 
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    size = abs(value)
-    if size and size < 1e-3:
-        return f"{value:.2e}"
-    return f"{value:.4g}" if size >= 10 else f"{value:.4f}"
-
-
-def _told(measured: Measured, at: int, column: int, *, between: str = " ") -> str:
+def _estimate(measured: Measured, at: int, column: int, *, between: str = " ") -> str:
     found = measured.estimates
-    low, high = float(found.low[at, column]), float(found.high[at, column])
-    value = _number(float(found.mean[at, column]))
-    return value if math.isnan(low) else f"{value}{between}({_number(low)} to {_number(high)})"
+    mean, low, high = (float(part[at, column]) for part in (found.mean, found.low, found.high))
+    return format_estimate(mean, low, high, between=between, scientific=True)
 
 
 def _counts(measured: Measured, at: int) -> str:
-    counts = sorted(set(measured.estimates.n[at].tolist()), reverse=True)
-    return " / ".join(f"{count:,}" for count in counts)
+    return format_counts(measured.estimates.n[at].tolist())
 
 
 def format_measured(measured: Measured, *, style: str) -> str:
-    """Measurements as text.
+    """Format measurements as text.
 
     Args:
         measured: The measurements.
-        style: A name in `FORMATS` but "table"; "csv" and "json" hold full precision, the others are rounded.
+        style: A name in `FORMATS` except "table"; "csv" and "json" keep full precision, others round.
 
     Raises:
         UnknownNameError: For another style.
     """
     if style == "json":
-        return json.dumps(_content(measured), indent=2, allow_nan=False)
-    return _writer(style)(*(_columns(measured) if style == "csv" else _cells(measured)))
-
-
-def _writer(style: str) -> Callable[[list[str], list[list[str]]], str]:
-    writers = {"markdown": markdown, "latex": latex, "csv": comma_separated}
-    if style not in writers:
-        raise UnknownNameError("format", style, [name for name in FORMATS if name != "table"])
-    return writers[style]
+        return write_json(_content(measured))
+    return find_writer(style)(*(_columns(measured) if style == "csv" else _cells(measured)))
 
 
 def _cells(measured: Measured) -> Cells:
@@ -92,7 +68,7 @@ def _cells(measured: Measured) -> Cells:
     rows = [
         [
             transform,
-            *(_told(measured, at, column) for column in range(len(measured.measures))),
+            *(_estimate(measured, at, column) for column in range(len(measured.measures))),
             _counts(measured, at),
         ]
         for at, transform in enumerate(measured.transforms)
@@ -114,20 +90,15 @@ def _columns(measured: Measured) -> Cells:
     rows = [
         [
             transform,
-            *(_exact(_part(measured, part, at, column)) for column in range(len(names)) for part in _PARTS),
+            *(
+                format_exact(_part(measured, part, at, column))
+                for column in range(len(names))
+                for part in _PARTS
+            ),
         ]
         for at, transform in enumerate(measured.transforms)
     ]
     return header, rows
-
-
-def _exact(value: float | int | None) -> str:
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else repr(value)
-
-
-def _null(value: float | int) -> float | int | None:
-    """JSON has no NaN and no infinity: null."""
-    return value if math.isfinite(value) else None
 
 
 def _content(measured: Measured) -> dict[str, Any]:
@@ -136,8 +107,8 @@ def _content(measured: Measured) -> dict[str, Any]:
             "name": one.name,
             "summary": one.summary,
             "unit": one.unit,
-            "bounds": [_null(bound) for bound in one.bounds],
-            "identity": _null(one.identity),
+            "bounds": list(one.bounds),
+            "identity": one.identity,
             "direction": None if one.direction is None else str(one.direction),
             "blind_to": one.blind_to,
             "reference": one.reference,
@@ -148,7 +119,7 @@ def _content(measured: Measured) -> dict[str, Any]:
         {
             "transform": transform,
             "measures": {
-                one.name: {part: _null(_part(measured, part, at, column)) for part in _PARTS}
+                one.name: {part: _part(measured, part, at, column) for part in _PARTS}
                 for column, one in enumerate(measured.measures)
             },
         }
@@ -158,7 +129,7 @@ def _content(measured: Measured) -> dict[str, Any]:
         "name": measured.name,
         "images": measured.images,
         "left_out": measured.left_out,
-        "level": _null(measured.level),
+        "level": measured.level,
         "notes": list(measured.notes),
         "measures": measures,
         "transforms": rows,
@@ -177,23 +148,29 @@ def _header(tests: PairedTests) -> list[str]:
 def _row(tests: PairedTests, one: PairedTest, *, exact: bool) -> list[str]:
     shown = _TESTED if tests.detect is not None else _TESTED[:-1]
     values = [getattr(one, name) for name in shown]
-    return [one.first, one.second, *(_exact(value) if exact else _short(value) for value in values)]
+    return [one.first, one.second, *(format_exact(value) if exact else _short(value) for value in values)]
 
 
 def _short(value: float | int | None) -> str:
-    return "–" if value is None else f"{value:,}" if isinstance(value, int) else _number(value)
+    return (
+        "–"
+        if value is None
+        else f"{value:,}"
+        if isinstance(value, int)
+        else format_cell(value, scientific=True)
+    )
 
 
 def differences_table(tests: PairedTests) -> Table:
-    """Paired tests for a terminal; differences that Holm leaves below 0.05 stand out."""
-    how = f"first − second of {tests.by}, sign-flip test over images, {tests.resamples:,} flips, two-sided"
+    """Return paired tests as a table for the terminal; rows with Holm-adjusted p below 0.05 are bold."""
+    how = f"first − second of {tests.by}; two-sided sign-flip test over images, {tests.resamples:,} flips"
     need = (
         ()
         if tests.detect is None
-        else (f"images_needed finds a difference of {tests.detect:g} in 4 of 5 runs",)
+        else (f"images_needed: images to detect a difference of {tests.detect:g} with 80 % power",)
     )
     caption = escape("\n".join([how, *need, *tests.notes]))
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    table = open_table(caption)
     for at, name in enumerate(_header(tests)):
         table.add_column(name, justify="left" if at < 2 else "right", no_wrap=True)
     for one in tests.tests:
@@ -203,11 +180,17 @@ def differences_table(tests: PairedTests) -> Table:
 
 
 def format_differences(tests: PairedTests, *, style: str) -> str:
-    """Paired tests as text, in the manner of `format_measured`."""
+    """Format paired tests as text.
+
+    Args:
+        tests: The tests.
+        style: A name in `FORMATS` except "table"; "csv" and "json" keep full precision, others round.
+
+    Raises:
+        UnknownNameError: For another style.
+    """
     if style == "json":
-        rows = [
-            {name: _json(getattr(one, name)) for name in ("first", "second", *_TESTED)} for one in tests.tests
-        ]
+        rows = [{name: getattr(one, name) for name in ("first", "second", *_TESTED)} for one in tests.tests]
         content = {
             "by": tests.by,
             "unit": tests.unit,
@@ -216,10 +199,6 @@ def format_differences(tests: PairedTests, *, style: str) -> str:
             "notes": list(tests.notes),
             "tests": rows,
         }
-        return json.dumps(content, indent=2, allow_nan=False)
+        return write_json(content)
     rows = [_row(tests, one, exact=style == "csv") for one in tests.tests]
-    return _writer(style)(_header(tests), rows)
-
-
-def _json(value: Any) -> Any:
-    return _null(value) if isinstance(value, float) else value
+    return find_writer(style)(_header(tests), rows)

@@ -1,23 +1,21 @@
-"""Summaries and clusters as text: for a terminal, a paper, a spreadsheet, a program."""
+"""Tables of summaries and clusters: for a terminal, a paper, a spreadsheet, a program, a notebook."""
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
-from embshift.core.errors import UnknownNameError
 from embshift.core.types import Capture
-from embshift.show.text.markup import comma_separated, latex, markdown
+from embshift.show.text.markup import FORMATS, Cells, comma_separated, find_writer, open_table
+from embshift.show.text.numbers import format_cell, format_counts, format_exact, write_json
 
 __all__ = [
-    "FORMATS",
+    "CLOSEST",
     "clusters_table",
     "format_clusters",
     "format_summary",
@@ -26,26 +24,16 @@ __all__ = [
     "summary_table",
 ]
 
-FORMATS = ("table", "markdown", "csv", "json", "latex")
-"""Names for ``--format``."""
-
 CLOSEST, FURTHEST = "▲", "▼"
 _LEGEND = f"mean ± standard deviation over images · {CLOSEST} closest to the original, {FURTHEST} furthest"
 
 
-def _writer(style: str) -> Callable[[Sequence[str], Sequence[Sequence[str]]], str]:
-    writers = {"markdown": markdown, "latex": latex, "csv": comma_separated}
-    if style not in writers:
-        raise UnknownNameError("format", style, FORMATS)
-    return writers[style]
-
-
 def format_summary(summary: Summary, *, style: str) -> str:
-    """A summary as text.
+    """Format a summary as text.
 
     Args:
         summary: The summary.
-        style: A name in `FORMATS`; "csv" and "json" hold full precision, the others are rounded.
+        style: A name in `FORMATS`; "csv" and "json" keep full precision, the others are rounded.
 
     Raises:
         UnknownNameError: For another style.
@@ -53,19 +41,27 @@ def format_summary(summary: Summary, *, style: str) -> str:
     if style == "table":
         return _render(summary_table(summary))
     if style == "json":
-        return json.dumps(_summary_content(summary), indent=2, allow_nan=False)
+        return write_json(_summary_content(summary))
     if style == "csv":
         return comma_separated(*_summary_columns(summary))
-    return _writer(style)(*_summary_cells(summary))
+    return find_writer(style, known=FORMATS)(*_summary_cells(summary))
 
 
 def format_clusters(clusters: Clusters, *, style: str) -> str:
-    """Clusters as text, in the manner of `format_summary`."""
+    """Format clusters as text.
+
+    Args:
+        clusters: The clusters.
+        style: A name in `FORMATS`; "csv" and "json" keep full precision, the others are rounded.
+
+    Raises:
+        UnknownNameError: For another style.
+    """
     if style == "table":
         return _render(clusters_table(clusters))
     if style == "json":
-        return json.dumps(_clusters_content(clusters), indent=2, allow_nan=False)
-    return _writer(style)(*_clusters_cells(clusters, exact=style == "csv"))
+        return write_json(_clusters_content(clusters))
+    return find_writer(style, known=FORMATS)(*_clusters_cells(clusters, exact=style == "csv"))
 
 
 def _render(table: Table) -> str:
@@ -75,37 +71,32 @@ def _render(table: Table) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"
-
-
 def short_name(metric: str) -> str:
-    """A metric's name as tables and figures head their columns with it."""
+    """Return a metric's name as tables and figures print it, without "_similarity"."""
     return metric.removesuffix("_similarity")
 
 
 def _counts(row: SummaryRow) -> str:
-    counts = sorted({cell.n for cell in row.cells.values()}, reverse=True)
-    return " / ".join(f"{count:,}" for count in counts)
+    return format_counts(cell.n for cell in row.cells.values())
 
 
 def _caption(summary: Summary) -> str:
     found = sum(cell.undefined for row in summary.rows for cell in row.cells.values())
-    undefined = f" · {found:,} undefined values are left out" if found else ""
+    undefined = f" · undefined values left out: {found:,}" if found else ""
     mapped = any(Capture.ATTENTION in spec.needs for spec in summary.metrics)
-    own = f"\nattention compares this encoder's {summary.map_name}"
+    own = f"\nattention: compares this encoder's {summary.map_name}"
     rounded = f"\n{summary.precision}" if summary.precision else ""
     return _LEGEND + undefined + (own if mapped and summary.map_name != "attention map" else "") + rounded
 
 
 def summary_table(summary: Summary, *, stacked: bool = False) -> Table:
-    """The summary for a terminal: closest and furthest transform of every metric marked.
+    """Return the summary as a table for the terminal; each metric's closest and furthest row is marked.
 
     Args:
         summary: The summary.
-        stacked: Whether the deviation stands below the mean, for a narrow terminal.
+        stacked: Whether to put the deviation below the mean, for a narrow terminal.
     """
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=_caption(summary), caption_justify="left")
+    table = open_table(_caption(summary))
     table.add_column("transform", no_wrap=True)
     for spec in summary.metrics:
         table.add_column(short_name(spec.name), justify="right", no_wrap=True)
@@ -116,7 +107,7 @@ def summary_table(summary: Summary, *, stacked: bool = False) -> Table:
     for row in summary.rows:
         cells = [_marked(row, spec.name, marks, sign="\n±" if stacked else " ±") for spec in summary.metrics]
         rank = "–" if row.rank is None else str(row.rank)
-        table.add_row(row.transform, *cells, _number(row.overall), rank, _counts(row))
+        table.add_row(row.transform, *cells, format_cell(row.overall), rank, _counts(row))
     return table
 
 
@@ -130,7 +121,7 @@ def _marks(summary: Summary) -> Marks:
 def _marked(row: SummaryRow, metric: str, marks: Marks, *, sign: str) -> str:
     cell = row.cells[metric]
     closest, furthest = marks[metric]
-    text = _plain(cell, sign=sign)
+    text = _mean_and_deviation(cell, sign=sign)
     if row.transform in closest:
         return f"[bold green]{CLOSEST} {text}[/]"
     if row.transform in furthest:
@@ -138,13 +129,13 @@ def _marked(row: SummaryRow, metric: str, marks: Marks, *, sign: str) -> str:
     return text
 
 
-def _summary_cells(summary: Summary) -> tuple[list[str], list[list[str]]]:
+def _summary_cells(summary: Summary) -> Cells:
     header = ["transform", *(spec.name for spec in summary.metrics), "overall", "rank", "n"]
     rows = [
         [
             row.transform,
-            *(_plain(row.cells[spec.name]) for spec in summary.metrics),
-            _number(row.overall),
+            *(_mean_and_deviation(row.cells[spec.name]) for spec in summary.metrics),
+            format_cell(row.overall),
             "–" if row.rank is None else str(row.rank),
             _counts(row),
         ]
@@ -153,13 +144,12 @@ def _summary_cells(summary: Summary) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _plain(cell: Cell, *, sign: str = " ± ") -> str:
-    """Mean and deviation; a deviation needs two images."""
-    deviation = "" if math.isnan(cell.deviation) else f"{sign}{_number(cell.deviation)}"
-    return f"{_number(cell.mean)}{deviation}"
+def _mean_and_deviation(cell: Cell, *, sign: str = " ± ") -> str:
+    deviation = "" if math.isnan(cell.deviation) else f"{sign}{format_cell(cell.deviation)}"
+    return f"{format_cell(cell.mean)}{deviation}"
 
 
-def _summary_columns(summary: Summary) -> tuple[list[str], list[list[str]]]:
+def _summary_columns(summary: Summary) -> Cells:
     parts = ("mean", "deviation", "n", "undefined")
     header = [
         "transform",
@@ -170,8 +160,12 @@ def _summary_columns(summary: Summary) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             row.transform,
-            *(_exact(getattr(row.cells[spec.name], part)) for spec in summary.metrics for part in parts),
-            _exact(row.overall),
+            *(
+                format_exact(getattr(row.cells[spec.name], part))
+                for spec in summary.metrics
+                for part in parts
+            ),
+            format_exact(row.overall),
             "" if row.rank is None else str(row.rank),
         ]
         for row in summary.rows
@@ -179,20 +173,11 @@ def _summary_columns(summary: Summary) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _exact(value: float | int) -> str:
-    return "" if isinstance(value, float) and math.isnan(value) else repr(value)
-
-
-def _null(value: float) -> float | None:
-    """JSON has no NaN and no infinity: null."""
-    return value if math.isfinite(value) else None
-
-
 def _summary_content(summary: Summary) -> dict[str, Any]:
     rows = [
         {
             "transform": row.transform,
-            "overall": _null(row.overall),
+            "overall": row.overall,
             "rank": row.rank,
             "metrics": {name: _cell_content(cell) for name, cell in row.cells.items()},
         }
@@ -205,31 +190,31 @@ def _summary_content(summary: Summary) -> dict[str, Any]:
 
 def _cell_content(cell: Cell) -> dict[str, Any]:
     return {
-        "mean": _null(cell.mean),
-        "deviation": _null(cell.deviation),
+        "mean": cell.mean,
+        "deviation": cell.deviation,
         "n": cell.n,
         "undefined": cell.undefined,
     }
 
 
 def clusters_table(clusters: Clusters) -> Table:
-    """The clusters for a terminal: distances between transforms in the dendrogram's order."""
+    """Return the clusters as a table for the terminal: distances in the order of the dendrogram."""
     names = [clusters.transforms[at] for at in clusters.order]
     how = f"{clusters.linkage} linkage · cut at {clusters.threshold:.4g}"
     caption = f"mean {clusters.distance} distance between views · {how}"
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    table = open_table(caption)
     table.add_column("cluster", justify="right")
     table.add_column("transform", no_wrap=True)
     for name in names:
         table.add_column(name.replace("_", " "), justify="right", min_width=6, max_width=11)
     for at in clusters.order:
-        distances = [_number(float(clusters.square[at, other])) for other in clusters.order]
+        distances = [format_cell(float(clusters.square[at, other])) for other in clusters.order]
         table.add_row(str(clusters.labels[at]), clusters.transforms[at], *distances)
     return table
 
 
-def _clusters_cells(clusters: Clusters, *, exact: bool) -> tuple[list[str], list[list[str]]]:
-    write = _exact if exact else _number
+def _clusters_cells(clusters: Clusters, *, exact: bool) -> Cells:
+    write = format_exact if exact else format_cell
     names = [clusters.transforms[at] for at in clusters.order]
     rows = [
         [
@@ -259,7 +244,7 @@ def _clusters_content(clusters: Clusters) -> dict[str, Any]:
 
 
 def summary_html(summary: Summary, *, title: str) -> str:
-    """The summary as an HTML table, for a notebook."""
+    """Write the summary as an HTML table, for a notebook."""
     header, rows = _summary_cells(summary)
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)

@@ -4,8 +4,9 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.axes import Axes
 
-from embshift.show.figures.layout.labels import number, text_width
+from embshift.show.figures.layout.labels import text_width
 from embshift.show.figures.layout.style import SIZES, Look, area, on
+from embshift.show.text.numbers import format_number
 
 __all__ = ["lowest", "scale_from", "similarity_bar"]
 
@@ -23,7 +24,7 @@ def scale_from(axes: Axes, low: float) -> None:
     """A scale from a value to 1, its outer numbers inside the panel, so that neighbours' never meet."""
     axes.set_xlim(low, 1.0)
     ticks = [0.0, 1.0] if low > -0.3 else [low, 0.0, 1.0]
-    labels = axes.set_xticks(ticks, [number(tick, places=0 if tick >= 0 else 1) for tick in ticks])
+    labels = axes.set_xticks(ticks, [format_number(tick, places=0 if tick >= 0 else 1) for tick in ticks])
     labels[-1].label1.set_horizontalalignment("right")
     if ticks[0] == low:
         labels[0].label1.set_horizontalalignment("left")
@@ -44,7 +45,7 @@ def similarity_bar(
         width: Inches of the panel.
         text: What to print; the value where None.
     """
-    told = "undefined" if np.isnan(value) else number(value, places=2) if text is None else text
+    told = "undefined" if np.isnan(value) else format_number(value, places=2) if text is None else text
     low, high = axes.get_xlim()
     inch = width / (high - low)
     inside = value * inch >= text_width(told, size=SIZES.small) + 2 * _PAD

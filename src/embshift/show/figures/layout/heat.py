@@ -7,9 +7,10 @@ from jaxtyping import Float64
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from embshift.show.figures.layout.labels import number, text_height, text_width, wrapped
+from embshift.show.figures.layout.labels import text_height, text_width, wrapped
 from embshift.show.figures.layout.sheets import Sheet
 from embshift.show.figures.layout.style import PALE, SIZES, SLIDE, on, scale_colour
+from embshift.show.text.numbers import format_number
 
 __all__ = ["Scale", "bar_height", "cells", "colour_bar"]
 
@@ -80,7 +81,7 @@ def _numbers(
             axes.text(
                 column,
                 row,
-                number(float(value), places=2),
+                format_number(float(value), places=2),
                 ha="center",
                 va="center" if turned else "center_baseline",
                 rotation=90 if turned else 0,

@@ -1,13 +1,11 @@
 """Text that fits: measured before it is drawn, broken where it may be, shortened where it must be."""
 
-import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
-__all__ = ["LINE", "fitted", "listed", "number", "printable", "shown", "text_height", "text_width", "wrapped"]
+__all__ = ["LINE", "fitted", "printable", "shown", "text_height", "text_width", "wrapped"]
 
 LINE = 1.22
 """Height of a line of text, in its size."""
@@ -80,20 +78,3 @@ def wrapped(
     if lines is not None and len(found) > lines:
         found[lines - 1 :] = [" ".join(found[lines - 1 :])]
     return [fitted(line, width=width, size=size, weight=weight) for line in found]
-
-
-def listed(names: Sequence[str], *, most: int = 12) -> str:
-    """Names as words: "a, b and c"; beyond some they are counted."""
-    kept = list(names[:most])
-    if len(names) > most:
-        return f"{', '.join(kept)} and {len(names) - most} more"
-    return " and ".join([", ".join(kept[:-1]), kept[-1]] if len(kept) > 1 else kept)
-
-
-def number(value: float, *, places: int | None = None) -> str:
-    """A value as figures print it: three significant digits, or some places; "–" where undefined."""
-    if math.isnan(value):
-        return "–"
-    # "#" keeps the zeros: 4.40 beside 4.37, each as exact as the other.
-    text = f"{value:#.3g}".rstrip(".") if places is None else f"{value:.{places}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")

@@ -10,12 +10,13 @@ from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.of_run import calibrate_shifts
 from embshift.core.errors import FigureError
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import number, shown, text_width
+from embshift.show.figures.layout.labels import shown, text_width
 from embshift.show.figures.layout.rows import row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import GREY, SIZES
 from embshift.show.figures.material import Material
 from embshift.show.figures.measured_rows import Bar, bars_of, counted, draw_bar, end, measured, row_height
+from embshift.show.text.numbers import format_number
 
 __all__ = ["calibration"]
 
@@ -54,7 +55,7 @@ def calibration(material: Material, frame: Frame, /) -> Iterator[Drawing]:
     _scale(chart.axes, bars, width=chart.width)
     for at, bar in enumerate(bars):
         draw_bar(chart.axes, bar, at=at)
-        text = f"{number(beside[bar.name])} ×"
+        text = f"{format_number(beside[bar.name])} ×"
         chart.axes.annotate(
             text,
             (1, at),
@@ -69,7 +70,7 @@ def calibration(material: Material, frame: Frame, /) -> Iterator[Drawing]:
 
 
 def _scale(axes: Axes, bars: list[Bar], *, width: float) -> None:
-    taken = max(text_width(number(bar.value), size=SIZES.small) for bar in bars) + 0.08
+    taken = max(text_width(format_number(bar.value), size=SIZES.small) for bar in bars) + 0.08
     most = max(end(bar) for bar in bars) or 1.0
     axes.set_xlim(0, most / (1 - taken / width))
     if most >= 1:
@@ -81,7 +82,8 @@ def _scale(axes: Axes, bars: list[Bar], *, width: float) -> None:
 
 def _alt(material: Material, found: Measured, *, bars: list[Bar], beside: dict[str, float]) -> str:
     each = "; ".join(
-        f"{shown(bar.name)} {number(bar.value)} of the mean, {number(beside[bar.name])} of the nearest"
+        f"{shown(bar.name)} {format_number(bar.value)} of the mean,"
+        f" {format_number(beside[bar.name])} of the nearest"
         for bar in bars
     )
     return (

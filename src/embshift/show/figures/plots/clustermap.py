@@ -10,12 +10,13 @@ from scipy.cluster.hierarchy import linkage
 from embshift.core.errors import FigureError
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.heat import Scale, bar_height, cells, colour_bar
-from embshift.show.figures.layout.labels import number, shown, text_height, text_width
+from embshift.show.figures.layout.labels import shown, text_height, text_width
 from embshift.show.figures.layout.rows import height_below, name_width, names_below, names_beside
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import SIZES, Look, looks
 from embshift.show.figures.layout.trees import Tree, laid_out, tree_lines
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 from embshift.show.text.summary import short_name
 
 __all__ = ["clustermap", "clustermap_profiles", "heatmap"]
@@ -175,6 +176,6 @@ def _rows(frame: Frame, table: _Table, *, scale: Scale, notes: Sequence[str]) ->
 def _alt(table: _Table, notes: Sequence[str]) -> str:
     told = list[str]()
     for name, row in zip(table.transforms, table.means, strict=True):
-        means = ", ".join(f"{m} {number(v)}" for m, v in zip(table.metrics, row.tolist(), strict=True))
+        means = ", ".join(f"{m} {format_number(v)}" for m, v in zip(table.metrics, row.tolist(), strict=True))
         told.append(f"{shown(name)}: {means}")
     return f"Heat map of means over images; {'; '.join(notes)}. In the order drawn: {'; '.join(told)}."

@@ -8,12 +8,14 @@ from matplotlib.axes import Axes
 
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.bars import lowest, scale_from, similarity_bar
-from embshift.show.figures.layout.labels import listed, number, shown, text_width
+from embshift.show.figures.layout.labels import shown, text_width
 from embshift.show.figures.layout.panels import by_page, grid
 from embshift.show.figures.layout.rows import name_width, names_beside
 from embshift.show.figures.layout.sheets import Frame, open_sheet
 from embshift.show.figures.layout.style import INK, SIZES, Look, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.names import join_names
+from embshift.show.text.numbers import format_number
 from embshift.show.text.summary import short_name
 
 __all__ = ["comparison"]
@@ -53,7 +55,7 @@ def comparison(material: Material, frame: Frame, /) -> Iterator[Drawing]:
             own = names if at % places.columns == 0 else [""] * len(names)
             names_beside(axes, own, width=gutter - 0.05, panel=width)
             average = _average(means[:, metric])
-            axes.set_title(f"{metrics[metric]}\n{number(average)}", fontsize=SIZES.label, pad=3)
+            axes.set_title(f"{metrics[metric]}\n{format_number(average)}", fontsize=SIZES.label, pad=3)
             _bars(axes, means[:, metric], marks=marks, width=width)
         yield Drawing(figure=sheet.figure, alt=_alt(material, [metrics[at] for at in page], means[:, page]))
 
@@ -89,5 +91,5 @@ def _sides(material: Material, column: Float64[np.ndarray, " transforms"]) -> st
         "below it": [name for name, value in pairs if value < average],
         "undefined": [name for name, value in pairs if np.isnan(value)],
     }
-    parts = [f"{side} {listed(side_names, most=100)}" for side, side_names in sides.items() if side_names]
-    return "; ".join([f"{number(average)} on average", *parts])
+    parts = [f"{side} {join_names(side_names, most=100)}" for side, side_names in sides.items() if side_names]
+    return "; ".join([f"{format_number(average)} on average", *parts])

@@ -8,12 +8,13 @@ from jaxtyping import Float64
 
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.density import bandwidth, has_density
-from embshift.show.figures.layout.labels import number, shown, text_width
+from embshift.show.figures.layout.labels import shown, text_width
 from embshift.show.figures.layout.ridges import ridge
 from embshift.show.figures.layout.rows import RowChart, row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import INK, SIZES, Look, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 
 __all__ = ["cosine_distribution"]
 
@@ -33,8 +34,8 @@ class _Row:
     @property
     def told(self) -> str:
         """Mean and deviation."""
-        spread = "" if np.isnan(self.deviation) else f" ± {number(self.deviation, places=3)}"
-        return f"{number(self.mean, places=3)}{spread}"
+        spread = "" if np.isnan(self.deviation) else f" ± {format_number(self.deviation, places=3)}"
+        return f"{format_number(self.mean, places=3)}{spread}"
 
 
 @figure(

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import listed, number, shown, text_height, text_width, wrapped
+from embshift.show.figures.layout.labels import shown, text_height, text_width, wrapped
 from embshift.show.figures.layout.rows import RowChart, row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import GREY, INK, SIZES, looks, readable
 from embshift.show.figures.layout.trees import Tree, laid_out, tree_lines
 from embshift.show.figures.material import Material
+from embshift.show.text.names import join_names
+from embshift.show.text.numbers import format_number
 
 __all__ = ["dendrogram"]
 
@@ -35,7 +37,8 @@ def dendrogram(material: Material, frame: Frame, /) -> Iterator[Drawing]:
         label=f"mean {found.distance} distance between views of one image",
         notes=[
             f"{_images(found)} · encoder {material.encoder} · {found.linkage} linkage",
-            f"dashed line: threshold {number(found.threshold)} · colours and numbers: the clusters below it",
+            f"dashed line: threshold {format_number(found.threshold)}"
+            " · colours and numbers: the clusters below it",
         ],
         row=0.2 if len(names) <= 12 else 0.155,
         below=text_height(len(listing), size=SIZES.label) + 0.1,
@@ -107,13 +110,13 @@ def _list(chart: RowChart, listing: list[tuple[int, str, str]], inks: Mapping[in
 
 def _alt(material: Material, found: Clusters) -> str:
     told = "; ".join(
-        f"cluster {label}: {listed([shown(name) for name in names], most=64)}"
+        f"cluster {label}: {join_names([shown(name) for name in names], most=64)}"
         for label, names in found.members().items()
     )
     merges = found.tree[:, 2]
     return (
         f"Dendrogram of {len(found.transforms)} transforms by the mean {found.distance} distance between"
-        f" their views, {found.linkage} linkage, merged at {number(float(merges.min()))} to"
-        f" {number(float(merges.max()))}; cut at {number(found.threshold)} it gives {told}."
+        f" their views, {found.linkage} linkage, merged at {format_number(float(merges.min()))} to"
+        f" {format_number(float(merges.max()))}; cut at {format_number(found.threshold)} it gives {told}."
         f" {_images(found)}, encoder {material.encoder}."
     )

@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.of_run import analyse_direction
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import number, shown
+from embshift.show.figures.layout.labels import shown
 from embshift.show.figures.layout.rows import row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import GREY, INK, SIZES, Look, looks
 from embshift.show.figures.material import Material
 from embshift.show.figures.measured_rows import bars_of, counted, measured, row_height
+from embshift.show.text.numbers import format_number
 
 __all__ = ["direction"]
 
@@ -98,7 +99,9 @@ def _draw(axes: Axes, found: Measured, name: str, *, at: int, look: Look) -> Non
 def _alt(material: Material, found: Measured, order: Sequence[str]) -> str:
     each = "; ".join(
         f"{shown(name)}: "
-        + ", ".join(f"{meaning} {number(found.mean(name, one))}" for one, (_, _, meaning) in _MARKS.items())
+        + ", ".join(
+            f"{meaning} {format_number(found.mean(name, one))}" for one, (_, _, meaning) in _MARKS.items()
+        )
         for name in order
     )
     return f"For each transform, most consistent first: {each}. {counted(material, found)}."

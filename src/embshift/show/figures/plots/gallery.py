@@ -7,12 +7,13 @@ from matplotlib.axes import Axes
 
 from embshift.core.types import ORIGINAL
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import number, shown, text_height, wrapped
+from embshift.show.figures.layout.labels import shown, text_height, wrapped
 from embshift.show.figures.layout.panels import Grid, by_page, grid
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import SIZES, looks
 from embshift.show.figures.material import Material, Picture, read_picture
 from embshift.show.figures.pictures import Place, picture_height, show_nothing, show_picture
+from embshift.show.text.numbers import format_number
 
 __all__ = ["gallery"]
 
@@ -85,7 +86,7 @@ def _show(canvas: Axes, material: Material, picture: Picture, *, name: str, plac
 
 def _name(sheet: Sheet, name: str, cosines: Mapping[str, float], *, place: Place) -> None:
     """A name and its cosine below a picture."""
-    told = [] if name not in cosines else [number(cosines[name], places=3)]
+    told = [] if name not in cosines else [format_number(cosines[name], places=3)]
     for at, text in enumerate([*_lines(name, width=place.width), *told]):
         top = place.top + place.height + 0.04 + at * text_height(1, size=SIZES.label)
         weight = "bold" if name == ORIGINAL else "normal"
@@ -94,6 +95,7 @@ def _name(sheet: Sheet, name: str, cosines: Mapping[str, float], *, place: Place
 
 def _alt(picture: Picture, names: Sequence[str], cosines: Mapping[str, float]) -> str:
     told = "; ".join(
-        shown(name) + (f" (cosine {number(cosines[name])})" if name in cosines else "") for name in names
+        shown(name) + (f" (cosine {format_number(cosines[name])})" if name in cosines else "")
+        for name in names
     )
     return f"Image {picture.row}, {picture.name}, as it is and after transforms: {told}."

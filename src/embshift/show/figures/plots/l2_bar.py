@@ -7,11 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import number, shown, text_width
+from embshift.show.figures.layout.labels import shown, text_width
 from embshift.show.figures.layout.rows import RowChart, row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import INK, SIZES, Look, area, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 
 __all__ = ["l2_bar"]
 
@@ -91,7 +92,7 @@ def _draw(axes: Axes, bar: _Bar, *, at: int) -> None:
     if not np.isnan(bar.low):
         _line(axes, bar.low, bar.high, at=at, width=2.2)
     axes.annotate(
-        number(bar.mean),
+        format_number(bar.mean),
         (max(bar.end, bar.mean), at),
         xytext=(3, 0),
         textcoords="offset points",
@@ -107,7 +108,7 @@ def _line(axes: Axes, low: float, high: float, *, at: int, width: float) -> None
 
 
 def _scale(chart: RowChart, bars: Sequence[_Bar]) -> None:
-    ends = [(bar.end, text_width(number(bar.mean), size=SIZES.small) + 0.06) for bar in bars]
+    ends = [(bar.end, text_width(format_number(bar.mean), size=SIZES.small) + 0.06) for bar in bars]
     # Wide enough for the longest row with its number behind it.
     most = max((end / (1 - taken / chart.width) for end, taken in ends if not np.isnan(end)), default=1.0)
     chart.axes.set_xlim(0, most or 1.0)
@@ -116,8 +117,8 @@ def _scale(chart: RowChart, bars: Sequence[_Bar]) -> None:
 
 def _alt(material: Material, bars: Sequence[_Bar]) -> str:
     told = "; ".join(
-        f"{shown(bar.name)} {number(bar.mean)}"
-        + ("" if np.isnan(bar.low) else f" ({number(bar.low)} to {number(bar.high)})")
+        f"{shown(bar.name)} {format_number(bar.mean)}"
+        + ("" if np.isnan(bar.low) else f" ({format_number(bar.low)} to {format_number(bar.high)})")
         for bar in bars
     )
     return (

@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.density import bandwidth, density, has_density
-from embshift.show.figures.layout.labels import fitted, number, shown, text_height, text_width
+from embshift.show.figures.layout.labels import fitted, shown, text_height, text_width
 from embshift.show.figures.layout.placing import Box, placed
 from embshift.show.figures.layout.ridges import peak, ridge
 from embshift.show.figures.layout.rows import row_chart, scale_height
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import GREY, SIZES, Look, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 
 __all__ = ["l2_density"]
 
@@ -99,14 +100,14 @@ def _one_below_the_other(
         label=label,
         notes=[*notes, "each curve scaled to its own peak · number: where the peak is"],
         row=0.23,
-        beside=max(text_width(number(one), size=SIZES.small) for one in peaks.values()) + 0.1,
+        beside=max(text_width(format_number(one), size=SIZES.small) for one in peaks.values()) + 0.1,
     )
     chart.axes.set_xlim(*span)
     chart.axes.grid(visible=True, axis="x")
     for at, curve in enumerate(ordered):
         ridge(chart.axes, curve.values, base=at + 0.36, look=curve.look, span=span, bounds=_BOUNDS)
         chart.axes.annotate(
-            number(peaks[curve.name]) if len(curve.values) else "–",
+            format_number(peaks[curve.name]) if len(curve.values) else "–",
             (span[1], at),
             xytext=(5, 0),
             textcoords="offset points",
@@ -220,7 +221,8 @@ def _label(
 
 def _alt(material: Material, curves: Sequence[_Curve], *, span: tuple[float, float]) -> str:
     told = "; ".join(
-        f"{shown(curve.name)} {number(peak(curve.values, span=span, bounds=_BOUNDS))}" for curve in curves
+        f"{shown(curve.name)} {format_number(peak(curve.values, span=span, bounds=_BOUNDS))}"
+        for curve in curves
     )
     return (
         "Density over images of the L2 distance between the raw embeddings of original and view. Each"

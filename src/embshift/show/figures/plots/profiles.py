@@ -9,11 +9,12 @@ from embshift.analysis.shifts.table import SummaryRow
 from embshift.core.types import MetricSpec
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.bars import lowest, scale_from, similarity_bar
-from embshift.show.figures.layout.labels import number, shown, text_height, text_width, wrapped
+from embshift.show.figures.layout.labels import shown, text_height, text_width, wrapped
 from embshift.show.figures.layout.panels import Grid, by_page, grid
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import INK, SIZES, Look, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 from embshift.show.text.summary import CLOSEST, short_name
 
 __all__ = ["profiles"]
@@ -76,7 +77,7 @@ def _head(sheet: Sheet, row: SummaryRow, *, left: float, low: float, width: floa
     """Rank, name and average, standing on a panel."""
     height = text_height(1, size=SIZES.label)
     top = low - 0.04 - height
-    sheet.text(left, top, f"average {number(row.overall)}")
+    sheet.text(left, top, f"average {format_number(row.overall)}")
     for line, text in enumerate(reversed(_title(row, width=width)), start=1):
         sheet.text(left, top - line * height, text, weight="bold")
 
@@ -95,14 +96,14 @@ def _bars(
         axes.axvline(row.overall, color=INK, linewidth=0.8, linestyle=(0, (3, 1.5)), zorder=2.5)
     for at, (metric, winners) in enumerate(best.items()):
         mean = row.cells[metric].mean
-        text = f"{CLOSEST} {number(mean, places=2)}" if row.transform in winners else None
+        text = f"{CLOSEST} {format_number(mean, places=2)}" if row.transform in winners else None
         similarity_bar(axes, mean, at=at, look=look, width=width, text=text)
 
 
 def _alt(rows: Sequence[SummaryRow], best: Mapping[str, frozenset[str]]) -> str:
     told = list[str]()
     for row in rows:
-        means = ", ".join(f"{short_name(name)} {number(row.cells[name].mean)}" for name in best)
+        means = ", ".join(f"{short_name(name)} {format_number(row.cells[name].mean)}" for name in best)
         rank = "without rank" if row.rank is None else f"rank {row.rank}"
-        told.append(f"{shown(row.transform)}: {rank}, average {number(row.overall)} ({means})")
+        told.append(f"{shown(row.transform)}: {rank}, average {format_number(row.overall)} ({means})")
     return f"Bars of the performance metrics for each transform, in the order of rank. {'; '.join(told)}."

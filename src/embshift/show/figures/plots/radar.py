@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from embshift.core.errors import FigureError
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.bars import lowest
-from embshift.show.figures.layout.labels import number, shown, text_height, text_width, wrapped
+from embshift.show.figures.layout.labels import shown, text_height, text_width, wrapped
 from embshift.show.figures.layout.panels import Grid, by_page, grid
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import GREY, INK, PALE, SIZES, Look, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 from embshift.show.text.summary import short_name
 
 __all__ = ["radar"]
@@ -152,7 +153,8 @@ def _alt(
     names: Sequence[str], metrics: Sequence[str], means: Float64[np.ndarray, "transforms metrics"]
 ) -> str:
     told = [
-        f"{shown(name)}: {', '.join(f'{m} {number(v)}' for m, v in zip(metrics, row.tolist(), strict=True))}"
+        f"{shown(name)}: "
+        + ", ".join(f"{m} {format_number(v)}" for m, v in zip(metrics, row.tolist(), strict=True))
         for name, row in zip(names, means, strict=True)
     ]
     return f"Radar charts of the performance metrics' means over images. {'; '.join(told)}."

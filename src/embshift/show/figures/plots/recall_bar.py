@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from embshift.analysis.of_run import analyse_retrieval
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import number, text_width
+from embshift.show.figures.layout.labels import text_width
 from embshift.show.figures.layout.rows import row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import SIZES
 from embshift.show.figures.material import Material
 from embshift.show.figures.measured_rows import bars_of, counted, draw_bar, end, measured, row_height, told
+from embshift.show.text.numbers import format_number
 
 __all__ = ["recall_bar"]
 
@@ -37,7 +38,7 @@ def recall_bar(material: Material, frame: Frame, /) -> Iterator[Drawing]:
     )
     for at, bar in enumerate(bars):
         draw_bar(chart.axes, bar, at=at)
-    taken = max((text_width(number(bar.value), size=SIZES.small) for bar in bars), default=0.0) + 0.06
+    taken = max((text_width(format_number(bar.value), size=SIZES.small) for bar in bars), default=0.0) + 0.06
     most = max((end(bar) for bar in bars), default=1.0) or 1.0
     chart.axes.set_xlim(0, max(1.0, most / (1 - taken / chart.width)))
     chart.axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.5", "0.75", "1"])

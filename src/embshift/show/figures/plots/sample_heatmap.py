@@ -9,11 +9,12 @@ from jaxtyping import Float64, Int64
 from embshift.core.seeding import make_generator
 from embshift.show.figures import Drawing, figure
 from embshift.show.figures.layout.heat import Scale, bar_height, cells, colour_bar
-from embshift.show.figures.layout.labels import number, shown, text_height, text_width
+from embshift.show.figures.layout.labels import shown, text_height, text_width
 from embshift.show.figures.layout.rows import name_width, names_beside
 from embshift.show.figures.layout.sheets import Frame, open_sheet
 from embshift.show.figures.layout.style import SIZES, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 
 __all__ = ["sample_heatmap"]
 
@@ -82,7 +83,7 @@ def _alt(material: Material, sample: _Sample) -> str:
     for name, column in zip(material.run.transforms, sample.cosines.T, strict=True):
         defined = column[~np.isnan(column)]
         ends = (
-            f"{number(float(defined.min()))} to {number(float(defined.max()))}"
+            f"{format_number(float(defined.min()))} to {format_number(float(defined.max()))}"
             if len(defined)
             else "undefined"
         )

@@ -10,11 +10,12 @@ from embshift.analysis.of_run import analyse_sweep
 from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.core.errors import FigureError, RunError
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import number, shown, text_height, text_width, wrapped
+from embshift.show.figures.layout.labels import shown, text_height, text_width, wrapped
 from embshift.show.figures.layout.panels import Grid, by_page, grid
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import GREY, SIZES, Look, looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 from embshift.show.text.sweep import s50_text, strength_text
 
 __all__ = ["severity"]
@@ -142,7 +143,9 @@ def _draw(axes: Axes, curve: Curve, look: Look) -> None:
 
 
 def _told(curve: Curve) -> str:
-    return f"{_axis(curve)}\narea {number(float(curve.area.mean[0]), places=3)} · s50 {s50_text(curve)}"
+    return (
+        f"{_axis(curve)}\narea {format_number(float(curve.area.mean[0]), places=3)} · s50 {s50_text(curve)}"
+    )
 
 
 def _axis(curve: Curve) -> str:
@@ -165,4 +168,6 @@ def _in_words(curve: Curve) -> str:
 
 def _levels(curve: Curve) -> str:
     pairs = zip(curve.strengths, curve.shift.mean.tolist(), strict=True)
-    return ", ".join(f"{number(mean)} at {strength_text(strength, curve.unit)}" for strength, mean in pairs)
+    return ", ".join(
+        f"{format_number(mean)} at {strength_text(strength, curve.unit)}" for strength, mean in pairs
+    )

@@ -9,12 +9,13 @@ from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.of_run import analyse_structure
 from embshift.core.errors import FigureError, RunError
 from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import number, shown
+from embshift.show.figures.layout.labels import shown
 from embshift.show.figures.layout.rows import row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import GREY, INK, SIZES, Look, looks
 from embshift.show.figures.material import Material
 from embshift.show.figures.measured_rows import counted
+from embshift.show.text.numbers import format_number
 
 __all__ = ["structure"]
 
@@ -113,6 +114,6 @@ def _alt(material: Material, found: Measured, order: Sequence[str]) -> str:
 def _told(found: Measured, name: str) -> str:
     parts = list[str]()
     for measure, (_, _, meaning, chance) in _MARKS.items():
-        beside = "" if chance is None else f" (chance {number(found.mean(name, chance))})"
-        parts.append(f"{meaning} {number(found.mean(name, measure))}{beside}")
+        beside = "" if chance is None else f" (chance {format_number(found.mean(name, chance))})"
+        parts.append(f"{meaning} {format_number(found.mean(name, measure))}{beside}")
     return ", ".join(parts)
