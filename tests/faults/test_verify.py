@@ -292,7 +292,7 @@ def test_a_record_that_is_none(place, text):
 
 
 def test_no_run_and_a_later_one_are_wrong_use(place, tmp_path):
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         verify(tmp_path)
     record = json.loads((place / "run.json").read_text())
     (place / "run.json").write_text(json.dumps(record | {"schema": 99}))

@@ -285,4 +285,4 @@ def test_lists(what):
 def test_a_folder_that_is_no_run_is_named(tmp_path):
     result = invoke("summarise", str(tmp_path))
     assert result.returncode == 2
-    assert "no run folder" in result.stderr
+    assert "not a run folder" in result.stderr

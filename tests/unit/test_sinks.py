@@ -299,7 +299,7 @@ class TestLock:
         (tmp_path / "file").touch()
         for place in (tmp_path / "file", tmp_path / "file" / "below"):
             with (
-                pytest.raises(UsageError, match=r"cannot be a run folder: .*; choose another --out"),
+                pytest.raises(UsageError, match=r"cannot be a run folder: .*; give another --out"),
                 lock_folder(place),
             ):
                 pass

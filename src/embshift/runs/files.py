@@ -48,7 +48,7 @@ def rename_into_place(aside: Path, path: Path) -> None:
 def make_storage_error(path: Path, error: OSError, *, written: int) -> StorageError:
     """Return the error for a file that cannot be written: the reason, bytes written, and what to do."""
     reason = "the disk is full" if error.errno in _FULL else (error.strerror or str(error))
-    remedy = "free some space" if error.errno in _FULL else "solve that, or choose another --out"
+    remedy = "free some space" if error.errno in _FULL else "solve that, or give another --out"
     return StorageError(
         f"{path} cannot be written: {reason} (after {written:,} bytes); {remedy}, then run the command again"
     )

@@ -30,7 +30,7 @@ def lock_folder(folder: Path) -> Generator[None]:
     except Timeout:
         held = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
         raise ResumeError(
-            f"{folder} is being written by {held}; wait for it, or choose another --out"
+            f"{folder} is being written by {held}; wait for it, or give another --out"
         ) from None
     try:
         _sign(owner)
@@ -54,10 +54,10 @@ def _make(folder: Path) -> None:
         writable = os.access(folder, os.W_OK)
     except OSError as error:
         raise UsageError(
-            f"{folder} cannot be a run folder: {error.strerror}; choose another --out"
+            f"{folder} cannot be a run folder: {error.strerror}; give another --out"
         ) from error
     if not writable:
-        raise UsageError(f"{folder} cannot be a run folder: it is not writable; choose another --out")
+        raise UsageError(f"{folder} cannot be a run folder: it is not writable; give another --out")
 
 
 def _remove_if_unused(folder: Path) -> None:
