@@ -11,10 +11,8 @@ import pytest
 import embshift
 from embshift.core.errors import EncoderError, ResumeError
 from embshift.core.types import FrozenRow, ImageRecord
+from embshift.measurement.pipeline.precision_rule import COSINE_ERROR, SHIFT_SHARE, disqualify
 from embshift.measurement.pipeline.precision_trial import (
-    COSINE_ERROR,
-    SHIFT_SHARE,
-    disqualify,
     settle_precision,
 )
 from embshift.measurement.pipeline.recipe import Recipe

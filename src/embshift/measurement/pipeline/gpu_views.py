@@ -16,6 +16,7 @@ from jaxtyping import Int64, UInt8
 
 from embshift.core.device_copy import copy_to_device, copy_to_host, open_second_queue, record_event
 from embshift.core.types import Views
+from embshift.measurement.pipeline.gpu_metrics import index_on, list_device_metrics, measure_on_device
 from embshift.measurement.pipeline.perturb import (
     Attempt,
     Draft,
@@ -25,7 +26,6 @@ from embshift.measurement.pipeline.perturb import (
     measure_pixels,
 )
 from embshift.measurement.pipeline.recipe import Recipe
-from embshift.metrics.gpu import DEVICE_METRICS
 from embshift.transforms.build import pixels_digest
 from embshift.transforms.gpu import maker
 
@@ -134,7 +134,8 @@ def _start(group: Sequence[_Copied], *, recipe: Recipe, device: str, hashing: Ex
     counts = np.array([one.count for one in group])
     starts = np.cumsum(counts) - counts
     held, failed = _render(group, starts, size=recipe.size, device=device)
-    measured = _measure(group, starts, held, recipe=recipe)
+    sampled = np.array([one.image.listed.sampled for one in group], bool)
+    measured = measure_on_device(held, starts=starts, counts=np.where(sampled, counts, 0), recipe=recipe)
     pixels = copy_to_host(held).numpy()
     wait = record_event(device)
 
@@ -164,7 +165,7 @@ def _render(
     here = np.concatenate([start + one.here for start, one in zip(starts, group, strict=True)])
     given = copy_to_device(torch.from_numpy(np.concatenate(parts)), device=device)
     held = given.new_empty((sum(one.count for one in group), *size, 3))
-    held[_index(here, held)] = given
+    held[index_on(held, here)] = given
     jobs, failed = defaultdict[str, list[tuple[int, Draft]]](list), dict[int, str]()
     for start, one in zip(starts.tolist(), group, strict=True):
         for each in one.drafts:
@@ -172,10 +173,6 @@ def _render(
     for target, wanted in jobs.items():
         failed |= _render_transform(target, wanted, held)
     return held, failed
-
-
-def _index(places: Sequence[int] | Int64[np.ndarray, " places"], like: torch.Tensor) -> torch.Tensor:
-    return copy_to_device(torch.as_tensor(np.asarray(places, np.int64)), device=str(like.device))
 
 
 def _render_transform(target: str, wanted: Sequence[tuple[int, Draft]], held: Held) -> dict[int, str]:
@@ -191,10 +188,10 @@ def _render_transform(target: str, wanted: Sequence[tuple[int, Draft]], held: He
     """
     originals, views = ([start for start, _ in wanted], [start + one.at for start, one in wanted])
     try:
-        made = maker(target)(held[_index(originals, held)], [one.values for _, one in wanted])
+        made = maker(target)(held[index_on(held, originals)], [one.values for _, one in wanted])
         if made.shape != (len(wanted), *held.shape[1:]) or made.dtype != torch.uint8:
             raise ValueError(f"it gave {tuple(made.shape)} of {made.dtype}")
-        held[_index(views, held)] = made
+        held[index_on(held, views)] = made
         return {}
     except torch.OutOfMemoryError:
         if len(wanted) == 1:
@@ -210,47 +207,8 @@ def _render_transform(target: str, wanted: Sequence[tuple[int, Draft]], held: He
     }
 
 
-def _measure(
-    group: Sequence[_Copied], starts: Int64[np.ndarray, " images"], held: Held, *, recipe: Recipe
-) -> Callable[[], list[PixelValues]]:
-    """Queue the pixel metrics that have a form on the device, of the sample's images."""
-    metrics = {name: DEVICE_METRICS[name] for name in _list_device_metrics(recipe)}
-    places = [at for at, one in enumerate(group) if one.image.listed.sampled and one.count > 1]
-    if not metrics or not places:
-        return lambda: [{} for _ in group]
-    counts = [group[at].count - 1 for at in places]
-    rows = np.concatenate([np.arange(1, group[at].count) + starts[at] for at in places])
-    originals, views = held[_index(starts[places], held)], held[_index(rows, held)]
-    owners = _index(np.repeat(np.arange(len(places)), counts), held)
-    sums = {
-        name: {key: copy_to_host(each) for key, each in metric.measure(originals, views, owners).items()}
-        for name, metric in metrics.items()
-    }
-    wait, (height, width) = record_event(str(held.device)), recipe.size
-
-    def finish() -> list[PixelValues]:
-        wait()
-        found = [PixelValues() for _ in group]
-        for name, metric in metrics.items():
-            whole = {key: each.numpy() for key, each in sums[name].items()}
-            with np.errstate(divide="ignore", invalid="ignore"):  # undefined is NaN, as the metric documents
-                column = metric.finish(whole, height=height, width=width)
-            for at, part in zip(places, np.split(column, np.cumsum(counts)[:-1]), strict=True):
-                found[at][name] = part
-        return found
-
-    return finish
-
-
-def _list_device_metrics(recipe: Recipe) -> list[str]:
-    """Return the pixel metrics that are computed on the device."""
-    return [
-        name for name in recipe.metrics if name in DEVICE_METRICS and DEVICE_METRICS[name].fits(*recipe.size)
-    ]
-
-
 def _finish(rendering: _Rendering, *, recipe: Recipe) -> Iterator[Perturbed]:
-    on_device = _list_device_metrics(recipe)
+    on_device = list_device_metrics(recipe)
     here = replace(recipe, metrics={n: metric for n, metric in recipe.metrics.items() if n not in on_device})
     digests, values = [each.result() for each in rendering.digests], rendering.measured()
     if rendering.held is not None and rendering.held.is_cuda:

@@ -13,43 +13,23 @@ from itertools import chain, groupby
 from operator import or_
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
-from embshift.core.types import ORIGINAL, Capture, FrozenRow
+from embshift.core.types import ORIGINAL, FrozenRow
 from embshift.measurement.pipeline.compare import Compared, compare_views
 from embshift.measurement.pipeline.encode import Encoded, encode_views
 from embshift.measurement.pipeline.gpu_views import render_drafts
 from embshift.measurement.pipeline.perturb import Perturbed, perturb_or_draft
+from embshift.measurement.pipeline.precision_rule import Key, Values, disqualify, measure_error
 from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
 from embshift.measurement.plan.plan import CHUNK, Plan
 from embshift.metrics import METRICS, Metric
 from embshift.runs.precision import MetricError
 
-__all__ = [
-    "CANDIDATES",
-    "COSINE_ERROR",
-    "SHIFT_SHARE",
-    "Stage",
-    "disqualify",
-    "prepare_stage",
-    "settle_precision",
-]
+__all__ = ["CANDIDATES", "Stage", "prepare_stage", "settle_precision"]
 
 CANDIDATES = ("bfloat16", "float16")
 """What "auto" tries beside float32."""
-
-COSINE_ERROR = 1e-4
-"""Greatest mean error of cosine at which a precision qualifies."""
-
-SHIFT_SHARE = 0.05
-"""Greatest mean error of a metric on embeddings, as a share of the least-moving transform's mean shift."""
-
-_NOTHING = 1e-12  # a mean shift below this is rounding: the transform shifts nothing
-
-_Key = tuple[int, str, int]  # row, transform, draw
-_Values = Mapping[str, Mapping[_Key, float]]  # by metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,7 +148,7 @@ class Stage:
     def images(self) -> int:
         return sum(one.pixels is not None for one in self.perturbed)
 
-    def measure(self, encoder: Encoder) -> tuple[_Values, float | None]:
+    def measure(self, encoder: Encoder) -> tuple[Values, float | None]:
         """Return every value of every view, and views per second after a warm-up."""
         if not self.images:
             return {name: {} for name in self.metrics}, None
@@ -214,8 +194,8 @@ def prepare_stage(
     return Stage(perturbed=perturbed, metrics={"cosine": METRICS["cosine"], **metrics}, batch=batch)
 
 
-def _index_values(compared: Sequence[Compared], metrics: Mapping[str, Metric]) -> _Values:
-    values: dict[str, dict[_Key, float]] = {name: {} for name in metrics}
+def _index_values(compared: Sequence[Compared], metrics: Mapping[str, Metric]) -> Values:
+    values: dict[str, dict[Key, float]] = {name: {} for name in metrics}
     for one in compared:
         kept = [each for each in one.attempts if each.status == "ok" and each.transform != ORIGINAL]
         keys = [(one.listed.record.row, each.transform, each.draw) for each in kept]
@@ -224,7 +204,7 @@ def _index_values(compared: Sequence[Compared], metrics: Mapping[str, Metric]) -
     return values
 
 
-def _try_precision(name: str, encoder: Encoder, stage: Stage, *, truth: _Values, least: float) -> _Trial:
+def _try_precision(name: str, encoder: Encoder, stage: Stage, *, truth: Values, least: float) -> _Trial:
     if not stage.images:
         reason = "no image of the first chunk could be read"
         return _Trial(precision=name, views_per_second=None, errors={}, reason=reason)
@@ -233,64 +213,9 @@ def _try_precision(name: str, encoder: Encoder, stage: Stage, *, truth: _Values,
         reason = "less than half as fast as float32"
         return _Trial(precision=name, views_per_second=None, errors={}, reason=reason)
     found, speed = stage.measure(encoder)
-    errors = {
-        each: _measure_error(truth[each], found[each], metric) for each, metric in stage.metrics.items()
-    }
+    errors = {each: measure_error(truth[each], found[each], metric) for each, metric in stage.metrics.items()}
     reason = disqualify(truth, found, metrics=stage.metrics)
     return _Trial(precision=name, views_per_second=speed, errors=errors, reason=reason)
-
-
-def _measure_error(truth: Mapping[_Key, float], found: Mapping[_Key, float], metric: Metric) -> MetricError:
-    wanted, differences = _compare(truth, found)
-    relative = metric.spec.unit != "1"
-    undefined = int(np.isnan(differences).sum())
-    kept = ~np.isnan(differences) & ((wanted != 0) | (not relative))
-    errors = differences[kept] / (np.abs(wanted[kept]) if relative else 1)
-    n = len(errors)
-    mean, most = (float(errors.mean()), float(errors.max())) if n else (math.nan, math.nan)
-    return MetricError(mean=mean, max=most, relative=relative, n=n, undefined=undefined)
-
-
-def _compare(truth: Mapping[_Key, float], found: Mapping[_Key, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the defined values in float32, and the absolute errors of the others; NaN where undefined."""
-    keys = [key for key, value in truth.items() if not math.isnan(value)]
-    wanted = np.array([truth[key] for key in keys], dtype=np.float64)
-    other = np.array([found.get(key, math.nan) for key in keys], dtype=np.float64)
-    return wanted, np.abs(other - wanted)
-
-
-def disqualify(truth: _Values, found: _Values, /, *, metrics: Mapping[str, Metric]) -> str:
-    """Return why a precision does not qualify; empty where it does.
-
-    It qualifies with a mean error of cosine of at most `COSINE_ERROR`, and a mean error of every metric on
-    embeddings of at most `SHIFT_SHARE` of the mean shift of the least-shifting transform. A transform that
-    shifts nothing is left out. A value that is defined in float32 alone disqualifies.
-
-    Args:
-        truth: Values in float32 by metric, and by row, transform and draw.
-        found: Values in the other precision, likewise.
-        metrics: The metrics by name, cosine among them.
-    """
-    for name, metric in metrics.items():
-        if metric.spec.needs != Capture.EMBEDDING:
-            continue
-        _, differences = _compare(truth[name], found[name])
-        error = float(differences.mean()) if len(differences) else math.nan
-        bound = SHIFT_SHARE * _find_least_shift(truth[name], identity=metric.spec.identity)
-        bound = min(bound, COSINE_ERROR) if name == "cosine" else bound
-        if not error <= bound:
-            return f"mean error of {name} {error:.1e}, more than {bound:.1e}"
-    return ""
-
-
-def _find_least_shift(values: Mapping[_Key, float], *, identity: float) -> float:
-    """Return the least mean shift of the transforms that shift at all; infinite where none does."""
-    shifts: dict[str, list[float]] = {}
-    for (_, transform, _), value in values.items():
-        if not math.isnan(value):
-            shifts.setdefault(transform, []).append(abs(value - identity))
-    means = [float(np.mean(each)) for each in shifts.values()]
-    return min((mean for mean in means if mean > _NOTHING), default=math.inf)
 
 
 def _choose_fastest(trials: Sequence[_Trial]) -> str:
