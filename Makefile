@@ -65,6 +65,7 @@ bench: $(VENV)/demo
 	$(RUN_HERE)python -m benchmarks $(BENCH)
 
 docs: $(VENV)/dev
+	$(RUN_HERE)python -m docs.refresh
 	$(RUN_HERE)python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 format: $(VENV)/dev
@@ -72,4 +73,4 @@ format: $(VENV)/dev
 	$(RUN_HERE)ruff check --fix src tests docs training benchmarks
 
 clean:
-	rm -rf build dist demo-run docs/_build docs/reference
+	rm -rf build dist demo-run docs/_build

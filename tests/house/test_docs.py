@@ -1,19 +1,18 @@
-"""Nothing that a user can name is undocumented, and nothing that is documented is not there."""
+"""Everything that a user can name is documented, and everything that is documented exists."""
 
 import argparse
-import importlib.util
 import os
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import duckdb
 import pytest
 
 import embshift
+from docs.refresh.pages import COMMAND, PARTS, part_names, source_pages, write_pages
 from embshift.cli.parser import build_parser
 from embshift.core import errors
 from embshift.encoders import ENCODERS
@@ -26,27 +25,13 @@ from embshift.transforms import TRANSFORMS
 from embshift.transforms.presets import load_preset, preset_names
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(
-    path for path in (ROOT / "docs").rglob("*.md") if not {"_build", "reference"} & {*path.parts}
-)
+SOURCES = source_pages()
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *SOURCES]
+GENERATED = [path for path in SOURCES if part_names(path.read_text(encoding="utf-8"))]
 
 
-def load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "_ext" / "generate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATED = load_generator().PAGES
-INCLUDE = re.compile(r"```\{include\} reference/(\w+)\.md\n```")
-
-
-def whole(name: str) -> str:
-    """A page of the documentation with what is generated into it."""
-    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    return INCLUDE.sub(lambda found: GENERATED[found[1]](), text)
+def read_page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -68,7 +53,7 @@ def options() -> Iterator[tuple[str, str]]:
 
 
 def section(text: str, title: str) -> str:
-    """What stands under a heading, to the next of its level or above."""
+    """Return what stands under a heading, to the next heading of its level or above."""
     found = re.search(
         rf"^(#+) {re.escape(title)}\n(.*?)(?=^\1 |^#{{1,2}} |\Z)", text, flags=re.MULTILINE | re.DOTALL
     )
@@ -77,40 +62,69 @@ def section(text: str, title: str) -> str:
 
 
 def named(text: str) -> set[str]:
-    """Whatever stands in backticks, up to a space or an equals sign."""
+    """Return what stands in backticks, up to a space or an equals sign."""
     return {re.split(r"[ =\\]", words)[0] for words in re.findall(r"`([^`\n]+)`", text)}
+
+
+# Generated parts are fresh --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with every page whose generated parts were written anew."""
+    folder = tmp_path_factory.mktemp("docs")
+    write_pages(folder)
+    return folder
+
+
+@pytest.mark.parametrize("page", GENERATED, ids=lambda path: path.stem)
+def test_generated_parts_are_as_committed(page: Path, fresh: Path):
+    written = fresh / page.relative_to(ROOT / "docs")
+    assert written.read_bytes() == page.read_bytes(), f"{page.name} is out of date; run: {COMMAND}"
+
+
+def test_every_generated_part_is_in_one_page():
+    names = [name for path in SOURCES for name in part_names(path.read_text(encoding="utf-8"))]
+    assert sorted(names) == sorted(PARTS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_every_marker_is_one_of_a_pair(path: Path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("<!-- generated: ") == text.count("<!-- end: ") == len(part_names(text))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_page_is_whole_without_sphinx(path: Path):
+    directives = set(re.findall(r"^```\{([\w-]+)\}", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert directives <= ({"toctree"} if path.name == "index.md" else set())
 
 
 # Everything is documented -------------------------------------------------------------------------------
 
 
-def test_generated_pages_are_all_included_and_all_there():
-    included = [name for path in SOURCES for name in INCLUDE.findall(path.read_text(encoding="utf-8"))]
-    assert sorted(included) == sorted(GENERATED)
-
-
 @pytest.mark.parametrize("command", sorted(commands()))
 def test_command_is_documented(command: str):
-    section(whole("command-line"), f"embshift {command}")
+    section(read_page("command-line"), f"embshift {command}")
 
 
 @pytest.mark.parametrize(("command", "option"), sorted(options()))
 def test_option_is_documented(command: str, option: str):
-    assert option in named(section(whole("command-line"), f"embshift {command}"))
+    assert option in named(section(read_page("command-line"), f"embshift {command}"))
 
 
 @pytest.mark.parametrize("name", sorted(TRANSFORMS))
 def test_registered_transform_is_documented(name: str):
-    assert name in named(whole("transforms"))
+    assert name in named(read_page("transforms"))
 
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_preset_is_documented_with_its_transforms(preset: str):
-    assert {preset, *(plan.name for plan in load_preset(preset).transforms)} <= named(whole("transforms"))
+    assert {preset, *(plan.name for plan in load_preset(preset).transforms)} <= named(read_page("transforms"))
 
 
 def test_every_parameter_of_the_paper_preset_says_where_it_comes_from():
-    page = section(whole("transforms"), "The paper preset")
+    page = section(read_page("transforms"), "The paper preset")
     for plan in load_preset("paper").transforms:
         own = page.split(f"**`{plan.name}`**")[1].split("**`")[0]
         assert plan.target in named(own)
@@ -122,7 +136,7 @@ def test_every_parameter_of_the_paper_preset_says_where_it_comes_from():
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_metric_is_documented(name: str):
-    own = section(whole("metrics"), name)
+    own = section(read_page("metrics"), name)
     spec = METRICS[name].spec
     assert f"| blind to | {spec.blind_to} |" in own
     assert spec.reference in own
@@ -131,46 +145,52 @@ def test_metric_is_documented(name: str):
 
 @pytest.mark.parametrize("name", sorted(ENCODERS))
 def test_encoder_is_documented(name: str):
-    assert {name, *ENCODERS[name].model_types} <= named(whole("encoders"))
+    assert {name, *ENCODERS[name].model_types} <= named(read_page("encoders"))
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
 def test_figure_is_documented(name: str):
-    page = whole("figures")
+    page = read_page("figures")
     assert f"| `{name}` | {FIGURES[name].question} |" in page
     assert re.search(rf"^\*\*.*`{name}`.*\*\*:|\*\*`{name}`\*\*", page, flags=re.MULTILINE), "not explained"
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_columns_are_documented(table: str):
-    own = section(whole("run-folder"), table)
+    own = section(read_page("run-folder"), table)
     assert {column.name for column in TABLES[table].columns} <= named(own)
 
 
 def test_columns_of_the_listing_are_documented():
-    assert set(listing._SCHEMA.names) <= named(section(whole("run-folder"), "listing.parquet"))
+    assert set(listing._SCHEMA.names) <= named(section(read_page("run-folder"), "listing.parquet"))
 
 
 def test_plan_fields_are_documented_as_they_count():
-    counts, free = GENERATED["counted"](), GENERATED["free"]()
+    page = read_page("run-folder")
+    counts, free = (part(page, name) for name in ("counted", "free"))
     for name in Plan.__dataclass_fields__:
         where, elsewhere = (counts, free) if name in COUNTED else (free, counts)
         assert f"\n| `{name}` |" in where
         assert f"\n| `{name}` |" not in elsewhere
 
 
+def part(page: str, name: str) -> str:
+    """Return the generated part of a page."""
+    return page.split(f"<!-- generated: {name} ")[1].split("<!-- end")[0]
+
+
 @pytest.mark.parametrize("name", embshift.__all__)
 def test_public_name_is_documented(name: str):
-    assert re.search(rf"auto(function|class):: embshift\.{name}\b|`embshift\.{name}`", whole("python"))
+    assert f"embshift.{name}" in section(section(read_page("python"), "Public names"), name)
 
 
 @pytest.mark.parametrize("name", errors.__all__)
 def test_error_is_in_the_tree(name: str):
-    assert re.search(rf"\b{name}\b", section(whole("python"), "Errors"))
+    assert re.search(rf"\b{name}\b", section(read_page("python"), "Errors"))
 
 
 def test_exit_codes_are_documented():
-    table = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    table = read_page("command-line")
     raised = {error.exit_code for error in (errors.ShiftError, *descendants(errors.ShiftError))}
     for code in {0, 1, 130, 141, 143, *raised}:
         assert f"\n| {code} | " in table
@@ -185,12 +205,12 @@ def test_statuses_are_documented():
     text = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     statuses = set(re.findall(r'\bstatus(?:: str)? ?= ?"(\w+)"', text))
     assert {"ok", "damaged", "transform_failed"} <= statuses
-    page = whole("run-folder")
+    page = read_page("run-folder")
     assert [status for status in sorted(statuses) if not re.search(rf"\b{status}\b", page)] == []
 
 
 def test_run_json_is_documented(lite_run: embshift.Run):
-    names = named(section(whole("run-folder"), "run.json"))
+    names = named(section(read_page("run-folder"), "run.json"))
     assert {*lite_run.info, *lite_run.info["counts"], *lite_run.info["sessions"][0]} <= names
 
 
@@ -203,11 +223,11 @@ def test_run_folder_is_documented(lite_run: embshift.Run):
 
 
 def test_rows_of_the_paper_are_mapped():
-    page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    page = read_page("paper")
     assert re.findall(r"^\| (S\d+) \|", page, flags=re.MULTILINE) == [f"S{row}" for row in range(1, 21)]
 
 
-# Everything documented is there -------------------------------------------------------------------------
+# Everything documented exists ---------------------------------------------------------------------------
 
 
 def shell_lines() -> list[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""What is generated into the documentation: tables of registries, schema, plan, parser and public names."""
