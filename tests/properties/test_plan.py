@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from embshift.core.errors import UsageError
 from embshift.images import RESIZE_RULES
-from embshift.measurement.plan.files import difference, load_plan, plan_from_content, plan_to_toml
+from embshift.measurement.plan.files import list_differences, load_plan, plan_from_content, plan_to_toml
 from embshift.measurement.plan.plan import COUNTED, Plan, make_plan
 from embshift.measurement.session.provenance import plan_content
 from tests.faults.amounts import amount
@@ -49,14 +49,14 @@ def test_toml_and_json_bring_it_back(values):
         path.write_text(plan_to_toml(plan), encoding="utf-8")
         assert load_plan(path) == plan
     assert plan_from_content(json.loads(json.dumps(plan_content(plan)))) == plan
-    assert difference(plan, plan) == []
+    assert list_differences(plan, plan) == []
 
 
 @given(values=fields, others=fields)
 @settings(max_examples=amount(full=300, quick=20), deadline=None)
 def test_a_difference_is_named_exactly_where_there_is_one(values, others):
     plan, other = make_plan(**values), make_plan(**others)
-    named = {line.partition(":")[0] for line in difference(plan, other)}
+    named = {line.partition(":")[0] for line in list_differences(plan, other)}
     free = {"batch", "threads"}  # asked as None, they take what was recorded
     wanted = {
         name

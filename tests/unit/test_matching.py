@@ -9,10 +9,11 @@ import pytest
 from embshift.core.errors import RunError, SourceError
 from embshift.core.pixel_maps import mean_displacement
 from embshift.core.types import ImageRecord, ViewKey
-from embshift.measurement.studies.match import halves, measure_matched, solve
+from embshift.measurement.studies.match import measure_matched, solve, split_halves
 from embshift.show.text.matched import format_matched, matched_table
-from embshift.transforms.build import build, perturb
-from embshift.transforms.strength import levelled_plan
+from embshift.transforms.build import build
+from embshift.transforms.perturb import perturb
+from embshift.transforms.strength import make_levelled_plan
 from tests.reference import ssim_reference
 
 
@@ -23,7 +24,7 @@ def pictures(samples):
 
 
 def views(name, strength, pictures):
-    transform = build(levelled_plan(name, strength=strength))
+    transform = build(make_levelled_plan(name, strength=strength))
     for at, pixels in enumerate(pictures):
         key = ViewKey(run_seed=0, image_id=f"{at:032x}", transform="any")
         yield perturb(pixels, transform, key=key)
@@ -66,13 +67,13 @@ def test_out_of_reach_is_said_and_nothing_extrapolated(pictures):
 
 def test_halves_are_apart_and_the_same_each_time():
     records = [ImageRecord(row=at, source="s", member=str(at)) for at in range(11)]
-    first, second = halves(records, seed=3)
+    first, second = split_halves(records, seed=3)
     assert (len(first), len(second)) == (5, 6)
     assert sorted(one.row for one in first + second) == list(range(11))
-    assert halves(records, seed=3) == (first, second)
-    assert halves(records, seed=4) != (first, second)
+    assert split_halves(records, seed=3) == (first, second)
+    assert split_halves(records, seed=4) != (first, second)
     with pytest.raises(SourceError, match="1 pictures were found; matching needs two halves"):
-        halves(records[:1], seed=0)
+        split_halves(records[:1], seed=0)
 
 
 @pytest.fixture(scope="module")

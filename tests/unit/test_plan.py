@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embshift.core.errors import PlanError, UnknownNameError, UsageError
-from embshift.measurement.plan.files import difference, load_plan, plan_from_content, plan_to_toml
+from embshift.measurement.plan.files import list_differences, load_plan, plan_from_content, plan_to_toml
 from embshift.measurement.plan.plan import COUNTED, DEFAULTS, Plan, make_plan
 from embshift.measurement.session.provenance import plan_content
 from embshift.transforms import TRANSFORMS
@@ -275,7 +275,7 @@ def test_a_plan_is_the_same_when_read_back(tmp_path_factory, values):
     path.write_text(plan_to_toml(plan), encoding="utf-8")
     assert load_plan(path) == plan
     assert plan_from_content(plan_content(plan)) == plan
-    assert difference(plan, load_plan(path)) == []
+    assert list_differences(plan, load_plan(path)) == []
 
 
 def test_every_plan_field_goes_through_the_round_trip():
@@ -322,7 +322,7 @@ class TestDifference:
 
     @pytest.mark.parametrize("name", list(OTHER))
     def test_each_field_that_counts_is_named(self, recorded, name):
-        lines = difference(recorded, make_plan(base=recorded, **{name: OTHER[name]}))
+        lines = list_differences(recorded, make_plan(base=recorded, **{name: OTHER[name]}))
         assert len(lines) == 1
         assert lines[0].startswith(f"{name}: ")
         assert " in the run, " in lines[0]
@@ -335,21 +335,21 @@ class TestDifference:
 
     @pytest.mark.parametrize("name", list(FREE))
     def test_none_of_the_others_is(self, recorded, name):
-        assert difference(recorded, make_plan(base=recorded, **{name: FREE[name]})) == []
+        assert list_differences(recorded, make_plan(base=recorded, **{name: FREE[name]})) == []
 
     def test_what_was_left_open_takes_what_was_recorded(self, recorded):
         asked = dataclasses.replace(recorded, batch=None, threads=None, device="auto", precision="auto")
-        assert difference(recorded, asked) == []
+        assert list_differences(recorded, asked) == []
 
     def test_the_index_of_a_device_is_free(self, recorded):
         one, other = (dataclasses.replace(recorded, device=f"cuda:{index}") for index in range(2))
-        assert difference(one, other) == []
-        assert difference(one, recorded) == ["device: cuda in the run, cpu asked"]
+        assert list_differences(one, other) == []
+        assert list_differences(one, recorded) == ["device: cuda in the run, cpu asked"]
 
     def test_a_changed_parameter_is_shown_by_itself(self, recorded):
         noise, *others = recorded.transforms
         changed = dataclasses.replace(noise, parameters=noise.parameters | {"std_range": [0.1, 0.2]})
-        lines = difference(recorded, dataclasses.replace(recorded, transforms=(changed, *others)))
+        lines = list_differences(recorded, dataclasses.replace(recorded, transforms=(changed, *others)))
         assert lines[-1] == (
             "transform noise: GaussNoise {'std_range': [0.44, 0.88]} in the run,"
             " GaussNoise {'std_range': [0.1, 0.2]} asked"
@@ -357,4 +357,4 @@ class TestDifference:
 
     def test_the_order_of_transforms_counts(self, recorded):
         turned = dataclasses.replace(recorded, transforms=recorded.transforms[::-1])
-        assert difference(recorded, turned)[0].startswith("transforms: noise, blur")
+        assert list_differences(recorded, turned)[0].startswith("transforms: noise, blur")

@@ -1,4 +1,4 @@
-"""The main job from Python: one call from pictures to an opened run."""
+"""Measure from Python: one call from images to an opened run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,20 +27,20 @@ def measure(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
-    """Measure how embeddings move when pictures are changed, into a run folder.
+    """Measure how embeddings move when images are changed, into a run folder.
 
-    The same call on the same folder continues where it was stopped, and returns at once when it is finished.
+    The same call on the same folder continues an interrupted run, and returns at once when it is finished.
 
     Args:
-        source: A folder, a picture file, a glob, a text file of paths, a PIL image, a uint8 array of height x
+        source: A folder, an image file, a glob, a text file of paths, a PIL image, a uint8 array of height x
             width x 3, or a list of these.
         transforms: Names of the preset's transforms, or a dictionary of transforms by name: albumentations
             objects, registered functions, "package.module:function", or callables ``(pixels)`` or
             ``(pixels, *, rng)``. None or an empty dictionary means the preset.
         out: The run folder; ``runs/<time>-<encoder>`` where None.
-        plan: A plan or its TOML file; options stand above it.
-        update: Whether pictures that are new since the run was started are appended.
-        reporter: Who is told how it goes; the log of the module ``logging`` where None.
+        plan: A plan or its TOML file; options override its fields.
+        update: Whether images that are new since the run was started are appended.
+        reporter: Who is told about the progress; the module ``logging`` where None.
         **options: Fields of `Plan`: encoder, preset, seed, draws, image_size, …
 
     Returns:
@@ -48,7 +48,7 @@ def measure(
 
     Raises:
         UsageError: If an option, the plan or the run folder does not fit.
-        SourceError: If there is no picture.
+        SourceError: If there is no image.
         EncoderError: If the encoder cannot be opened.
 
     Example:
@@ -59,9 +59,9 @@ def measure(
     base = load_plan(Path(plan)) if isinstance(plan, (str, Path)) else plan
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
     names = None if isinstance(transforms, Mapping) else transforms
-    asked = make_plan(base=base, transforms=names, sources=[_named(one) for one in sources], **options)
+    asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **options)
     if objects:
-        asked = replace(asked, transforms=tuple(_planned(name, thing) for name, thing in objects.items()))
+        asked = replace(asked, transforms=tuple(_plan_object(name, thing) for name, thing in objects.items()))
     return carry_out(
         asked,
         sources=sources,
@@ -72,12 +72,12 @@ def measure(
     )
 
 
-def _named(source: Any) -> str:
+def _name_source(source: Any) -> str:
     return str(source) if isinstance(source, (str, Path)) else "memory"
 
 
-def _planned(name: str, thing: Any) -> TransformPlan:
-    """An object's plan; what no file can repeat is written down by its name, for readers."""
+def _plan_object(name: str, thing: Any) -> TransformPlan:
+    """Return an object's plan; what no file can repeat is recorded by its name, for readers."""
     wrap(name, thing)
     address = f"{getattr(thing, '__module__', '?')}:{getattr(thing, '__qualname__', type(thing).__name__)}"
     return describe(name, thing) or TransformPlan(name=name, kind="function", target=address)

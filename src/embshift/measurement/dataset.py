@@ -1,4 +1,4 @@
-"""Algorithm 1 of the paper as a data set: one picture and all of its views an item."""
+"""Algorithm 1 of the paper as a data set: each item is an image with all of its views."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any, final
 from embshift.core.errors import ImageError
 from embshift.core.types import ORIGINAL, Pixels, Transform, ViewKey
 from embshift.images import Limits, decode, list_sources, resize
-from embshift.transforms.build import build, perturb, wrap
+from embshift.transforms.build import build, wrap
+from embshift.transforms.perturb import perturb
 from embshift.transforms.presets import load_preset
 
 __all__ = ["ImageTransformDataset"]
@@ -15,9 +16,9 @@ __all__ = ["ImageTransformDataset"]
 
 @final
 class ImageTransformDataset:
-    """Pictures of a folder, each with its views; usable with a torch ``DataLoader``.
+    """Images of a folder, each with its views; usable with a torch ``DataLoader``.
 
-    The count is printed once, as in Algorithm 1. An item's views depend on the seed and the picture's content
+    The count is printed once, as in Algorithm 1. An item's views depend on the seed and the image's content
     alone, so they are the same in any order and in any worker.
 
     Args:
@@ -25,15 +26,15 @@ class ImageTransformDataset:
         transforms_dict: Transforms by name: albumentations objects, registered functions, or callables
             ``(pixels)`` or ``(pixels, *, rng)``. None or an empty dictionary means the paper's nine.
         image_size: Height and width of every item, in pixels.
-        seed: What the views' random streams start from.
+        seed: Seed of the views' random streams.
 
     Raises:
-        SourceError: If there is no picture.
+        SourceError: If there is no image.
         PlanError: If a transform cannot be used.
 
     Example:
-        >>> pictures = ImageTransformDataset("photos/")  # doctest: +SKIP
-        >>> pictures[0]["noise"].shape  # doctest: +SKIP
+        >>> images = ImageTransformDataset("photos/")  # doctest: +SKIP
+        >>> images[0]["noise"].shape  # doctest: +SKIP
         (224, 224, 3)
     """
 
@@ -47,22 +48,22 @@ class ImageTransformDataset:
         self.image_dir = Path(image_dir)
         self.image_size = image_size
         self.seed = seed
-        self.transforms_dict = _transforms(transforms_dict)
+        self.transforms_dict = _build_transforms(transforms_dict)
         self._records = list_sources([image_dir])
         self.image_paths = [Path(str(record.path)) for record in self._records]
-        print(f"{len(self.image_paths):,} pictures in {image_dir}")  # noqa: T201 - line 5 of Algorithm 1
+        print(f"{len(self.image_paths):,} images in {image_dir}")  # noqa: T201 - line 5 of Algorithm 1
 
     def __len__(self) -> int:
         return len(self._records)
 
     def __getitem__(self, index: int) -> dict[str, str | Pixels]:
-        """One picture: ``image_path``, ``original``, and a view under every transform's name.
+        """Return one image: ``image_path``, ``original``, and a view under every transform's name.
 
         Returns:
             uint8 arrays of height x width x 3, RGB, 0-255, and the path as text.
 
         Raises:
-            ImageError: If the picture cannot be read.
+            ImageError: If the image cannot be read.
             TransformError: If a transform fails on it.
         """
         record = self._records[index]
@@ -77,7 +78,7 @@ class ImageTransformDataset:
         return item
 
 
-def _transforms(given: Mapping[str, Any] | None) -> dict[str, Transform]:
+def _build_transforms(given: Mapping[str, Any] | None) -> dict[str, Transform]:
     if given:
         return {name: wrap(name, thing) for name, thing in given.items()}
     return {plan.name: build(plan) for plan in load_preset("paper").transforms}

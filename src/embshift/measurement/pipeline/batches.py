@@ -1,4 +1,4 @@
-"""Views on their way to the encoder, in batches of one shape; what a batch may run into is met here."""
+"""Batches of views of one constant shape, on their way to the encoder."""
 
 import math
 from collections import deque
@@ -17,15 +17,15 @@ from embshift.core.types import Capture
 __all__ = ["Batches", "Mishaps"]
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
-"""What libraries say that raise no error of its own for it."""
+"""Messages of libraries that have no error class for it."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Mishaps:
-    """What batches ran into so far; counted up while they are encoded.
+    """What went wrong in batches so far; counted up while they are encoded.
 
     Attributes:
-        batch: Views in a batch since one did not fit into memory; None where all did.
+        batch: Views in a batch since one did not fit into memory; None where all fitted.
         float32: Views that were encoded in float32, since the run's precision gave NaN or infinity.
     """
 
@@ -40,7 +40,7 @@ class _Flight:
     Attributes:
         views: Its views, without padding.
         capture: What was asked for.
-        encoding: Of those, in main memory once `wait` was called.
+        encoding: Their encoding, in main memory once `wait` was called.
         wait: Waits until it is there.
     """
 
@@ -52,11 +52,11 @@ class _Flight:
 
 @final
 class Batches:
-    """One batch that is being filled, held open; on a GPU another is encoded meanwhile.
+    """A batch that is being filled; on a GPU another is encoded meanwhile.
 
     Args:
         encoder: The encoder.
-        size: Views in every batch. Where one does not fit into memory, it is halved from there on.
+        size: Views in every batch; halved from there on where one does not fit into memory.
         capture: What the metrics of the sample need.
         open_float32: Opens the same encoder in float32; None where it runs in float32.
         mishaps: Counted up.
@@ -75,11 +75,11 @@ class Batches:
         self._open_float32, self._float32 = open_float32, None
         self._ahead = 1 if encoder.spec.device.startswith("cuda") else 0
         self._flying = deque[_Flight]()
-        self._views: Any = None  # of what kind the views are: an array, or a tensor on a device
+        self._views: Any = None  # an array, or a tensor on a device, as the views are
         self._count, self._sampled = 0, False
 
     def add(self, pixels: AnyViews, /, *, sampled: bool) -> list[Encoding]:
-        """Copy views into the batch, where they are; gives the encodings that are done by now, in order."""
+        """Copy views into the batch, and return the encodings that are done by now, in order."""
         done, start = list[Encoding](), 0
         while start < len(pixels):
             if self._views is None:
@@ -94,27 +94,27 @@ class Batches:
         return done
 
     def finish(self) -> list[Encoding]:
-        """Encode what has been added, and give what is left, in order."""
+        """Encode what has been added, and return the remaining encodings, in order."""
         done = self._launch() if self._count else []
         return done + self._collect(ahead=0)
 
     def _launch(self) -> list[Encoding]:
         wanted = self._capture if self._sampled else Capture.EMBEDDING
         self._flying += self._start(self._encoder, self._views[: self._count], wanted | Capture.EMBEDDING)
-        # A batch that is being encoded keeps its memory, and another one is taken for the next.
+        # A batch that is being encoded keeps its memory; the next one gets its own.
         self._views = None if self._ahead or self._size != len(self._views) else self._views
         self._count, self._sampled = 0, False
         return self._collect(ahead=self._ahead)
 
     def _collect(self, *, ahead: int) -> list[Encoding]:
-        """The encodings of all but the last batches."""
+        """Return the encodings of all but the last batches."""
         done = list[Encoding]()
         while len(self._flying) > ahead:
             done.append(self._retry_non_finite(self._flying.popleft()))
         return done
 
     def _start(self, encoder: Encoder, views: AnyViews, capture: Capture) -> list[_Flight]:
-        """The views handed over in batches that memory holds."""
+        """Hand the views to the encoder in batches that fit into memory."""
         flights, done = list[_Flight](), 0
         while done < len(views):
             part = views[done : done + self._size]
@@ -128,7 +128,7 @@ class Batches:
         return flights
 
     def _retry_non_finite(self, flight: _Flight) -> Encoding:
-        """The encoding; what is not finite in it is tried once more in float32."""
+        """Return the encoding, with what is not finite encoded once more in float32."""
         flight.wait()
         made = flight.encoding
         if self._open_float32 is None:
@@ -149,7 +149,7 @@ class Batches:
         device = self._encoder.spec.device
         if self._size == 1:
             raise EncoderError(
-                f"the memory of {device} does not hold a batch of one view; free some of it, or take another"
+                f"the memory of {device} cannot hold a batch of one view; free some memory, or use another"
                 " --device"
             )
         self._size = math.ceil(self._size / 2)
@@ -159,7 +159,7 @@ class Batches:
 
 
 def _allocate(size: int, views: AnyViews, *, device: str) -> Any:
-    """Memory for a batch of such views, where they are; page-locked where a GPU will fetch them."""
+    """Allocate memory for a batch where its views are; page-locked where a GPU will fetch them."""
     shape = (size, *views.shape[1:])
     if isinstance(views, torch.Tensor):
         return torch.empty(shape, dtype=torch.uint8, device=views.device)
@@ -173,7 +173,7 @@ def _match(views: AnyViews, room: Any) -> Any:
 
 
 def _pad(views: AnyViews, size: int) -> Any:
-    """A batch that is full, by repeats of its last view."""
+    """Fill a batch by repeating its last view."""
     missing = size - len(views)
     if not missing:
         return views
@@ -183,14 +183,14 @@ def _pad(views: AnyViews, size: int) -> Any:
 
 
 def _encode(encoder: Encoder, views: AnyViews, capture: Capture, *, size: int) -> Encoding | None:
-    """A batch, padded to its size, on its way into main memory; None where memory does not hold it."""
+    """Encode a batch, padded to its size; None where it does not fit into memory."""
     real = len(views)
     try:
         return encoder.encode(_pad(views, size), capture=capture).between(0, real).each(copy_to_host)
     except Exception as error:
         if not _is_no_memory(error):
             raise
-    # Outside the handler: while it is handled, the error holds what the batch had taken.
+    # Outside the handler: while it is handled, the error keeps the batch's memory alive.
     return None
 
 

@@ -26,8 +26,8 @@ from embshift.measurement.pipeline.perturb import (
     measure_pixels,
 )
 from embshift.measurement.pipeline.recipe import Recipe
-from embshift.transforms.build import pixels_digest
-from embshift.transforms.gpu import maker
+from embshift.transforms.gpu import load_maker
+from embshift.transforms.perturb import pixels_digest
 
 __all__ = ["render_drafts"]
 
@@ -188,7 +188,7 @@ def _render_transform(target: str, wanted: Sequence[tuple[int, Draft]], held: He
     """
     originals, views = ([start for start, _ in wanted], [start + one.at for start, one in wanted])
     try:
-        made = maker(target)(held[index_on(held, originals)], [one.values for _, one in wanted])
+        made = load_maker(target)(held[index_on(held, originals)], [one.values for _, one in wanted])
         if made.shape != (len(wanted), *held.shape[1:]) or made.dtype != torch.uint8:
             raise ValueError(f"it gave {tuple(made.shape)} of {made.dtype}")
         held[index_on(held, views)] = made

@@ -12,11 +12,11 @@ from embshift.core.errors import TransformError
 from embshift.core.types import ORIGINAL, Coordinates, FrozenRow, Pixels, Transform, View, ViewKey, Views
 from embshift.images import Decoded, decode, resize
 from embshift.measurement.pipeline.recipe import Recipe
-from embshift.metrics.shared_gray import take_together
-from embshift.transforms.build import perturb, pixels_digest
+from embshift.metrics.shared_gray import compute_pixel_metrics
 from embshift.transforms.gpu import DraftedView
-from embshift.transforms.parameters import jsonable
-from embshift.transforms.strength import level_of
+from embshift.transforms.parameters import to_json_value
+from embshift.transforms.perturb import perturb, pixels_digest
+from embshift.transforms.strength import find_level
 
 __all__ = [
     "Attempt",
@@ -179,7 +179,7 @@ def measure_pixels(
     Returns:
         One float64 value for each metric and view; NaN where a metric is undefined.
     """
-    return take_together(recipe.metrics, original, views) | {
+    return compute_pixel_metrics(recipe.metrics, original, views) | {
         name: metric(original, views, coordinates=maps) for name, metric in recipe.aligned.items()
     }
 
@@ -227,7 +227,7 @@ def _try_transforms(
 
 
 def _try_transform(original: Pixels, transform: Transform, key: ViewKey) -> tuple[Attempt, View | None]:
-    level = level_of(transform)
+    level = find_level(transform)
     attempt = Attempt(
         transform=key.transform, draw=key.draw, severity=level.severity, strength=level.strength
     )
@@ -235,6 +235,6 @@ def _try_transform(original: Pixels, transform: Transform, key: ViewKey) -> tupl
         view = perturb(original, transform, key=key)
     except TransformError as error:
         return attempt._replace(status="transform_failed", error=str(error)), None
-    parameters = json.dumps(jsonable(view.parameters), sort_keys=True)
+    parameters = json.dumps(to_json_value(view.parameters), sort_keys=True)
     digest = None if isinstance(view, DraftedView) else pixels_digest(view.pixels)
     return attempt._replace(parameters=parameters, digest=digest), view

@@ -11,8 +11,13 @@ from embshift.core.types import Pixels, Transform, Views
 from embshift.images import Limits
 from embshift.measurement.plan.plan import Plan
 from embshift.transforms.build import build, wrap
-from embshift.transforms.fast import hastened, slow_names
-from embshift.transforms.gpu import Drafting, at_once, drafted, host_names
+from embshift.transforms.fast import list_without_fast_form, to_fast_form
+from embshift.transforms.gpu import (
+    DraftingTransform,
+    list_without_device_form,
+    to_complete_form,
+    to_drafting_form,
+)
 
 __all__ = [
     "AlignedMetric",
@@ -62,7 +67,7 @@ class Recipe:
     @property
     def drafts(self) -> bool:
         """Whether some views are only drawn here, and rendered on the encoder's device."""
-        return any(isinstance(transform, Drafting) for transform in self.transforms.values())
+        return any(isinstance(transform, DraftingTransform) for transform in self.transforms.values())
 
 
 BuildRecipe: TypeAlias = Callable[[], Recipe]
@@ -75,8 +80,8 @@ def _keep(transform: Transform) -> Transform:
 
 _FORMS: Mapping[str, Callable[[Transform], Transform]] = {
     "reference": _keep,
-    "fast": hastened,
-    "gpu": drafted,
+    "fast": to_fast_form,
+    "gpu": to_drafting_form,
 }
 
 
@@ -119,7 +124,7 @@ def build_recipe(
 
 def without_drafts(recipe: Recipe, /) -> Recipe:
     """Return the same recipe with every view rendered where it is drawn."""
-    return replace(recipe, transforms={name: at_once(each) for name, each in recipe.transforms.items()})
+    return replace(recipe, transforms={name: to_complete_form(one) for name, one in recipe.transforms.items()})
 
 
 def describe_slow_forms(views: str, transforms: Mapping[str, Transform]) -> list[str]:
@@ -129,8 +134,8 @@ def describe_slow_forms(views: str, transforms: Mapping[str, Transform]) -> list
         views: "reference", "fast" or "gpu".
         transforms: Those of the recipe, by name.
     """
-    if views == "fast" and (names := slow_names(transforms)):
+    if views == "fast" and (names := list_without_fast_form(transforms)):
         return [f"views fast: no fast form of {', '.join(names)}; rendered as with --views reference"]
-    if views == "gpu" and (names := host_names(transforms)):
+    if views == "gpu" and (names := list_without_device_form(transforms)):
         return [f"views gpu: no GPU form of {', '.join(names)}; rendered by the workers"]
     return []

@@ -1,4 +1,4 @@
-"""Results become Arrow tables, the last border: recorded is what `schema` says."""
+"""Tabulate: results become Arrow tables, as `schema` states them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ Columns: TypeAlias = dict[str, Any]
 """Lists and arrays by name, all of one length."""
 
 Places: TypeAlias = Int64[np.ndarray, "..."]
-"""Which of all attempts of the chunk."""
+"""Positions among all attempts of the chunk."""
 
 
 def tabulate(results: Sequence[Compared], /, *, dim: int, metadata: Mapping[str, str]) -> dict[str, pa.Table]:
-    """One chunk's results as the tables of the run folder.
+    """Turn one chunk's results into the tables of the run folder.
 
     Args:
-        results: The chunk's pictures, in the order of their rows.
+        results: The chunk's images, in the order of their rows.
         dim: Length of an embedding.
         metadata: Text for the footer of every file.
 
@@ -80,7 +80,7 @@ def _image_row(result: Compared) -> tuple[Any, ...]:
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-"""How Python holds the bytes of a name that is no text; Arrow refuses them."""
+"""How Python holds the bytes of a name that is not text; Arrow refuses them."""
 
 
 def _replace_surrogates(text: str) -> str:
@@ -95,12 +95,12 @@ def _split_path(path: str | None) -> tuple[str | None, bytes | None]:
 
 
 def _tabulate_attempts(results: Sequence[Compared]) -> Columns:
-    """All attempts of the chunk, by the fields of `Attempt`."""
+    """Return all attempts of the chunk, by the fields of `Attempt`."""
     return _transpose(Attempt._fields, (attempt for result in results for attempt in result.attempts))
 
 
 def _tabulate_keys(results: Sequence[Compared], attempts: Columns) -> pa.Table:
-    """What every table says first of a view; of all attempts, which the other tables take theirs from."""
+    """Return the key columns of all attempts, from which every table takes its own rows."""
     of = pa.array(np.repeat(np.arange(len(results)), [len(result.attempts) for result in results]))
     columns = {
         "row": pa.array([result.listed.record.row for result in results], pa.int64()).take(of),
@@ -115,7 +115,7 @@ def _tabulate_keys(results: Sequence[Compared], attempts: Columns) -> pa.Table:
 
 
 def _place_encodings(results: Sequence[Compared], attempts: Columns) -> Iterator[tuple[Compared, Places]]:
-    """Every result with the places of its attempts that have an encoding."""
+    """Yield every result with the positions of its attempts that have an encoding."""
     there = np.array([status == "ok" for status in attempts["status"]], bool)
     start = 0
     for result in results:

@@ -1,4 +1,4 @@
-"""A plan written down, read back, and held against another."""
+"""Plan files: a plan as TOML and JSON, read back, and compared with another."""
 
 import re
 import tomllib
@@ -11,37 +11,37 @@ import tomli_w
 
 from embshift.core.errors import PlanError
 from embshift.measurement.plan.plan import COUNTED, Plan, check_fields, checked_types, make_plan
-from embshift.transforms.presets import TransformPlan, read_transforms, transform_table
+from embshift.transforms.presets import TransformPlan, make_transform_table, read_transforms
 
-__all__ = ["difference", "load_plan", "plan_from_content", "plan_to_toml"]
+__all__ = ["list_differences", "load_plan", "plan_from_content", "plan_to_toml"]
 
 
 def load_plan(path: Path) -> Plan:
-    """A plan from TOML: fields by their names, transforms as ``[[transform]]`` tables as in a preset.
+    """Read a plan from TOML: fields by name, transforms as ``[[transform]]`` tables as in a preset.
 
     Raises:
-        PlanError: If the file is missing, is not TOML, or holds what a plan does not know.
+        PlanError: If the file is missing, is not TOML, or holds a field that a plan does not have.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PlanError(f"plan {path} cannot be read: {error.strerror}; wanted a TOML file") from None
+        raise PlanError(f"plan {path} cannot be read: {error.strerror}; expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"plan {path} is not TOML: {error}") from None
     tables = content.pop("transform", None)
     check_fields(content)
     if not tables:
         return make_plan(**content)
-    # Where the transforms are written out, the preset is only the name of where they came from.
+    # Where the transforms are written out, the preset only names their origin.
     named = checked_types({name: content.pop(name) for name in ("preset",) if name in content})
     base = Plan(transforms=read_transforms(tables, where=f"plan {path}"), **named)
     return make_plan(base=base, **content)
 
 
 def plan_to_toml(plan: Plan) -> str:
-    """A plan as TOML that `load_plan` reads back to an equal plan; fields that are None are left out.
+    """Write a plan as TOML that `load_plan` reads back to an equal plan; fields that are None are left out.
 
-    Bytes of a source's name that are no text become U+FFFD, since TOML holds text alone.
+    Bytes of a source's name that are not text become U+FFFD, since TOML holds text alone.
     """
     content = {
         name: list(value) if isinstance(value, tuple) else value
@@ -49,12 +49,12 @@ def plan_to_toml(plan: Plan) -> str:
         if value is not None and name != "transforms"
     }
     content["sources"] = [re.sub("[\ud800-\udfff]", "\ufffd", source) for source in plan.sources]
-    content["transform"] = [transform_table(transform) for transform in plan.transforms]
+    content["transform"] = [make_transform_table(transform) for transform in plan.transforms]
     return tomli_w.dumps(content)
 
 
 def plan_from_content(content: Mapping[str, Any]) -> Plan:
-    """The plan that ``run.json`` holds."""
+    """Return the plan that ``run.json`` holds."""
     values: dict[str, Any] = {
         name: tuple(cast(list[Any], value)) if isinstance(value, list) else value
         for name, value in content.items()
@@ -63,8 +63,8 @@ def plan_from_content(content: Mapping[str, Any]) -> Plan:
     return Plan(**values)
 
 
-def difference(recorded: Plan, asked: Plan) -> list[str]:
-    """What counts and is not the same, one line a field; fields asked as None take what was recorded."""
+def list_differences(recorded: Plan, asked: Plan) -> list[str]:
+    """Return the fields that count and differ, one line each; one asked as None takes the recorded value."""
     lines = list[str]()
     for name in COUNTED:
         before, now = getattr(recorded, name), getattr(asked, name)
@@ -76,27 +76,28 @@ def difference(recorded: Plan, asked: Plan) -> list[str]:
             before = before.split(":")[0]
             now = before if now == "auto" else str(now).split(":")[0]
         if before != now:
-            shown = _transform_names if name == "transforms" else str
-            lines.append(f"{name}: {shown(before)} in the run, {shown(now)} asked")
-    return lines + _parameter_differences(recorded.transforms, asked.transforms)
+            shown = _name_transforms if name == "transforms" else str
+            lines.append(f"{name}: {shown(before)} in the run, {shown(now)} requested")
+    return lines + _list_parameter_differences(recorded.transforms, asked.transforms)
 
 
-def _transform_names(transforms: Any) -> str:
+def _name_transforms(transforms: Any) -> str:
     return ", ".join(transform.name for transform in transforms)
 
 
-def _parameter_differences(before: Sequence[TransformPlan], now: Sequence[TransformPlan]) -> list[str]:
+def _list_parameter_differences(before: Sequence[TransformPlan], now: Sequence[TransformPlan]) -> list[str]:
     asked = {transform.name: transform for transform in now}
     return [
-        f"transform {one.name}: {_shown(one, other)} in the run, {_shown(other, one)} asked"
+        f"transform {one.name}: {_format_transform(one, other)} in the run,"
+        f" {_format_transform(other, one)} requested"
         for one in before
         for other in [asked.get(one.name, one)]
         if one != other
     ]
 
 
-def _shown(transform: TransformPlan, other: TransformPlan) -> str:
-    """The target, and the parameters that the other has not or has otherwise."""
+def _format_transform(transform: TransformPlan, other: TransformPlan) -> str:
+    """Format the target, and the parameters that the other lacks or has otherwise."""
     changed = {k: v for k, v in transform.parameters.items() if other.parameters.get(k, ...) != v}
     level = {"severity": transform.severity, "strength": transform.strength}
     changed |= {name: value for name, value in level.items() if value != getattr(other, name)}

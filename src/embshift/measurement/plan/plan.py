@@ -218,11 +218,11 @@ def make_plan(*, transforms: Sequence[str] | None = None, base: Plan | None = No
     Raises:
         PlanError: If an option is wrong; unknown names offer the nearest.
     """
-    from embshift.transforms.presets import load_preset
-
     check_fields(values)
     given = {name: value for name, value in values.items() if value is not None}
     plan = replace(base or Plan(), **checked_types(given))
+    from embshift.transforms.presets import load_preset  # heavy, so what is wrong above is said first
+
     if "preset" in given or not plan.transforms:
         plan = replace(plan, transforms=load_preset(plan.preset).transforms)
     if transforms:
@@ -292,9 +292,9 @@ def _select(planned: "Sequence[TransformPlan]", names: Sequence[str]) -> "tuple[
 def _registered(name: str, known: "Mapping[str, TransformPlan]") -> "TransformPlan":
     from embshift.transforms import TRANSFORMS
     from embshift.transforms.plan import TransformPlan
-    from embshift.transforms.strength import read_level
+    from embshift.transforms.strength import parse_level
 
-    levelled = read_level(name)
+    levelled = parse_level(name)
     if levelled is not None:
         return levelled
     if name not in TRANSFORMS:

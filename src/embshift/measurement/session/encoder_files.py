@@ -1,4 +1,4 @@
-"""Which files an encoder was opened from, by size and time: a finished run need not open them again."""
+"""Files that an encoder was opened from, by size and time: a finished run need not open them again."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ _SUFFIXES = frozenset({".json", ".safetensors", ".bin"})
 
 
 def encoder_files(source: str) -> list[dict[str, Any]] | None:
-    """What an encoder was opened from, ready for JSON; None where that is not known.
+    """Return the files that an encoder was opened from, ready for JSON; None where they are not known.
 
     Args:
         source: The plan's encoder: a registered name, a checkpoint's folder, or a hub name.
     """
     if source == _BUNDLED:
         weights = Path(str(files("embshift.encoders.lite"))) / "data"
-        return _listed(sorted(weights.glob("*.safetensors")))
+        return _describe_files(sorted(weights.glob("*.safetensors")))
     if Path(source).is_dir():
-        return _listed(_of_checkpoint(Path(source)))
+        return _describe_files(_list_checkpoint(Path(source)))
     if "/" not in source:
         return None
     try:
@@ -34,36 +34,36 @@ def encoder_files(source: str) -> list[dict[str, Any]] | None:
         folder = resolve(source, allow_pickle=True)
     except (ShiftError, OSError):
         return None
-    return _listed(_of_checkpoint(folder))
+    return _describe_files(_list_checkpoint(folder))
 
 
-def _of_checkpoint(folder: Path) -> list[Path]:
+def _list_checkpoint(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
 
 
-def _listed(paths: Sequence[Path]) -> list[dict[str, Any]] | None:
-    found = [{"path": os.fspath(path.absolute()), **_state(path)} for path in paths]
+def _describe_files(paths: Sequence[Path]) -> list[dict[str, Any]] | None:
+    found = [{"path": os.fspath(path.absolute()), **_describe_state(path)} for path in paths]
     return found or None
 
 
-def _state(path: Path) -> dict[str, int]:
+def _describe_state(path: Path) -> dict[str, int]:
     found = path.stat()
     return {"bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
 
 
 def same_files(source: str, recorded: Sequence[Mapping[str, Any]] | None) -> bool:
-    """Whether the files are as they were recorded; no content is read. False where none are recorded.
+    """Return whether the files are as recorded, by size and time alone; False where none are recorded.
 
     Args:
         source: The plan's encoder.
-        recorded: What `encoder_files` gave.
+        recorded: What `encoder_files` returned.
     """
     if not recorded:
         return False
     try:
         if source == _BUNDLED or Path(source).is_dir():
             return encoder_files(source) == recorded
-        # A hub name: what it stood for is asked of the cache once, when the run is made.
-        return all(_listed([Path(each["path"])]) == [each] for each in recorded)
+        # A hub name: the cache is asked for its folder once, when the run is made.
+        return all(_describe_files([Path(each["path"])]) == [each] for each in recorded)
     except (OSError, KeyError, TypeError, ValueError):
         return False

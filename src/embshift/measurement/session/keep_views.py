@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from jaxtyping import Float64, Int64
 
-from embshift.core.seeding import make_generator
+from embshift.core.seeding import choose_positions, make_generator
 from embshift.core.types import ORIGINAL, Direction, FrozenRow
 from embshift.measurement.pipeline.perturb import Perturbed, perturb_image
 from embshift.measurement.pipeline.recipe import Recipe
@@ -17,16 +17,13 @@ from embshift.runs.listing import Listing
 from embshift.runs.tables import RunTables
 from embshift.runs.view_files import view_path, write_view
 
-__all__ = ["EXTREME", "PERMUTED", "SEEDED", "choose_views", "keep_views", "write_views"]
+__all__ = ["EXTREME", "SEEDED", "choose_views", "keep_views", "write_views"]
 
 SEEDED = 50
 """Images of which all views are kept, chosen by the run's seed."""
 
 EXTREME = 5
 """Images kept of every transform that it shifts most, and as many that it shifts least."""
-
-PERMUTED = 2**24
-"""Images above which some are chosen without putting all positions in order, which takes 128 MiB."""
 
 Wanted = Mapping[int, frozenset[str]]
 """Transforms whose views are kept, by row."""
@@ -64,10 +61,7 @@ def choose_views(run: RunTables, *, seed: int) -> Wanted:
 
 
 def _seeded(count: int, *, seed: int) -> Int64[np.ndarray, " places"]:
-    rng = make_generator(seed, "gallery")
-    if count > PERMUTED:
-        return rng.choice(count, SEEDED, replace=False)
-    return rng.permutation(count)[:SEEDED]
+    return choose_positions(count, SEEDED, rng=make_generator(seed, "gallery"))
 
 
 def _by_chunk(

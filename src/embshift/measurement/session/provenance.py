@@ -1,4 +1,4 @@
-"""What a result depends on beside its plan: versions, weights, machine; and the fingerprint of all of it."""
+"""Provenance: what a result depends on beside its plan, and the fingerprint of all of it."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ _NUMBERS = ("pyarrow", "safetensors", "torch", "transformers")
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that touches pixels or numbers."""
+    """Return the versions of everything that touches pixels or numbers."""
     return {"embshift": __version__, **{name: _version(name) for name in (*_PIXELS, *_NUMBERS)}}
 
 
@@ -46,7 +46,7 @@ def _version(name: str) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """The machine, in words that help to compare timings."""
+    """Return facts on the machine that help to compare timings."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -56,12 +56,12 @@ def machine() -> dict[str, Any]:
 
 
 def plan_content(plan: Plan) -> dict[str, Any]:
-    """A plan ready for JSON."""
+    """Return a plan ready for JSON."""
     return json.loads(json.dumps(asdict(plan)))
 
 
 def strength_content(plan: Plan) -> dict[str, Any]:
-    """What the strengths of the plan's transforms are, by registered name, for who reads the run."""
+    """Return what the strengths of the plan's transforms mean, by registered name, for readers of the run."""
     found = dict[str, Any]()
     for each in plan.transforms:
         stated = TRANSFORMS[each.target].strength if each.strength is not None else None
@@ -77,18 +77,18 @@ def strength_content(plan: Plan) -> dict[str, Any]:
 
 
 def metric_content(spec: MetricSpec) -> dict[str, Any]:
-    """A metric's spec ready for JSON; an infinite bound is null."""
+    """Return a metric's spec ready for JSON; an infinite bound is null."""
     bounds = [None if abs(bound) == float("inf") else bound for bound in spec.bounds]
     return asdict(spec) | {"bounds": bounds, "direction": spec.direction.value, "needs": spec.needs.value}
 
 
 def encoder_content(spec: EncoderSpec) -> dict[str, Any]:
-    """An encoder's spec ready for JSON."""
+    """Return an encoder's spec ready for JSON."""
     return json.loads(json.dumps({**asdict(spec), "preprocessing": dict(spec.preprocessing)}))
 
 
 def code_content(plan: Plan, *, objects: Mapping[str, Any]) -> dict[str, str | None]:
-    """A digest of the code of every transform that is a function; None where it has no text."""
+    """Return a digest of the code of every transform that is a function; None where it has no source."""
     own = {each.name: each.target for each in plan.transforms if each.kind == "function"}
     return {
         name: code_digest(objects[name] if name in objects else load_object(target))
@@ -97,13 +97,13 @@ def code_content(plan: Plan, *, objects: Mapping[str, Any]) -> dict[str, str | N
 
 
 def fingerprint(plan: Plan, *, encoder: EncoderSpec, code: Mapping[str, str | None]) -> str:
-    """32 hexadecimal digits of everything that results depend on; stands in every file of the run."""
+    """Return 32 hexadecimal digits of everything that results depend on; every file of the run holds them."""
     info = {"plan": plan_content(plan), "encoder": encoder_content(encoder)}
     return recorded_fingerprint({**info, "code": dict(code), "versions": versions()})
 
 
 def recorded_fingerprint(info: Mapping[str, Any]) -> str:
-    """The fingerprint that follows from what ``run.json`` holds."""
+    """Return the fingerprint that follows from the content of ``run.json``."""
     counted = {name: value for name, value in info["plan"].items() if name in COUNTED}
     return _digest({"plan": counted, **{name: info[name] for name in ("encoder", "code", "versions")}})
 
@@ -114,7 +114,7 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def peak_memory() -> int | None:
-    """Greatest resident memory of this process so far, in bytes; None where the system does not tell."""
+    """Return the peak resident memory of this process, in bytes; None where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.errors import ResumeError, ShiftError, UsageError
-from embshift.measurement.plan.files import difference, plan_from_content
+from embshift.measurement.plan.files import list_differences, plan_from_content
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.provenance import versions
 from embshift.runs.files import read_json
@@ -53,7 +53,7 @@ def continue_plan(asked: Plan, info: Mapping[str, Any] | None, *, update: bool =
     except (KeyError, TypeError, ShiftError) as error:  # fields of another version, or not a run's file
         listed = "\n  ".join([f"run.json holds a plan that this version does not know: {error}", *lines])
         raise ResumeError(f"the run folder cannot be continued:\n  {listed}\n{NEW_FOLDER}") from error
-    lines = difference(before, asked) + lines
+    lines = list_differences(before, asked) + lines
     if lines:
         listed = "\n  ".join(lines)
         raise ResumeError(f"the run folder holds the results of another plan:\n  {listed}\n{NEW_FOLDER}")

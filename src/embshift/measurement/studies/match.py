@@ -1,4 +1,4 @@
-"""Strengths at which transforms do equal damage: solved on one half of the pictures, ranked on the other."""
+"""Match: strengths of equal damage, solved on one half of the images, to rank transforms on the other half."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,48 +19,51 @@ from embshift.images import decode, list_sources, resize
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.studies.sweep import chosen_transforms
-from embshift.metrics.ssim import similarity, structure_of
+from embshift.metrics.ssim import compare_structures, compute_structure
 from embshift.runs.files import write_json
 from embshift.show.run import Run
 from embshift.transforms import TRANSFORMS, Strength
-from embshift.transforms.build import build, perturb
+from embshift.transforms.build import build
+from embshift.transforms.perturb import perturb
 from embshift.transforms.presets import TransformPlan, load_preset
-from embshift.transforms.strength import levelled_plan
+from embshift.transforms.strength import make_levelled_plan
 
-__all__ = ["DISPLACEMENTS", "SSIMS", "halves", "measure_matched", "solve"]
+__all__ = ["DISPLACEMENTS", "SSIMS", "measure_matched", "solve", "split_halves"]
 
 SSIMS = (0.9, 0.7, 0.5)
-"""Structural similarities at which transforms that move no pixel are compared."""
+"""Structural similarities at which transforms that move no pixels are compared."""
 
 DISPLACEMENTS = (4.0, 10.0, 20.0)
-"""Mean ways of the pixels, in pixels, at which those that move pixels are compared."""
+"""Mean pixel displacements, in pixels, at which transforms that move pixels are compared."""
 
 TOLERANCE = 0.005
-"""How far the mean structural similarity may be from what was asked for."""
+"""Tolerance of the mean structural similarity around its target."""
 
 _RELATIVE = 0.01
-"""How far the mean way of the pixels may be from what was asked for, as a share of it."""
+"""Tolerance of the mean displacement around its target, as a share of it."""
 
 _STEPS = 40
-_MOST = 128  # pictures of the first half that strengths are solved on: the mean of more is no other
+_MOST = 128  # images of the first half that strengths are solved on: the mean of more hardly differs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Picture:
-    """One picture of the half on which strengths are solved."""
+class _Image:
+    """One image of the half on which strengths are solved."""
 
     image_id: str
     pixels: Pixels
 
 
-def halves(records: Sequence[ImageRecord], *, seed: int) -> tuple[list[ImageRecord], list[ImageRecord]]:
-    """The listing in two: a half to solve strengths on and one to rank on; a function of seed and length.
+def split_halves(records: Sequence[ImageRecord], *, seed: int) -> tuple[list[ImageRecord], list[ImageRecord]]:
+    """Split the listing into a half to solve strengths on and one to rank on, by seed and length alone.
 
     Raises:
-        SourceError: If there are fewer than two pictures.
+        SourceError: If there are fewer than two images.
     """
     if len(records) < 2:
-        raise SourceError(f"{len(records)} pictures were found; matching needs two halves of at least one")
+        raise SourceError(
+            f"found {len(records)} image{'' if len(records) == 1 else 's'}; matching needs at least 2, one for each half"
+        )
     order = make_generator(seed, "match").permutation(len(records))
     first = sorted(order[: len(records) // 2].tolist())
     second = sorted(order[len(records) // 2 :].tolist())
@@ -69,29 +72,29 @@ def halves(records: Sequence[ImageRecord], *, seed: int) -> tuple[list[ImageReco
 
 def solve(
     name: str,
-    pictures: Sequence[Pixels],
+    images: Sequence[Pixels],
     /,
     *,
     targets: Sequence[float],
     ids: Sequence[str] = (),
     seed: int = 0,
 ) -> tuple[Solved, ...]:
-    """Strengths at which a transform's mean damage is as asked for, by bisection.
+    """Solve the strengths at which a transform's mean damage reaches its targets, by bisection.
 
-    The damage is the mean structural similarity (RGB) where no pixel moves, else the mean way of the pixels.
-    It is taken to be monotone in the strength, which the contract tests hold every transform to. A target
-    that no strength comes near is said to be out of reach; nothing is extrapolated.
+    The damage is the mean structural similarity (RGB) where no pixel moves, else the mean pixel displacement.
+    It is assumed to be monotone in the strength; the contract tests hold every transform to that. A target
+    that no strength comes near is reported as out of reach; nothing is extrapolated.
 
     Args:
         name: A registered transform with a strength.
-        pictures: Pictures of one size.
-        targets: What the mean shall be: a similarity from −1 to 1, or pixels.
-        ids: Their image ids; what a view draws is a function of it.
+        images: Images of one size, (height, width, 3), uint8.
+        targets: Wanted means: similarities from −1 to 1, or pixels.
+        ids: Their image ids, which the views' random streams depend on.
         seed: The run's seed.
     """
-    own = ids or [f"{at:032x}" for at in range(len(pictures))]
-    known = [_Picture(image_id=each, pixels=pixels) for each, pixels in zip(own, pictures, strict=True)]
-    measure = _DAMAGES[_damage(name)]
+    own = ids or [f"{at:032x}" for at in range(len(images))]
+    known = [_Image(image_id=each, pixels=pixels) for each, pixels in zip(own, images, strict=True)]
+    measure = _DAMAGES[_choose_damage(name)]
     stated = TRANSFORMS[name].strength
     if stated is None:
         return ()
@@ -102,36 +105,40 @@ def solve(
             held[strength] = measure(name, strength, known, seed)
         return held[strength]
 
-    return tuple(_solved(name, stated, damage, target) for target in targets)
+    return tuple(_solve_target(name, stated, damage, target) for target in targets)
 
 
-def _damage(name: str) -> str:
+def _choose_damage(name: str) -> str:
     return DISPLACEMENT if TRANSFORMS[name].family == "geometric" else SSIM
 
 
-def _solved(name: str, stated: Strength, damage: Callable[[float], float], target: float) -> Solved:
-    kind = _damage(name)
+def _solve_target(name: str, stated: Strength, damage: Callable[[float], float], target: float) -> Solved:
+    kind = _choose_damage(name)
     mild, severe = (stated.least, stated.greatest) if stated.rising else (stated.greatest, stated.least)
     tolerance = TOLERANCE if kind == SSIM else _RELATIVE * target
-    # More damage is less similarity, and a longer way.
+    # More damage means less similarity, or more displacement.
     sign = -1.0 if kind == SSIM else 1.0
     found = Solved(transform=name, family=TRANSFORMS[name].family, kind=kind, target=target, unit=stated.unit)
     reached = damage(severe)
     if math.isnan(reached) or sign * (reached - target) < -tolerance:
-        return replace(found, achieved=reached, why=f"even {severe:g} reaches only {reached:.3g}")
+        return replace(found, achieved=reached, why=f"even strength {severe:g} gives only {reached:.3g}")
     if sign * (damage(mild) - target) > tolerance:
-        return replace(found, achieved=damage(mild), why=f"already {mild:g} reaches {damage(mild):.3g}")
-    strength = _bisected(damage, target, mild=mild, severe=severe, sign=sign)
+        return replace(found, achieved=damage(mild), why=f"even strength {mild:g} gives {damage(mild):.3g}")
+    strength = _bisect(damage, target, mild=mild, severe=severe, sign=sign)
     achieved = damage(strength)
     if abs(achieved - target) > tolerance:
-        return replace(found, achieved=achieved, why=f"jumps over it at {strength:.4g} to {achieved:.3g}")
+        return replace(
+            found,
+            achieved=achieved,
+            why=f"no strength gives {kind} {target:g} ± {tolerance:.2g}; closest is {achieved:.3g} at {strength:.4g}",
+        )
     return replace(found, strength=strength, achieved=achieved)
 
 
-def _bisected(
+def _bisect(
     damage: Callable[[float], float], target: float, *, mild: float, severe: float, sign: float
 ) -> float:
-    """Of the strengths that halving meets, the nearest; it stops within a tenth of the tolerance."""
+    """Return the best of the strengths that bisection visits; it stops within a tenth of the tolerance."""
     nearest = min((mild, severe), key=lambda strength: abs(damage(strength) - target))
     enough = TOLERANCE / 10 * max(1.0, abs(target))
     for _ in range(_STEPS):
@@ -147,8 +154,8 @@ def _bisected(
     return nearest
 
 
-def _views(name: str, strength: float, pictures: Sequence[_Picture], seed: int) -> list[View]:
-    plan = levelled_plan(name, strength=strength)
+def _make_views(name: str, strength: float, images: Sequence[_Image], seed: int) -> list[View]:
+    plan = make_levelled_plan(name, strength=strength)
     transform = build(plan)
     return [
         perturb(
@@ -156,27 +163,31 @@ def _views(name: str, strength: float, pictures: Sequence[_Picture], seed: int) 
             transform,
             key=ViewKey(run_seed=seed, image_id=one.image_id, transform=plan.name),
         )
-        for one in pictures
+        for one in images
     ]
 
 
-def _mean_similarity(name: str, strength: float, pictures: Sequence[_Picture], seed: int) -> float:
+def _mean_similarity(name: str, strength: float, images: Sequence[_Image], seed: int) -> float:
     try:
-        views = _views(name, strength, pictures, seed)
+        views = _make_views(name, strength, images, seed)
     except TransformError:
         return float("nan")
-    pairs = zip(pictures, views, strict=True)
-    return float(np.mean([similarity(structure_of(one.pixels), structure_of(v.pixels)) for one, v in pairs]))
+    pairs = zip(images, views, strict=True)
+    similarities = [
+        compare_structures(compute_structure(one.pixels), compute_structure(view.pixels))
+        for one, view in pairs
+    ]
+    return float(np.mean(similarities))
 
 
-def _mean_way(name: str, strength: float, pictures: Sequence[_Picture], seed: int) -> float:
-    views = _views(name, strength, pictures, seed)
-    ways = [mean_displacement(None if v.coordinates is None else v.coordinates()) for v in views]
-    known = [way for way in ways if not math.isnan(way)]
+def _mean_displacement_of(name: str, strength: float, images: Sequence[_Image], seed: int) -> float:
+    views = _make_views(name, strength, images, seed)
+    found = [mean_displacement(None if v.coordinates is None else v.coordinates()) for v in views]
+    known = [one for one in found if not math.isnan(one)]
     return float(np.mean(known)) if known else float("nan")
 
 
-_DAMAGES = {SSIM: _mean_similarity, DISPLACEMENT: _mean_way}
+_DAMAGES = {SSIM: _mean_similarity, DISPLACEMENT: _mean_displacement_of}
 
 
 def measure_matched(
@@ -190,73 +201,75 @@ def measure_matched(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
-    """Which transform shifts most at equal damage; ``run.matched()`` ranks them.
+    """Measure transforms at strengths of equal damage; ``run.matched()`` ranks them.
 
-    Strengths are solved on one half of the pictures, at most 128 of them; the run is over the other half.
+    Strengths are solved on one half of the images, at most 128 of them; the run is over the other half.
 
     Args:
-        source: As for `embshift.measure`, at least two pictures.
+        source: As for `embshift.measure`, at least two images.
         transforms: Registered transforms with a strength; "all" for every one, None for the paper's eight.
         ssim: Mean structural similarities; 0.9, 0.7 and 0.5 where None.
-        displacement: Mean ways of the pixels, in pixels; 4, 10 and 20 where None.
+        displacement: Mean pixel displacements, in pixels; 4, 10 and 20 where None.
         out: The run folder; ``runs/<time>-<encoder>`` where None.
-        reporter: Who is told how it goes; nobody where None.
-        **options: Fields of `embshift.measurement.plan.plan.Plan`.
+        reporter: Who is told about the progress; nobody where None.
+        **options: Fields of `Plan`.
 
     Returns:
         The run, opened for reading.
 
     Raises:
-        SourceError: If there are fewer than two usable pictures.
+        SourceError: If there are fewer than two usable images.
         UsageError: If an option or the run folder does not fit.
 
     Example:
         >>> run = measure_matched("photos/", transforms=["blur", "noise"])  # doctest: +SKIP
         >>> run.matched().groups[0].rows[0].transform  # doctest: +SKIP
     """
-    told = reporter or Silent()
+    progress = reporter or Silent()
     sources = list(source) if isinstance(source, (list, tuple)) else [source]
     metrics = options.pop("metrics", None) or ("cosine",)
     plan = make_plan(metrics=metrics, **options)
-    targets = _targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)
-    first, second = halves(list_sources(sources)[: plan.limit], seed=plan.seed)
+    targets = _check_targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)
+    first, second = split_halves(list_sources(sources)[: plan.limit], seed=plan.seed)
     chosen = chosen_transforms(transforms)
-    told.note(f"solving the strengths of {len(chosen)} transforms on {min(len(first), _MOST):,} pictures")
-    solved = _solve_all(chosen, _read(first, plan), targets=targets, plan=plan, reporter=told)
+    progress.note(f"solving the strengths of {len(chosen)} transforms on {min(len(first), _MOST):,} images")
+    solved = _solve_all(chosen, _read_images(first, plan), targets=targets, plan=plan, reporter=progress)
     ranked = [each.content if each.path is None else Path(each.path) for each in second]
-    levels = [_plan_of(each) for each in solved if each.strength is not None]
+    levels = [_plan_level(each) for each in solved if each.strength is not None]
     if not levels:
-        raise SourceError("no transform reaches any of the targets on these pictures; ask for milder ones")
+        raise SourceError("no transform reaches any of the targets on these images; ask for milder ones")
     named = tuple(str(one) if isinstance(one, Path) else "memory" for one in ranked)
-    plan = replace(plan, sources=named, transforms=(*levels, *_unmatched(chosen)), limit=None)
+    plan = replace(plan, sources=named, transforms=(*levels, *_list_unmatched(chosen)), limit=None)
     folder = default_folder(plan) if out is None else Path(out)
-    run = carry_out(plan, sources=ranked, out=folder, reporter=told)
-    write_json(folder / "match.json", {"solved_on": min(len(first), _MOST), "solved": _content(solved)})
+    run = carry_out(plan, sources=ranked, out=folder, reporter=progress)
+    write_json(
+        folder / "match.json", {"solved_on": min(len(first), _MOST), "solved": _solved_content(solved)}
+    )
     return run
 
 
-def _unmatched(chosen: Sequence[str]) -> tuple[TransformPlan, ...]:
-    """Those of the chosen that the preset "paper" has, as it sets them: the order beside the matched one."""
+def _list_unmatched(chosen: Sequence[str]) -> tuple[TransformPlan, ...]:
+    """Return those of the chosen transforms that the preset "paper" has, for the unmatched order."""
     return tuple(each for each in load_preset("paper").transforms if each.name in chosen)
 
 
-def _targets(*, ssim: Sequence[float], displacement: Sequence[float]) -> dict[str, Sequence[float]]:
+def _check_targets(*, ssim: Sequence[float], displacement: Sequence[float]) -> dict[str, Sequence[float]]:
     for value in ssim:
         if not 0 < value < 1:
-            raise PlanError(f"ssim is {value:g}; wanted similarities above 0 and below 1, e.g. 0.7")
+            raise PlanError(f"ssim is {value:g}; expected similarities above 0 and below 1, e.g. 0.7")
     for value in displacement:
         if not 0 < value < math.inf:
-            raise PlanError(f"displacement is {value:g}; wanted ways above 0 pixels, e.g. 10")
+            raise PlanError(f"displacement is {value:g}; expected more than 0 pixels, e.g. 10")
     return {SSIM: ssim, DISPLACEMENT: displacement}
 
 
-def _content(solved: Sequence[Solved]) -> list[dict[str, Any]]:
+def _solved_content(solved: Sequence[Solved]) -> list[dict[str, Any]]:
     return [asdict(one) | {"achieved": None if math.isnan(one.achieved) else one.achieved} for one in solved]
 
 
 def _solve_all(
     names: Sequence[str],
-    pictures: Sequence[_Picture],
+    images: Sequence[_Image],
     *,
     targets: dict[str, Sequence[float]],
     plan: Plan,
@@ -264,27 +277,27 @@ def _solve_all(
 ) -> list[Solved]:
     found = list[Solved]()
     for name in names:
-        take = partial(solve, name, [one.pixels for one in pictures], seed=plan.seed)
-        own = take(targets=targets[_damage(name)], ids=[one.image_id for one in pictures])
+        take = partial(solve, name, [one.pixels for one in images], seed=plan.seed)
+        own = take(targets=targets[_choose_damage(name)], ids=[one.image_id for one in images])
         for each in own:
-            reached = each.why or f"strength {each.strength:.4g}, reached {each.achieved:.4g}"
+            reached = each.why or f"strength {each.strength:.4g} gives {each.achieved:.4g}"
             reporter.note(f"{name} at {each.kind} {each.target:g}: {reached}")
         found += own
     return found
 
 
-def _read(records: Sequence[ImageRecord], plan: Plan) -> list[_Picture]:
-    """Pictures of the first half as a run would see them; those that cannot be read are passed over."""
-    found = list[_Picture]()
+def _read_images(records: Sequence[ImageRecord], plan: Plan) -> list[_Image]:
+    """Read images of the first half as a run would see them; unreadable ones are skipped."""
+    found = list[_Image]()
     for record in records:
         decoded = decode(record, limits=plan.limits)
         if decoded.pixels is not None and len(found) < _MOST:
             pixels = resize(decoded.pixels, size=plan.image_size, rule=plan.resize)
-            found.append(_Picture(image_id=str(decoded.image_id), pixels=pixels))
+            found.append(_Image(image_id=str(decoded.image_id), pixels=pixels))
     if not found:
-        raise SourceError("no picture of the half on which strengths are solved can be read")
+        raise SourceError("no image of the half on which strengths are solved can be read")
     return found
 
 
-def _plan_of(solved: Solved) -> Any:
-    return levelled_plan(solved.transform, strength=solved.strength, label=solved.label)
+def _plan_level(solved: Solved) -> Any:
+    return make_levelled_plan(solved.transform, strength=solved.strength, label=solved.label)

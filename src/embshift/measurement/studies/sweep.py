@@ -12,7 +12,7 @@ from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.show.run import Run
 from embshift.transforms import SEVERITIES, TRANSFORMS
 from embshift.transforms.plan import TransformPlan
-from embshift.transforms.strength import levelled_plan, with_strength
+from embshift.transforms.strength import list_adjustable_transforms, make_levelled_plan
 
 __all__ = ["chosen_transforms", "measure_sweep", "sweep_plan"]
 
@@ -29,7 +29,7 @@ def chosen_transforms(names: Sequence[str] | None) -> tuple[str, ...]:
         PlanError: If one has no strength.
         UnknownNameError: If there is no such transform.
     """
-    known = with_strength()
+    known = list_adjustable_transforms()
     if names is None:
         return tuple(name for name in known if _of_the_paper(name))
     chosen = [each for name in names for each in (known if name == ALL else (name,))]
@@ -64,19 +64,19 @@ def sweep_plan(
     """
     chosen = chosen_transforms(transforms)
     if strengths is not None and severities is not None:
-        raise PlanError("severities and strengths are both given; leave one of them out")
+        raise PlanError("both severities and strengths are given; leave one of them out")
     if strengths is not None and len(chosen) != 1:
         raise PlanError(
-            f"strengths are given for {len(chosen)} transforms, whose units differ; name one of them"
+            f"strengths are given for {len(chosen)} transforms, whose units differ; name one transform"
         )
     levels: list[TransformPlan]
     if strengths is not None:
-        levels = [levelled_plan(chosen[0], strength=each) for each in dict.fromkeys(strengths)]
+        levels = [make_levelled_plan(chosen[0], strength=each) for each in dict.fromkeys(strengths)]
     else:
         taken = dict.fromkeys(SEVERITIES if severities is None else severities)
-        levels = [levelled_plan(name, severity=each) for name in chosen for each in taken]
+        levels = [make_levelled_plan(name, severity=each) for name in chosen for each in taken]
     metrics = options.pop("metrics", None) or ("cosine",)
-    # The preset's transforms make way for the levels.
+    # The levels replace the preset's transforms.
     return replace(make_plan(metrics=metrics, **options), transforms=tuple(levels))
 
 
@@ -99,15 +99,15 @@ def measure_sweep(
         severities: Levels; all five where neither is given.
         strengths: In place of severities: strengths of one transform, in its unit.
         out: The run folder; ``runs/<time>-<encoder>`` where None.
-        reporter: Who is told how it goes; nobody where None.
-        **options: Fields of `embshift.measurement.plan.plan.Plan`.
+        reporter: Who is told about the progress; nobody where None.
+        **options: Fields of `Plan`.
 
     Returns:
         The run, opened for reading.
 
     Raises:
         UsageError: If an option or the run folder does not fit.
-        SourceError: If there is no picture.
+        SourceError: If there is no image.
 
     Example:
         >>> run = measure_sweep("photos/", transforms=["blur"], encoder="lite")  # doctest: +SKIP

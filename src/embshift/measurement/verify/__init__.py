@@ -1,4 +1,4 @@
-"""A run folder held against itself, its inputs and its encoder; and what is broken dropped."""
+"""Verify: check a run folder, its inputs and its encoder, and drop what is damaged."""
 
 from embshift.measurement.verify.check import verify_run
 from embshift.measurement.verify.verdict import Fault, Verdict

@@ -1,4 +1,4 @@
-"""Committed chunks: every file whole, of this run, and of the rows and views that it must hold."""
+"""Check committed chunks: every file whole, of this run, and with the rows and views that it must hold."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from embshift.core.types import ORIGINAL, Capture
+from embshift.core.types import ORIGINAL, Capture, FrozenRow
 from embshift.measurement.verify.verdict import Fault
-from embshift.runs.listing import FrozenRow, listed_rows
+from embshift.runs.listing import list_rows
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import BROKEN, UNSEALED, check_seal
 
-__all__ = ["Expected", "check_chunk", "committed_chunks", "expected"]
+__all__ = ["Expected", "check_chunk", "committed_chunks", "read_expected"]
 
 Tables = Mapping[str, pa.Table]
 
@@ -30,9 +30,9 @@ class Expected:
     Attributes:
         fingerprint: The run's.
         dim: Length of an embedding.
-        attempts: Transform and draw of a picture's original and views, in order.
+        attempts: Transform and draw of an image's original and views, in order.
         metrics: Every metric of the plan.
-        everywhere: Those that are taken of every picture, not of the metric sample alone.
+        everywhere: Those that are computed for every image, not for the metric sample alone.
     """
 
     fingerprint: str
@@ -42,8 +42,8 @@ class Expected:
     everywhere: frozenset[str]
 
 
-def expected(info: Mapping[str, Any]) -> Expected:
-    """What the record of a run says of its chunks."""
+def read_expected(info: Mapping[str, Any]) -> Expected:
+    """Return what every chunk must hold, by the record of the run."""
     draws = range(info["plan"]["draws"])
     views = [(each["name"], draw) for each in info["plan"]["transforms"] for draw in draws]
     needs = {each["name"]: each["needs"] for each in info["metrics"]}
@@ -57,43 +57,43 @@ def expected(info: Mapping[str, Any]) -> Expected:
 
 
 def committed_chunks(folder: Path) -> set[int]:
-    """Numbers of the chunks that exist: those with a file in ``images/``."""
+    """Return the numbers of the committed chunks: those with a file in ``images/``."""
     return {
         int(path.stem.removeprefix("chunk-")) for path in (folder / "images").glob("chunk-[0-9]*.parquet")
     }
 
 
 def check_chunk(folder: Path, chunk: int, *, rows: Sequence[FrozenRow], wanted: Expected) -> Iterator[Fault]:
-    """What is wrong with one chunk; what it holds is looked at only where its files are whole."""
+    """Yield the faults of one chunk; its content is checked only where its files are whole."""
     paths = {name: folder / name / f"chunk-{chunk:06d}.parquet" for name in TABLES}
-    broken = [line for name, path in paths.items() for line in _file(path, name=name)]
+    broken = [line for name, path in paths.items() for line in _check_file(path, name=name)]
     if not broken:
-        broken = _content(paths, rows, wanted)
+        broken = _check_content(paths, rows, wanted)
     for line in broken:
         yield Fault(kind="chunk broken", message=f"chunk {chunk}: {line}", chunk=chunk)
 
 
-def _content(paths: Mapping[str, Path], rows: Sequence[FrozenRow], wanted: Expected) -> list[str]:
+def _check_content(paths: Mapping[str, Path], rows: Sequence[FrozenRow], wanted: Expected) -> list[str]:
     try:
         tables = {name: pq.read_table(path) for name, path in paths.items()}
         return [line for check in _CHECKS for line in check(tables, rows, wanted)]
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        # Sealed, and yet not to be read: somebody else has sealed it.
-        return [f"its tables cannot be read as this version writes them: {' '.join(str(error).split())}"]
+        # Sealed, and yet unreadable: another program has sealed it.
+        return [f"its tables do not have the form that this version writes: {' '.join(str(error).split())}"]
 
 
-def _file(path: Path, *, name: str) -> Iterator[str]:
+def _check_file(path: Path, *, name: str) -> Iterator[str]:
     place = f"{name}/{path.name}"
     try:
         state = check_seal(path)
         if state == BROKEN:
-            yield f"{place} is not as it was written: its bytes do not fit its seal"
+            yield f"{place} has changed since it was written: its bytes do not match its seal"
         elif state == UNSEALED:
-            yield f"{place} has no seal: another program or an earlier version wrote it"
+            yield f"{place} has no seal: it was written by another program or an earlier version"
         else:
             pq.read_metadata(path)
     except FileNotFoundError:
-        yield f"{place} is not there"
+        yield f"{place} is missing"
     except (OSError, pa.ArrowException) as error:
         yield f"{place} cannot be read: {error}"
 
@@ -102,20 +102,20 @@ def _check_footers(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> 
     for name, table in tables.items():
         metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
         if metadata.get(b"fingerprint", b"").decode() != wanted.fingerprint:
-            yield f"{name} was made by another plan, encoder or version (its fingerprint is not the run's)"
+            yield f"{name} was made with another plan, encoder or version (its fingerprint is not the run's)"
         if not table.schema.equals(TABLES[name].arrow(dim=wanted.dim), check_metadata=False):
             yield f"{name} has other columns than this version writes"
 
 
 def _check_images(tables: Tables, rows: Sequence[FrozenRow], _: Expected) -> Iterator[str]:
-    found = listed_rows(tables["images"])
+    found = list_rows(tables["images"])
     wanted = [(row.record.row, row.record.path, row.sampled) for row in rows]
     if [one[0] for one in found] != [one[0] for one in wanted]:
-        yield f"images holds {len(found)} rows that are not the {len(wanted)} of the listing"
+        yield f"images holds {len(found)} rows, which are not the {len(wanted)} rows of the listing"
         return
     for one, other in zip(found, wanted, strict=True):
         if one != other:
-            yield f"row {one[0]} is {one[1]} in images and {other[1]} in the listing, or sampled in only one"
+            yield f"row {one[0]} is {one[1]} in images but {other[1]} in the listing, or sampled in only one of them"
 
 
 def _check_embeddings(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> Iterator[str]:
@@ -123,10 +123,10 @@ def _check_embeddings(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) 
     usable = images.filter(_OK)["row"].to_pylist()
     keys = [(row, *attempt) for row in usable for attempt in wanted.attempts]
     if _keys(table, "transform", "draw") != keys:
-        yield f"embeddings has {len(table)} rows, and not the {len(keys)} views and originals of the plan"
+        yield f"embeddings has {len(table)} rows, not the {len(keys)} originals and views of the plan"
     made, valued = len(table.filter(_OK)), pc.field("embedding").is_valid()
     if not made == len(table.filter(valued)) == len(table.filter(valued & _OK)):
-        yield "embeddings stand where the status says there are none, or the other way round"
+        yield "embeddings and status disagree: an embedding under a failed status, or none under ok"
     values = table["embedding"].combine_chunks().drop_null().flatten().to_numpy(zero_copy_only=False)
     if not np.isfinite(values).all():
         yield "embeddings holds values that are not finite under status ok"
@@ -137,14 +137,14 @@ def _check_ids(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> Iter
     for name in ("embeddings", "shifts", "attention"):
         pairs = set(_keys(tables[name], "image_id"))
         if any(ids.get(row) != image_id for row, image_id in pairs):
-            yield f"{name} holds another picture's rows than images (image_id)"
+            yield f"{name} holds rows of another image than images does (image_id)"
 
 
 def _check_shifts(tables: Tables, rows: Sequence[FrozenRow], wanted: Expected) -> Iterator[str]:
     keys = _keys(tables["shifts"], "transform", "draw", "metric")
     if len(set(keys)) < len(keys):
         yield "shifts holds a value twice"
-    made = _made(tables)
+    made = _list_encoded(tables)
     if not {key[:3] for key in keys} <= made:
         yield "shifts holds values of views that have no embedding"
     if not {key[3] for key in keys} <= wanted.metrics:
@@ -158,19 +158,23 @@ def _check_shifts(tables: Tables, rows: Sequence[FrozenRow], wanted: Expected) -
 
 
 def _check_even(keys: Sequence[tuple[Any, ...]], views: set[tuple[Any, ...]]) -> Iterator[str]:
-    """A metric that was taken of a picture was taken of all of its views, defined or not."""
+    """Check that a metric computed for an image has a value for each of its views, defined or not."""
     taken = {(key[0], key[3]) for key in keys}
     wanted = {(*view, metric) for view in views for metric in {m for row, m in taken if row == view[0]}}
     lacking = wanted - set(keys)
     if lacking:
-        yield f"shifts lacks {len(lacking)} values of views whose picture has the metric"
+        yield f"shifts lacks {len(lacking)} values of views whose image has the metric"
 
 
 def _check_attention(tables: Tables, rows: Sequence[FrozenRow], _: Expected) -> Iterator[str]:
     table = tables["attention"]
     keys, sampled = _keys(table, "transform", "draw"), {row.record.row for row in rows if row.sampled}
-    if len(set(keys)) < len(keys) or not set(keys) <= _made(tables) or not {k[0] for k in keys} <= sampled:
-        yield "attention holds maps twice, or of views that have none"
+    if (
+        len(set(keys)) < len(keys)
+        or not set(keys) <= _list_encoded(tables)
+        or not {k[0] for k in keys} <= sampled
+    ):
+        yield "attention holds a map twice, or maps of views that have none"
     lengths = [len(one) for one in table["map"]]
     grids = zip(table["rows"].to_pylist(), table["columns"].to_pylist(), strict=True)
     if lengths != [rows * columns for rows, columns in grids]:
@@ -181,8 +185,8 @@ def _keys(table: pa.Table, *names: str) -> list[tuple[Any, ...]]:
     return list(zip(*(table[name].to_pylist() for name in ("row", *names)), strict=True))
 
 
-def _made(tables: Tables) -> set[tuple[Any, ...]]:
-    """Row, transform and draw of what has an embedding."""
+def _list_encoded(tables: Tables) -> set[tuple[Any, ...]]:
+    """Return row, transform and draw of everything that has an embedding."""
     table = tables["embeddings"]
     return set(_keys(table.filter(_OK), "transform", "draw"))
 

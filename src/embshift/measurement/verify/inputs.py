@@ -1,4 +1,4 @@
-"""What a run was made from: pictures hashed again, the encoder opened again. Two things that change apart."""
+"""Check what a run was made from: images are hashed again, and the encoder is opened again."""
 
 import hashlib
 import os
@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from embshift.core.errors import ShiftError
+from embshift.core.types import FrozenRow
 from embshift.measurement.session.provenance import encoder_content
 from embshift.measurement.verify.verdict import Fault
-from embshift.runs.listing import FrozenRow
 
 __all__ = ["check_encoder", "check_inputs"]
 
@@ -19,13 +19,13 @@ __all__ = ["check_encoder", "check_inputs"]
 def check_inputs(
     folder: Path, *, chunks: Iterable[int], rows: Sequence[FrozenRow]
 ) -> tuple[int, list[Fault], list[str]]:
-    """Every picture that is still there against the SHA-256 of what was measured.
+    """Compare every image that still exists with the SHA-256 of what was measured.
 
     Returns:
-        How many were hashed, those that have changed, and a note on those that are gone.
+        Number of hashed images, the changed ones, and a note on the missing ones.
     """
     hashed, gone, faults = 0, list[str](), list[Fault]()
-    for line in _recorded(folder, chunks):
+    for line in _read_recorded(folder, chunks):
         path = line["path_bytes"] or line["path"].encode()
         found = _digest(path)
         if found is None:
@@ -33,11 +33,11 @@ def check_inputs(
             continue
         hashed += 1
         if found != line["sha256"]:
-            faults.append(_changed(line, found=found, frozen=rows[line["row"]]))
-    return hashed, faults, [_gone(gone)] if gone else []
+            faults.append(_report_change(line, found=found, frozen=rows[line["row"]]))
+    return hashed, faults, [_report_missing(gone)] if gone else []
 
 
-def _recorded(folder: Path, chunks: Iterable[int]) -> Iterator[dict[str, Any]]:
+def _read_recorded(folder: Path, chunks: Iterable[int]) -> Iterator[dict[str, Any]]:
     columns = ["row", "member", "path", "path_bytes", "sha256"]
     for chunk in sorted(chunks):
         table = pq.read_table(folder / "images" / f"chunk-{chunk:06d}.parquet", columns=columns)
@@ -52,41 +52,41 @@ def _digest(path: bytes) -> str | None:
         return None
 
 
-def _changed(line: Mapping[str, Any], *, found: str, frozen: FrozenRow) -> Fault:
+def _report_change(line: Mapping[str, Any], *, found: str, frozen: FrozenRow) -> Fault:
     now = os.stat(os.fsencode(str(frozen.record.path)))
     same = (now.st_size, now.st_mtime_ns) == (frozen.size, frozen.mtime_ns)
-    how = "its size and time are as they were: damaged where it lies" if same else "it was written since"
+    how = "size and time are unchanged, so the file is damaged" if same else "it was written since"
     text = (
         f"{line['member']} (row {line['row']}): SHA-256 was {line['sha256'][:12]}… and is {found[:12]}…;"
-        f" {how}; the run's values are those of the picture as it was"
+        f" {how}; the run's values are those of the image as it was"
     )
     return Fault(kind="input changed", message=text)
 
 
-def _gone(members: Sequence[str]) -> str:
+def _report_missing(members: Sequence[str]) -> str:
     more = f" and {len(members) - 3:,} more" if len(members) > 3 else ""
     named = ", ".join(members[:3]) + more
-    return f"{len(members):,} pictures are no longer there, and were not compared: {named}"
+    return f"{len(members):,} images are missing and were not compared: {named}"
 
 
 _COMPARED = {"digest": "weights", "config": "config.json", "preprocessing": "preprocessing"}
 
 
 def check_encoder(info: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
-    """The encoder of that name as it is now against what the run recorded."""
+    """Check the encoder, as it is now, against what the run recorded."""
     from embshift.encoders.open import open_encoder
 
     plan, before = info["plan"], info["encoder"]
     try:
         opened = open_encoder(plan["encoder"], device="cpu", allow_pickle=plan["allow_pickle"])
     except ShiftError as error:
-        return [], [f"the encoder cannot be opened, and was not compared: {error}"]
+        return [], [f"the encoder cannot be opened and was not compared: {error}"]
     now = encoder_content(opened.spec)
     changed = [words for name, words in _COMPARED.items() if now[name] != before[name]]
     if not changed:
         return [], []
     text = (
-        f"{plan['encoder']}: its {' and '.join(changed)} are not those that the run was made with;"
-        " the run stands as measured, and cannot be continued with this encoder"
+        f"{plan['encoder']}: {' and '.join(changed)} differ from those that the run was made with;"
+        " the run is valid as measured, but cannot be continued with this encoder"
     )
     return [Fault(kind="encoder changed", message=text)], []

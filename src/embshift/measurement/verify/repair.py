@@ -1,4 +1,4 @@
-"""Dropping what is broken, so that the next run makes it again."""
+"""Repair: drop what is damaged, so that the next run makes it again."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,16 +8,16 @@ from embshift.measurement.verify.verdict import Fault
 from embshift.runs.files import write_json
 from embshift.runs.schema import TABLES
 
-__all__ = ["drop_broken"]
+__all__ = ["drop_damaged"]
 
 
-def drop_broken(folder: Path, info: Mapping[str, Any], *, faults: Sequence[Fault]) -> int | None:
-    """Remove the files of what is broken, and say in ``run.json`` that the run is not finished.
+def drop_damaged(folder: Path, info: Mapping[str, Any], *, faults: Sequence[Fault]) -> int | None:
+    """Remove the damaged files, and mark the run in ``run.json`` as not finished.
 
-    A chunk's committing file goes first: whatever stops this, what is left is a run to be continued.
+    The file that commits a chunk is removed first: wherever this stops, the run can be continued.
 
     Returns:
-        The number of files removed; None where there is nothing that can be made again.
+        The number of files removed; None where nothing can be made again.
     """
     repairable = [fault for fault in faults if fault.repairable]
     if not repairable:

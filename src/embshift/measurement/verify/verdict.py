@@ -1,4 +1,4 @@
-"""What a check of a run folder found."""
+"""Verdict: the findings of a check of a run folder."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,24 +8,24 @@ __all__ = ["KINDS", "Fault", "Verdict"]
 
 KINDS = {
     "record broken": "run.json, plan.toml or listing.parquet is not what the run wrote",
-    "chunk broken": "a committed chunk is incomplete, altered, or does not fit the listing or the plan",
-    "view broken": "the picture of a view is not the view that was measured",
-    "input changed": "a picture is not what it was when it was measured",
+    "chunk broken": "a committed chunk is incomplete, altered, or does not match the listing or the plan",
+    "view broken": "a kept view is not the view that was measured",
+    "input changed": "an image has changed since it was measured",
     "encoder changed": "the encoder's weights or preprocessing are not those of the run",
 }
-"""What can be wrong, in a few words each."""
+"""Kinds of fault, in a few words each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that is wrong.
+    """One fault of a run folder.
 
     Attributes:
         kind: A key of `KINDS`.
         message: What, where, and why it matters.
-        chunk: The chunk to make again; None where none would mend it.
+        chunk: The chunk to measure again; None where that would not repair it.
         files: Files to remove beside the chunk's.
-        recount: Whether finishing the run again mends it.
+        recount: Whether finishing the run again repairs it.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Fault:
 
     @property
     def repairable(self) -> bool:
-        """Whether dropping it lets the next run make it again."""
+        """Whether the next run can make it again once it is dropped."""
         return self.chunk is not None or bool(self.files) or self.recount
 
 
@@ -46,14 +46,14 @@ class Verdict:
 
     Attributes:
         folder: The run folder.
-        faults: What is wrong; empty for a sound run.
-        notes: What is worth knowing and is no fault: pictures no longer there, a run not finished, …
-        chunks: Chunks that were checked.
+        faults: The faults; empty for a sound run.
+        notes: What is worth knowing and not a fault: missing images, a run not finished, …
+        chunks: Number of chunks that were checked.
         images: Rows of the listing.
-        views: Pictures of views that were checked.
-        inputs: Pictures whose content was hashed again.
-        dropped: Files that were removed so that the next run makes them again; None where no repair was asked
-            for, or nothing could be mended by one.
+        views: Number of kept views that were checked.
+        inputs: Number of images whose content was hashed again.
+        dropped: Number of files that were removed so that the next run makes them again; None where no repair
+            was asked for, or none was possible.
     """
 
     folder: Path
@@ -67,14 +67,14 @@ class Verdict:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was found to be wrong."""
+        """Whether no fault was found."""
         return not self.faults
 
     def __str__(self) -> str:
         lines = [f"{fault.kind}: {fault.message}" for fault in self.faults]
         lines += [f"note: {note}" for note in self.notes]
         checked = (
-            f"checked {self.chunks:,} chunks of {self.images:,} pictures,"
+            f"checked {self.chunks:,} chunks of {self.images:,} images,"
             f" {self.views:,} kept views, {self.inputs:,} inputs"
         )
         return "\n".join([*lines, checked, self._outcome()])
@@ -84,7 +84,7 @@ class Verdict:
             return "sound"
         counted = ", ".join(_counted(self.faults))
         if self.dropped is not None:
-            return f"not sound: {counted}; {self.dropped:,} files dropped: embshift run makes them again"
+            return f"not sound: {counted}; {self.dropped:,} files dropped; embshift run makes them again"
         advice = "; --repair drops what can be made again" if any(f.repairable for f in self.faults) else ""
         return f"not sound: {counted}{advice}"
 

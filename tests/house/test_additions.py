@@ -1,0 +1,310 @@
+"""One place per addition: a stranger's file passes its family's contracts with nothing else touched.
+
+Each test copies the checkout, writes the one file that CONTRIBUTING names (two for an option of ``run``), refreshes
+the generated parts of the documentation, and runs the family's contract tests and the house tests in the copy.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("src", "tests", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "pyproject.toml")
+HOUSE = ("tests/house/test_docs.py", "tests/house/test_import.py", "tests/house/test_layout.py")
+
+pytestmark = pytest.mark.slow
+
+METRIC = '''
+"""Mean colour: how far the mean colour of an image moves."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.core.types import Direction, Pixels, Views
+from embshift.metrics import pixel_metric
+
+__all__ = ["mean_colour_distance"]
+
+
+@pixel_metric(
+    name="mean_colour_distance",
+    summary="distance between the mean colours",
+    unit="1",
+    bounds=(0.0, 1.0),
+    identity=0.0,
+    direction=Direction.LOWER,
+    blind_to="where in the image the colours are",
+    performance=False,
+    reference="this package's own",
+)
+def mean_colour_distance(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
+    """Compute the Euclidean distance between mean colours, as a share of that of black and white.
+
+    ``d = ‖mean(P) − mean(P′)‖ / (255 √3)``. Blind to where in the image the colours are.
+
+    Args:
+        reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
+        shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
+
+    Returns:
+        One pure number per view, from 0 (equal means) to 1 (black against white). Never NaN.
+
+    Example:
+        >>> import numpy as np
+        >>> black = np.zeros((8, 8, 3), dtype=np.uint8)
+        >>> mean_colour_distance(black, np.stack([black, black + 255]))
+        array([0., 1.])
+
+    References:
+        This package's own.
+    """
+    means = shifted.mean(axis=(1, 2)) - reference.mean(axis=(0, 1))
+    return np.minimum(np.sqrt((means**2).sum(axis=1)) / (255 * np.sqrt(3)), 1.0)
+'''
+
+TRANSFORM = '''
+"""Rounding of colours to few levels."""
+
+import numpy as np
+
+from embshift.core.types import Pixels
+from embshift.transforms import Strength, transform
+
+__all__ = ["posterise"]
+
+
+@transform(
+    name="posterise",
+    family="photometric",
+    summary="colours mixed with their rounding to four levels",
+    strength=Strength(
+        meaning="share of the rounded image",
+        unit="1",
+        least=0,
+        greatest=1,
+        severities=(0.2, 0.4, 0.6, 0.8, 1.0),
+        zero=0,
+    ),
+)
+def posterise(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
+    """Mix every colour with its nearest of four levels."""
+    rounded = np.round(pixels / 85.0) * 85.0
+    return np.round((1 - strength) * pixels + strength * rounded).astype(np.uint8)
+'''
+
+FIGURE = '''
+"""Scatter of cosine against structural similarity."""
+
+from collections.abc import Iterator
+
+from embshift.show.figures import Drawing, figure
+from embshift.show.figures.layout.sheets import Frame, open_sheet
+from embshift.show.figures.material import Material
+
+__all__ = ["cosine_against_ssim"]
+
+
+@figure(
+    name="cosine_against_ssim",
+    question="Does structural damage explain the shift?",
+    shows="one point for each image",
+    source="this package's own",
+    needs_metrics=("cosine", "ssim"),
+)
+def cosine_against_ssim(material: Material, frame: Frame, /) -> Iterator[Drawing]:
+    """Draw one point for each image and transform."""
+    sheet = open_sheet(frame, body=2.5, notes=[material.{counted}(["cosine", "ssim"])])
+    axes = sheet.axes(0.5, 0.1, width=frame.inner - 0.7, height=2.0)
+    axes.plot(material.column("ssim"), material.column("cosine"), ".", markersize=2)
+    axes.set_xlabel("structural similarity")
+    axes.set_ylabel("cosine")
+    names = ", ".join(material.run.transforms)
+    yield Drawing(figure=sheet.figure, alt=f"Cosine against structural similarity of {{names}}, a point per image.")
+'''
+
+ENCODER = '''
+"""Mean colours of a grid as an embedding: the simplest encoder that there is."""
+
+import numpy as np
+import torch
+
+from embshift.core.encoding import Encoder, Encoding
+from embshift.core.errors import EncoderError
+from embshift.core.types import Capture, EncoderSpec, Field, Views
+from embshift.encoders import encoder
+
+__all__ = ["open_colour_grid"]
+
+_SIDE = 4
+
+
+class ColourGrid:
+    """Mean colour of each of 4 by 4 cells; its map is the cells' brightness."""
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        self.spec = spec
+
+    def encode(self, views: Views, /, *, capture: Capture) -> Encoding:
+        """Return an embedding of 48 numbers for every view."""
+        array = views if isinstance(views, np.ndarray) else views.cpu().numpy()
+        count, height, width, _ = array.shape
+        cut = array[:, : height // _SIDE * _SIDE, : width // _SIDE * _SIDE].astype(np.float64)
+        cells = cut.reshape(count, _SIDE, height // _SIDE, _SIDE, width // _SIDE, 3).mean(axis=(2, 4)) + 1
+        bright = cells.sum(axis=3).reshape(count, 1, -1)
+        attention = torch.from_numpy((bright / bright.sum(axis=2, keepdims=True)).astype(np.float32))
+        return Encoding(
+            embedding=torch.from_numpy(cells.reshape(count, -1).astype(np.float32)),
+            grid=(_SIDE, _SIDE),
+            field=Field(0, 0, height, width),
+            attention=attention if Capture.ATTENTION in capture else None,
+        )
+
+
+@encoder(
+    name="colour_grid",
+    summary="mean colours of 4 by 4 cells",
+    embedding="mean colours",
+    map_source="brightness of the cells",
+)
+def open_colour_grid(
+    source: str,
+    /,
+    *,
+    device: str,
+    allow_pickle: bool,
+    precision: str = "float32",
+    runtime: str = "torch",
+) -> Encoder:
+    """Open the encoder, which has no weights.
+
+    Raises:
+        EncoderError: If another precision or runtime is asked for.
+    """
+    del device, allow_pickle
+    if precision != "float32" or runtime != "torch":
+        raise EncoderError(f"colour_grid runs in float32 by torch; got {precision} by {runtime}")
+    spec = EncoderSpec(
+        name=source,
+        family="colour_grid",
+        dim=3 * _SIDE**2,
+        embedding="mean colours",
+        map_name="brightness map",
+        map_source="brightness of the cells",
+        layers=0,
+        heads=1,
+        digest="0" * 64,
+        preprocessing={},
+        precision="float32",
+        device="cpu",
+        runtime="torch",
+    )
+    return ColourGrid(spec)
+'''
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A checkout of its own, with git's list of files for the tests that read it."""
+    for name in COPIED:
+        whole = ROOT / name
+        if whole.is_dir():
+            leave = shutil.ignore_patterns("__pycache__", "_build")
+            shutil.copytree(whole, tmp_path / name, ignore=leave)
+        else:
+            shutil.copy(whole, tmp_path / name)
+    return tmp_path
+
+
+def python(copy, *arguments):
+    """Run Python in the copy, whose sources stand before any installed ones."""
+    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def check(copy, *tests, only=""):
+    """The house tests and the family's, in the copy; ``only`` picks cases of the family by name."""
+    refreshed = python(copy, "-m", "docs.refresh")
+    assert refreshed.returncode == 0, refreshed.stdout + refreshed.stderr
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "slow or not slow"]
+    family = python(copy, "-m", "pytest", *options, *tests, *(["-k", only] if only else []))
+    assert family.returncode == 0, family.stdout + family.stderr
+    passed = re.search(r"(\d+) passed", family.stdout)
+    assert passed, family.stdout
+    house = python(copy, "-m", "pytest", *options, "--deselect", "tests/house/test_layout.py::test_the_wheel", *HOUSE)
+    assert house.returncode == 0, house.stdout + house.stderr
+    return int(passed[1])
+
+
+def embshift(copy, *arguments):
+    found = python(copy, "-m", "embshift", *arguments)
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def write(copy, place, text):
+    path = copy / "src" / "embshift" / place
+    assert not path.exists()
+    path.write_text(text.lstrip(), encoding="utf-8")
+
+
+def test_a_metric_is_one_file(copy):
+    write(copy, "metrics/mean_colour.py", METRIC)
+    assert check(copy, "tests/contracts/test_metrics.py", only="mean_colour_distance") > 8
+    assert "mean_colour_distance" in embshift(copy, "list", "metrics")
+
+
+def test_a_transform_with_severities_is_one_file(copy):
+    write(copy, "transforms/edits/posterise.py", TRANSFORM)
+    tests = ("tests/contracts/test_transforms.py", "tests/contracts/test_severity.py")
+    assert check(copy, *tests, only="posterise") > 12
+    assert "posterise" in embshift(copy, "list", "transforms")
+
+
+def test_a_figure_of_an_optional_metric_is_one_file(copy):
+    from embshift.show.figures.material import Material
+
+    counted = next(name for name in dir(Material) if "count" in name)
+    write(copy, "show/figures/plots/cosine_against_ssim.py", FIGURE.format(counted=counted))
+    assert check(copy, "tests/contracts/test_figures.py", only="cosine_against_ssim") > 8
+    assert "cosine_against_ssim" in embshift(copy, "list", "figures")
+
+
+def test_an_encoder_is_one_file(copy):
+    write(copy, "encoders/towers/colour_grid.py", ENCODER)
+    assert check(copy, "tests/contracts/test_encoders.py", only="colour_grid") > 4
+    photo = next((copy / "src/embshift/images/samples").glob("*.jpg"))
+    out = copy / "run"
+    embshift(copy, "run", str(photo), "--encoder", "colour_grid", "--out", str(out), "--workers", "0")
+    assert "colour_grid" in (out / "plan.toml").read_text()
+
+
+def test_an_option_of_run_is_two_files(copy):
+    plan = copy / "src/embshift/measurement/plan/plan.py"
+    options = copy / "src/embshift/cli/run_options.py"
+    text = plan.read_text(encoding="utf-8")
+    field = "    max_error_rate: float = "
+    assert text.count(field) == 1
+    text = text.replace(field, f"    patience: int = _free(3)\n{field}")
+    described = "        max_error_rate: "
+    text = text.replace(described, f"        patience: Attempts before an image counts as lost.\n{described}")
+    plan.write_text(text, encoding="utf-8")
+    given = options.read_text(encoding="utf-8")
+    at = given.index("def add_run_options(")
+    line = given.index("\n", given.index('"""', given.index('"""', at) + 3)) + 1
+    added = '    add_plan_option(parser, "--patience", metavar="N", help="attempts before an image counts as lost")\n'
+    options.write_text(given[:line] + added + given[line:], encoding="utf-8")
+    assert check(copy, "tests/unit/test_plan.py", "tests/properties/test_plan.py") > 20
+    photo = next((copy / "src/embshift/images/samples").glob("*.jpg"))
+    out = copy / "run"
+    embshift(
+        copy, "run", str(photo), "--encoder", "lite", "--out", str(out), "--workers", "0", "--patience", "5"
+    )
+    assert "patience = 5" in (out / "plan.toml").read_text()
