@@ -1,4 +1,4 @@
-"""What every registered metric promises; a new metric is held to it by being there."""
+"""The contract of every registered metric; registering a new metric is enough to test it."""
 
 import doctest
 import importlib
@@ -27,8 +27,8 @@ def metric(request):
     return METRICS[request.param]
 
 
-def on_pixels(needs):
-    return needs in (Capture.PIXELS, Capture.COORDINATES)
+def on_pixels(metric):
+    return metric.kind in ("pixel", "aligned")
 
 
 def random_views(*, shape, views=VIEWS, seed=0):
@@ -48,25 +48,25 @@ def random_encoding(*, seed=0, views=VIEWS, dim=16, grid=(3, 4), **options):
     return encoding(rng.normal(size=(views, dim)), attention, grid=grid, **options)
 
 
-def typical(needs, *, seed=0):
-    """One reference and several views, nothing degenerate about them."""
-    if on_pixels(needs):
+def typical(metric, *, seed=0):
+    """Return one reference and several views that are not degenerate."""
+    if on_pixels(metric):
         return random_views(shape=(64, 48), views=1, seed=seed)[0], random_views(
             shape=(64, 48), seed=seed + 1
         )
     return random_encoding(seed=seed), random_encoding(seed=seed + 1)
 
 
-def against_itself(needs):
-    reference, _ = typical(needs)
-    return (reference, np.stack([reference] * VIEWS)) if on_pixels(needs) else (reference, reference)
+def against_itself(metric):
+    reference, _ = typical(metric)
+    return (reference, np.stack([reference] * VIEWS)) if on_pixels(metric) else (reference, reference)
 
 
-def one_row(needs, shifted, row):
-    return shifted[row : row + 1] if on_pixels(needs) else shifted.select([row])
+def one_row(metric, shifted, row):
+    return shifted[row : row + 1] if on_pixels(metric) else shifted.select([row])
 
 
-def odd_pictures():
+def odd_images():
     for shape in SHAPES:
         views = random_views(shape=shape)
         views[1], views[2] = 0, 255
@@ -94,28 +94,28 @@ def odd_encodings():
     yield random_encoding(grid=(1, 7)), random_encoding(grid=(1, 7), seed=1)
 
 
-def odd(needs):
-    return odd_pictures() if on_pixels(needs) else odd_encodings()
+def odd(metric):
+    return odd_images() if on_pixels(metric) else odd_encodings()
 
 
 def values(metric, pair):
-    """One value a view as numpy; the shape and the precision are part of the promise."""
+    """Return one value per view as NumPy; shape and precision are part of the contract."""
     result = metric.compute(*pair)
     numbers = np.asarray(result)
-    assert type(result) is (np.ndarray if on_pixels(metric.spec.needs) else torch.Tensor)
+    assert type(result) is (np.ndarray if on_pixels(metric) else torch.Tensor)
     assert numbers.dtype == np.float64
     assert numbers.shape == (len(pair[1]),)
     return numbers
 
 
-def test_a_picture_compared_with_itself_has_the_stated_value(metric):
-    result = values(metric, against_itself(metric.spec.needs))
+def test_an_image_compared_with_itself_has_the_stated_value(metric):
+    result = values(metric, against_itself(metric))
     np.testing.assert_allclose(result, metric.spec.identity, rtol=0, atol=ROUNDING)
 
 
-def test_unlike_pictures_lie_in_the_stated_direction(metric):
+def test_unlike_images_lie_in_the_stated_direction(metric):
     spec = metric.spec
-    result = values(metric, typical(spec.needs))
+    result = values(metric, typical(metric))
     closest = spec.bounds[1] if spec.direction is Direction.HIGHER else spec.bounds[0]
     assert spec.identity == closest
     assert (result < closest).all() if spec.direction is Direction.HIGHER else (result > closest).all()
@@ -124,27 +124,26 @@ def test_unlike_pictures_lie_in_the_stated_direction(metric):
 def test_values_keep_to_the_bounds_or_are_nan(metric):
     low, high = metric.spec.bounds
     assert low < high
-    for pair in (typical(metric.spec.needs), *odd(metric.spec.needs)):
+    for pair in (typical(metric), *odd(metric)):
         result = values(metric, pair)
         defined = result[~np.isnan(result)]
         assert ((defined >= low) & (defined <= high)).all(), result
 
 
-def test_typical_pictures_have_a_value(metric):
+def test_typical_images_have_a_value(metric):
     for seed in range(0, 20, 2):
-        assert np.isfinite(values(metric, typical(metric.spec.needs, seed=seed))).all()
+        assert np.isfinite(values(metric, typical(metric, seed=seed))).all()
 
 
 def test_each_view_is_measured_by_itself(metric):
-    needs = metric.spec.needs
-    for reference, shifted in (typical(needs), *odd(needs)):
+    for reference, shifted in (typical(metric), *odd(metric)):
         together = values(metric, (reference, shifted))
         alone = [
             values(
                 metric,
                 (
-                    reference if on_pixels(needs) else reference.select([row]),
-                    one_row(needs, shifted, row),
+                    reference if on_pixels(metric) else reference.select([row]),
+                    one_row(metric, shifted, row),
                 ),
             )[0]
             for row in range(len(shifted))
@@ -153,21 +152,29 @@ def test_each_view_is_measured_by_itself(metric):
 
 
 def test_no_views_give_no_values(metric):
-    reference, shifted = typical(metric.spec.needs)
-    if on_pixels(metric.spec.needs):
+    reference, shifted = typical(metric)
+    if on_pixels(metric):
         assert values(metric, (reference, shifted[:0])).size == 0
     else:
         assert values(metric, (reference.select([]), shifted.select([]))).size == 0
 
 
-def test_the_inputs_are_left_as_they_were(metric):
-    pair, untouched = typical(metric.spec.needs), typical(metric.spec.needs)
+def test_the_inputs_are_not_changed(metric):
+    pair, untouched = typical(metric), typical(metric)
     metric.compute(*pair)
     for after, before in zip(pair, untouched, strict=True):
         for name in ("embedding", "attention", "layers") if isinstance(after, Encoding) else ("__array__",):
             left, right = getattr(after, name), getattr(before, name)
             left, right = (left(), right()) if callable(left) else (left, right)
             assert np.array_equal(left, right)
+
+
+def test_the_kind_agrees_with_what_the_metric_needs(metric):
+    needs = metric.spec.needs
+    expected = {Capture.PIXELS: "pixel", Capture.COORDINATES: "aligned"}.get(needs, "pair")
+    assert metric.kind == expected
+    takes_maps = "coordinates" in inspect.signature(metric.compute).parameters
+    assert takes_maps == (Capture.COORDINATES in needs)
 
 
 def test_the_statement_is_complete(metric):
@@ -199,6 +206,6 @@ def test_a_worker_can_be_handed_the_function(metric):
 
 
 def test_pixel_metrics_do_not_load_torch():
-    modules = {m.compute.__module__ for m in METRICS.values() if on_pixels(m.spec.needs)}
+    modules = {m.compute.__module__ for m in METRICS.values() if on_pixels(m)}
     script = f"import sys, {', '.join(sorted(modules))}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

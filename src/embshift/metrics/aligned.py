@@ -1,12 +1,13 @@
-"""Patches, edges and detail compared where they have gone: what is left once the way of each pixel is known.
+"""Patch, edge and detail similarity with the original moved along the transform.
 
-The plain metrics ask whether a place looks as before, and so charge a moved image for having moved. These
-carry the original along by the map that its transform gives, and compare where there is something to compare:
-in the view's own frame, over the pixels that show something of the original. Where no pixel moves they are
-the plain metrics. The identity is reached but for the rounding of interpolated colours.
+The unaligned metrics compare an image with its view place by place, so they also measure that pixels moved.
+The aligned metrics first move the original along the coordinate map of the view's transform. Then they
+compare in the view's frame, over the pixels that show something of the original. Where no pixel moves, they
+equal the unaligned metrics. For a view that only moves the image they reach the identity value, except for
+the rounding of interpolated colours.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import cv2
@@ -18,22 +19,22 @@ from embshift.core.types import Coordinates, Direction, Pixels, Views
 from embshift.metrics import aligned_metric
 from embshift.metrics.detail import detail_similarity
 from embshift.metrics.edge import edge_similarity
-from embshift.metrics.grid import gray_thousandths
-from embshift.metrics.patch import patch_similarity
+from embshift.metrics.gray import to_gray_thousandths
+from embshift.metrics.patch import patch_similarity, slice_cells
 
 __all__ = ["detail_similarity_aligned", "edge_similarity_aligned", "patch_similarity_aligned"]
 
 Maps: TypeAlias = Sequence[Coordinates | None]
 Seen: TypeAlias = Bool[np.ndarray, "height width"]
-Plain: TypeAlias = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
-Compare: TypeAlias = Callable[[Pixels, Pixels, Seen], float]
+Unaligned: TypeAlias = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
+Aligned: TypeAlias = Callable[[Pixels, Pixels, Seen], float]
 
-_OWN = "This package; the plain metric of the paper on images brought into one frame"
+_OWN = "This package; the metric of the paper on images brought into one frame"
 
 
 @aligned_metric(
     name="patch_similarity_aligned",
-    summary="patch similarity after carrying the original along with the transform",
+    summary="patch similarity after moving the original along the transform",
     unit="1",
     bounds=(0.5, 1.0),
     identity=1.0,
@@ -45,41 +46,42 @@ _OWN = "This package; the plain metric of the paper on images brought into one f
 def patch_similarity_aligned(
     reference: Pixels, shifted: Views, /, *, coordinates: Maps = ()
 ) -> Float64[np.ndarray, " views"]:
-    """Mean over the seen cells of a 4x4 grid of ``1 / (1 + MSE / 255²)``, the original carried along.
+    """Compute the mean of ``1 / (1 + MSE / 255²)`` over the seen cells of a 4x4 grid, with aligned pixels.
 
-    ``MSE`` is the mean of ``(P − P′)²`` over the pixels of a cell that show something of the original, P
-    being the original as the transform's map carries it. Cells without such a pixel are left out.
+    P is the original moved along the transform's map. ``MSE`` is the mean of ``(P − P′)²`` over the pixels
+    of a cell that show something of the original. Cells without such a pixel are left out.
 
     Blind to what has left the image, and to where inside a cell the colours differ.
 
     Args:
         reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
-        coordinates: The map of each view; None, or none at all, where no pixel has moved.
+        coordinates: The coordinate map of each view; None for a view, or an empty sequence for all, where no
+            pixel has moved.
 
     Returns:
-        One pure number a view, from 0.5 to 1. NaN where no pixel shows anything of the original, or a side
-        is shorter than 4 pixels.
+        One pure number per view, from 0.5 to 1. NaN where no pixel shows anything of the original, or where a
+        side is shorter than 4 pixels.
 
     Example:
         >>> import numpy as np
         >>> from embshift.core.pixel_maps import grid
         >>> image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
-        >>> flipped, way = image[None, :, ::-1], grid(8, 8)[:, ::-1]
+        >>> flipped, places = image[None, :, ::-1], grid(8, 8)[:, ::-1]
         >>> bool(patch_similarity(image, flipped)[0] < 1)
         True
-        >>> patch_similarity_aligned(image, flipped, coordinates=[way])
+        >>> patch_similarity_aligned(image, flipped, coordinates=[places])
         array([1.])
 
     References:
         Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eqs. (7), (8).
     """
-    return _compared(reference, shifted, coordinates, plain=patch_similarity, compare=_patches)
+    return _compare(reference, shifted, coordinates, unaligned=patch_similarity, aligned=_compare_patches)
 
 
 @aligned_metric(
     name="edge_similarity_aligned",
-    summary="edge similarity after carrying the original along with the transform",
+    summary="edge similarity after moving the original along the transform",
     unit="1",
     bounds=(0.0, 1.0),
     identity=1.0,
@@ -91,21 +93,23 @@ def patch_similarity_aligned(
 def edge_similarity_aligned(
     reference: Pixels, shifted: Views, /, *, coordinates: Maps = ()
 ) -> Float64[np.ndarray, " views"]:
-    """One minus the mean of |E − E′| over the seen pixels, the original carried along.
+    """Compute one minus the mean of |E − E′| over the seen pixels, with the original aligned.
 
-    ``E = (|Gx| + |Gy|) / max`` as in the plain metric, of the original as the transform's map carries it and
-    of the view, each over its own greatest value. Pixels beside one that shows nothing of the original are
-    left out: their differences would be the border's.
+    ``E = (|Gx| + |Gy|) / max`` as in `edge_similarity`: E of the original moved along the transform's map, E′
+    of the view, each divided by its own maximum. Pixels next to a pixel that shows nothing of the original
+    are left out, because their differences would be those of the border.
 
     Blind to what has left the image, to colour at equal gray, to overall brightness and contrast.
 
     Args:
         reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
-        coordinates: The map of each view; None, or none at all, where no pixel has moved.
+        coordinates: The coordinate map of each view; None for a view, or an empty sequence for all, where no
+            pixel has moved.
 
     Returns:
-        One pure number a view, from 0 to 1. NaN where no pixel is left, or a side is shorter than 2 pixels.
+        One pure number per view, from 0 to 1. NaN where no pixel is left, or where a side is shorter than 2
+        pixels.
 
     Example:
         >>> import numpy as np
@@ -117,12 +121,12 @@ def edge_similarity_aligned(
     References:
         Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eqs. (9)-(11).
     """
-    return _compared(reference, shifted, coordinates, plain=edge_similarity, compare=_edges)
+    return _compare(reference, shifted, coordinates, unaligned=edge_similarity, aligned=_compare_edges)
 
 
 @aligned_metric(
     name="detail_similarity_aligned",
-    summary="detail similarity after carrying the original along with the transform",
+    summary="detail similarity after moving the original along the transform",
     unit="1",
     bounds=(0.0, 1.0),
     identity=1.0,
@@ -134,20 +138,22 @@ def edge_similarity_aligned(
 def detail_similarity_aligned(
     reference: Pixels, shifted: Views, /, *, coordinates: Maps = ()
 ) -> Float64[np.ndarray, " views"]:
-    """Mean over the textured cells of an 8x8 grid of exp(−|log(σ′ / σ)|), the original carried along.
+    """Compute the mean of exp(−|log(σ′ / σ)|) over the textured cells of an 8x8 grid, with aligned pixels.
 
     σ and σ′ are standard deviations of gray over the pixels of a cell that show something of the original.
-    Cells with σ < 1e-6 gray levels are left out, among them those with fewer than two such pixels.
+    Cells with σ < 1e-6 gray levels are left out, and so are cells with fewer than two such pixels.
 
     Blind to what has left the image, to what the texture is, and to any constant added to it.
 
     Args:
         reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
-        coordinates: The map of each view; None, or none at all, where no pixel has moved.
+        coordinates: The coordinate map of each view; None for a view, or an empty sequence for all, where no
+            pixel has moved.
 
     Returns:
-        One pure number a view, from 0 to 1. NaN where no cell is left, or a side is shorter than 8 pixels.
+        One pure number per view, from 0 to 1. NaN where no cell is left, or where a side is shorter than 8
+        pixels.
 
     Example:
         >>> import numpy as np
@@ -159,68 +165,59 @@ def detail_similarity_aligned(
     References:
         Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eq. (12).
     """
-    return _compared(reference, shifted, coordinates, plain=detail_similarity, compare=_details)
+    return _compare(reference, shifted, coordinates, unaligned=detail_similarity, aligned=_compare_details)
 
 
-def _compared(
-    reference: Pixels, shifted: Views, coordinates: Maps, *, plain: Plain, compare: Compare
+def _compare(
+    reference: Pixels, shifted: Views, coordinates: Maps, *, unaligned: Unaligned, aligned: Aligned
 ) -> Float64[np.ndarray, " views"]:
-    """The plain metric where nothing has moved, else that of the original as it is carried along."""
+    """Return the unaligned metric of views that have not moved, and the aligned one of the others."""
     values = np.empty(len(shifted))
-    for at, (view, way) in enumerate(zip(shifted, coordinates or [None] * len(shifted), strict=True)):
-        if way is None:
-            values[at] = plain(reference, view[None])[0]
+    for at, (view, places) in enumerate(zip(shifted, coordinates or [None] * len(shifted), strict=True)):
+        if places is None:
+            values[at] = unaligned(reference, view[None])[0]
         else:
-            seen = find_inside(way, height=reference.shape[0], width=reference.shape[1])
-            values[at] = compare(carry(reference, way), view, seen)
+            seen = find_inside(places, height=reference.shape[0], width=reference.shape[1])
+            values[at] = aligned(carry(reference, places), view, seen)
     return values
 
 
-def _cells(height: int, width: int, *, count: int) -> Iterator[tuple[slice, slice]]:
-    """The cells of the plain metrics; none where a side is too short for them."""
-    down, across = height // count, width // count
-    if down and across:
-        for at in range(count * count):
-            row, column = at // count, at % count
-            yield slice(row * down, (row + 1) * down), slice(column * across, (column + 1) * across)
-
-
-def _patches(reference: Pixels, view: Pixels, seen: Seen) -> float:
-    squares = ((reference.astype(np.float32) - view) ** 2).sum(axis=2)  # whole numbers, exact in float32
+def _compare_patches(moved: Pixels, view: Pixels, seen: Seen) -> float:
+    squares = ((moved.astype(np.float32) - view) ** 2).sum(axis=2)  # integers, exact in float32
     errors = [
         squares[cell][seen[cell]].mean(dtype=np.float64) / 3
-        for cell in _cells(*seen.shape, count=4)
+        for cell in slice_cells(*seen.shape, count=4)
         if seen[cell].any()
     ]
     return float(np.mean(1 / (1 + np.array(errors) / 255.0**2))) if errors else float("nan")
 
 
-def _edges(reference: Pixels, view: Pixels, seen: Seen) -> float:
+def _compare_edges(moved: Pixels, view: Pixels, seen: Seen) -> float:
     if min(seen.shape) < 2:
         return float("nan")
-    # Outside the image counts as seen: at its sides the differences are one-sided anyway.
+    # Outside the image counts as seen: differences at the image's sides are one-sided anyway.
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     kept = cv2.erode(seen.astype(np.uint8), cross, borderType=cv2.BORDER_CONSTANT, borderValue=(1,)) > 0
     if not kept.any():
         return float("nan")
-    before, after = (_shares(_strengths(pixels)[kept]) for pixels in (reference, view))
+    before, after = (_divide_by_maximum(_compute_edges(pixels)[kept]) for pixels in (moved, view))
     return 1.0 - float(np.abs(before - after).mean())
 
 
-def _strengths(pixels: Pixels) -> Float64[np.ndarray, "height width"]:
-    rows, columns = np.gradient(gray_thousandths(pixels).astype(np.float64))
+def _compute_edges(pixels: Pixels) -> Float64[np.ndarray, "height width"]:
+    rows, columns = np.gradient(to_gray_thousandths(pixels).astype(np.float64))
     return np.abs(rows) + np.abs(columns)
 
 
-def _shares(edges: Float64[np.ndarray, " pixels"]) -> Float64[np.ndarray, " pixels"]:
+def _divide_by_maximum(edges: Float64[np.ndarray, " pixels"]) -> Float64[np.ndarray, " pixels"]:
     peak = edges.max()
     return edges / peak if peak > 0 else edges
 
 
-def _details(reference: Pixels, view: Pixels, seen: Seen) -> float:
-    before, after = gray_thousandths(reference), gray_thousandths(view)
+def _compare_details(moved: Pixels, view: Pixels, seen: Seen) -> float:
+    before, after = to_gray_thousandths(moved), to_gray_thousandths(view)
     ratios = list[float]()
-    for cell in _cells(*seen.shape, count=8):
+    for cell in slice_cells(*seen.shape, count=8):
         kept = seen[cell]
         if kept.sum() < 2:
             continue

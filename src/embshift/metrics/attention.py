@@ -1,4 +1,4 @@
-"""Attention similarity: how alike the two maps are where the encoder looked."""
+"""Attention similarity: how alike two attention maps are."""
 
 import math
 from functools import lru_cache
@@ -12,9 +12,9 @@ from embshift.core.encoding import Encoding
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, Direction
 from embshift.metrics import PAPER, pair_metric
-from embshift.metrics.maps import corners, drawn_map, interpolation
+from embshift.metrics.upsampling import find_corners, make_upsampling_matrix
 
-__all__ = ["attention_similarity", "drawn_map"]
+__all__ = ["attention_similarity"]
 
 
 @pair_metric(
@@ -30,24 +30,25 @@ __all__ = ["attention_similarity", "drawn_map"]
     reference=PAPER.format(section="A.1.2, eq. (6)"),
 )
 def attention_similarity(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, " views"]:
-    """One over one plus the mean squared difference of two attention maps, ``1 / (1 + mean (A − A′)²)``.
+    """Compute ``1 / (1 + mean (A − A′)²)`` of two attention maps A and A′.
 
-    A is the mean over heads, drawn over the field that the encoder saw, in whole pixels (bilinear,
-    half-pixel centres, edges repeated), then min–max. Nothing is drawn here, yet the value is that of the
-    drawn maps: drawing is linear, so the difference of two maps is drawn as R d Cᵀ, and with the triangular
-    factors of ``R = QU`` and ``C = PV`` its squares sum to those of U d Vᵀ, no larger than the grid.
+    A is the mean over heads, upsampled to the field that the encoder saw, in whole pixels (bilinear,
+    half-pixel centres, edges repeated), then stretched by min–max. The value is that of the upsampled maps,
+    but no map is upsampled. Upsampling is linear, so the difference d of two maps becomes R d Cᵀ. With the
+    triangular factors of ``R = QU`` and ``C = PV``, the squares of R d Cᵀ have the same sum as those of
+    U d Vᵀ, which is no larger than the grid.
 
     Blind to how strong the attention is, to what single heads do, and to whether the image's content
-    moved: a flip reads as a change of attention.
+    moved: a flip counts as a change of attention.
 
     Args:
         reference: Encoding of the untouched images: attention (views, heads, patches), non-negative.
         shifted: Encoding of their views, row by row, of the same grid and field.
 
     Returns:
-        One pure number a view, from 0.5 to 1 (equal maps). NaN where a map is constant, as on a 1x1 grid
-        it always is, or not finite. Constant means equal in every patch to the last bit: contrast near
-        rounding is still stretched to 0-1.
+        One pure number per view, from 0.5 to 1 (equal maps). NaN where a map is constant, as it always is on
+        a 1x1 grid, or not finite. Constant means equal in every patch to the last bit: contrast as small as
+        rounding errors is still stretched to 0-1.
 
     Raises:
         EncoderError: An encoding holds no attention, or the grids or fields differ.
@@ -66,17 +67,19 @@ def attention_similarity(reference: Encoding, shifted: Encoding, /) -> Float64[t
     References:
         Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eq. (6).
     """
-    _require_one_frame(reference, shifted)
-    drawing = _drawing(reference)
-    difference = _stretched(reference, drawing) - _stretched(shifted, drawing)  # (views, rows, columns)
-    condensed = drawing.factor_down @ difference @ drawing.factor_across.T
-    mean = condensed.square().sum(dim=(1, 2)) / drawing.pixels
-    # Rounding may carry a mean square of numbers in [0, 1] past 1 by a unit in the last place.
+    _check_same_field(reference, shifted)
+    upsampling = _prepare_upsampling(reference)
+    difference = _stretch_maps(reference, upsampling) - _stretch_maps(
+        shifted, upsampling
+    )  # (views, rows, columns)
+    condensed = upsampling.factor_down @ difference @ upsampling.factor_across.T
+    mean = condensed.square().sum(dim=(1, 2)) / upsampling.pixels
+    # Rounding may carry a mean square of numbers in [0, 1] past 1 by one unit in the last place.
     return 1.0 / (1.0 + mean.clamp(max=1.0))
 
 
-class _Drawing(NamedTuple):
-    """What drawing a grid over the field comes to, along each side: its extremes and its sums of squares."""
+class _Upsampling(NamedTuple):
+    """Matrices that give the extremes and the sums of squares of an upsampled grid, along each side."""
 
     pixels: int
     corner_down: Float64[torch.Tensor, "_ rows"]
@@ -85,11 +88,11 @@ class _Drawing(NamedTuple):
     factor_across: Float64[torch.Tensor, "_ columns"]
 
 
-def _drawing(encoding: Encoding, /) -> _Drawing:
+def _prepare_upsampling(encoding: Encoding, /) -> _Upsampling:
     (rows, columns), field, device = encoding.grid, encoding.field, encoding.embedding.device
     height, width = round(field.height), round(field.width)
-    down, across = _side(size=height, cells=rows), _side(size=width, cells=columns)
-    return _Drawing(
+    down, across = _prepare_side(size=height, cells=rows), _prepare_side(size=width, cells=columns)
+    return _Upsampling(
         pixels=height * width,
         corner_down=torch.as_tensor(down[0], device=device),
         corner_across=torch.as_tensor(across[0], device=device),
@@ -98,34 +101,38 @@ def _drawing(encoding: Encoding, /) -> _Drawing:
     )
 
 
-@lru_cache(maxsize=32)  # a run asks for the same two sides thousands of times
-def _side(
+@lru_cache(maxsize=32)  # a run uses the same two sides thousands of times
+def _prepare_side(
     *, size: int, cells: int
 ) -> tuple[Float64[np.ndarray, "corners cells"], Float64[np.ndarray, "rank cells"]]:
-    """The rows of the drawing matrix that hold the extremes, and its triangular factor."""
-    matrix = interpolation(size=size, cells=cells)
-    return matrix[corners(size=size, cells=cells)], np.linalg.qr(matrix)[1]
+    """Return the rows of the upsampling matrix that give the extremes, and the matrix's triangular factor."""
+    matrix = make_upsampling_matrix(size=size, cells=cells)
+    return matrix[find_corners(size=size, cells=cells)], np.linalg.qr(matrix)[1]
 
 
-def _stretched(encoding: Encoding, drawing: _Drawing, /) -> Float64[torch.Tensor, "views rows columns"]:
-    """The maps shifted and scaled so that, drawn, they run from 0 to 1; NaN where constant."""
-    maps = _attention(encoding).double().mean(dim=1).reshape(-1, *encoding.grid)  # (views, rows, columns)
-    # With the least value subtracted first, a constant map becomes exact zeros and keeps no spread; drawn
-    # as it stands, its pixels would differ by rounding, and that would pass for contrast.
+def _stretch_maps(
+    encoding: Encoding, upsampling: _Upsampling, /
+) -> Float64[torch.Tensor, "views rows columns"]:
+    """Return the maps, shifted and scaled so that they run from 0 to 1 when upsampled; NaN where constant."""
+    maps = _get_attention(encoding).double().mean(dim=1).reshape(-1, *encoding.grid)  # (views, rows, columns)
+    # With the smallest value subtracted first, a constant map becomes exact zeros and keeps no spread.
+    # Otherwise its upsampled pixels would differ by rounding, and that would count as contrast.
     maps = maps - maps.amin(dim=(1, 2), keepdim=True)
-    drawn = drawing.corner_down @ maps @ drawing.corner_across.T  # (views, corner rows, corner columns)
-    least = drawn.amin(dim=(1, 2), keepdim=True)
-    spread = drawn.amax(dim=(1, 2), keepdim=True) - least
+    corners = (
+        upsampling.corner_down @ maps @ upsampling.corner_across.T
+    )  # (views, corner rows, corner columns)
+    least = corners.amin(dim=(1, 2), keepdim=True)
+    spread = corners.amax(dim=(1, 2), keepdim=True) - least
     return (maps - least) / spread.where(spread > 0, math.nan)
 
 
-def _attention(encoding: Encoding, /) -> torch.Tensor:
+def _get_attention(encoding: Encoding, /) -> torch.Tensor:
     if encoding.attention is None:
         raise EncoderError("the encoding holds no attention; encode with capture=Capture.ATTENTION")
     return encoding.attention
 
 
-def _require_one_frame(reference: Encoding, shifted: Encoding, /) -> None:
+def _check_same_field(reference: Encoding, shifted: Encoding, /) -> None:
     if (reference.grid, reference.field) != (shifted.grid, shifted.field):
         raise EncoderError(
             f"the reference was seen as grid {reference.grid} over {reference.field}, the view as grid "

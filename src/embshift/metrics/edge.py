@@ -1,4 +1,4 @@
-"""Edge similarity: how alike the outlines are."""
+"""Edge similarity: how alike the edges of two images are."""
 
 from typing import Any, final
 
@@ -8,14 +8,45 @@ from jaxtyping import Float32, Float64
 
 from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.grid import gray_thousandths, over_grays
+from embshift.metrics.gray import compute_from_gray, computed_from_gray
 
-__all__ = ["Edges", "edge_map", "edge_similarity"]
+__all__ = ["GrayEdge", "edge_similarity"]
+
+
+@final
+class GrayEdge:
+    """The computation of `edge_similarity` from one gray image at a time."""
+
+    smallest_side = 2
+
+    def __init__(self) -> None:
+        self._maps, self._sums = _EdgeMaps(), list[float]()
+        self._before: Any = None
+        self._difference: Any = None
+
+    def add(self, gray: Float32[np.ndarray, "height width"], /) -> None:
+        """Add the reference, then each view."""
+        edges = self._maps.compute(gray)
+        if self._before is None:
+            self._before = np.multiply(edges, _invert_maximum(edges), dtype=np.float64)
+            self._difference = np.empty_like(self._before)
+            return
+        # In float64: up to here the doubled differences are exact integers. Copying first and then adding
+        # values of one type takes half the time of an addition that converts.
+        np.copyto(self._difference, edges)
+        self._difference = cv2.scaleAdd(
+            self._difference, -_invert_maximum(edges), self._before, dst=self._difference
+        )
+        self._sums.append(cv2.norm(self._difference, cv2.NORM_L1))
+
+    def values(self) -> Float64[np.ndarray, " views"]:
+        """Return one value per view."""
+        return 1.0 - np.array(self._sums, dtype=np.float64) / self._before.size
 
 
 @pixel_metric(
     name="edge_similarity",
-    summary="absolute difference of the edge maps, each over its own maximum",
+    summary="absolute difference of the edge maps, each divided by its own maximum",
     unit="1",
     bounds=(0.0, 1.0),
     identity=1.0,
@@ -24,23 +55,24 @@ __all__ = ["Edges", "edge_map", "edge_similarity"]
     performance=True,
     reference=PAPER.format(section="A.1.2, eqs. (9)-(11)"),
 )
+@computed_from_gray(GrayEdge)
 def edge_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
-    """One minus the mean absolute difference of two edge maps.
+    """Compute one minus the mean absolute difference of two edge maps.
 
     ``edge_sim = 1 − mean |E − E′|`` with ``E = (|Gx| + |Gy|) / max``; Gx and Gy are central differences of
-    the gray image, one-sided at the border. A map that is zero everywhere stays zero, so a uniform
-    image is compared as one without edges.
+    the gray image, one-sided at the border. A map that is zero everywhere stays zero, so a uniform image is
+    compared as an image without edges.
 
-    Blind to colour at equal gray, to overall brightness and, since each map is taken over its own maximum,
-    to overall contrast; one new strong edge dims all others.
+    Blind to colour at equal gray and to overall brightness. Each map is divided by its own maximum, so the
+    metric is also blind to overall contrast, and one new strong edge weakens all others.
 
     Args:
         reference: The untouched image, (height, width, 3), uint8 sRGB, 0 to 255.
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:
-        One pure number a view, from 0 to 1 (equal edge maps). NaN where a side is shorter than 2 pixels:
-        there is no difference to take.
+        One pure number per view, from 0 to 1 (equal edge maps). NaN where a side is shorter than 2 pixels,
+        because then there is no difference to take.
 
     Example:
         >>> import numpy as np
@@ -51,62 +83,25 @@ def edge_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray,
     References:
         Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.2, eqs. (9)-(11).
     """
-    return over_grays(reference, shifted, metrics=[Edges])[0]
+    return compute_from_gray(reference, shifted, metrics=[GrayEdge])[0]
 
 
-@final
-class Edges:
-    """`edge_similarity`, a gray image at a time."""
-
-    least = 2
-
-    def __init__(self) -> None:
-        self._maps, self._sums = _Maps(), list[float]()
-        self._before: Any = None
-        self._difference: Any = None
-
-    def add(self, gray: Float32[np.ndarray, "height width"], /) -> None:
-        """The reference, then its views."""
-        edges = self._maps.of(gray)
-        if self._before is None:
-            self._before = np.multiply(edges, _over_maximum(edges), dtype=np.float64)
-            self._difference = np.empty_like(self._before)
-            return
-        # In float64: the doubled differences are exact integers up to this point. A copy, then a sum of one
-        # type, takes half the time of a sum that converts.
-        np.copyto(self._difference, edges)
-        self._difference = cv2.scaleAdd(
-            self._difference, -_over_maximum(edges), self._before, dst=self._difference
-        )
-        self._sums.append(cv2.norm(self._difference, cv2.NORM_L1))
-
-    def values(self) -> Float64[np.ndarray, " views"]:
-        """One value a view."""
-        return 1.0 - np.array(self._sums, dtype=np.float64) / self._before.size
-
-
-def edge_map(pixels: Pixels, /) -> Float64[np.ndarray, "height width"]:
-    """|Gx| + |Gy| over its own maximum, 0 to 1; zero everywhere for a uniform image."""
-    edges = _Maps().of(gray_thousandths(pixels))
-    return np.multiply(edges, _over_maximum(edges), dtype=np.float64)
-
-
-def _over_maximum(edges: Float32[np.ndarray, "height width"], /) -> float:
-    peak = cv2.norm(edges, cv2.NORM_INF)  # none is below zero, and this takes half the time of a maximum
+def _invert_maximum(edges: Float32[np.ndarray, "height width"], /) -> float:
+    peak = cv2.norm(edges, cv2.NORM_INF)  # no value is negative, and this takes half the time of a maximum
     return 1.0 / peak if peak > 0 else 1.0
 
 
-class _Maps:
-    """Twice |Gx| + |Gy|, in thousandths of a gray level: doubled, the differences stay integers.
+class _EdgeMaps:
+    """Twice |Gx| + |Gy|, in thousandths of a gray level: the doubled differences are integers.
 
-    Each in the memory of the one before it, as `grays` are.
+    Each map overwrites the one before it, as in `iterate_grays`.
     """
 
     def __init__(self) -> None:
         self._down: Any = None
         self._across: Any = None
 
-    def of(self, gray: Float32[np.ndarray, "height width"], /) -> Float32[np.ndarray, "height width"]:
+    def compute(self, gray: Float32[np.ndarray, "height width"], /) -> Float32[np.ndarray, "height width"]:
         if self._down is None:
             self._down, self._across = np.empty_like(gray), np.empty_like(gray)
         down, across = self._down, self._across

@@ -1,4 +1,4 @@
-"""Cosine and L2: the embeddings themselves."""
+"""Cosine and L2: comparisons of the embeddings themselves."""
 
 import math
 
@@ -25,9 +25,10 @@ __all__ = ["cosine", "l2"]
     reference=PAPER.format(section="A.1.1, eq. (4)"),
 )
 def cosine(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, " views"]:
-    """Cosine of the angle between an embedding and that of its view, ``e·e′ / (‖e‖ ‖e′‖)``.
+    """Compute the cosine of the angle between an embedding and that of its view, ``e·e′ / (‖e‖ ‖e′‖)``.
 
-    Computed in float64 and clipped to [−1, 1], which rounding may leave by one unit in the last place.
+    The computation is in float64. The result is clipped to [−1, 1], because rounding may exceed that by one
+    unit in the last place.
 
     Blind to the length of the embeddings, and to which direction the shift takes.
 
@@ -36,8 +37,8 @@ def cosine(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, "
         shifted: Encoding of their views, row by row: embedding (views, dim), raw.
 
     Returns:
-        One pure number a view, from −1 (opposite) to 1 (same direction). NaN where an embedding is zero or
-        not finite: it has no direction.
+        One pure number per view, from −1 (opposite) to 1 (same direction). NaN where an embedding is zero or
+        not finite, because then it has no direction.
 
     Example:
         >>> import torch
@@ -52,7 +53,7 @@ def cosine(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, "
     """
     before, after = reference.embedding.double(), shifted.embedding.double()  # (views, dim)
     # 0 / 0 is NaN, as documented; squares of float32 neither vanish nor overflow in float64.
-    cosines = (before * after).sum(dim=1) / (_length(before) * _length(after))
+    cosines = (before * after).sum(dim=1) / (_compute_lengths(before) * _compute_lengths(after))
     return cosines.clamp(-1.0, 1.0)
 
 
@@ -69,9 +70,9 @@ def cosine(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, "
     reference=PAPER.format(section="A.1.1, eq. (5)"),
 )
 def l2(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, " views"]:
-    """Euclidean distance between an embedding and that of its view, ``‖e − e′‖``, not normalised.
+    """Compute the Euclidean distance between an embedding and that of its view, ``‖e − e′‖``, not normalised.
 
-    Blind to the encoder's scale: its values cannot be compared between encoders, and a change of length
+    Blind to the encoder's scale: values of different encoders cannot be compared, and a change of length
     looks like a change of direction.
 
     Args:
@@ -79,7 +80,7 @@ def l2(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, " vie
         shifted: Encoding of their views, row by row: embedding (views, dim), raw.
 
     Returns:
-        One distance a view, in the encoder's own units, from 0 (equal) upwards. NaN where an embedding is
+        One distance per view, in the encoder's own units, from 0 (equal) upwards. NaN where an embedding is
         not finite.
 
     Example:
@@ -93,9 +94,9 @@ def l2(reference: Encoding, shifted: Encoding, /) -> Float64[torch.Tensor, " vie
     References:
         Dahal, Murad & Rahimi 2025, Embedding Shift Dissection on CLIP, supplement A.1.1, eq. (5).
     """
-    distance = _length(reference.embedding.double() - shifted.embedding.double())
+    distance = _compute_lengths(reference.embedding.double() - shifted.embedding.double())
     return distance.where(distance.isfinite(), math.nan)
 
 
-def _length(rows: Float64[torch.Tensor, "views dim"], /) -> Float64[torch.Tensor, " views"]:
+def _compute_lengths(rows: Float64[torch.Tensor, "views dim"], /) -> Float64[torch.Tensor, " views"]:
     return rows.square().sum(dim=1).sqrt()

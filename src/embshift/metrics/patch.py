@@ -1,4 +1,4 @@
-"""Patch similarity: colours compared place by place."""
+"""Patch similarity: colours compared cell by cell."""
 
 import cv2
 import numpy as np
@@ -6,9 +6,8 @@ from jaxtyping import Float64
 
 from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import PAPER, pixel_metric
-from embshift.metrics.grid import cell_places
 
-__all__ = ["likeness", "patch_similarity"]
+__all__ = ["average_patch_similarity", "patch_similarity", "slice_cells"]
 
 _CELLS = 4
 
@@ -25,11 +24,11 @@ _CELLS = 4
     reference=PAPER.format(section="A.1.2, eqs. (7), (8)"),
 )
 def patch_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
-    """Mean over a 4x4 grid of 1 / (1 + MSE / 255²), in real-number arithmetic.
+    """Compute the mean over a 4x4 grid of 1 / (1 + MSE / 255²), in real-number arithmetic.
 
-    ``patch_sim = 1/16 Σ_k 1 / (1 + MSE_k / 255²)``, with ``MSE_k`` the mean of ``(P − P′)²`` over pixels
-    and channels of cell k. Cells come by integer division; the remainder at the right and the bottom is
-    dropped.
+    ``patch_sim = 1/16 Σ_k 1 / (1 + MSE_k / 255²)``, with ``MSE_k`` the mean of ``(P − P′)²`` over the pixels
+    and channels of cell k. The cells' sides come from integer division; the remainder at the right and the
+    bottom is dropped.
 
     Blind to where inside a cell the colours differ, and to whether they changed or only moved: a flipped
     image scores like a repainted one.
@@ -39,8 +38,8 @@ def patch_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:
-        One pure number a view, from 0.5 (black against white) to 1 (equal cells). NaN where a side is
-        shorter than 4 pixels: there is no cell to compare.
+        One pure number per view, from 0.5 (black against white) to 1 (equal cells). NaN where a side is
+        shorter than 4 pixels, because then there is no cell to compare.
 
     Example:
         >>> import numpy as np
@@ -53,13 +52,26 @@ def patch_similarity(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray
     """
     if min(reference.shape[:2]) < _CELLS:
         return np.full(len(shifted), np.nan)
-    cells = [(reference[place], place) for place in cell_places(*reference.shape[:2], count=_CELLS)]
-    # Eq. (8). OpenCV sums the squares of 8-bit differences in integers wide enough; a subtraction of uint8
-    # arrays would wrap modulo 256.
-    sums = [[cv2.norm(cell, view[place], cv2.NORM_L2SQR) for cell, place in cells] for view in shifted]
-    return likeness(np.reshape(sums, (-1, _CELLS**2)) / cells[0][0].size)
+    cells = [(reference[cell], cell) for cell in slice_cells(*reference.shape[:2], count=_CELLS)]
+    # Eq. (8). OpenCV sums the squares of 8-bit differences in integers that are wide enough; subtracting
+    # uint8 arrays would wrap modulo 256.
+    sums = [[cv2.norm(pixels, view[cell], cv2.NORM_L2SQR) for pixels, cell in cells] for view in shifted]
+    return average_patch_similarity(np.reshape(sums, (-1, _CELLS**2)) / cells[0][0].size)
 
 
-def likeness(errors: Float64[np.ndarray, "views cells"], /) -> Float64[np.ndarray, " views"]:
-    """Eq. (7): what the mean squared errors of the cells come to, one value a view."""
+def average_patch_similarity(errors: Float64[np.ndarray, "views cells"], /) -> Float64[np.ndarray, " views"]:
+    """Compute eq. (7), one value per view, from the mean squared errors of the cells."""
     return np.mean(1.0 / (1.0 + errors / 255.0**2), axis=1)
+
+
+def slice_cells(height: int, width: int, /, *, count: int) -> list[tuple[slice, slice]]:
+    """Return the slices of an image's count by count cells, row by row; they drop the remainder.
+
+    Where a side is shorter than ``count`` pixels, the cells are empty.
+    """
+    high, wide = height // count, width // count
+    return [
+        (slice(row * high, (row + 1) * high), slice(column * wide, (column + 1) * wide))
+        for row in range(count)
+        for column in range(count)
+    ]

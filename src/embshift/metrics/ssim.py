@@ -1,4 +1,4 @@
-"""Structural similarity: how alike two images look, window by window."""
+"""Structural similarity: how alike two images are, window by window."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from jaxtyping import Float64
 from embshift.core.types import Direction, Pixels, Views
 from embshift.metrics import pixel_metric
 
-__all__ = ["Structure", "similarity", "ssim", "structure_of"]
+__all__ = ["Structure", "compare_structures", "compute_structure", "ssim"]
 
 _SIDE, _DEVIATION = 11, 1.5
 _STABLE = ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
-"""The two constants that keep uniform windows defined, for levels of 0 to 255."""
+"""The two constants that keep uniform windows defined, for gray levels from 0 to 255."""
 
 
 @pixel_metric(
@@ -28,10 +28,11 @@ _STABLE = ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
     reference="Wang, Bovik, Sheikh & Simoncelli 2004, Image Quality Assessment (IEEE TIP 13(4)), eq. (13)",
 )
 def ssim(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
-    """Mean over windows and channels of ``(2μμ′ + C₁)(2σ_xy + C₂) / ((μ² + μ′² + C₁)(σ² + σ′² + C₂))``.
+    """Compute the mean structural similarity over windows and channels.
 
-    Windows are Gaussian, 11 pixels wide with a deviation of 1.5, at every place where they lie wholly within
-    the image; C₁ = (0.01 · 255)², C₂ = (0.03 · 255)²; each of red, green and blue by itself.
+    ``(2μμ′ + C₁)(2σ_xy + C₂) / ((μ² + μ′² + C₁)(σ² + σ′² + C₂))`` in each window, for red, green and blue
+    separately. Windows are Gaussian, 11 pixels wide with a standard deviation of 1.5, at every place where
+    they lie wholly within the image; C₁ = (0.01 · 255)², C₂ = (0.03 · 255)².
 
     Blind to whether anything moved: a shift by some pixels counts as another image.
 
@@ -40,7 +41,7 @@ def ssim(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
         shifted: Its views, (views, height, width, 3), uint8 sRGB, 0 to 255.
 
     Returns:
-        One pure number a view, from −1 to 1 (equal images). NaN where a side is shorter than 11 pixels.
+        One pure number per view, from −1 to 1 (equal images). NaN where a side is shorter than 11 pixels.
 
     Example:
         >>> import numpy as np
@@ -54,37 +55,38 @@ def ssim(reference: Pixels, shifted: Views, /) -> Float64[np.ndarray, " views"]:
     """
     if min(reference.shape[:2]) < _SIDE:
         return np.full(len(shifted), np.nan)
-    known = structure_of(reference)
-    return np.array([similarity(known, structure_of(view)) for view in shifted], dtype=np.float64)
+    known = compute_structure(reference)
+    values = [compare_structures(known, compute_structure(view)) for view in shifted]
+    return np.array(values, dtype=np.float64)
 
 
 class Structure(NamedTuple):
-    """One image with its windows' means and variances, held for many comparisons."""
+    """One image with the means and variances of its windows, kept for several comparisons."""
 
     values: Float64[np.ndarray, "height width 3"]
     mean: Float64[np.ndarray, "rows columns 3"]
     variance: Float64[np.ndarray, "rows columns 3"]
 
 
-def structure_of(pixels: Pixels) -> Structure:
-    """The windows of an image of at least 11 pixels a side."""
+def compute_structure(pixels: Pixels) -> Structure:
+    """Compute the windows' means and variances of an image whose sides have at least 11 pixels."""
     values = pixels.astype(np.float64)
-    mean = _windows(values)
-    return Structure(values=values, mean=mean, variance=_windows(values**2) - mean**2)
+    mean = _average_windows(values)
+    return Structure(values=values, mean=mean, variance=_average_windows(values**2) - mean**2)
 
 
-def similarity(one: Structure, other: Structure) -> float:
-    """Structural similarity of two images of one size."""
-    covariance = _windows(one.values * other.values) - one.mean * other.mean
+def compare_structures(one: Structure, other: Structure) -> float:
+    """Compute the structural similarity of two images of one size."""
+    covariance = _average_windows(one.values * other.values) - one.mean * other.mean
     squares = one.mean**2 + other.mean**2
     over = (2 * one.mean * other.mean + _STABLE[0]) * (2 * covariance + _STABLE[1])
     under = (squares + _STABLE[0]) * (one.variance + other.variance + _STABLE[1])
-    # A mean of numbers up to 1 may leave it by rounding.
+    # Rounding may carry a mean of numbers up to 1 past 1.
     return float(np.clip((over / under).mean(), -1.0, 1.0))
 
 
-def _windows(values: Float64[np.ndarray, "height width 3"]) -> Float64[np.ndarray, "rows columns 3"]:
-    """Gaussian means of all windows that lie wholly within the image."""
+def _average_windows(values: Float64[np.ndarray, "height width 3"]) -> Float64[np.ndarray, "rows columns 3"]:
+    """Return the Gaussian means of all windows that lie wholly within the image."""
     blurred = cv2.GaussianBlur(values, (_SIDE, _SIDE), _DEVIATION)
     edge = _SIDE // 2
     return np.ascontiguousarray(blurred[edge:-edge, edge:-edge])

@@ -1,4 +1,4 @@
-"""Metrics after alignment: plain where nothing moved, without the way of the pixels where it did."""
+"""Aligned metrics: the unaligned value where nothing moved, and no effect of movement where it did."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from embshift.core.types import Field
 from embshift.metrics import METRICS
 from embshift.metrics.aligned_attention import attention_similarity_aligned
 from embshift.metrics.attention import attention_similarity
-from embshift.transforms.albumentations.geometry import placed
+from embshift.transforms.albumentations.geometry import make_affine_map
 
 PIXELS = ("patch_similarity", "edge_similarity", "detail_similarity")
 
@@ -24,7 +24,7 @@ def picture(seed=0, side=64):
 
 
 def shift(rows, columns, side=64):
-    return placed(np.array([[1.0, 0, columns], [0, 1.0, rows]]), height=side, width=side)
+    return make_affine_map(np.array([[1.0, 0, columns], [0, 1.0, rows]]), height=side, width=side)
 
 
 def both(name, reference, views, ways):
@@ -33,7 +33,7 @@ def both(name, reference, views, ways):
 
 
 @pytest.mark.parametrize("name", PIXELS)
-def test_without_movement_it_is_the_plain_metric(name):
+def test_without_movement_it_is_the_unaligned_metric(name):
     views = np.stack([picture(1), picture(2)])
     plain, aligned = both(name, picture(), views, [None, None])
     np.testing.assert_allclose(aligned, plain, rtol=1e-15)
@@ -51,7 +51,7 @@ def test_a_picture_that_only_moved_is_as_it_was(name):
 
 
 @pytest.mark.parametrize("name", PIXELS)
-def test_what_has_changed_besides_is_still_seen(name):
+def test_a_change_besides_the_movement_is_still_seen(name):
     way = shift(0, 16)
     moved = carry(picture(), way)
     changed = carry(picture(5), way)
@@ -60,7 +60,7 @@ def test_what_has_changed_besides_is_still_seen(name):
 
 
 @pytest.mark.parametrize("name", PIXELS)
-def test_what_lies_beyond_the_seen_pixels_has_no_say(name):
+def test_pixels_that_show_nothing_of_the_original_do_not_count(name):
     way = shift(0, 16)
     black, noisy = carry(picture(), way), carry(picture(), way)
     noisy[:, -16:] = picture(9)[:, -16:]
@@ -76,14 +76,14 @@ def test_where_nothing_is_seen_it_is_undefined(name):
 
 @pytest.mark.parametrize("name", PIXELS)
 def test_by_hand_on_one_half(name):
-    """The left half alone is seen; what the metric says of it is what the plain one says of two halves."""
+    """Only the left half is seen; the value is what the unaligned metric gives for two mirrored halves."""
     way = grid(64, 64).copy()
     way[:, 32:] = np.nan
     reference, view = picture(), picture(1)
     _, aligned = both(name, reference, view[None], [way])
     doubled = [np.concatenate([each[:, :32], each[:, 31::-1]], axis=1) for each in (reference, view)]
     if name == "edge_similarity":
-        doubled = [each[:, :31] for each in (reference, view)]  # beside the border differences are left out
+        doubled = [each[:, :31] for each in (reference, view)]  # differences beside the border are left out
         edges = [
             _edges(np.concatenate([each, full[:, 31:32]], axis=1))[:, :31]
             for each, full in zip(doubled, (reference, view))
@@ -121,11 +121,11 @@ def test_attention_that_follows_the_picture_is_as_it_was():
     reference, view = encoding(before.reshape(2, 16)), encoding(moved.reshape(2, 16))
     found = attention_similarity_aligned(reference, view, coordinates=ways)
     assert found[0] == pytest.approx(1, abs=1e-6)
-    assert found[1] > 0.98  # the column beside the border is drawn towards what has come into sight
+    assert found[1] > 0.98  # interpolation pulls the column beside the border towards what came into view
     assert (attention_similarity(reference, view) < 0.95).all()
 
 
-def test_attention_without_movement_is_the_plain_metric():
+def test_attention_without_movement_is_the_unaligned_metric():
     reference, view = encoding(maps()), encoding(maps(seed=1))
     plain = attention_similarity(reference, view)
     assert torch.equal(attention_similarity_aligned(reference, view, coordinates=[None, None]), plain)
@@ -136,8 +136,8 @@ def test_attention_without_movement_is_the_plain_metric():
         torch.testing.assert_close(still, attention_similarity(one, other), rtol=1e-6, atol=1e-6)
 
 
-def test_attention_is_taken_within_the_field_alone():
-    """What comes from outside of what the encoder saw has no map to be compared with."""
+def test_attention_is_compared_within_the_field_only():
+    """Pixels that come from outside the field that the encoder saw have no map to compare with."""
     field = Field(16, 16, 32, 32)
     reference, view = encoding(maps(), field=field), encoding(maps(seed=1), field=field)
     out_of_field = shift(0, 40)

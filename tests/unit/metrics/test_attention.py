@@ -1,4 +1,4 @@
-"""Attention similarity and the drawn map against the slow writing, golden values and hand-made cases."""
+"""Attention similarity and map upsampling against a slow reference, golden values and hand-made cases."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from embshift.core.encoding import Encoding
 from embshift.core.errors import EncoderError
 from embshift.core.types import Field
-from embshift.metrics.attention import attention_similarity, drawn_map
-from embshift.metrics.maps import corners, interpolation
+from embshift.metrics.attention import attention_similarity
+from embshift.metrics.upsampling import find_corners, make_upsampling_matrix, upsample_map
 from tests.reference import metrics_reference
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def encoding(maps, *, grid, field):
-    """Maps (views, patches) or (views, heads, patches) as an encoding with nothing else in it."""
+    """Return an encoding that holds only maps, (views, patches) or (views, heads, patches)."""
     attention = torch.as_tensor(np.asarray(maps, dtype=np.float32))
     attention = attention[:, None] if attention.ndim == 2 else attention
     return Encoding(embedding=torch.zeros(len(attention), 1), grid=grid, field=field, attention=attention)
@@ -41,14 +41,14 @@ def test_golden_grids(case):
     golden = np.load(GOLDEN / "attention_grids.npz")
     rows, columns, height, width = golden[f"shape{case}"].tolist()
     row, shifted = golden[f"row{case}"], golden[f"shifted{case}"]
-    drawn = drawn_map(row, grid=(rows, columns), height=height, width=width)
+    drawn = upsample_map(row, grid=(rows, columns), height=height, width=width)
     np.testing.assert_allclose(drawn, golden[f"map{case}"], rtol=0, atol=1e-6)
     (value,) = similarity([row], [shifted], grid=(rows, columns), field=Field(0, 0, height, width))
     assert value.item() == pytest.approx(golden[f"similarity{case}"].item(), rel=1e-6)
 
 
 def test_golden_maps():
-    """Drawn at its own size, a map that runs from 0 to 1 stays as it is."""
+    """Upsampled to its own size, a map that runs from 0 to 1 does not change."""
     golden = np.load(GOLDEN / "vectors_and_maps.npz")
     before, after = (golden[name].reshape(8, -1) for name in ("maps", "maps_shifted"))
     values = similarity(before, after, grid=(14, 14), field=Field(0, 0, 14, 14))
@@ -70,12 +70,12 @@ def drawn_cases(draw):
 
 @settings(max_examples=200, deadline=None)
 @given(case=drawn_cases())
-def test_equals_the_slow_writing(case):
+def test_equals_the_slow_reference(case):
     grid, height, width, maps = case
-    # Drawn as it stands, a constant map differs by rounding in the slow writing: 1e-9 tells it from contrast.
+    # In the slow reference, the pixels of a constant map differ by rounding; 1e-9 tells that from contrast.
     slow = [metrics_reference.attention_map(row - row.min(), *grid, height, width) for row in maps]
     for row, expected in zip(maps, slow, strict=True):
-        drawn = drawn_map(row, grid=grid, height=height, width=width)
+        drawn = upsample_map(row, grid=grid, height=height, width=width)
         np.testing.assert_allclose(drawn, expected, rtol=0, atol=1e-9)
     (value,) = similarity(maps[:1], maps[1:], grid=grid, field=Field(0, 0, height, width))
     expected = metrics_reference.attention_similarity(*slow)
@@ -112,7 +112,7 @@ def test_heads_are_averaged_before_the_contrast_is_stretched():
 
 @pytest.mark.parametrize("grid", [(14, 14), (7, 7), (3, 5), (1, 1)])
 def test_a_constant_map_is_undefined(grid):
-    """Drawn as it stands, a constant map spreads by 1e-17, and min-max makes a picture of that."""
+    """Without the subtraction, a constant map spreads by 1e-17, and min-max makes contrast of that."""
     rng, patches = np.random.default_rng(0), grid[0] * grid[1]
     levels = np.concatenate([[[0, 0, 0], [1 / 49] * 3], rng.random((40, 3))]).astype(np.float32)
     flat = levels[:, :, None].repeat(patches, axis=2)  # (views, heads, patches)
@@ -120,11 +120,11 @@ def test_a_constant_map_is_undefined(grid):
     assert similarity(flat, other, grid=grid, field=Field(0, 0, 223, 221)).isnan().all()
     assert similarity(other, flat, grid=grid, field=Field(0, 0, 223, 221)).isnan().all()
     for row in flat.astype(float).mean(axis=1):
-        assert np.isnan(drawn_map(row, grid=grid, height=223, width=221)).all()
+        assert np.isnan(upsample_map(row, grid=grid, height=223, width=221)).all()
 
 
 def test_rounding_does_not_leave_the_bounds():
-    """Over two pixels every map is (0, 1) or (1, 0), so that the value is either bound."""
+    """Over two pixels every map is (0, 1) or (1, 0), so the value is one of the bounds."""
     before, after = np.random.default_rng(0).dirichlet(np.ones(15), (2, 2000))
     values = similarity(before, after, grid=(3, 5), field=Field(0, 0, 1, 2))
     assert set(values.numpy().round(12)) == {0.5, 1.0}
@@ -162,7 +162,7 @@ def test_maps_of_different_fields_raise():
 @settings(deadline=None)
 @given(size=st.integers(1, 60), cells=st.integers(1, 20))
 def test_interpolation_repeats_what_is_constant(size, cells):
-    matrix = interpolation(size=size, cells=cells)
+    matrix = make_upsampling_matrix(size=size, cells=cells)
     np.testing.assert_allclose(matrix.sum(axis=1), 1.0, rtol=0, atol=1e-12)
     assert (matrix >= 0).all()
     assert ((matrix > 0).sum(axis=1) <= 2).all()
@@ -172,8 +172,8 @@ def test_interpolation_repeats_what_is_constant(size, cells):
 @given(data=st.data(), size=st.integers(1, 60), cells=st.integers(1, 20))
 def test_corners_hold_the_extremes(data, size, cells):
     line = np.array(data.draw(st.lists(st.floats(0, 1, width=16), min_size=cells, max_size=cells)))
-    drawn = interpolation(size=size, cells=cells) @ line
-    kept = drawn[corners(size=size, cells=cells)]
+    drawn = make_upsampling_matrix(size=size, cells=cells) @ line
+    kept = drawn[find_corners(size=size, cells=cells)]
     assert len(kept) <= 2 * cells
     assert kept.min() == pytest.approx(drawn.min(), abs=1e-12)
     assert kept.max() == pytest.approx(drawn.max(), abs=1e-12)

@@ -1,4 +1,4 @@
-"""Cosine and L2 against the slow writing, golden values and hand-made cases."""
+"""Cosine and L2 against a slow reference, golden values and hand-made cases."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_golden_vectors(metric):
     pair=arrays(np.float32, (2, 3, 7), elements=st.floats(0.125, 100, width=32)),
     sign=st.sampled_from([1, -1]),
 )
-def test_equals_the_slow_writing(pair, sign):
+def test_equals_the_slow_reference(pair, sign):
     u, v = pair[0], np.float32(sign) * pair[1]
     cosines = [metrics_reference.cosine_similarity(*rows) for rows in zip(u, v)]
     distances = [metrics_reference.l2_distance(*rows) for rows in zip(u, v)]

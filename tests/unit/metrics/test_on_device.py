@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from embshift.core.types import Capture
 from embshift.metrics import METRICS
 from embshift.metrics.gpu import DEVICE_METRICS
 from tests.reference import metrics_reference
@@ -41,10 +40,10 @@ def compare(name, originals, views, owners):
     np.testing.assert_allclose(found, wanted, **CLOSE)
 
 
-def test_they_are_forms_of_metrics_on_pixels():
+def test_they_are_forms_of_pixel_metrics():
     assert NAMES
     for name in NAMES:
-        assert METRICS[name].spec.needs == Capture.PIXELS
+        assert METRICS[name].kind == "pixel"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -139,7 +138,7 @@ def test_a_value_does_not_depend_on_its_batch(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_slow_writing_agrees(name):
+def test_equals_the_slow_reference(name):
     rng = np.random.default_rng(4)
     original, view = rng.integers(0, 256, (2, 1, 19, 27, 3), np.uint8)
     slow = getattr(metrics_reference, name)(original[0], view[0])

@@ -16,5 +16,5 @@ def test_values_are_those_of_scikit_image(size):
     np.testing.assert_allclose(ssim(reference, views), expected, atol=1e-9)
 
 
-def test_a_side_without_room_for_a_window_is_undefined():
+def test_a_side_shorter_than_a_window_is_undefined():
     assert np.isnan(ssim(picture()[:10], picture()[None, :10])).all()

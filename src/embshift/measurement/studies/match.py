@@ -1,4 +1,4 @@
-"""Match: strengths of equal damage, solved on one half of the images, to rank transforms on the other half."""
+"""Match: strengths of equal damage, solved on one half of the images to rank transforms on the other."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -61,9 +61,8 @@ def split_halves(records: Sequence[ImageRecord], *, seed: int) -> tuple[list[Ima
         SourceError: If there are fewer than two images.
     """
     if len(records) < 2:
-        raise SourceError(
-            f"found {len(records)} image{'' if len(records) == 1 else 's'}; matching needs at least 2, one for each half"
-        )
+        found = f"found {len(records)} image{'' if len(records) == 1 else 's'}"
+        raise SourceError(f"{found}; matching needs at least 2, one for each half")
     order = make_generator(seed, "match").permutation(len(records))
     first = sorted(order[: len(records) // 2].tolist())
     second = sorted(order[len(records) // 2 :].tolist())
@@ -127,11 +126,9 @@ def _solve_target(name: str, stated: Strength, damage: Callable[[float], float],
     strength = _bisect(damage, target, mild=mild, severe=severe, sign=sign)
     achieved = damage(strength)
     if abs(achieved - target) > tolerance:
-        return replace(
-            found,
-            achieved=achieved,
-            why=f"no strength gives {kind} {target:g} ± {tolerance:.2g}; closest is {achieved:.3g} at {strength:.4g}",
-        )
+        near = f"closest is {achieved:.3g} at {strength:.4g}"
+        why = f"no strength gives {kind} {target:g} ± {tolerance:.2g}; {near}"
+        return replace(found, achieved=achieved, why=why)
     return replace(found, strength=strength, achieved=achieved)
 
 

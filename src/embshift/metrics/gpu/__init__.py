@@ -1,7 +1,7 @@
-"""Device forms of pixel metrics: what adds up over pixels, in torch, for many images and views at once.
+"""Device forms of pixel metrics: their sums over pixels, in torch, for many images and views at once.
 
-Pixels become whole numbers, and whole numbers are added: so neither the batch nor the kind of device changes
-a sum. The few that are left of a view go to main memory, where the metric's own last lines make its value.
+The sums are sums of integers, so neither the batch nor the kind of device changes them. The few sums of each
+view are copied to main memory, where the metric's own last lines compute its value from them.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,16 +17,16 @@ from embshift.core.registry import Registry
 __all__ = ["DEVICE_METRICS", "DeviceMetric", "Originals", "Owners", "Sums", "Viewed", "device_metric"]
 
 Originals: TypeAlias = UInt8[torch.Tensor, "images height width 3"]
-"""Untouched images on a device."""
+"""Untouched images, on a device."""
 
 Viewed: TypeAlias = UInt8[torch.Tensor, "views height width 3"]
-"""Views of them, on the same device."""
+"""Views of those images, on the same device."""
 
 Owners: TypeAlias = Int64[torch.Tensor, " views"]
-"""Which image each view is of."""
+"""The index of each view's image."""
 
 Sums: TypeAlias = Mapping[str, Any]
-"""Whole numbers by name; the first axis is that of the views."""
+"""Integers by name; the first axis is that of the views."""
 
 Measure: TypeAlias = Callable[[Originals, Viewed, Owners], Sums]
 
@@ -37,9 +37,9 @@ class DeviceMetric:
 
     Attributes:
         name: The metric's name.
-        fits: ``(height, width)`` to whether its sums are exact, and defined, for images of that size.
+        fits: ``(height, width)`` to whether, for images of that size, its sums are exact and it is defined.
         measure: ``(originals, views, owners)`` to sums: tensors by name.
-        finish: ``(sums, height=…, width=…)``, now arrays of NumPy, to one value a view.
+        finish: ``(sums, height=…, width=…)``, the sums as NumPy arrays, to one value per view.
     """
 
     name: str
@@ -62,14 +62,14 @@ def device_metric(
 
     Args:
         name: The metric's name.
-        fits: Whether it can be taken of images of a height and width.
-        finish: What makes values of the sums, in main memory.
+        fits: Whether it can compute images of a height and width.
+        finish: What computes the values from the sums, in main memory.
 
     Returns:
-        A decorator that gives the function back unchanged.
+        A decorator that returns the function unchanged.
 
     Raises:
-        PlanError: The metric has a device form already.
+        PlanError: The metric already has a device form.
     """
 
     def register(function: Function) -> Function:
