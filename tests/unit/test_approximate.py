@@ -120,9 +120,9 @@ def test_retrieval_says_how_far_it_is_from_the_exact_one(gallery):
     np.testing.assert_allclose(found.estimates.mean, exact.estimates.mean, atol=0.02)
     assert (found.estimates.mean[:, :4] >= exact.estimates.mean[:, :4]).all()  # recalls and reciprocal ranks
     *_, searched, error = found.notes
-    assert searched.startswith("approximate, by an index of 93 lists: ")
+    assert searched.startswith("approximate search, index of 93 lists: ")
     told = {name: float(value) for name, value in re.findall(r"(\w+) ([\d.e-]+)(?:,|$)", error)}
-    assert error.startswith("on 500 pictures asked exactly too: at most ")
+    assert error.startswith("checked exactly on 500 images: at most ")
     assert 0 < told["knn_jaccard"] < 0.02
     assert not any("approximate" in note for note in exact.notes)
 

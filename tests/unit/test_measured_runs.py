@@ -228,7 +228,7 @@ def test_what_can_be_shown_is_listed_once():
 def test_the_table_says_what_is_noted(run, capsys):
     main(["summarise", str(run.folder), "--show", "direction"])
     text = capsys.readouterr().out
-    assert re.search(r"blur: subtracting this vector removes −?\d+ % \(", text)
+    assert re.search(r"blur: subtracting the mean shift removes −?\d+ % \(", text)
     main(["summarise", str(run.folder), "--show", "differences", "--detect", "0.05"])
     text = capsys.readouterr().out
     assert "mean Kendall τ of the order by so many images with that by all: 10: " in text

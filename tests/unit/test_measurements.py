@@ -214,7 +214,7 @@ def test_asked_about_some_the_values_are_theirs_among_all(name):
     asked = whole.asked(9, seed=4)
     some = MEASURE[name](whole, queries=9, seed=4)
     assert some.images == 60
-    assert "views of 9 pictures, a seeded sample, are compared with all 60 originals" in some.notes
+    assert "views of a seeded sample of 9 images are compared with all 60 originals" in some.notes
     # Every other view is taken away: what is left was measured against the same 60 originals.
     rest = np.setdiff1d(np.arange(60), asked)
     alone = MEASURE[name](
@@ -319,7 +319,7 @@ def test_equal_embeddings_of_different_pictures_leave_the_ratio_undefined():
     found = calibrate(pairs_of(base, {"moved": moved(base)}))
     assert found.undefined[0].tolist() == [0, 0, 0, 0, 2, 0]
     assert found.estimates.n[0].tolist() == [8, 8, 8, 8, 6, 8]
-    assert any("2 pictures share their embedding" in note for note in found.notes)
+    assert any("2 images share their embedding" in note for note in found.notes)
 
 
 def test_shares_below_are_strict_and_leave_nan():
@@ -596,9 +596,9 @@ def test_what_is_removed_is_told_in_a_sentence():
     bright, none = removals(found)
     assert 0.98 < bright.low <= bright.share <= bright.high <= 1
     percent = f"{round(100 * bright.share)} %"
-    assert bright.told().startswith(f"bright: subtracting this vector removes {percent} (")
-    assert bright.told().endswith("of the shift, on 60 held-out pictures")
-    assert "too few pictures moved" in none.told()
+    assert bright.told().startswith(f"bright: subtracting the mean shift removes {percent} (")
+    assert bright.told().endswith("of the shift, measured on 60 held-out images")
+    assert "too few images moved" in none.told()
     assert np.linalg.norm(mean_shift(originals, views)) == pytest.approx(found.mean("bright", "mean_shift"))
 
 

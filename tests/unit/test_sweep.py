@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from embshift.analysis.strength.sweep import half_found, mean_spearman, swept_levels
+from embshift.analysis.strength.curve_numbers import find_half_recall, mean_spearman
+from embshift.analysis.strength.levels import read_levels
 from embshift.core.errors import PlanError, RunError, UnknownNameError
 from embshift.measurement.studies.sweep import chosen_transforms, measure_sweep, sweep_plan
 from embshift.show.text.sweep import format_sweep, s50_text, sweep_table
@@ -74,7 +75,7 @@ def test_the_columns_hold_severity_and_strength(run):
     ids=str,
 )
 def test_where_half_are_found(recall, at, left, expected):
-    found = half_found(np.array(recall), at=at, left=left)
+    found = find_half_recall(np.array(recall), at=at, left=left)
     assert found[1] == expected[1]
     assert found[0] == pytest.approx(expected[0], nan_ok=True)
 
@@ -94,7 +95,7 @@ def test_spearman_is_scipys():
 
 
 def test_a_run_without_levels_says_what_to_do(lite_run):
-    with pytest.raises(RunError, match="holds no transform with a severity or strength; measure some with"):
+    with pytest.raises(RunError, match="has no transform with a severity or strength; use"):
         lite_run.sweep()
 
 
@@ -144,7 +145,7 @@ def test_plans():
 
 
 def test_levels_are_read_from_run_json(run):
-    levels = swept_levels(run.info)
+    levels = read_levels(run.info)
     assert [each.name for each in levels] == [f"{n}_s{s}" for n in ("blur", "jpeg") for s in (1, 3, 5)]
     assert levels[0].unit == "px"
     assert not levels[-1].rising

@@ -1,1 +1,1 @@
-"""Analysis: a run's tables become statistics. Never imports torch."""
+"""Analysis: statistics computed from the tables of a run. Never imports torch."""

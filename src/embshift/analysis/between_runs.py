@@ -1,4 +1,4 @@
-"""Runs side by side, picture by picture: floors of preparation and computation, differences of encoders."""
+"""Comparisons of runs, image by image: preparation floors, numeric floors, differences of encoders."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -16,37 +16,37 @@ from embshift.runs.tables import RunTables
 __all__ = ["PREPARATION", "compare", "find_floors"]
 
 PREPARATION = "preparation"
-"""Preset whose transforms prepare a picture otherwise without changing what it shows."""
+"""Preset whose transforms prepare an image differently without changing what it shows."""
 
 _PREPARED = ("image_size", "resize", "decode", "background")
-"""Fields of a plan that say how a picture is made into pixels."""
+"""Fields of a plan that determine how an image becomes pixels."""
 
 _COMPUTED = ("precision", "runtime", "device", "batch", "threads")
-"""Fields that say how pixels are made into embeddings."""
+"""Fields of a plan that determine how pixels become embeddings."""
 
 
 def find_floors(run: RunTables, others: Sequence[RunTables] = ()) -> tuple[Floor, ...]:
-    """Shifts of pictures that nobody changed.
+    """Return the floors of a run: shifts of images whose content was not changed.
 
-    The transform `identity` of any of the runs is a numeric floor. Every other transform of the preset
-    "preparation" is a preparation floor. Where another run was made with another resize rule, size or
-    background, its originals beside this run's are one too; where only device, batch, runtime or precision
-    differ, they are a numeric floor.
+    The transform `identity` of any of the runs gives a numeric floor. Every other transform of the preset
+    "preparation" gives a preparation floor. Another run also gives a floor, from its originals and those of
+    this run: a preparation floor if it was made with another resize rule, size or background, and a numeric
+    floor if only device, batch, runtime or precision differ.
 
     Args:
-        run: The run that floors are wanted for.
-        others: Runs of the same pictures by the same encoder.
+        run: The run whose floors are sought.
+        others: Runs of the same images with the same encoder.
 
     Raises:
-        RunError: If a run is of another encoder, or shares no picture.
+        RunError: If a run used another encoder, or shares no image.
     """
     found = list(_own(run))
     originals = pair_views(run)
     for other in others:
         if other.info["encoder"].get("digest") != run.info["encoder"].get("digest"):
             raise RunError(
-                f"{other.folder} was measured by encoder {other.info['encoder']['name']} with other weights;"
-                f" a floor is of one encoder: measure it with {run.info['encoder']['name']}"
+                f"{other.folder} was measured with other weights (encoder {other.info['encoder']['name']}); a"
+                f" floor needs one encoder: measure it with {run.info['encoder']['name']}"
             )
         found += _own(other)
         if other.folder.resolve() != run.folder.resolve():
@@ -58,7 +58,7 @@ Kind: TypeAlias = Literal["numeric", "preparation"]
 
 
 def _own(run: RunTables) -> Iterator[Floor]:
-    """Floors that a run's own transforms give."""
+    """Return the floors given by a run's own transforms."""
     plan = run.info["plan"]
     kinds: dict[str, Kind | None] = {
         one["name"]: _kind(one, preset=plan.get("preset")) for one in plan["transforms"]
@@ -82,7 +82,7 @@ def _kind(transform: Mapping[str, Any], *, preset: str | None) -> Kind | None:
 
 
 def _between(run: RunTables, other: RunTables, *, originals: Pairs) -> Floor:
-    """Originals of two runs, matched by image id."""
+    """Return the floor between the originals of two runs, matched by image id."""
     beside = pair_views(other)
     place = {name: at for at, name in enumerate(beside.ids)}
     shared = [(at, place[name]) for at, name in enumerate(originals.ids) if name in place]
@@ -113,18 +113,18 @@ def compare(
     resamples: int,
     seed: int,
 ) -> PairedTests:
-    """Paired tests between all transforms of a run; or, transform by transform, between two runs.
+    """Run paired tests between all transforms of a run; or, for each transform, between two runs.
 
     Args:
         run: The run.
-        other: Another run of the same pictures; None to compare the transforms of one.
+        other: Another run of the same images; None to compare the transforms of one run.
         by: A metric of the run.
-        detect: A difference to say the number of images for.
+        detect: A difference; the tests report the number of images needed to detect it.
         resamples: Number of sign flips.
         seed: Their seed.
 
     Raises:
-        PlanError: If an option is out of range, or the runs share no picture or transform.
+        PlanError: If an option is out of range, or the runs share no image or transform.
         UnknownNameError: If a run lacks the metric.
     """
     options: dict[str, Any] = {"by": by, "detect": detect, "resamples": resamples, "seed": seed}
@@ -147,7 +147,7 @@ def compare(
 
 
 def _sides(run: RunTables, other: RunTables) -> tuple[str, str]:
-    """What tells the two runs apart: encoders where these differ, else folders."""
+    """Return names that distinguish the two runs: encoders if these differ, else folders."""
     one, two = (side.info["encoder"]["name"] for side in (run, other))
     return (str(one), str(two)) if one != two else (run.folder.name, other.folder.name)
 
@@ -155,7 +155,7 @@ def _sides(run: RunTables, other: RunTables) -> tuple[str, str]:
 def _column(
     run: RunTables, by: str, *, transforms: Sequence[str]
 ) -> dict[str, Float64[np.ndarray, " transforms"]]:
-    """Values of one metric by image id, transforms in some order."""
+    """Return the values of one metric by image id, with the given order of transforms."""
     values = run.values()
     if by not in values.metrics:
         raise UnknownNameError("metric", by, values.metrics)

@@ -18,8 +18,9 @@ from embshift.analysis.shifts.separation import Separation, compute_separation
 from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
 from embshift.analysis.shifts.statistics import OVERALL, Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
+from embshift.analysis.strength.levels import read_levels
 from embshift.analysis.strength.matched import Matched, UnmatchedRow, rank_matched, read_solved
-from embshift.analysis.strength.sweep import Sweep, compute_sweep, swept_levels
+from embshift.analysis.strength.sweep import Sweep, compute_sweep
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.runs.files import read_json
 from embshift.runs.precision import format_precision
@@ -216,7 +217,7 @@ def analyse_sweep(
         RunError: If no transform of the run has a severity or strength.
     """
     pairs = pair_views(run, images=images, seed=seed)
-    return compute_sweep(pairs, swept_levels(run.info), resamples=resamples, seed=seed)
+    return compute_sweep(pairs, read_levels(run.info), resamples=resamples, seed=seed)
 
 
 def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
@@ -243,7 +244,7 @@ def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
 
 def _unmatched(run: RunTables, *, resamples: int, seed: int) -> list[UnmatchedRow]:
     """Return the shifts of the transforms that have no strength of their own in the plan."""
-    levels = {one.name for one in swept_levels(run.info)}
+    levels = {one.name for one in read_levels(run.info)}
     names = [name for name in run.transforms if name not in levels]
     if not names or "cosine" not in [spec.name for spec in run.metrics]:
         return []

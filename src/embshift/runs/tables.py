@@ -287,6 +287,6 @@ def open_tables(folder: str | Path) -> RunTables:
         )
     if info["schema"] > SCHEMA_VERSION:
         raise RunError(
-            f"{path} has schema {info['schema']}, but this version reads up to {SCHEMA_VERSION}; upgrade embshift"
+            f"{path} has schema {info['schema']}, newer than {SCHEMA_VERSION}; upgrade embshift"
         )
     return RunTables(folder=path, info=info)

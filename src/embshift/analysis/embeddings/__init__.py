@@ -1,1 +1,1 @@
-"""Embeddings: what shifts amount to, measured on the embeddings themselves."""
+"""Embeddings: measurements on the embeddings themselves, beyond the shift table."""

@@ -1,4 +1,4 @@
-"""How far is far: shifts against the distances between pictures, and against the measurement's own floor."""
+"""Calibration: shifts relative to the distances between images, and to the floor of the measurement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 __all__ = ["Scale", "calibrate", "distance_scale", "mean_distance_to_others", "shares_below"]
 
 _SAME = 1e-12
-"""Half squared distances up to this are 0: only rounding keeps unit vectors of equal direction apart."""
+"""Half squared distances up to this are 0: unit vectors of equal direction differ by rounding only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scale:
-    """Distances between the originals of different pictures, ½‖z − z′‖².
+    """Distances between the originals of different images, ½‖z − z′‖².
 
     Attributes:
-        others: Mean distance from each picture to all others; NaN for a single picture.
-        nearest: Distance from each picture to the nearest other; 0 for equal embeddings, NaN for a picture
-            that was not asked about.
+        others: Mean distance from each image to all others; NaN for a single image.
+        nearest: Distance from each image to its nearest neighbour; 0 for equal embeddings, NaN for an image
+            that was not in the sample.
     """
 
     others: Float64[np.ndarray, " images"]
@@ -34,16 +34,16 @@ class Scale:
 
 
 def mean_distance_to_others(units: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, " images"]:
-    """Mean of ½‖zᵢ − zⱼ‖² over j ≠ i, for each i, without any pair.
+    """Return the mean of ½‖zᵢ − zⱼ‖² over j ≠ i, for each i, without computing any pair.
 
-    With c = z − mean(z) it is ½ (N‖cᵢ‖² + Σ‖cⱼ‖²) / (N − 1), since Σcⱼ = 0. Centring keeps the digits where
-    all pictures lie close together.
+    With c = z − mean(z) it is ½ (N‖cᵢ‖² + Σ‖cⱼ‖²) / (N − 1), since Σcⱼ = 0. Centring keeps precision where
+    all images lie close together.
 
     Args:
-        units: Unit vectors, each picture once.
+        units: Unit vectors, one per image.
 
     Returns:
-        From 0 to 2; NaN for a single picture.
+        From 0 to 2; NaN for a single image.
     """
     n = len(units)
     if n < 2:
@@ -56,11 +56,11 @@ def mean_distance_to_others(units: Float64[np.ndarray, "images dim"]) -> Float64
 def distance_scale(
     units: Float64[np.ndarray, "images dim"], *, asked: Int64[np.ndarray, " asked"] | None = None
 ) -> Scale:
-    """How far each picture lies from the others and from the nearest of them.
+    """Compute the distance of each image to the others and to its nearest neighbour.
 
     Args:
-        units: Unit vectors, each picture once.
-        asked: Positions of those whose nearest picture is sought, among all; all where None.
+        units: Unit vectors, one per image.
+        asked: Positions of the images whose nearest neighbour is sought; all where None.
     """
     asked = np.arange(len(units)) if asked is None else asked
     found = scan(units[asked], units, own=asked)
@@ -73,7 +73,7 @@ def distance_scale(
 def shares_below(
     values: Float64[np.ndarray, " values"], scale: Float64[np.ndarray, " images"]
 ) -> Float64[np.ndarray, " values"]:
-    """Per cent of a scale that lies below each value, strictly; NaN where nothing in it is defined."""
+    """Return the percentage of a scale that lies strictly below each value; NaN if the scale is undefined."""
     known = np.sort(scale[~np.isnan(scale)])
     if not len(known):
         return np.full(len(values), np.nan)
@@ -90,13 +90,13 @@ def calibrate(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Measured:
-    """Shifts in units that can be read: of the distance between pictures, and of the floor.
+    """Compute shifts in readable units: relative to the distances between images, and to the floor.
 
     Args:
         pairs: Originals and views.
-        floors: What `find_floors` gave; of preparation floors the highest counts.
-        queries: Pictures whose shifts are told, a seeded sample, beside the distances to all. Where None all
-            of up to 100,000, and 2,000 of more.
+        floors: Result of `find_floors`; the highest of the preparation floors is used.
+        queries: Size of a seeded sample of images whose shifts are computed, relative to the distances
+            between all images. Where None, all of up to 100,000 images, and 2,000 of more.
         resamples: Number of resamples of the images.
         level: Coverage of the intervals.
         seed: Seed of the sample and of the resamples.
@@ -152,7 +152,7 @@ def _draw(
 def _ratio(
     shift: Float64[np.ndarray, " views"], scale: Float64[np.ndarray, " views"]
 ) -> Float64[np.ndarray, " views"]:
-    """The quotient; NaN where the denominator is 0 but for rounding, or undefined."""
+    """Return the quotient; NaN where the denominator is undefined, or 0 up to rounding."""
     return np.divide(shift, scale, out=np.full(len(shift), np.nan), where=scale > _SAME)
 
 
@@ -161,14 +161,14 @@ def _notes(scale: Scale, floors: Sequence[Floor]) -> tuple[str, ...]:
     known = scale.nearest[~np.isnan(scale.nearest)]
     if len(known):
         notes.append(
-            f"cosine distance between different pictures: mean {scale.others.mean():.4g}, median to the"
-            f" nearest {float(np.median(known)):.4g}"
+            f"cosine distance between different images: mean {scale.others.mean():.4g}, median to the nearest"
+            f" neighbour {float(np.median(known)):.4g}"
         )
     if equal := int((known <= _SAME).sum()):
         notes.append(
-            f"{equal:,} pictures share their embedding with another; their neighbour ratio is undefined"
+            f"{equal:,} images share their embedding with another image; their neighbour ratio is undefined"
         )
     notes += [one.told() for one in floors]
     if floors and floor_height(floors) is None:
-        notes.append("no preparation floor of 1e-7 or more was given, so shifts have no multiple of it")
+        notes.append("no preparation floor of 1e-7 or more was given, so floor ratios are undefined")
     return tuple(notes)

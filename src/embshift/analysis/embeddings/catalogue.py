@@ -1,4 +1,4 @@
-"""How every measurement on embeddings states itself: tables, figures and documentation read it from here."""
+"""The declared properties of every measurement on embeddings; tables, figures and documentation use them."""
 
 from embshift.core.types import Direction, Measure
 
@@ -23,7 +23,7 @@ CALIBRATION = (
         bounds=(0.0, 2.0),
         identity=0.0,
         direction=Direction.LOWER,
-        blind_to="the embedding's length; how far apart pictures are to begin with",
+        blind_to="the embedding's length; how far apart the images are to begin with",
         reference="arXiv 2503.23495, eq. (4), as a distance",
     ),
     Measure(
@@ -38,7 +38,7 @@ CALIBRATION = (
     ),
     Measure(
         name="norm_ratio",
-        summary="length of the view's raw embedding over that of the original's",
+        summary="norm of the view's raw embedding over that of the original's",
         unit="1",
         bounds=(0.0, float("inf")),
         identity=1.0,
@@ -48,40 +48,40 @@ CALIBRATION = (
     ),
     Measure(
         name="relative_shift",
-        summary="cosine shift over the mean cosine distance from the original to the other pictures",
+        summary="cosine shift over the mean cosine distance from the original to the other images",
         unit="1",
         bounds=(0.0, float("inf")),
         identity=0.0,
         direction=Direction.LOWER,
-        blind_to="where among the others the view went; it knows the pictures of this run only",
+        blind_to="where among the others the view moved; it knows only the images of this run",
         reference="definition",
     ),
     Measure(
         name="neighbour_ratio",
-        summary="cosine shift over the cosine distance from the original to the nearest other picture",
+        summary="cosine shift over the cosine distance from the original to its nearest neighbour",
         unit="1",
         bounds=(0.0, float("inf")),
         identity=0.0,
         direction=Direction.LOWER,
-        blind_to="whether the view went towards that picture; it shrinks as pictures are added",
+        blind_to="whether the view moved towards that neighbour; it shrinks as images are added",
         reference="definition",
     ),
     Measure(
         name="neighbour_percentile",
-        summary="share of the pictures whose nearest other picture lies closer than this shift",
+        summary="share of the images whose nearest neighbour is closer than this shift",
         unit="%",
         bounds=(0.0, 100.0),
         identity=0.0,
         direction=Direction.LOWER,
-        blind_to="how much closer; the picture's own neighbourhood",
+        blind_to="how much closer; the image's own neighbourhood",
         reference="definition",
     ),
 )
-"""What calibration measures without a floor."""
+"""Measures of calibration without a floor."""
 
 FLOOR_RATIO = Measure(
     name="floor_ratio",
-    summary="cosine shift over the 95th percentile of the shifts that preparation alone makes",
+    summary="cosine shift over the 95th percentile of the shifts that preparation alone causes",
     unit="1",
     bounds=(0.0, float("inf")),
     identity=0.0,
@@ -89,16 +89,16 @@ FLOOR_RATIO = Measure(
     blind_to="preparations that were not tried",
     reference="definition",
 )
-"""What is measured beside, where a preparation floor is given."""
+"""Additional measure of calibration where a preparation floor is given."""
 
 RECALLS = (1, 5, 10)
-"""Places in which recall looks for the original."""
+"""Numbers k of recall@k."""
 
 
 def _recall(k: int) -> Measure:
     return Measure(
         name=f"recall_at_{k}",
-        summary=f"share of views whose original is among the {k} nearest pictures; ties count against it",
+        summary=f"share of views whose original is among the {k} nearest images; ties count against it",
         unit="1",
         bounds=(0.0, 1.0),
         identity=1.0,
@@ -122,26 +122,26 @@ RETRIEVAL = (
     ),
     Measure(
         name="margin",
-        summary="cosine of view and original less that of view and nearest other picture",
+        summary="cosine of view and original minus cosine of view and nearest other image",
         unit="1",
         bounds=(-2.0, 2.0),
         identity=float("nan"),
         direction=Direction.HIGHER,
-        blind_to="how many other pictures lie nearer; at identity it is the distance to the nearest other",
+        blind_to="how many other images lie nearer; at identity it is the distance to the nearest neighbour",
         reference="definition",
     ),
     Measure(
         name="knn_jaccard",
-        summary="neighbours that original and view share, of all neighbours that either has",
+        summary="neighbours shared by original and view, as a share of all neighbours of either",
         unit="1",
         bounds=(0.0, 1.0),
         identity=1.0,
         direction=Direction.HIGHER,
-        blind_to="the order of the neighbours, and how near they are",
+        blind_to="the order and the distance of the neighbours",
         reference="k-NN Jaccard similarity; Klabunde et al. 2023 (arXiv 2305.06329)",
     ),
 )
-"""What retrieval measures."""
+"""Measures of retrieval."""
 
 DIRECTION_OF_ALL = (
     Measure(
@@ -151,22 +151,22 @@ DIRECTION_OF_ALL = (
         bounds=(0.0, 2.0),
         identity=0.0,
         direction=Direction.LOWER,
-        blind_to="shifts that cancel over pictures",
+        blind_to="shifts that cancel over images",
         reference="definition",
     ),
     Measure(
         name="explained_variance",
-        summary="share of the squared shifts that one common vector explains, without the part due to chance",
+        summary="share of the squared shifts that one common vector explains, corrected for chance",
         unit="1",
         bounds=(-1.0, 1.0),
         identity=_NAN,
         direction=None,
-        blind_to="common parts that turn with the picture; unbiased, so it may fall below 0",
+        blind_to="common parts that rotate with the image; unbiased, so it may be below 0",
         reference="(N‖μ‖² − m) / ((N − 1) m), m the mean of ‖z′ − z‖²",
     ),
     Measure(
         name="consistency",
-        summary="mean cosine of a picture's shift and the mean shift of the others",
+        summary="mean cosine of an image's shift and the mean shift of the others",
         unit="1",
         bounds=(-1.0, 1.0),
         identity=_NAN,
@@ -176,40 +176,40 @@ DIRECTION_OF_ALL = (
     ),
     Measure(
         name="effective_rank",
-        summary="number of directions that the shifts take, exp of their entropy",
+        summary="number of directions of the shifts, exp of their entropy",
         unit="1",
         bounds=(1.0, float("inf")),
         identity=_NAN,
         direction=None,
-        blind_to="which directions; it grows with the number of pictures up to the dimension",
+        blind_to="which directions; it grows with the number of images up to the dimension",
         reference="Roy & Vetterli 2007; RankMe, arXiv 2210.02885; not centred",
     ),
 )
 
 _WAYS = {
     "mean": "subtracting the mean shift",
-    "orthogonal": "turning by one orthogonal map",
+    "orthogonal": "applying one orthogonal map",
     "linear": "subtracting a linear prediction of the shift (ridge)",
 }
 
 _CORRECTED = tuple(
     Measure(
         name=f"corrected_{name}",
-        summary=f"share of the cosine shift removed on held-out pictures by {way}",
+        summary=f"share of the cosine shift removed on held-out images by {way}",
         unit="1",
         bounds=(float("-inf"), 1.0),
         identity=_NAN,
         direction=None,
-        blind_to="repairs of another form; below 0 it does harm",
+        blind_to="corrections of another form; below 0 it increases the shift",
         reference="1 − Σd after / Σd before, 5 folds",
     )
     for name, way in _WAYS.items()
 )
 
 DIRECTION = (*DIRECTION_OF_ALL, *_CORRECTED)
-"""What direction measures."""
+"""Measures of direction."""
 
-_CHANCE = "mean when views are dealt to pictures at random"
+_CHANCE = "mean over random permutations of the views"
 
 STRUCTURE = (
     Measure(
@@ -219,27 +219,27 @@ STRUCTURE = (
         bounds=(0.0, 1.0),
         identity=1.0,
         direction=Direction.HIGHER,
-        blind_to="rotations and scaling of the whole space; biased upwards on few pictures",
+        blind_to="rotations and scaling of the whole space; biased upwards on few images",
         reference="Kornblith et al. 2019 (arXiv 1905.00414), section 3",
     ),
     Measure(
         name="unbiased_cka",
-        summary="the same with an estimator that few pictures do not raise",
+        summary="linear centred kernel alignment with an estimator that is unbiased on few images",
         unit="1",
         bounds=(float("-inf"), float("inf")),
         identity=1.0,
         direction=Direction.HIGHER,
-        blind_to="rotations and scaling of the whole space; needs four pictures, and may leave 0 to 1 on few",
+        blind_to="rotations and scaling of the whole space; needs four images, and may leave 0 to 1 on few",
         reference="Song et al. 2012, JMLR 13, eq. (5)",
     ),
     Measure(
         name="procrustes",
-        summary="distance that is left after the best rotation of centred, scaled embeddings",
+        summary="distance left after the best rotation of centred, scaled embeddings",
         unit="1",
         bounds=(0.0, 2**0.5),
         identity=0.0,
         direction=Direction.LOWER,
-        blind_to="rotations, shifts and scaling of the whole space; few pictures align by chance",
+        blind_to="rotations, translations and scaling of the whole space; few images align by chance",
         reference="Schönemann 1966; √(2 − 2‖Z̃ᵀZ̃′‖*)",
     ),
     Measure(
@@ -249,7 +249,7 @@ STRUCTURE = (
         bounds=(0.0, 2**0.5),
         identity=_NAN,
         direction=None,
-        blind_to="nothing of the transform is in it: what is left when only chance aligns",
+        blind_to="the transform: it is what remains if only chance aligns",
         reference="permutation of rows",
     ),
     Measure(
@@ -264,16 +264,16 @@ STRUCTURE = (
     ),
     Measure(
         name="rsa_chance",
-        summary=f"the same correlation, {_CHANCE}",
+        summary=f"RSA correlation, {_CHANCE}",
         unit="1",
         bounds=(-1.0, 1.0),
         identity=_NAN,
         direction=None,
-        blind_to="nothing of the transform is in it: what is left when only chance aligns",
+        blind_to="the transform: it is what remains if only chance aligns",
         reference="permutation of rows and columns",
     ),
 )
-"""What structure measures."""
+"""Measures of structure."""
 
 MEASURES = {
     "calibration": (*CALIBRATION, FLOOR_RATIO),
@@ -281,4 +281,4 @@ MEASURES = {
     "direction": DIRECTION,
     "structure": STRUCTURE,
 }
-"""All of them, by what is asked for."""
+"""All measures, by the name of the measurement."""

@@ -1,4 +1,4 @@
-"""Which transforms move embeddings alike: equations (1) to (3) of the paper on distances between views."""
+"""Clusters of transforms that move embeddings alike: equations (1) to (3) of the paper."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ DISTANCES = (
     "minkowski",
     "sqeuclidean",
 )
-"""Names for ``scipy.spatial.distance.pdist`` that are defined for two real vectors by themselves."""
+"""Names for ``scipy.spatial.distance.pdist`` that are defined for any two real vectors."""
 
 LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")
 """Methods of ``scipy.cluster.hierarchy.linkage``."""
 
-_FITTED = "needs a covariance or variance fitted to many vectors, and each image gives only one a transform"
-_BOOLEAN = "compares truth values, and embeddings are real numbers"
-_PROBABILITIES = "compares probabilities, and embeddings may be negative"
-_EQUALITY = "counts unequal entries, and two real embeddings differ in all of them"
+_FITTED = "needs a covariance or variance fitted to many vectors, but each image gives one per transform"
+_BOOLEAN = "compares truth values, but embeddings are real numbers"
+_PROBABILITIES = "compares probabilities, but embeddings may be negative"
+_EQUALITY = "counts unequal entries, but two real embeddings differ in all of them"
 _REFUSED = {
     "mahalanobis": _FITTED,
     "seuclidean": _FITTED,
@@ -58,7 +58,7 @@ _EUCLIDEAN_ONLY = frozenset({"ward", "centroid", "median"})
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clusters:
-    """Hierarchical clustering of transforms.
+    """A hierarchical clustering of transforms.
 
     Attributes:
         transforms: Names along every axis.
@@ -70,8 +70,8 @@ class Clusters:
         tree: The linkage matrix Z.
         labels: Cluster of each transform, from 1: equation (1).
         order: Leaves of the dendrogram from left to right, as positions in `transforms`.
-        n: Images behind each condensed distance.
-        note: What the reader must know about the choice; empty where there is nothing.
+        n: Number of images behind each condensed distance.
+        note: A caveat about the choice of linkage and distance; empty if there is none.
     """
 
     transforms: tuple[str, ...]
@@ -87,7 +87,7 @@ class Clusters:
     note: str
 
     def members(self) -> dict[int, tuple[str, ...]]:
-        """Names in each cluster."""
+        """Return the transforms in each cluster."""
         labels = self.labels.tolist()
         return {
             label: tuple(name for name, own in zip(self.transforms, labels, strict=True) if own == label)
@@ -96,7 +96,7 @@ class Clusters:
 
 
 def check_distance(name: str) -> None:
-    """Raise where a distance cannot be taken between two embeddings, with the reason."""
+    """Raise an error with the reason if a distance is not defined between two embeddings."""
     if name in _REFUSED:
         raise PlanError(f"distance '{name}' {_REFUSED[name]}; expected one of {', '.join(DISTANCES)}")
     if name not in DISTANCES:
@@ -109,10 +109,11 @@ def mean_distances(
     transforms: Sequence[str],
     distance: str,
 ) -> tuple[Float64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
-    """The distance between the views of every two transforms, image by image, averaged over images.
+    """Compute the distance between the views of every two transforms, image by image, averaged over images.
 
-    Draws are averaged within an image first. The original is not among the views. A pair whose view failed on
-    an image leaves that image out for this pair.
+    Draws are averaged within an image first. The original is not among the views. If a view failed on an
+    image,
+    the image is left out of the pairs of that view.
 
     Args:
         images: For each image, the embeddings of its views by transform; a failed draw is a row of NaN.
@@ -120,7 +121,8 @@ def mean_distances(
         distance: A name in `DISTANCES`.
 
     Returns:
-        Mean distances in the order of `pdist`, NaN where no image has both views; and the images behind each.
+        Mean distances in the order of `pdist`, NaN if no image has both views; and the number of images
+        behind each.
     """
     pairs = len(transforms) * (len(transforms) - 1) // 2
     total, count = np.zeros(pairs), np.zeros(pairs, np.int64)
@@ -140,7 +142,7 @@ def _image_distances(
     by_draw = np.stack(
         [scipy.spatial.distance.pdist(stacked[:, draw], metric=name) for draw in range(stacked.shape[1])]
     )
-    # Said apart: not every distance of a row of NaN is NaN (the greatest difference, of none, is 0).
+    # Checked separately, since not every distance of a row of NaN is NaN: the maximum over nothing is 0.
     seen = np.asarray(np.isfinite(stacked).all(axis=2)).T  # draws transforms
     first, second = np.triu_indices(len(transforms), 1)
     defined = ~np.isnan(by_draw) & seen[:, first] & seen[:, second]
@@ -158,18 +160,18 @@ def cluster_transforms(
     method: str = "average",
     threshold: float | None = None,
 ) -> Clusters:
-    """Linkage of mean distances, cut at a threshold.
+    """Cluster transforms: link mean distances into a tree and cut it at a threshold.
 
     Args:
         condensed: Mean distances in the order of `pdist`.
-        n: Images behind each.
+        n: Number of images behind each.
         transforms: Names, in order; at least two.
         distance: Name of the distance.
-        method: A name in `LINKAGES`; average by default, which assumes no geometry.
-        threshold: Distance of the cut; 0.7 of the tree's greatest height where None.
+        method: A name in `LINKAGES`; the default, average, assumes no geometry.
+        threshold: Distance of the cut; where None, 0.7 of the greatest height of the tree.
 
     Raises:
-        PlanError: If there are fewer than two transforms, or two were never seen on one image.
+        PlanError: If there are fewer than two transforms, or no image has views of two of them.
     """
     if method not in LINKAGES:
         raise UnknownNameError("linkage", method, LINKAGES)
@@ -181,7 +183,7 @@ def cluster_transforms(
     tree = scipy.cluster.hierarchy.linkage(condensed, method=method)
     cut = 0.7 * float(tree[:, 2].max()) if threshold is None else threshold
     if not scipy.cluster.hierarchy.is_valid_linkage(tree):
-        raise PlanError(f"linkage '{method}' gives no valid tree on these distances; use average")
+        raise PlanError(f"linkage '{method}' gives no valid tree for these distances; use average")
     return Clusters(
         transforms=tuple(transforms),
         distance=distance,
@@ -211,6 +213,6 @@ def _note(method: str, distance: str) -> str:
     if method not in _EUCLIDEAN_ONLY:
         return ""
     return (
-        f"linkage '{method}' assumes Euclidean distances between points; {distance} distances averaged over"
-        " images are not, so the tree's heights mean little. average assumes nothing of the kind."
+        f"linkage '{method}' assumes Euclidean distances between points, but {distance} distances averaged"
+        " over images are not Euclidean, so the tree's heights mean little; average makes no such assumption"
     )

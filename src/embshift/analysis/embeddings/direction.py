@@ -1,4 +1,4 @@
-"""Whether a transform moves all pictures the same way, and how much of the shift that way undoes."""
+"""Directions of shifts: whether a transform moves all images the same way, and how far that can be undone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _SAME = 1e-24
-"""Squared lengths up to this are 0: only rounding keeps a view from its original."""
+"""Squared lengths up to this are 0: view and original differ by rounding only."""
 
 _NAN = float("nan")
 
@@ -39,18 +39,18 @@ _NAN = float("nan")
 def mean_shift(
     originals: Float64[np.ndarray, "images dim"], views: Float64[np.ndarray, "images dim"], /
 ) -> Float64[np.ndarray, " dim"]:
-    """μ, the mean of z′ − z over pictures; NaN without any."""
+    """Return μ, the mean of z′ − z over images; NaN without any."""
     return (views - originals).mean(axis=0) if len(views) else np.full(views.shape[1], np.nan)
 
 
 def explained_variance(shifts: Float64[np.ndarray, "images dim"], /) -> float:
-    """Share of the squared shifts that their mean explains: (N‖μ‖² − m) / ((N − 1) m), m = mean‖Δ‖².
+    """Return the share of squared shifts that their mean explains: (N‖μ‖² − m) / ((N − 1) m), m = mean‖Δ‖².
 
-    The mean of ‖Δᵢ‖² over i and of Δᵢ·Δⱼ over i ≠ j make up ‖μ‖²; this is the latter over the former, so that
-    shifts in random directions give 0 on average, however few they are.
+    ‖μ‖² consists of the mean of ‖Δᵢ‖² and the mean of Δᵢ·Δⱼ over i ≠ j. This is the latter over the former,
+    so shifts in random directions give 0 on average, however few there are.
 
     Returns:
-        From −1/(N − 1) to 1; NaN for fewer than two pictures or where nothing moved.
+        From −1/(N − 1) to 1; NaN for fewer than two images or if nothing moved.
     """
     n = len(shifts)
     squares = float(np.einsum("ij,ij->", shifts, shifts)) / max(n, 1)
@@ -61,7 +61,7 @@ def explained_variance(shifts: Float64[np.ndarray, "images dim"], /) -> float:
 
 
 def consistency(shifts: Float64[np.ndarray, "images dim"], /) -> Float64[np.ndarray, " images"]:
-    """Cosine of each shift and the mean of all others; NaN where either is 0, or there is no other."""
+    """Return the cosine of each shift and the mean of all others; NaN where either is 0 or missing."""
     others = np.asarray(shifts.sum(axis=0)) - shifts
     product = np.einsum("ij,ij->i", shifts, others)
     squares = np.einsum("ij,ij->i", shifts, shifts), np.einsum("ij,ij->i", others, others)
@@ -71,16 +71,16 @@ def consistency(shifts: Float64[np.ndarray, "images dim"], /) -> Float64[np.ndar
 
 
 def effective_rank(shifts: Float64[np.ndarray, "images dim"], /) -> float:
-    """exp(−Σ p log p), p = σ / Σσ over the singular values of the shifts, not centred.
+    """Return exp(−Σ p log p), p = σ / Σσ over the singular values of the shifts, not centred.
 
     Returns:
-        From 1 to the lesser of pictures and dimension; NaN where nothing moved.
+        From 1 to the smaller of images and dimension; NaN if nothing moved.
     """
     if not len(shifts) or not (np.einsum("ij,ij->i", shifts, shifts) > _SAME).any():
         return _NAN
     square = shifts
     if len(shifts) > shifts.shape[1]:
-        # The same singular values.
+        # R has the same singular values as the shifts.
         square = scipy.linalg.qr(shifts, mode="r", check_finite=False)[0][: shifts.shape[1]]
     sizes = np.asarray(scipy.linalg.svdvals(square, check_finite=False))
     shares = sizes / sizes.sum()
@@ -91,10 +91,10 @@ def effective_rank(shifts: Float64[np.ndarray, "images dim"], /) -> float:
 def measure_direction(
     pairs: Pairs, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
 ) -> Measured:
-    """Direction of the shifts of every transform, and how far it can be undone.
+    """Measure the direction of the shifts of every transform, and how far they can be undone.
 
-    Draws are measured one by one and averaged. Intervals stand beside the corrected shares
-    alone: the other measures describe all pictures at once.
+    Draws are measured separately and averaged. Only the corrected shares have intervals: the other measures
+    describe all images at once.
 
     Args:
         pairs: Originals and views.
@@ -133,16 +133,14 @@ def measure_direction(
         undefined=np.concatenate([undefined, lost], axis=1),
         images=len(pairs),
         left_out=pairs.left_out,
-        notes=(
-            f"corrected: fitted to four of {FOLDS} folds, told on the fifth; intervals keep what was fitted",
-        ),
+        notes=(f"corrected: fitted to four of {FOLDS} folds, measured on the fifth; intervals keep the fit",),
         level=level,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Draw:
-    """One draw: what describes all pictures, and what each picture has."""
+    """One draw: values over all images, and values of each image."""
 
     overall: Float64[np.ndarray, " measures"]
     by_image: Mapping[str, Float64[np.ndarray, " views"]]
@@ -180,7 +178,7 @@ def _corrected(
     level: float,
     seed: int,
 ) -> Intervals:
-    """1 − Σ after / Σ before with its interval: a ratio of two means over the same resampled images."""
+    """Return 1 − Σ after / Σ before with its interval: a ratio of means over the same resampled images."""
     shape = (len(shifts), len(REPAIRS))
     if not shifts:
         return without_intervals(np.full(shape, np.nan), np.zeros(shape, np.int64))
@@ -205,7 +203,7 @@ def _shares(
 ) -> tuple[
     Float64[np.ndarray, " columns"], Float64[np.ndarray, "images columns"], Int64[np.ndarray, " columns"]
 ]:
-    """Shares removed, each image's pull on them (the ratio's derivative), and images behind them."""
+    """Return shares removed, the influence of each image (derivative of the ratio), and numbers of images."""
     defined = ~np.isnan(after)
     n = defined.sum(axis=0)
     totals = np.where(defined, after, 0.0).sum(axis=0), np.where(defined, before, 0.0).sum(axis=0)
@@ -216,15 +214,15 @@ def _shares(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """What subtracting one vector does to a transform's shift.
+    """How much of a transform's shift is removed by subtracting one vector.
 
     Attributes:
         transform: Its name.
-        share: Share of the cosine shift removed on held-out pictures; below 0 it does harm; NaN where
+        share: Share of the cosine shift removed on held-out images; below 0 the shift increases; NaN where
             unknown.
         low: Lower end of its interval.
         high: Upper end.
-        images: Pictures behind it.
+        images: Number of images behind it.
     """
 
     transform: str
@@ -234,26 +232,26 @@ class Removal:
     images: int
 
     def told(self) -> str:
-        """The fact in a sentence."""
+        """Return the result as one sentence."""
         if np.isnan(self.share):
-            return f"{self.transform}: too few pictures moved to say what subtracting the mean shift removes"
+            return f"{self.transform}: too few images moved to subtract a mean shift"
         ends = "" if np.isnan(self.low) else f" ({_percent(self.low)} to {_percent(self.high)} %)"
         return (
-            f"{self.transform}: subtracting this vector removes {_percent(self.share)} %{ends} of"
-            f" the shift, on {self.images:,} held-out pictures"
+            f"{self.transform}: subtracting the mean shift removes {_percent(self.share)} %{ends} of the"
+            f" shift, measured on {self.images:,} held-out images"
         )
 
 
 def _percent(share: float) -> str:
-    """A share in whole per cent; never a minus before 0."""
+    """Format a share in whole per cent; never −0."""
     return f"{round(100 * share) + 0:.0f}".replace("-", "−")
 
 
 def removals(measured: Measured) -> tuple[Removal, ...]:
-    """For each transform what subtracting its mean shift removes.
+    """Return, for each transform, how much of its shift is removed by subtracting the mean shift.
 
     Args:
-        measured: What `shift_directions` gave.
+        measured: Result of `measure_direction`.
     """
     column = measured.column("corrected_mean")
     found = measured.estimates

@@ -1,7 +1,7 @@
-"""Which pictures lie nearest to a vector, through an index of faiss: soon, and nearly always right.
+"""Approximate nearest neighbours through a faiss index: fast, and nearly always right.
 
-The gallery is cut into lists around centres, and a query is compared with the pictures of the nearest lists
-alone (an inverted file; Jégou et al. 2011, IEEE PAMI 33(1), section 4.1).
+The gallery is divided into lists around centres, and a query is compared only with the images of the nearest
+lists (an inverted file; Jégou et al. 2011, IEEE PAMI 33(1), section 4.1).
 """
 
 import importlib
@@ -24,38 +24,39 @@ from embshift.core.errors import MissingExtraError
 __all__ = ["CHECKED", "PLACES", "ApproximateSearch", "shared_share"]
 
 PLACES = 100
-"""Nearest others that are looked at: a rank beyond is not told."""
+"""Number of nearest others that are examined; greater ranks are not determined."""
 
 CHECKED = 500
-"""Queries that are asked exactly too, to tell what the index misses."""
+"""Number of queries that are also searched exactly, to measure what the index misses."""
 
 WANTED_SHARE = 0.99
-"""Share of the true neighbours of a sample that the index is to find: lists are added until it does."""
+"""Share of the true neighbours of a sample that the index must find; lists are added until it does."""
 
 _MOST = 0.25
-"""Share of the lists that are searched at most: with more the exact search is hardly slower."""
+"""Greatest share of the lists that is searched: with more, the exact search is hardly slower."""
 
 _BLOCK = 1 << 14  # queries at once
-_TRAINING = 64  # pictures for each centre; faiss warns below 39
-FIRST_PROBES = 8  # lists that are searched where that is enough
-_SPARE = 8  # candidates beyond the nearest asked for, whose order float32 leaves open
+_TRAINING = 64  # images for each centre; faiss warns below 39
+FIRST_PROBES = 8  # lists that are searched if they suffice
+_SPARE = 8  # candidates beyond the nearest asked for, whose order in float32 is uncertain
 
 
 @final
 class ApproximateSearch:
-    """An index over a gallery, held open; `scan` without the promise to find all.
+    """An index over a gallery: `scan` without the guarantee to find all neighbours.
 
-    What it gives is settled in float64, as by `scan`, but it may miss pictures. So a rank is never greater
-    than the true one, and the best other never nearer. A rank beyond `PLACES` is given as the next.
+    Results are computed in float64, as by `scan`, but images may be missed. So a rank is never greater than
+    the true rank, and the best other image never nearer than the true one. A rank beyond `PLACES` is given as
+    `PLACES` + 1.
 
     Args:
         gallery: Unit vectors.
-        neighbours: Nearest others wanted; fewer come back where there are fewer.
-        seed: Seed of the centres and of the sample that the number of lists is first chosen by.
+        neighbours: Number of neighbours; fewer are returned if there are fewer.
+        seed: Seed of the centres, and of the sample by which the number of searched lists is first chosen.
 
     Attributes:
         lists: Number of lists.
-        probes: How many of them are searched for a query: as the last `tune` chose.
+        probes: Number of lists searched for a query, as chosen by the last call of `tune`.
 
     Raises:
         MissingExtraError: faiss is not installed.
@@ -70,11 +71,11 @@ class ApproximateSearch:
         self.tune(gallery, own=np.arange(len(gallery)), seed=seed)
 
     def __call__(self, queries: Queries, /, *, own: Int64[np.ndarray, " queries"]) -> Scan:
-        """Every query against the gallery.
+        """Compare every query with the gallery.
 
         Args:
             queries: Unit vectors.
-            own: Position of each query's own picture in the gallery.
+            own: Position of each query's own image in the gallery.
         """
         starts = range(0, max(len(queries), 1), _BLOCK)
         parts = [
@@ -88,13 +89,13 @@ class ApproximateSearch:
         )
 
     def tune(self, queries: Queries, /, *, own: Int64[np.ndarray, " queries"], seed: int) -> None:
-        """Search so many lists that enough of what is nearest to a sample of the queries is found.
+        """Choose the number of lists to search, so that enough true neighbours of a sample are found.
 
-        Queries that lie far from all pictures, as strongly changed views do, take more lists than originals.
+        Queries far from all images, as strongly changed views are, need more lists than originals.
 
         Args:
             queries: Unit vectors of one kind.
-            own: As of a search.
+            own: Position of each query's own image in the gallery.
             seed: Seed of the sample.
         """
         count = min(CHECKED, len(queries))
@@ -111,7 +112,7 @@ class ApproximateSearch:
     def _part(self, queries: Queries, own: Int64[np.ndarray, " queries"], *, probes: int) -> Scan:
         looked = min(max(PLACES, self._wanted + _SPARE), len(self._gallery) - 1)
         self._index.nprobe = probes
-        # One more, for the query's own picture may be among them.
+        # One more, since the query's own image may be among them.
         products, ids = self._index.search(queries.astype(np.float32), looked + 1)
         products[(ids == own[:, None]) | (ids < 0)] = -np.inf
         exact = np.einsum("ij,ij->i", queries, self._gallery[own])
@@ -120,7 +121,7 @@ class ApproximateSearch:
         found = Scan(rank=np.minimum(rank, PLACES + 1), own=exact, best=best, nearest=nearest)
         few = np.flatnonzero(np.isfinite(products).sum(axis=1) < looked)
         if len(few):
-            # The lists that were searched held fewer pictures than were looked for.
+            # The searched lists held fewer images than wanted: search all lists.
             whole = self._part(queries[few], own[few], probes=self.lists)
             found.rank[few], found.best[few], found.nearest[few] = whole.rank, whole.best, whole.nearest
         return found
@@ -152,7 +153,7 @@ class ApproximateSearch:
         first = np.argsort(-products, axis=1, kind="stable")[:, :taken]
         gone = np.isneginf(np.take_along_axis(products, first, axis=1))
         chosen = np.where(gone, len(self._gallery), np.take_along_axis(ids, first, axis=1))
-        chosen = np.sort(chosen, axis=1)  # of equal ones the first in the gallery, as `scan` has it
+        chosen = np.sort(chosen, axis=1)  # ties in the order of the gallery, as in `scan`
         row, column = np.nonzero(chosen < len(self._gallery))
         values = np.full(chosen.shape, -np.inf)
         values[row, column] = compute_products(queries, self._gallery, row=row, picture=chosen[row, column])
@@ -164,7 +165,7 @@ class ApproximateSearch:
 def shared_share(
     true: Int64[np.ndarray, "queries neighbours"], found: Int64[np.ndarray, "queries neighbours"], /
 ) -> float:
-    """Share of the true neighbours that were found; 1 where there are none."""
+    """Return the share of the true neighbours that were found; 1 if there are none."""
     shared = [len(np.intersect1d(one, other)) for one, other in zip(true, found, strict=True)]
     return sum(shared) / true.size if true.size else 1.0
 

@@ -1,4 +1,4 @@
-"""The floor of a measurement: shifts of pictures that nobody changed, only prepared or computed otherwise."""
+"""Floors of a measurement: shifts of unchanged images that were only prepared or computed differently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from embshift.analysis.embeddings.pairs import unit_vectors
 __all__ = ["LOWEST", "Floor", "floor", "floor_height"]
 
 LOWEST = 1e-7
-"""A preparation floor below this divides nothing: it is the encoder's rounding, and no preparation."""
+"""A preparation floor below this is not used as a unit: it is rounding of the encoder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """Cosine shifts between two embeddings of the same pictures.
+    """Cosine shifts between two embeddings of the same images.
 
     Attributes:
-        kind: "numeric": the same pixels, computed otherwise (precision, device, batch). "preparation": the
-            same picture, made into pixels otherwise (resize filter, decoder, JPEG 95).
-        name: What was done otherwise.
-        median: Median shift over pictures; NaN without a picture.
-        high: 95th percentile of the shift over pictures.
+        kind: "numeric": the same pixels, computed differently (precision, device, batch). "preparation": the
+            same image, converted to pixels differently (resize filter, decoder, JPEG 95).
+        name: What was done differently.
+        median: Median shift over images; NaN without an image.
+        high: 95th percentile of the shift over images.
         most: Greatest shift.
-        images: Pictures behind it.
+        images: Number of images behind it.
     """
 
     kind: Literal["numeric", "preparation"]
@@ -38,10 +38,10 @@ class Floor:
     images: int
 
     def told(self) -> str:
-        """The floor in one line."""
+        """Return the floor as one line."""
         return (
             f"{self.kind} floor, {self.name}: cosine shift {self.median:.3g} (median), {self.high:.3g} (95th"
-            f" percentile) over {self.images:,} pictures"
+            f" percentile) over {self.images:,} images"
         )
 
 
@@ -53,16 +53,16 @@ def floor(
     kind: Literal["numeric", "preparation"],
     name: str,
 ) -> Floor:
-    """Shifts between two embeddings of the same pictures, as d = ½‖z − z′‖² in float64.
+    """Compute the floor from two embeddings of the same images, with d = ½‖z − z′‖² in float64.
 
-    Rounding of float32 embeddings alone gives about 1e-14, so d is told from 0 where 1 − cosine would not be.
-    It knows only what was done otherwise, and only these pictures.
+    Rounding of float32 embeddings alone gives about 1e-14, so d is distinguished from 0 where 1 − cosine
+    would not be. The floor covers only what was done differently, and only these images.
 
     Args:
-        one: Raw embeddings of pictures prepared or computed one way.
-        other: Raw embeddings of the same pictures, in the same order, the other way.
+        one: Raw embeddings of images prepared or computed one way.
+        other: Raw embeddings of the same images, in the same order, prepared or computed the other way.
         kind: What differs: the computation or the preparation.
-        name: What was done otherwise, for the reader.
+        name: What was done differently, for display.
     """
     first, second = unit_vectors(one)[0], unit_vectors(other)[0]
     shifts = half_squared_distances(first, second)
@@ -82,6 +82,6 @@ def _quantile(values: Float64[np.ndarray, " values"], level: float) -> float:
 
 
 def floor_height(floors: Sequence[Floor]) -> float | None:
-    """The highest 95th percentile among preparation floors; None where there is none of 1e-7 or more."""
+    """Return the highest 95th percentile among preparation floors; None if none is 1e-7 or more."""
     known = [one.high for one in floors if one.kind == "preparation" and one.high >= LOWEST]
     return max(known, default=None)

@@ -1,4 +1,4 @@
-"""What a measurement on a run's embeddings says of itself, and a table of measurements with intervals."""
+"""Results of measurements on a run's embeddings: tables of values with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,18 +30,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
-    """Transforms by measures.
+    """A table of transforms by measures.
 
     Attributes:
         name: What was measured: "calibration", "retrieval", "direction" or "structure".
-        measures: How each column states itself, in order.
+        measures: The declared properties of each column, in order.
         transforms: Names of the rows, in the order of the plan.
-        estimates: Values with their intervals, (transforms, measures), each in its measure's unit; ends
-            are NaN where a value has no interval.
-        undefined: Images whose value was taken and is undefined, of every transform and measure.
-        images: Different pictures with a usable embedding.
-        left_out: Pictures that were left out, since their embedding is all zeros or not finite.
-        notes: What the reader must know beside the numbers.
+        estimates: Values with their intervals, (transforms, measures), each in its measure's unit; ends are
+            NaN for a value without an interval.
+        undefined: Number of images whose value was computed and is undefined, of every transform and measure.
+        images: Number of different images with a usable embedding.
+        left_out: Number of images left out since their embedding is all zeros or not finite.
+        notes: Caveats and context for the reader of the numbers.
         level: Coverage of each interval.
     """
 
@@ -56,25 +56,25 @@ class Measured:
     level: float
 
     def column(self, measure: str) -> int:
-        """Position of a measure along the second axis; ValueError where it is not there."""
+        """Return the position of a measure along the second axis; raise ValueError if it is not there."""
         return [one.name for one in self.measures].index(measure)
 
     def mean(self, transform: str, measure: str) -> float:
-        """One value."""
+        """Return one value."""
         return float(self.estimates.mean[self.transforms.index(transform), self.column(measure)])
 
     def interval(self, transform: str, measure: str) -> tuple[float, float]:
-        """The ends of one interval; NaN where it has none."""
+        """Return the ends of one interval; NaN if the value has none."""
         at = self.transforms.index(transform), self.column(measure)
         return float(self.estimates.low[at]), float(self.estimates.high[at])
 
     def noted(self, *notes: str) -> "Measured":
-        """The same with further notes."""
+        """Return a copy with further notes."""
         return replace(self, notes=(*self.notes, *notes))
 
 
 def check_sampling(*, resamples: int, level: float) -> None:
-    """Raise `PlanError` where a number of resamples or a coverage is out of range."""
+    """Raise `PlanError` if the number of resamples or the coverage is out of range."""
     if resamples < 100:
         raise PlanError(f"resamples is {resamples}; expected 100 or more, e.g. {RESAMPLES}")
     if not 0 < level < 1:
@@ -90,9 +90,9 @@ def mean_of_images(
     level: float,
     seed: int,
 ) -> tuple[Intervals, Int64[np.ndarray, "transforms measures"]]:
-    """Means over images with BCa intervals, and how many values are undefined.
+    """Compute means over images with BCa intervals, and count undefined values.
 
-    Images are resampled together for all transforms and measures, so that these are paired.
+    Images are resampled together for all transforms and measures, so that comparisons are paired.
 
     Args:
         values: For each transform the values of every measure; NaN where undefined or not taken.
@@ -122,14 +122,14 @@ def mean_of_images(
 def _within(
     ends: Float64[np.ndarray, "transforms measures"], found: Intervals, measures: Sequence[Measure]
 ) -> Float64[np.ndarray, "transforms measures"]:
-    """Ends of intervals without what rounding added: within the bounds, and 0 where they are 0."""
+    """Remove rounding from ends of intervals: clip them to the bounds, and set tiny values to 0."""
     low, high = (np.array([one.bounds[side] for one in measures]) for side in (0, 1))
     settled = np.where(np.abs(ends) <= 1e-12 * np.abs(found.mean), 0.0, ends)
     return np.clip(settled, low, high)
 
 
 def reshape_intervals(found: Intervals, shape: tuple[int, int]) -> Intervals:
-    """A row of intervals as a table."""
+    """Reshape a row of intervals into a table."""
     return Intervals(
         mean=found.mean.reshape(shape),
         low=found.low.reshape(shape),
@@ -142,13 +142,13 @@ def reshape_intervals(found: Intervals, shape: tuple[int, int]) -> Intervals:
 def without_intervals(
     values: Float64[np.ndarray, "transforms measures"], n: Int64[np.ndarray, "transforms measures"]
 ) -> Intervals:
-    """Values that describe all images at once and have no interval."""
+    """Wrap values that describe all images at once and have no interval."""
     none = np.full(values.shape, np.nan)
     return Intervals(mean=values, low=none, high=none.copy(), n=n, plain=np.zeros(values.shape, bool))
 
 
 def join_columns(first: Intervals, second: Intervals) -> Intervals:
-    """Two tables of the same transforms as one."""
+    """Join two tables of the same transforms, side by side."""
     return Intervals(
         mean=np.concatenate([first.mean, second.mean], axis=1),
         low=np.concatenate([first.low, second.low], axis=1),

@@ -1,4 +1,4 @@
-"""Which pictures lie nearest to a vector, exactly: screened in float32, settled in float64, by blocks."""
+"""Exact nearest neighbours: screened in float32, decided in float64, block by block."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ Gallery: TypeAlias = Float64[np.ndarray, "pictures dim"]
 Indices: TypeAlias = Int64[np.ndarray, " indices"]
 
 PRODUCTS_AT_ONCE = 1 << 24
-"""Products held at once: 64 MiB as float32, whatever the number of pictures."""
+"""Products held at once: 64 MiB as float32, whatever the number of images."""
 
 NUMBERS_AT_ONCE = 1 << 21
-"""Numbers gathered at once to settle near ties: 16 MiB as float64, twice."""
+"""Numbers gathered at once to decide near ties: 16 MiB as float64, twice."""
 
 _SPARE = 8
-"""Candidates beyond the nearest asked for, so that few rows need all their products settled."""
+"""Candidates beyond the nearest asked for, so that few rows need all their products in float64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
-    """Every query against the whole gallery.
+    """The result of comparing every query with the whole gallery.
 
     Attributes:
-        rank: 1 + the number of other pictures at least as near as the query's own; ties count against it.
-        own: Cosine of the query and its own picture.
-        best: Cosine of the query and the nearest other picture; NaN without another.
-        nearest: Positions of the nearest other pictures, the nearest first; equal ones in its order.
+        rank: 1 + the number of other images at least as near as the query's own; ties count against it.
+        own: Cosine of the query and its own image.
+        best: Cosine of the query and its nearest other image; NaN without another.
+        nearest: Positions of the nearest other images, nearest first; ties in the order of the gallery.
     """
 
     rank: Int64[np.ndarray, " queries"]
@@ -52,7 +52,7 @@ class Scan:
 def half_squared_distances(
     one: Float64[np.ndarray, "vectors dim"], other: Float64[np.ndarray, "vectors dim"], /
 ) -> Float64[np.ndarray, " vectors"]:
-    """½‖z − z′‖² of unit vectors, which is 1 − cosine without its loss of digits near 0; from 0 to 2."""
+    """Return ½‖z − z′‖² of unit vectors: 1 − cosine without its loss of digits near 0; from 0 to 2."""
     apart = one - other
     return 0.5 * np.einsum("ij,ij->i", apart, apart)
 
@@ -65,17 +65,17 @@ def scan(
     own: Int64[np.ndarray, " queries"],
     neighbours: int = 1,
 ) -> Scan:
-    """Rank of each query's own picture in the gallery, and the nearest others.
+    """Find the rank of each query's own image in the gallery, and its nearest neighbours.
 
-    Products of matrices in float32 find what may matter. Whatever lies within their rounding error of a
-    decision is computed again in float64, each product by the same loop, so that equal vectors tie exactly.
-    The result is that of float64 throughout, in half the time and memory.
+    Matrix products in float32 find the candidates. Whatever lies within their rounding error of a decision is
+    computed again in float64, each product by the same loop, so that equal vectors tie exactly. The result is
+    that of float64 throughout, in half the time and memory.
 
     Args:
         queries: Unit vectors.
         gallery: Unit vectors.
-        own: Position of each query's own picture in the gallery.
-        neighbours: Nearest others wanted; fewer come back where there are fewer.
+        own: Position of each query's own image in the gallery.
+        neighbours: Number of neighbours; fewer are returned if there are fewer.
     """
     wanted = min(neighbours, len(gallery) - 1) if len(gallery) else 0
     parts = list(_parts(queries, gallery, own=own, wanted=wanted))
@@ -105,7 +105,7 @@ def _parts(
 
 
 def screening_error(dim: int) -> float:
-    """Twice the greatest error of a float32 product of unit vectors (Higham 2002, section 3.1)."""
+    """Return twice the greatest error of a float32 product of unit vectors (Higham 2002, section 3.1)."""
     return 2 * (dim + 8) * 2.0**-24
 
 
@@ -132,7 +132,7 @@ def _ranks(
 def compute_products(
     queries: Queries, gallery: Gallery, *, row: Indices, picture: Indices
 ) -> Float64[np.ndarray, " indices"]:
-    """Products of chosen queries and pictures in float64, one by one."""
+    """Compute products of chosen queries and images in float64, one by one."""
     found = np.empty(len(row))
     step = max(1, NUMBERS_AT_ONCE // gallery.shape[1])
     for start in range(0, len(row), step):
@@ -169,7 +169,7 @@ def _nearest(
 def _nearest_of_one(
     query: Float64[np.ndarray, " dim"], gallery: Gallery, *, own: int, wanted: int
 ) -> tuple[Int64[np.ndarray, " neighbours"], float]:
-    """All products of one query in float64: where more pictures tie than were taken."""
+    """Compute all products of one query in float64, for when more images tie than were taken."""
     values = np.einsum("ij,ij->i", np.broadcast_to(query, gallery.shape), gallery)
     values[own] = -np.inf
     found = np.argsort(-values, kind="stable")[:wanted]

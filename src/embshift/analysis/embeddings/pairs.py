@@ -1,4 +1,4 @@
-"""Originals and views side by side: what measurements beyond the shift table are taken from."""
+"""Pairs of originals and views: the input of measurements beyond the shift table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,19 +22,19 @@ __all__ = [
 ]
 
 ALL, QUERIES = 100_000, 2_000
-"""Pictures up to which all are asked about, and how many of them are beyond, where no number is given."""
+"""Number of images up to which all are queried by default, and the number queried beyond that."""
 
 Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
 
 ReadViews: TypeAlias = Callable[
     [str], tuple[Int64[np.ndarray, " views"], Int64[np.ndarray, " views"], Float[np.ndarray, "views dim"]]
 ]
-"""From a transform's name to rows of the listing, draws and raw embeddings."""
+"""Takes the name of a transform; returns rows of the listing, draws and raw embeddings of its views."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DrawViews:
-    """One draw of one transform.
+    """The views of one draw of one transform.
 
     Attributes:
         at: Position of each view's original in `Pairs`.
@@ -49,16 +49,17 @@ class DrawViews:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pairs:
-    """Originals, each picture once, and a way to their views.
+    """Originals, each image once, and access to their views.
 
     Attributes:
         rows: Row of each original in the listing, ascending.
         ids: Its image id.
         units: Embeddings of length 1, float64.
         norms: Lengths of the raw embeddings.
-        left_out: Originals without an angle: all zeros, or not finite.
+        left_out: Number of originals without an angle: all zeros, or not finite.
         transforms: Names of the transforms, in the order of the plan.
-        read: Reads one transform's views; they are not kept, so that one transform is held at a time.
+        read: Reads the views of one transform; they are not kept, so that memory holds one transform at a
+            time.
     """
 
     rows: Int64[np.ndarray, " images"]
@@ -75,7 +76,7 @@ class Pairs:
     def views(
         self, transform: str, *, among: Int64[np.ndarray, " asked"] | None = None
     ) -> tuple[tuple[DrawViews, ...], Bool[np.ndarray, " images"]]:
-        """The draws of a transform; and which originals have a view at all, with an angle or without.
+        """Return the draws of a transform, and which originals have any view, with an angle or without.
 
         Args:
             transform: Its name.
@@ -96,10 +97,10 @@ class Pairs:
         ), recorded
 
     def asked(self, queries: int | None, *, seed: int) -> Int64[np.ndarray, " asked"]:
-        """Positions of the originals whose views are asked about, ascending: all, or a seeded sample.
+        """Return the positions of the queried originals, ascending: all, or a seeded sample.
 
         Args:
-            queries: How many; where None all of up to 100,000 pictures, and 2,000 of more.
+            queries: How many; where None, all of up to 100,000 images, and 2,000 of more.
             seed: Seed of the sample.
 
         Raises:
@@ -113,7 +114,7 @@ class Pairs:
         return np.sort(np.random.default_rng((seed, 2)).choice(len(self), size=wanted, replace=False))
 
     def sample(self, images: int | None, *, seed: int) -> "Pairs":
-        """A seeded sample of the originals, in the order of the listing; all of them where None."""
+        """Return a seeded sample of the originals, in the order of the listing; all of them where None."""
         if images is None or images >= len(self):
             return self
         kept = np.sort(np.random.default_rng(seed).choice(len(self), size=images, replace=False))
@@ -134,7 +135,7 @@ def make_pairs(
     transforms: Sequence[str],
     read: ReadViews,
 ) -> Pairs:
-    """Originals with an angle, in the order of their rows; of equal image ids the first stands for all.
+    """Build pairs from originals with an angle, ordered by row; the first of equal images represents all.
 
     Args:
         rows: Row of each original in the listing.
@@ -163,7 +164,7 @@ def make_pairs(
 def unit_vectors(
     values: Float[np.ndarray, "views dim"],
 ) -> tuple[Float64[np.ndarray, "views dim"], Float64[np.ndarray, " views"]]:
-    """Vectors of length 1 and the lengths they had; both NaN where a vector is all zeros or not finite."""
+    """Return vectors scaled to length 1 and their norms; both NaN for all-zero or non-finite vectors."""
     vectors = values.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
@@ -178,10 +179,10 @@ def average_draws(
     images: int,
     names: Sequence[str],
 ) -> dict[str, Float64[np.ndarray, " images"]]:
-    """Values by image: the mean over its draws that are defined, NaN where none is.
+    """Average the defined values of each image over its draws; NaN where there is none.
 
     Args:
-        found: For each draw the positions of its originals, and values by name.
+        found: For each draw, the positions of its originals, and values by name.
         images: Number of originals.
         names: Names of the values.
     """
@@ -199,7 +200,7 @@ def average_draws(
 
 
 def format_sample_notes(asked: int, pairs: Pairs) -> tuple[str, ...]:
-    """That not all pictures were asked about; nothing where they were."""
+    """Return a note that only a sample of the images was queried; nothing if all were."""
     if asked == len(pairs):
         return ()
-    return (f"views of {asked:,} pictures, a seeded sample, are compared with all {len(pairs):,} originals",)
+    return (f"views of a seeded sample of {asked:,} images are compared with all {len(pairs):,} originals",)

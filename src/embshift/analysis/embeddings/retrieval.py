@@ -1,4 +1,4 @@
-"""Does a view still find its original: ranks, margins and neighbours among all pictures of the run."""
+"""Retrieval: how well views find their originals among all images of the run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from embshift.core.errors import PlanError, UnknownNameError
 __all__ = ["SEARCHES", "neighbour_overlap", "retrieve"]
 
 SEARCHES = ("exact", "approximate")
-"""How views are compared with originals: with every one, or through an index of faiss."""
+"""How views are compared with originals: with every one, or through a faiss index."""
 
 NEIGHBOURS = 10
-"""Neighbours that are compared where no number is given."""
+"""Number of neighbours compared by default."""
 
 Find: TypeAlias = Callable[..., Scan]
-"""From queries, and where each one's own picture stands, to their places in the gallery."""
+"""Takes queries and the positions of their own images; returns their ranks and neighbours in the gallery."""
 
 DrawValues: TypeAlias = Mapping[str, Float64[np.ndarray, " views"]]
 
@@ -37,7 +37,7 @@ _ASKED = "queries are views, the gallery is the originals"
 def neighbour_overlap(
     one: Int64[np.ndarray, "images neighbours"], other: Int64[np.ndarray, "images neighbours"], /
 ) -> Float64[np.ndarray, " images"]:
-    """Jaccard index of neighbours, row by row: |A ∩ B| / |A ∪ B|, from 0 to 1; NaN without any."""
+    """Return the Jaccard index of neighbours, row by row: |A ∩ B| / |A ∪ B|, from 0 to 1; NaN without any."""
     size = one.shape[1]
     if not size:
         return np.full(len(one), np.nan)
@@ -55,21 +55,21 @@ def retrieve(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Measured:
-    """How well views find their originals among all pictures.
+    """Measure how well views find their originals among all images.
 
-    The rank of a view is 1 + the number of other pictures at least as near to it as its original: ties count
-    against it, and equal pictures stand in the gallery once. The bootstrap resamples queries and keeps the
-    gallery, so the intervals say nothing of another gallery.
+    The rank of a view is 1 + the number of other images at least as near to it as its original: ties count
+    against it, and equal images are in the gallery once. The bootstrap resamples queries and keeps the
+    gallery, so the intervals do not cover the choice of the gallery.
 
-    The exact search spares no query a picture. The approximate one may miss some: no rank is greater and no
-    margin less than the true one, a rank beyond 100 counts as 101, and what it misses is measured on 500
-    pictures and noted.
+    The exact search compares each query with every image. The approximate search may miss some: no rank is
+    greater and no margin less than the true one, and a rank beyond 100 counts as 101. What it misses is
+    measured on 500 images and given in the notes.
 
     Args:
         pairs: Originals and views.
-        neighbours: Size of the neighbourhoods that are compared.
-        queries: Pictures whose views are sought, a seeded sample; the gallery is all of them. Where None all
-            of up to 100,000, and 2,000 of more; in an approximate search always all.
+        neighbours: Number of neighbours that are compared.
+        queries: Size of a seeded sample of images whose views are searched for; the gallery is all images.
+            Where None, all of up to 100,000 images, and 2,000 of more; in an approximate search always all.
         search: One of `SEARCHES`; "approximate" needs faiss.
         resamples: Number of resamples of the images.
         level: Coverage of the intervals.
@@ -77,8 +77,8 @@ def retrieve(
 
     Raises:
         PlanError: If an option is out of range.
-        UnknownNameError: If there is no such search.
-        MissingExtraError: If faiss is wanted and not installed.
+        UnknownNameError: If the search is unknown.
+        MissingExtraError: If faiss is needed and not installed.
     """
     check_sampling(resamples=resamples, level=level)
     if neighbours < 1:
@@ -117,9 +117,9 @@ def retrieve(
         left_out=pairs.left_out,
         notes=(
             *format_sample_notes(len(asked), pairs),
-            f"{_ASKED}: {len(pairs):,} pictures; chance puts the original first once in {len(pairs):,}",
-            f"where all are found, up to 3 in {len(asked):,} others may not be (rule of three)",
-            f"knn_jaccard compares the {neighbours} nearest other pictures",
+            f"{_ASKED}: {len(pairs):,} images; by chance, the original is first once in {len(pairs):,}",
+            f"if all originals are found, up to 3 in {len(asked):,} further ones may not be (rule of three)",
+            f"knn_jaccard compares the {neighbours} nearest other images",
             *(_told(find, missed, check) if isinstance(find, ApproximateSearch) and check else ()),
         ),
         level=level,
@@ -129,7 +129,7 @@ def retrieve(
 def _draw(
     scanned: Scan, originals: Int64[np.ndarray, "views neighbours"], *, gallery: int, wanted: int
 ) -> dict[str, Float64[np.ndarray, " views"]]:
-    """Values of one draw; NaN where the gallery is so small that any answer would be right."""
+    """Compute the values of one draw; NaN if the gallery is so small that any answer would be right."""
     none = np.full(len(scanned.rank), np.nan)
     recalls = {f"recall_at_{k}": (scanned.rank <= k).astype(float) if k < gallery else none for k in RECALLS}
     overlap = neighbour_overlap(originals, scanned.nearest) if wanted < gallery - 1 else none
@@ -142,7 +142,7 @@ def _draw(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Check:
-    """Pictures whose views are asked exactly too.
+    """Images whose views are also searched exactly.
 
     Attributes:
         at: Their positions, ascending.
@@ -156,7 +156,7 @@ class _Check:
 def _finder(
     search: str, pairs: Pairs, *, asked: Int64[np.ndarray, " asked"], neighbours: int, seed: int
 ) -> tuple[Find, _Check | None]:
-    """What compares views with the gallery; and, where it may miss some, what it is checked by."""
+    """Return the search, and what an approximate search is checked against."""
     if search == "exact" or len(pairs) < 2:
         return partial(_scanned, gallery=pairs.units, neighbours=neighbours), None
     count = min(CHECKED, len(asked))
@@ -174,7 +174,7 @@ def _scanned(
 def _missed(
     draw: DrawViews, scanned: Scan, found: DrawValues, check: _Check, pairs: Pairs
 ) -> dict[str, float]:
-    """How far means of some views are from the exact ones, and the share that was overlooked."""
+    """Return the error of the means on checked views, and the share of neighbours overlooked."""
     rows = np.flatnonzero(np.isin(draw.at, check.at))
     if not len(rows):
         return {}
@@ -187,15 +187,15 @@ def _missed(
 
 
 def _told(search: ApproximateSearch, missed: Sequence[Mapping[str, float]], check: _Check) -> tuple[str, ...]:
-    """What the reader must know of an approximate search."""
+    """Return the notes on an approximate search."""
     told = [one for one in missed if one]
     errors = {name: max(one[name] for one in told) for name in (told[0] if told else ())}
     overlooked = errors.pop(_OVERLOOKED, float("nan"))
     shown = ", ".join(f"{name} {error:.2g}" for name, error in errors.items() if error == error)
     return (
-        f"approximate, by an index of {search.lists:,} lists: no rank is greater and no margin less than the"
-        f" true one; a rank beyond {PLACES} counts as {PLACES + 1}",
-        f"on {len(check.at)} pictures asked exactly too: at most {100 * overlooked:.2g} % of a transform's"
-        " nearest pictures were overlooked, and no mean is further from the exact one than:"
+        f"approximate search, index of {search.lists:,} lists: no rank is greater and no margin less"
+        f" than the true one; a rank beyond {PLACES} counts as {PLACES + 1}",
+        f"checked exactly on {len(check.at)} images: at most {100 * overlooked:.2g} % of a transform's "
+        " nearest images were overlooked, and means differ from the exact ones by at most:"
         f" {shown or 'unknown'}",
     )

@@ -1,4 +1,4 @@
-"""Whether the pictures keep their arrangement, whatever happened to the space: CKA, Procrustes, RSA."""
+"""Structure: whether images keep their arrangement, whatever happened to the space: CKA, Procrustes, RSA."""
 
 import numpy as np
 import scipy
@@ -18,10 +18,10 @@ __all__ = [
 ]
 
 PERMUTATIONS = 20
-"""Permutations of the baselines where none are given."""
+"""Number of permutations of the baselines by default."""
 
 RSA_IMAGES = 2_000
-"""Pictures up to which all distances are compared; a seeded sample of as many beyond."""
+"""Number of images up to which all distances are compared; of more, a seeded sample of this size is used."""
 
 _NAN = float("nan")
 
@@ -29,10 +29,10 @@ _NAN = float("nan")
 def linear_cka(
     one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /
 ) -> float:
-    """‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖), Frobenius norms of centred X and Y.
+    """Return ‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖), Frobenius norms of centred X and Y.
 
     Returns:
-        From 0 to 1; NaN where either has no spread.
+        From 0 to 1; NaN if either has no spread.
     """
     one, other = _centred(one), _centred(other)
     return _quotient(_square(one, other), np.sqrt(_square(one, one) * _square(other, other)))
@@ -41,14 +41,14 @@ def linear_cka(
 def unbiased_cka(
     one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /
 ) -> float:
-    """The same quotient with HSIC₁ in place of each squared norm, which has no bias for finite N.
+    """Return linear CKA with HSIC₁ in place of each squared norm, which is unbiased for finite N.
 
     HSIC₁(K, L) = [tr K̃L̃ + 1ᵀK̃1 · 1ᵀL̃1 / ((N − 1)(N − 2)) − 2 · 1ᵀK̃L̃1 / (N − 2)] / (N (N − 3)), K̃ being
-    XXᵀ with an empty diagonal. Nothing of size N × N is made.
+    XXᵀ with a zero diagonal. No N × N matrix is computed.
 
     Returns:
-        About 0 for unrelated X and Y, 1 for equal ones; NaN for fewer than four pictures, or where the
-        estimate of either's own spread is not above 0.
+        About 0 for unrelated X and Y, 1 for equal ones; NaN for fewer than four images, or if the estimate of
+        either's own spread is not above 0.
     """
     if len(one) < 4:
         return _NAN
@@ -58,7 +58,7 @@ def unbiased_cka(
 
 
 def _centred(vectors: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, "images dim"]:
-    """About the mean; exactly 0 where only rounding is left."""
+    """Centre vectors about their mean; exactly 0 where only rounding is left."""
     found = vectors - vectors.mean(axis=0)
     size = float(np.abs(vectors).max(initial=0.0))
     return np.where(np.abs(found) <= 1e-14 * size, 0.0, found)
@@ -75,7 +75,7 @@ def _quotient(value: float, scale: float) -> float:
 def _hsic(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"]) -> float:
     n = len(one)
     first, second = np.einsum("ij,ij->i", one, one), np.einsum("ij,ij->i", other, other)
-    # Rows of the kernels sum to X (Xᵀ1), their diagonals taken away.
+    # Row sums of the kernels are X (Xᵀ1), without their diagonals.
     rows = one @ one.sum(axis=0) - first, other @ other.sum(axis=0) - second
     trace = _square(one, other) - float(first @ second)
     both = float(rows[0].sum()) * float(rows[1].sum()) / ((n - 1) * (n - 2))
@@ -85,10 +85,10 @@ def _hsic(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "im
 def procrustes(
     one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /
 ) -> float:
-    """√(2 − 2‖XᵀY‖*), X and Y centred and of Frobenius norm 1, ‖·‖* the sum of singular values.
+    """Return √(2 − 2‖XᵀY‖*), X and Y centred and of Frobenius norm 1, ‖·‖* the sum of singular values.
 
     Returns:
-        From 0 to √2; NaN where either has no spread.
+        From 0 to √2; NaN if either has no spread.
     """
     first, second = _scaled(one), _scaled(other)
     return _left_over(first, second)
@@ -109,14 +109,14 @@ def _left_over(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray
 
 
 def rsa(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /) -> float:
-    """Spearman correlation of the cosine distances between all pictures, before and after.
+    """Return the Spearman correlation of the cosine distances between all images, before and after.
 
     Args:
         one: Unit vectors.
-        other: Unit vectors of the same pictures.
+        other: Unit vectors of the same images.
 
     Returns:
-        From −1 to 1, ties at their mean rank; NaN for fewer than three pictures or distances without spread.
+        From −1 to 1, ties at their mean rank; NaN for fewer than three images or distances without spread.
     """
     first, second = _distance_ranks(one), _distance_ranks(other)
     upper = np.triu_indices(len(first), 1)
@@ -124,7 +124,7 @@ def rsa(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "imag
 
 
 def _distance_ranks(units: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, "images images"]:
-    """Ranks of the distances between pictures about their mean: symmetric, with an empty diagonal."""
+    """Rank the distances between images, about the mean rank: symmetric, with a zero diagonal."""
     from scipy.stats import rankdata  # half a second to import, and seldom asked for
 
     n = len(units)
@@ -144,15 +144,15 @@ def _correlation(one: Float64[np.ndarray, " values"], other: Float64[np.ndarray,
 
 
 def measure_structure(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: int = 0) -> Measured:
-    """Structure of originals and views of every transform, with what chance alone would give.
+    """Measure the structure of originals and views of every transform, and what chance alone would give.
 
-    Draws are measured one by one and averaged. Where pictures are no more than dimensions, almost anything
-    can be aligned by a rotation, so Procrustes and RSA stand beside their mean over permutations of views.
+    Draws are measured separately and averaged. If there are no more images than dimensions, a rotation aligns
+    almost anything, so Procrustes and RSA are given with their mean over permutations of the views.
 
     Args:
         pairs: Originals and views.
-        permutations: Permutations of the baselines, 1 or more.
-        seed: Seed of the permutations, and of the sample that RSA is over beyond 2,000 pictures.
+        permutations: Number of permutations of the baselines, 1 or more.
+        seed: Seed of the permutations, and of the sample for RSA beyond 2,000 images.
 
     Raises:
         PlanError: If `permutations` is out of range.
@@ -232,11 +232,11 @@ def _rsa_with_chance(
 def _notes(pairs: Pairs, *, permutations: int) -> tuple[str, ...]:
     notes = [f"chance: mean over {permutations} permutations of the views"]
     if len(pairs) > RSA_IMAGES:
-        notes.append(f"rsa is over a seeded sample of {RSA_IMAGES:,} pictures")
+        notes.append(f"rsa uses a seeded sample of {RSA_IMAGES:,} images")
     dim = pairs.units.shape[1]
     if len(pairs) <= dim:
         notes.append(
-            f"{len(pairs):,} pictures in {dim:,} dimensions: a rotation aligns almost anything; read"
-            " procrustes against its chance value"
+            f"{len(pairs):,} images in {dim:,} dimensions: a rotation aligns almost anything; compare"
+            " procrustes with its chance value"
         )
     return tuple(notes)

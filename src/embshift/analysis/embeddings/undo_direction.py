@@ -1,4 +1,4 @@
-"""How much of a shift a simple repair takes away, on pictures that it was not fitted to."""
+"""Simple corrections of a shift, and how much of it they remove on images that they were not fitted to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ __all__ = ["FOLDS", "REPAIRS", "assign_folds", "compute_repaired_shifts"]
 Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
 
 FOLDS = 5
-"""Parts that the pictures are dealt into; each is repaired by what was fitted to the four others."""
+"""Number of folds; the images of each are corrected by a fit to the four others."""
 
 REPAIRS = ("mean", "orthogonal", "linear")
-"""Subtract the mean shift; turn by an orthogonal map; subtract a linear prediction of the shift (ridge)."""
+"""Subtract the mean shift; apply an orthogonal map; subtract a linear prediction of the shift (ridge)."""
 
 _TOUCH = 1e-9
 
 _STRENGTHS = np.logspace(-4, 4, 17)
-"""Candidates of the ridge's penalty, in units of the mean variance of a direction."""
+"""Candidate penalties of the ridge regression, in units of the mean variance of a direction."""
 
 
 def assign_folds(images: int, *, seed: int) -> Int64[np.ndarray, " images"]:
-    """A seeded deal of pictures into parts of equal size, give or take one."""
+    """Assign images to folds at random with a seed; fold sizes differ by at most one."""
     found = np.empty(images, np.int64)
     found[np.random.default_rng(seed).permutation(images)] = np.arange(images) % FOLDS
     return found
@@ -43,20 +43,21 @@ def compute_repaired_shifts(
     *,
     seed: int = 0,
 ) -> dict[str, Float64[np.ndarray, " images"]]:
-    """Cosine shift of every picture after each repair, fitted without the picture's fold.
+    """Compute the cosine shift of every image after each correction, fitted without the image's fold.
 
     mean: z′ − μ. orthogonal: z′Q, Q the orthogonal matrix that brings views nearest to originals and leaves
-    alone what they do not span. linear: z′ − (μ + (z′ − mean z′) B), B by ridge regression of the shift; its
-    penalty is the one with the least squared error when the training folds are predicted from each other. An
-    infinite penalty is the mean repair. Repaired vectors are brought to length 1 before d is taken.
+        directions unchanged that they do not span. linear: z′ − (μ + (z′ − mean z′) B), B by ridge regression
+        of the shift; its penalty is the one with the least squared error when the training folds are
+        predicted from each other. An infinite penalty gives the mean correction. Corrected vectors are scaled
+        to length 1 before d is computed.
 
     Args:
         originals: Unit vectors.
-        views: Unit vectors of the same pictures.
+        views: Unit vectors of the same images.
         seed: Seed of the folds.
 
     Returns:
-        Shifts by name of the repair, from 0 to 2; NaN for fewer than ten pictures (two a fold).
+        Shifts by name of the correction, from 0 to 2; NaN for fewer than ten images (two per fold).
     """
     n = len(originals)
     found = {name: np.full(n, np.nan) for name in REPAIRS}
@@ -80,9 +81,9 @@ def compute_repaired_shifts(
 
 
 def _rotation(part: "_Moments") -> Float64[np.ndarray, "dim dim"]:
-    """The orthogonal Procrustes solution (Schönemann 1966); not centred: directions turn about the origin."""
+    """Return the orthogonal Procrustes solution (Schönemann 1966), not centred: rotation about 0."""
     product = part.xx - part.xy  # views times originals, since originals are views less shifts
-    # Where few pictures leave directions open, nothing turns: a touch of the identity settles them.
+    # With few images some directions are undetermined: a small multiple of the identity keeps them in place.
     product[np.diag_indices_from(product)] += _TOUCH * float(np.trace(part.xx)) / len(part.x)
     left, _, right = scipy.linalg.svd(product, full_matrices=False, check_finite=False)
     return left @ right
@@ -97,7 +98,7 @@ def _subtract_linear(part: "_Moments", held: Vectors, *, penalty: float) -> Vect
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Moments:
-    """Sums of products of views x and shifts y; those of several parts add up."""
+    """Sums of products of views x and shifts y; the sums of several parts add up."""
 
     n: int
     x: Float64[np.ndarray, " dim"]
@@ -122,7 +123,7 @@ class _Moments:
         return self.xy - np.outer(self.x, self.shift)
 
     def unit(self) -> float:
-        """Mean of the eigenvalues of `within`, what a penalty of 1 means; never 0, which divides nothing."""
+        """Return the mean eigenvalue of `within`, the unit of penalties; never 0, to be a safe divisor."""
         return max(float(np.trace(self.within())) / len(self.x), np.finfo(np.float64).tiny ** 0.5)
 
     def plus(self, other: "_Moments") -> "_Moments":
@@ -151,9 +152,9 @@ def _moments(views: Vectors, shifts: Vectors) -> _Moments:
 
 
 def _penalties(parts: Sequence[_Moments], whole: _Moments) -> Float64[np.ndarray, " folds"]:
-    """The best penalty of each fold, by predicting each of its training folds from the three others.
+    """Choose the penalty of each fold by predicting each of its training folds from the three others.
 
-    A model without folds a and b serves twice: for a it is tried on b, for b on a.
+    The model without folds a and b is used twice: for a it is tested on b, for b on a.
     """
     errors = np.zeros((FOLDS, len(_STRENGTHS)))
     for one, other in combinations(range(FOLDS), 2):
@@ -164,10 +165,10 @@ def _penalties(parts: Sequence[_Moments], whole: _Moments) -> Float64[np.ndarray
 
 
 def _errors(model: _Moments, tried: _Moments) -> Float64[np.ndarray, " strengths"]:
-    """Squared error of the ridge at every penalty on other pictures, but for what no penalty changes.
+    """Return the squared error of the ridge on other images at every penalty, up to a constant.
 
-    With B = V diag(w) C it is tr(Bᵀ K B) − 2 tr(Bᵀ M), K and M the moments tried, about the model's means:
-    sums over w once V has been multiplied out.
+    With B = V diag(w) C it is tr(Bᵀ K B) − 2 tr(Bᵀ M), K and M the test moments about the model's means. With
+    V multiplied out, both are sums over w.
     """
     values, vectors = scipy.linalg.eigh(model.within(), check_finite=False)
     coefficients = vectors.T @ model.across()  # C

@@ -1,1 +1,1 @@
-"""Sampling: resamples of the images, for intervals."""
+"""Sampling: resamples of the images, from which intervals are computed."""

@@ -1,7 +1,7 @@
 """Paired bootstrap over images, and BCa intervals of means.
 
-The image is the unit. A resample draws as many images as there are, with replacement, and takes all values of
-each with it, so that transforms and metrics are compared on the same images throughout.
+The image is the unit of resampling. A resample draws as many images as there are, with replacement, and takes
+all values of each, so that transforms and metrics are always compared on the same images.
 """
 
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ __all__ = [
 ]
 
 RESAMPLES = 10_000
-"""Resamples where none are given."""
+"""Default number of resamples."""
 
 LEVEL = 0.95
-"""Coverage of intervals where none is given."""
+"""Default coverage of intervals."""
 
 COUNTS_AT_ONCE = 1 << 22
 """Counts held at once: 32 MiB as float64, whatever the number of images and resamples."""
@@ -36,15 +36,15 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Intervals:
-    """Means with their intervals, any shape.
+    """Means with their intervals, of any shape.
 
     Attributes:
         mean: Mean over images, in the unit of the values; NaN without a defined value.
-        low: Lower end of the interval, same unit; NaN for fewer than two images.
+        low: Lower end of the interval, in the same unit; NaN for fewer than two images.
         high: Upper end.
-        n: Images with a defined value.
-        plain: Where the percentile interval stands since BCa's corrections are undefined: no spread, or no
-            resample on one side of the mean.
+        n: Number of images with a defined value.
+        plain: Where the plain percentile interval is used, since BCa's corrections are undefined: there is no
+            spread, or no resample on one side of the mean.
     """
 
     mean: Float64[np.ndarray, "..."]
@@ -57,11 +57,11 @@ class Intervals:
 def weighted_means(
     values: Float64[np.ndarray, "images columns"], *, resamples: int, seed: int
 ) -> Float64[np.ndarray, "resamples columns"]:
-    """The mean of every column over the images of every resample.
+    """Compute the mean of every column over the images of every resample.
 
-    A resample is how often each image was drawn: multinomial counts. Blocks of counts times the values is one
-    product of matrices (BLAS) in place of as many gathers as there are resamples. The same seed and number of
-    images give the same resamples, whatever the columns.
+    A resample is stored as the number of times each image was drawn: multinomial counts. A block of counts
+        times the values is one matrix product (BLAS), in place of one gather per resample. The same seed and
+        number of images give the same resamples, whatever the columns.
 
     Args:
         values: Finite values.
@@ -83,7 +83,7 @@ def weighted_means(
 
 
 def _counts(images: int, *, resamples: int, seed: int) -> Iterator[Float64[np.ndarray, "block images"]]:
-    """How often each image was drawn, block by block."""
+    """Draw how often each image is in each resample, block by block."""
     rng = np.random.default_rng(seed)
     block = max(1, COUNTS_AT_ONCE // images)
     for start in range(0, resamples, block):
@@ -96,7 +96,7 @@ def _counts(images: int, *, resamples: int, seed: int) -> Iterator[Float64[np.nd
 def resampled_means(
     values: Float64[np.ndarray, "images columns"], *, resamples: int, seed: int
 ) -> Float64[np.ndarray, "resamples columns"]:
-    """The mean over the defined values of every resample; NaN where a resample holds none of a column.
+    """Compute the mean over the defined values of every resample; NaN where a resample has none.
 
     Args:
         values: NaN where undefined or not taken.
@@ -105,31 +105,31 @@ def resampled_means(
     """
     defined = ~np.isnan(values)
     centre = means(values)
-    # Deviations in place of values: nothing is lost where a column's spread is small beside its mean.
+    # Deviations instead of values keep precision where a column's spread is small compared with its mean.
     deviations = np.where(defined, values - centre, 0.0)
-    # Metrics are taken on the same images for all transforms, so that few columns of the mask differ.
+    # Metrics are taken on the same images for all transforms, so few columns of the mask differ.
     masks, which = np.unique(defined, axis=1, return_inverse=True)
     both = np.concatenate([deviations, masks.astype(np.float64)], axis=1)
     found = weighted_means(both, resamples=resamples, seed=seed)
     totals, shares = found[:, : values.shape[1]], found[:, values.shape[1] :][:, which.ravel()]
-    # Shares are sums of counts over images: exact, so that 0 is 0.
+    # Shares are sums of counts over images, so 0 is exactly 0.
     return centre + np.divide(totals, shares, out=np.full_like(totals, np.nan), where=shares > 0)
 
 
 def means(values: Float64[np.ndarray, "images columns"]) -> Float64[np.ndarray, " columns"]:
-    """The mean of every column over its defined values; NaN where there is none."""
+    """Compute the mean of every column over its defined values; NaN where there is none."""
     defined = ~np.isnan(values)
     totals, n = np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0)
     return np.divide(totals, n, out=np.full(values.shape[1], np.nan), where=n > 0)
 
 
 def influence(values: Float64[np.ndarray, "images columns"]) -> Float64[np.ndarray, "images columns"]:
-    """How far one image pulls each mean: N/n · (value − mean), 0 where the value is undefined.
+    """Compute the influence of each image on each mean: N/n · (value − mean), 0 where the value is undefined.
 
-    Its mean over a resample's images is how far that resample's mean lies from the whole one: exactly where
-    no value is undefined, to first order elsewhere. For one mean these are the jackknife's values but for a
-    factor, which is why its acceleration has a closed form; for a sum of means over unequally many images
-    they are the infinitesimal jackknife's.
+    Its mean over the images of a resample is the deviation of that resample's mean from the mean of all
+    images: exactly where no value is undefined, to first order elsewhere. For a single mean, these are the
+    jackknife's values up to a factor, so the acceleration has a closed form. For a sum of means over
+    different numbers of images, they are those of the infinitesimal jackknife.
     """
     defined = ~np.isnan(values)
     n = np.maximum(defined.sum(axis=0), 1)
@@ -145,21 +145,21 @@ def bca(
     n: Int64[np.ndarray, " columns"],
     level: float = LEVEL,
 ) -> Intervals:
-    """Bias-corrected and accelerated intervals.
+    """Compute bias-corrected and accelerated intervals.
 
     With z₀ = Φ⁻¹(share of resampled means below the mean, ties half) and a = Σu³ / (6 (Σu²)^1.5) over images,
-    the ends are the quantiles Φ(z₀ + (z₀ ± z) / (1 − a (z₀ ± z))) of the resampled means. It knows nothing of
-    images unlike those measured, and is too narrow for very few.
+    the ends are the quantiles Φ(z₀ + (z₀ ± z) / (1 − a (z₀ ± z))) of the resampled means. The intervals say
+    nothing about images unlike those measured, and are too narrow for very few images.
 
     Args:
-        resampled: Means over the resamples; NaN where a resample holds none, which is left out.
+        resampled: Means over the resamples; NaN, which is left out, where a resample has no defined value.
         mean: Means over the images.
-        pulls: The `influence` u of each image, up to a factor a column.
-        n: Images with a defined value.
+        pulls: The `influence` u of each image, up to a factor per column.
+        n: Number of images with a defined value.
         level: Coverage.
 
     Returns:
-        One interval a column, in the unit of the means.
+        One interval per column, in the unit of the means.
 
     References:
         Efron 1987, Better bootstrap confidence intervals, JASA 82(397), section 3; Efron & Tibshirani 1993,
@@ -178,10 +178,10 @@ def _quantile_levels(
     pulls: Float64[np.ndarray, "images columns"],
     level: float,
 ) -> tuple[Float64[np.ndarray, "2 columns"], Bool[np.ndarray, " columns"]]:
-    """Quantiles to take at either end; and where they are the plain ones."""
+    """Return the quantile levels of both ends, and where they are the plain ones."""
     outer = np.array([(1 - level) / 2, (1 + level) / 2])[:, None]
     drawn = np.maximum((~np.isnan(resampled)).sum(axis=0), 1)
-    # A resample that holds every image once has the mean itself, but for rounding: neither below nor above.
+    # A resample with every image once has the mean itself, up to rounding: neither below nor above.
     same = _ROUNDING * np.maximum(np.abs(mean), np.abs(pulls).max(axis=0, initial=0.0))
     below = ((resampled < mean - same).sum(axis=0) + (resampled <= mean + same).sum(axis=0)) / (2 * drawn)
     squares, cubes = (pulls**2).sum(axis=0), (pulls**3).sum(axis=0)
@@ -198,7 +198,7 @@ def _quantile_levels(
 def _quantiles(
     resampled: Float64[np.ndarray, "resamples columns"], levels: Float64[np.ndarray, "2 columns"]
 ) -> Float64[np.ndarray, "2 columns"]:
-    """Quantiles of the defined means, each column at its own levels, linear between order statistics."""
+    """Compute quantiles of the defined means, each column at its own levels, by linear interpolation."""
     ordered = np.sort(resampled, axis=0)  # NaN last
     drawn = (~np.isnan(resampled)).sum(axis=0)
     place = levels * np.maximum(drawn - 1, 0)

@@ -1,4 +1,4 @@
-"""Whether two transforms, or two encoders, differ for certain: sign flips of paired differences, Holm."""
+"""Paired tests of differences between transforms or encoders: sign flips, adjusted by Holm."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ SIGNS_AT_ONCE = 1 << 22
 """Signs held at once: 32 MiB as float64."""
 
 _TIE = 1e-12
-"""Sums closer than this, beside the greatest possible, are equal: only rounding tells them apart."""
+"""Sums closer than this, relative to the greatest possible sum, are equal: they differ by rounding only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedTest:
-    """One comparison over the images that both sides have a value for.
+    """One comparison, over the images with a value on both sides.
 
     Attributes:
         first: Name of one side.
         second: Name of the other.
         difference: Mean of first − second, in the metric's unit; NaN without an image.
         deviation: Standard deviation of the differences over images (n − 1).
-        n: Images with both values.
+        n: Number of images with both values.
         p: Two-sided p of the sign-flip test; NaN without an image.
-        adjusted: The same, adjusted by Holm for all comparisons beside it.
-        needed: Images at which the difference that was asked for would be found with probability 0.8; None
-            where none was asked for, or the deviation is unknown.
+        adjusted: p adjusted by Holm for all comparisons in the table.
+        needed: Number of images at which the difference given as `detect` is found with probability 0.8; None
+            if `detect` was not given, or the deviation is unknown.
     """
 
     first: str
@@ -54,9 +54,9 @@ class PairedTests:
         by: The metric.
         unit: Its unit.
         tests: One for each pair, in the order of the plan.
-        resamples: Random sign flips; the least possible p is 1 / (resamples + 1).
-        detect: The difference that `needed` is for; None where none was asked for.
-        notes: What the reader must know beside the numbers.
+        resamples: Number of random sign flips; the least possible p is 1 / (resamples + 1).
+        detect: The difference that `needed` is computed for; None if not given.
+        notes: Caveats and context for the reader of the numbers.
     """
 
     by: str
@@ -70,14 +70,14 @@ class PairedTests:
 def sign_flip_p(
     differences: Float64[np.ndarray, "images pairs"], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Float64[np.ndarray, " pairs"]:
-    """Two-sided p of a paired permutation test: p = (b + 1) / (B + 1).
+    """Compute the two-sided p of a paired permutation test: p = (b + 1) / (B + 1).
 
-    Where two sides are alike, each image's difference is as likely with the other sign. b counts the B random
-    flips of all signs whose mean is at least as far from 0. All columns see the same flips. With n images no
-    p can be expected below 2^(1 − n), however large the difference.
+    If the two sides do not differ, each image's difference is as likely with the other sign. b counts those
+    of B random flips of all signs whose mean is at least as far from 0. All columns use the same flips. With
+    n images, no p below 2^(1 − n) can be expected, however large the difference.
 
     Args:
-        differences: One column a comparison; NaN where a side is undefined, which leaves the image out.
+        differences: One column per comparison; NaN leaves an image out, since one side is undefined.
         resamples: Number of flips B.
         seed: Their seed.
 
@@ -100,10 +100,10 @@ def sign_flip_p(
 
 
 def holm(p: Float64[np.ndarray, " tests"], /) -> Float64[np.ndarray, " tests"]:
-    """P values adjusted so that all tests together err at most as often as each is allowed to.
+    """Adjust p values so that the probability of any error in all tests together is controlled.
 
-    In ascending order pᵢ becomes the greatest of (m − j + 1) pⱼ over j ≤ i, at most 1. NaN stays, and
-    counts for none.
+    In ascending order pᵢ becomes the greatest of (m − j + 1) pⱼ over j ≤ i, at most 1. NaN stays NaN and does
+    not count as a test.
 
     References:
         Holm 1979, Scandinavian Journal of Statistics 6(2).
@@ -126,14 +126,14 @@ def compare_columns(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedTests:
-    """Every two transforms of one run, image by image.
+    """Compare every two transforms of one run, image by image.
 
     Args:
-        values: One value an image and transform; NaN where undefined.
+        values: One value per image and transform; NaN where undefined.
         transforms: Names, in order.
-        by: The metric, for the reader.
+        by: Name of the metric, for display.
         unit: Its unit.
-        detect: A difference to say the number of images for.
+        detect: A difference; the tests report the number of images needed to detect it.
         resamples: Number of sign flips, 100 or more.
         seed: Their seed.
 
@@ -165,21 +165,21 @@ def compare_sides(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedTests:
-    """The same transforms in two runs of the same pictures: two encoders, two preparations.
+    """Compare the same transforms in two runs of the same images: two encoders, or two preparations.
 
     Args:
         one: Values of one run by image id, transforms in one order.
         other: Values of the other run.
         transforms: Names, in order.
         sides: Names of the runs.
-        by: The metric, for the reader.
+        by: Name of the metric, for display.
         unit: Its unit.
-        detect: A difference to say the number of images for.
+        detect: A difference; the tests report the number of images needed to detect it.
         resamples: Number of sign flips, 100 or more.
         seed: Their seed.
 
     Raises:
-        PlanError: If an option is out of range, or the runs share no picture.
+        PlanError: If an option is out of range, or the runs share no image.
     """
     shared = [name for name in one if name in other]
     if not shared:

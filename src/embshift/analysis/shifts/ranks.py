@@ -1,4 +1,4 @@
-"""Which order of transforms is certain: bootstrap rank frequencies, simultaneous intervals of ranks."""
+"""Ranks of transforms and their certainty: bootstrap rank frequencies, simultaneous intervals of ranks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from embshift.analysis.sampling.bootstrap import LEVEL, weighted_means
 __all__ = ["RankInterval", "Ranks", "rank_transforms"]
 
 PAIRS_AT_ONCE = 512
-"""Pairs whose variances are resampled at once; more would only take memory."""
+"""Pairs whose variances are resampled at once, to limit memory."""
 
 _TIE = 1e-12
-"""Scores closer than this, beside the greatest, are equal: only rounding tells them apart."""
+"""Scores closer than this, relative to the greatest score, are equal: they differ by rounding only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankInterval:
-    """Where one transform stands.
+    """The rank of one transform, with its interval.
 
     Attributes:
         transform: Its name.
-        rank: 1 for the closest to the original; equal scores share the better rank.
-        low: Best rank that the images leave open.
-        high: Worst rank that they leave open.
+        rank: 1 for the transform closest to the original; equal scores share the better rank.
+        low: Best plausible rank.
+        high: Worst plausible rank.
     """
 
     transform: str
@@ -37,25 +37,25 @@ class RankInterval:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranks:
-    """The order of transforms by one score, and how much of it is certain.
+    """The order of transforms by one score, and its certainty.
 
     Attributes:
-        by: What they are ordered by: "overall" or a metric.
-        transforms: Names along every axis: those with a defined score, in the order of the plan.
+        by: The score: "overall" or a metric.
+        transforms: Names along every axis: transforms with a defined score, in the order of the plan.
         score: Mean over images of each, in the metric's unit.
         intervals: Rank of each with its interval, in the order of `transforms`. The intervals hold jointly:
             with probability `level` all of them cover the ranks that infinitely many images would give.
         frequency: Share of resamples in which a transform (row) has each rank (column, from 1); equal scores
-            share their ranks evenly. Not a probability that the rank is true: for two equal transforms it
-            may take any value. NaN for fewer than two images.
+            share their ranks evenly. It is not the probability that the rank is true: for two equal
+            transforms it may take any value. NaN for fewer than two images.
         difference: Score of the row minus score of the column, in the metric's unit.
-        half_width: The interval of each difference is ± this, and they hold jointly at `level`; infinite
-            where too few images stand behind it.
-        certain: Whether the row is closer to the original than the column, for certain: the interval of their
+        half_width: Half the width of the interval of each difference; the intervals hold jointly at `level`.
+            Infinite if there are too few images.
+        certain: Whether the row is certainly closer to the original than the column: the interval of their
             difference excludes 0.
         critical: Multiple of its standard error that a difference must exceed.
         level: Joint coverage.
-        resamples: Resamples that were used: those in which every score is defined.
+        resamples: Number of resamples used: those in which every score is defined.
     """
 
     by: str
@@ -71,11 +71,11 @@ class Ranks:
     resamples: int
 
     def ordered(self) -> tuple[RankInterval, ...]:
-        """The intervals from the closest to the furthest; equal ones in the order of the plan."""
+        """Return the intervals from the closest to the furthest transform; ties in the order of the plan."""
         return tuple(sorted(self.intervals, key=lambda one: one.rank))
 
     def adjacent(self) -> tuple[tuple[str, str, bool], ...]:
-        """Each two neighbours in the order, the closer first, and whether their order is certain."""
+        """Return each pair of neighbours in the order, closer first, and whether their order is certain."""
         names = [one.transform for one in self.ordered()]
         at = {name: position for position, name in enumerate(self.transforms)}
         pairs = pairwise(names)
@@ -94,21 +94,22 @@ def rank_transforms(
     higher: bool = True,
     level: float = LEVEL,
 ) -> Ranks:
-    """Ranks with simultaneous intervals.
+    """Rank transforms, with simultaneous intervals of the ranks.
 
     The largest studentised difference of any two transforms over the resamples gives one critical value c, so
     that the intervals Δⱼₖ ± c·seⱼₖ of all differences hold jointly. A transform's rank is at least 1 + the
-    number of transforms certainly closer, and at most all but those certainly further. Equal transforms are
-    allowed. Standard errors are taken anew in every resample: with them taken once the intervals would cover
-    too seldom on few images. It cannot see that images were chosen unlike those meant.
+    number of transforms certainly closer, and at most the number of all transforms less those certainly
+    further. Transforms may be equal. Standard errors are recomputed in every resample: otherwise the
+    intervals would cover too seldom on few images. The method cannot detect that the images are unlike those
+    of interest.
 
     Args:
-        score: Mean of each transform; those with NaN are left out.
-        resampled: The same over every resample.
-        pulls: Influence of each image on each score, its mean over a resample being the score's change.
-        known: Whether a transform's standard error can be told: two images or more behind each of its means.
+        score: Mean of each transform; transforms with NaN are left out.
+        resampled: Mean of each transform over every resample.
+        pulls: Influence of each image on each score; its mean over a resample is the change of the score.
+        known: Whether a transform has a standard error: two images or more for each of its means.
         transforms: Names.
-        by: What the score is, for the reader.
+        by: Name of the score, for display.
         seed: Seed that `resampled` was drawn with.
         higher: Whether higher is closer.
         level: Joint coverage of the intervals.
@@ -147,7 +148,7 @@ def rank_transforms(
 def _zero_rounding(
     values: Float64[np.ndarray, "*shape"], *, scale: Float64[np.ndarray, "*other"]
 ) -> Float64[np.ndarray, "*shape"]:
-    """Values with 0 for what only rounding keeps from it."""
+    """Set values that differ from 0 by rounding only to 0."""
     return np.where(np.abs(values) <= _TIE * np.abs(scale).max(initial=0.0), 0.0, values)
 
 
@@ -160,7 +161,7 @@ def _critical(
     seed: int,
     level: float,
 ) -> tuple[Float64[np.ndarray, "transforms transforms"], float]:
-    """Standard error of every difference; and the quantile of the largest studentised one."""
+    """Return the standard error of every difference, and the quantile of the largest studentised one."""
     first, second = np.triu_indices(len(score), 1)
     error = np.zeros((len(score), len(score)))
     largest = np.zeros(len(resampled))
@@ -172,7 +173,7 @@ def _critical(
         change = _zero_rounding(change, scale=score)
         largest = np.maximum(largest, _largest(apart, change, resamples=len(resampled), seed=seed))
     found = largest[whole]
-    # "higher" takes a value that was seen: never between a finite one and an infinite one.
+    # "higher" returns an observed value: never one between a finite and an infinite value.
     return error, float(np.quantile(found, level, method="higher")) if len(found) else float("inf")
 
 
@@ -183,11 +184,11 @@ def _largest(
     resamples: int,
     seed: int,
 ) -> Float64[np.ndarray, " resamples"]:
-    """The largest studentised change of each resample; infinite where its images show no spread at all."""
+    """Return the largest studentised change of each resample; infinite if its images show no spread."""
     moments = weighted_means(np.concatenate([apart, apart**2], axis=1), resamples=resamples, seed=seed)
     first, second = moments[:, : apart.shape[1]], moments[:, apart.shape[1] :]
     variance = np.maximum(second - first**2, 0.0)
-    variance[variance <= _TIE * second] = 0.0  # what rounding leaves where all images of a resample agree
+    variance[variance <= _TIE * second] = 0.0  # rounding where all images of a resample agree
     error = np.sqrt(variance / max(len(apart) - 1, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.abs(change) / error
@@ -223,7 +224,7 @@ def _intervals(
 def _frequency(
     closeness: Float64[np.ndarray, "resamples transforms"], *, known: Bool[np.ndarray, " transforms"]
 ) -> Float64[np.ndarray, "transforms ranks"]:
-    """Share of resamples by transform and rank; equal scores share the ranks that they take together."""
+    """Return the share of resamples by transform and rank; equal scores share the ranks that they occupy."""
     count = closeness.shape[1]
     if not closeness.size or not known.all():
         return np.full((count, count), np.nan)

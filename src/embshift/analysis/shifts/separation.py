@@ -1,4 +1,4 @@
-"""How far apart different pictures are to begin with: the scale that a shift can be read against."""
+"""Separation: the mean distance between different images, as a scale for shifts."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,22 @@ from jaxtyping import Float, Float64
 __all__ = ["Separation", "compute_separation"]
 
 ALL_PAIRS = 5_000
-"""Images up to which every pair's L2 distance is taken; 12.5 million pairs."""
+"""Number of images up to which the L2 distance of every pair is computed; 12.5 million pairs."""
 
 BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """Mean distance between the embeddings of two different pictures, both as they are.
+    """Mean distance between the embeddings of two different, unchanged images.
 
     Attributes:
         cosine: Mean of 1 − cosine over all pairs, from 0 to 2; NaN for fewer than two images.
-        cosine_pairs: Pairs behind it: all of them.
+        cosine_pairs: Number of pairs behind it: all of them.
         l2: Mean Euclidean distance between raw embeddings, in the encoder's unit.
-        l2_pairs: Pairs behind it: all, or those among a seeded sample of images.
-        images: Different pictures with a finite embedding that is not all zeros.
-        left_out: Embeddings that were left out, since they are all zeros or not finite: they have no angle.
+        l2_pairs: Number of pairs behind it: all, or those among a seeded sample of images.
+        images: Number of different images with a finite embedding that is not all zeros.
+        left_out: Number of embeddings left out, since they are all zeros or not finite and have no angle.
     """
 
     cosine: float
@@ -35,14 +35,14 @@ class Separation:
 
 
 def compute_separation(embeddings: Float[np.ndarray, "images dim"], *, seed: int = 0) -> Separation:
-    """Mean distance between different pictures.
+    """Compute the mean distance between different images.
 
-    The mean cosine distance needs no pairs: with unit vectors z, Σᵢⱼ zᵢ·zⱼ = ‖Σz‖², so that over pairs i ≠ j
-    it is 1 − (‖Σz‖² − N) / (N (N − 1)), here in float64. The mean L2 distance has no such form; above 5,000
-    images it is taken among a seeded sample of 5,000. Neither sees how the distances spread.
+    The mean cosine distance needs no pairs: with unit vectors z, Σᵢⱼ zᵢ·zⱼ = ‖Σz‖², so over pairs i ≠ j it is
+    1 − (‖Σz‖² − N) / (N (N − 1)), here in float64. The mean L2 distance has no such form; above 5,000 images
+    it is computed on a seeded sample of 5,000. Neither shows how the distances spread.
 
     Args:
-        embeddings: Raw embeddings of the originals, each picture once.
+        embeddings: Raw embeddings of the originals, each image once.
         seed: Seed of the sample.
     """
     vectors = embeddings.astype(np.float64)
@@ -72,17 +72,17 @@ def _mean_cosine_distance(units: Float64[np.ndarray, "images dim"]) -> float:
 
 
 def _mean_distance(vectors: Float64[np.ndarray, "images dim"]) -> float:
-    """Over all pairs, block by block: ‖a − b‖² = ‖a‖² + ‖b‖² − 2 a·b, a product of matrices."""
+    """Compute the mean over all pairs, block by block: ‖a − b‖² = ‖a‖² + ‖b‖² − 2 a·b, a matrix product."""
     n = len(vectors)
     if n < 2:
         return float("nan")
-    centred = vectors - vectors.mean(axis=0)  # a common part would cancel, and take digits with it
+    centred = vectors - vectors.mean(axis=0)  # a common part would cancel and cost precision
     squares = (centred**2).sum(axis=1)
     total = 0.0
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         apart = squares[block, None] + squares - 2.0 * (centred[block] @ centred.T)
         own = np.arange(len(apart))
-        apart[own, start + own] = 0.0  # a vector's distance to itself, exactly
+        apart[own, start + own] = 0.0  # the distance of a vector to itself, exactly
         total += float(np.sqrt(np.maximum(apart, 0.0)).sum())
     return total / (n * (n - 1))

@@ -1,4 +1,4 @@
-"""How many images it takes: to find a difference, and to keep an order."""
+"""Numbers of images: to detect a difference, and to keep an order of transforms."""
 
 import math
 from collections.abc import Sequence
@@ -14,29 +14,29 @@ from embshift.core.errors import PlanError
 __all__ = ["Stability", "images_needed", "kendall", "order_stability", "sizes_up_to"]
 
 _EXACT = 100_000
-"""Images up to which the noncentral t distribution is taken; beyond, an approximation to an image in 10^5."""
+"""Number of images up to which the noncentral t distribution is used; then an approximation, within 10^-5."""
 
 _MOST = 10**12
 
 _TIE = 1e-12
-"""Scores closer than this, beside the greatest, are equal: only rounding tells them apart."""
+"""Scores closer than this, relative to the greatest score, are equal: they differ by rounding only."""
 
 
 def images_needed(
     difference: float, *, deviation: float, error: float = 0.05, power: float = 0.8
 ) -> int | None:
-    """The least number of images at which a paired, two-sided t test finds a mean difference.
+    """Return the least number of images at which a paired, two-sided t test finds a mean difference.
 
-    It takes the deviation as known, and differences as normal.
+    The deviation is taken as known, and differences as normal.
 
     Args:
         difference: The mean difference to be found, above or below 0.
-        deviation: Standard deviation of the differences over images, same unit.
-        error: Probability of finding one where there is none.
-        power: Probability of finding it.
+        deviation: Standard deviation of the differences over images, in the same unit.
+        error: Probability of finding a difference where there is none.
+        power: Probability of finding the difference.
 
     Returns:
-        2 or more; None where the deviation is NaN.
+        2 or more; None if the deviation is NaN.
 
     Raises:
         PlanError: If an argument is out of range, or more than 10^12 images would be needed.
@@ -55,8 +55,8 @@ def images_needed(
         above *= 2
         if above > _MOST:
             raise PlanError(
-                f"difference {difference:g} beside a deviation of {deviation:g} needs more than 10^12 images;"
-                " ask for a larger one"
+                f"a difference of {difference:g} with a deviation of {deviation:g} needs more than 10^12"
+                " images; choose a larger difference"
             )
     below = above // 2
     while above - below > 1:
@@ -67,7 +67,7 @@ def images_needed(
 
 
 def _power(images: int, *, effect: float, error: float) -> float:
-    """Probability that the t test finds an effect, in deviations."""
+    """Return the probability that the t test finds an effect, given in deviations."""
     from scipy.stats import nct, t  # half a second to import, and seldom asked for
 
     if images < 2:
@@ -75,7 +75,7 @@ def _power(images: int, *, effect: float, error: float) -> float:
     freedom, centre = images - 1, effect * math.sqrt(images)
     critical = float(t.isf(error / 2, freedom))
     if images > _EXACT or centre > 30:  # SciPy loses digits far out
-        # Johnson & Welch 1940: a noncentral t beside a normal of this middle and width.
+        # Johnson & Welch 1940: noncentral t approximated by a normal with this mean and width.
         middle, width = centre * (1 - 1 / (4 * freedom)), math.sqrt(1 + critical**2 / (2 * freedom))
         ends = np.array([middle - critical, -middle - critical]) / width
         return float(scipy.special.ndtr(ends).sum())
@@ -85,10 +85,10 @@ def _power(images: int, *, effect: float, error: float) -> float:
 def kendall(
     orders: Float64[np.ndarray, "resamples transforms"], whole: Float64[np.ndarray, " transforms"], /
 ) -> Float64[np.ndarray, " resamples"]:
-    """Kendall's τ_b of each order of scores with one order: from −1 to 1, ties left out of the count.
+    """Compute Kendall's τ_b of each order of scores with one order: from −1 to 1, ties not counted.
 
     Returns:
-        NaN where a score is undefined, there are fewer than two, or all are equal.
+        NaN if a score is undefined, there are fewer than two, or all are equal.
     """
     first, second = np.triu_indices(len(whole), 1)
     scale = _TIE * max(float(np.nanmax(np.abs(whole), initial=0.0)), np.finfo(np.float64).tiny)
@@ -104,13 +104,13 @@ def _signs(values: Float64[np.ndarray, "*shape"], *, scale: float) -> Float64[np
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stability:
-    """How well some images keep the order of transforms that all give.
+    """How well a number of images keeps the order of transforms that all images give.
 
     Attributes:
-        images: Images drawn, with replacement.
-        tau: Mean of Kendall's τ_b with the order of all images; 1 where it never changes.
-        low: 5th percentile of it.
-        resamples: Draws behind it, those with an order.
+        images: Number of images drawn, with replacement.
+        tau: Mean of Kendall's τ_b with the order of all images; 1 if the order never changes.
+        low: 5th percentile of Kendall's τ_b.
+        resamples: Number of draws behind it: those with an order.
     """
 
     images: int
@@ -120,7 +120,7 @@ class Stability:
 
 
 def sizes_up_to(images: int) -> tuple[int, ...]:
-    """10, 30, 100, 300, … below a number of images, and the number."""
+    """Return 10, 30, 100, 300, … below a number of images, and that number."""
     steps = (base * 10**power for power in range(1, 12) for base in (1, 3))
     return (*(size for size in steps if size < images), images)
 
@@ -132,15 +132,15 @@ def order_stability(
     resamples: int = 1_000,
     seed: int = 0,
 ) -> tuple[Stability, ...]:
-    """Kendall's τ_b between the order by all images and that by some of them, drawn with replacement.
+    """Compute Kendall's τ_b between the order by all images and that by some of them, drawn with replacement.
 
-    It says how much an order of so many images is worth; it cannot see that all of them were chosen unlike
-    those meant, nor how far apart the transforms lie.
+    The result shows how reliable an order of so many images is. It cannot detect that the images are unlike
+    those of interest, and does not show how far apart the transforms are.
 
     Args:
-        values: One value an image and transform; transforms without any are left out.
+        values: One value per image and transform; transforms without any value are left out.
         sizes: Numbers of images to draw.
-        resamples: Draws of each size.
+        resamples: Number of draws of each size.
         seed: Their seed.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Intervals of every mean and the certainty of ranks: what these images say about others like them."""
+"""Intervals of every mean, and the certainty of ranks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,22 +23,22 @@ from embshift.runs.values import ImageValues
 __all__ = ["OVERALL", "Statistics", "compute_statistics"]
 
 OVERALL = "overall"
-"""What ranks are by, where no metric is named: the mean of the performance metrics' means."""
+"""The default score of ranks: the mean of the performance metrics' means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Statistics:
-    """Means with intervals, and ranks with theirs.
+    """Means with intervals, and ranks with intervals.
 
     Attributes:
         transforms: Names along the first axis, in the order of the plan.
         metrics: Names along the second axis of `means`.
         means: Mean over images of every transform and metric, (transforms, metrics), in the metric's unit.
-        overall: The overall score of every transform, (transforms,), a pure number; `n` is that of the
-            metric with the fewest images.
+        overall: The overall score of every transform, (transforms,), a pure number; `n` is that of the metric
+            with the fewest images.
         ranks: Order of the transforms.
-        level: Coverage of each interval by itself; that of the ranks is joint.
-        resamples: Resamples of the images.
+        level: Coverage of each interval by itself; the coverage of the ranks is joint.
+        resamples: Number of resamples of the images.
         seed: Their seed.
     """
 
@@ -61,21 +61,21 @@ def compute_statistics(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Statistics:
-    """Paired bootstrap over images: BCa intervals of all means, and ranks with simultaneous intervals.
+    """Bootstrap images in pairs: BCa intervals of all means, and ranks with simultaneous intervals.
 
-    Every transform and metric sees the same resampled images; a mean is over the defined values among them.
+    Every transform and metric is computed on the same resampled images; a mean is over their defined values.
 
     Args:
-        values: One value an image, transform and metric.
+        values: One value per image, transform and metric.
         metrics: Specs of the metrics along the last axis, in order.
-        by: What transforms are ranked by: "overall" or a metric's name.
+        by: Score that transforms are ranked by: "overall" or the name of a metric.
         resamples: Number of resamples, 100 or more.
         level: Coverage of the intervals, above 0 and below 1.
         seed: Seed of the resamples.
 
     Raises:
         PlanError: If `resamples` or `level` are out of range.
-        UnknownNameError: If there is no such score.
+        UnknownNameError: If the score is unknown.
     """
     _check(metrics, by=by, resamples=resamples, level=level)
     scores = _all_scores(values, resamples=resamples, seed=seed)
@@ -116,7 +116,7 @@ def _check(metrics: Sequence[MetricSpec], *, by: str, resamples: int, level: flo
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Scores:
-    """Means over images of anything, over their resamples, and the images' influence on them."""
+    """Means of any scores over images and over resamples, and the influence of each image on them."""
 
     mean: Float64[np.ndarray, "*shape"]
     n: Int64[np.ndarray, "*shape"]
@@ -145,7 +145,7 @@ def _part(scores: _Scores, metric: int) -> _Scores:
 
 
 def _overall(scores: _Scores, performance: Sequence[bool]) -> _Scores:
-    """The mean of the performance metrics; NaN where one of them is, or there is none."""
+    """Return the mean of the performance metrics; NaN if one of them is, or there is none."""
     taken = np.array(performance, bool)
     none = np.nan if not taken.any() else 0.0
     share = max(int(taken.sum()), 1)

@@ -13,13 +13,13 @@ __all__ = ["Cell", "Summary", "SummaryRow", "summarise"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One metric of one transform over the images.
+    """One metric of one transform, over the images.
 
     Attributes:
         mean: Mean over images, in the metric's unit; NaN without a defined value.
         deviation: Standard deviation over images (n - 1); NaN for fewer than two.
-        n: Images with a defined value.
-        undefined: Images where it was taken and is undefined.
+        n: Number of images with a defined value.
+        undefined: Number of images whose value was computed and is undefined.
     """
 
     mean: float
@@ -30,13 +30,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRow:
-    """One transform.
+    """The row of one transform.
 
     Attributes:
         transform: Its name.
         cells: Its metrics by name.
-        overall: Mean of the means of the performance metrics; NaN where one of them is.
-        rank: 1 for the greatest overall score; None where it is NaN.
+        overall: Mean of the means of the performance metrics; NaN if one of them is.
+        rank: 1 for the greatest overall score; None if it is NaN.
     """
 
     transform: str
@@ -47,12 +47,12 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Transforms by metrics, in the order of the plan.
+    """A table of transforms by metrics, in the order of the plan.
 
     Attributes:
-        metrics: How each column states itself, in order.
+        metrics: The specs of the columns, in order.
         rows: One for each transform.
-        map_name: What the encoder's maps are: "attention map", or what stands in for it.
+        map_name: What the encoder's maps are: "attention map", or the name of what it has in its place.
         precision: One line on the encoder's precision and its errors; empty for float32.
     """
 
@@ -62,11 +62,11 @@ class Summary:
     precision: str = ""
 
     def closest(self, metric: str) -> frozenset[str]:
-        """The transforms whose mean is closest to the original under a metric."""
+        """Return the transforms whose mean is closest to the original under a metric."""
         return self._extreme(metric, sign=1)
 
     def furthest(self, metric: str) -> frozenset[str]:
-        """The transforms whose mean is furthest from the original under a metric."""
+        """Return the transforms whose mean is furthest from the original under a metric."""
         return self._extreme(metric, sign=-1)
 
     def _extreme(self, metric: str, *, sign: int) -> frozenset[str]:
@@ -86,15 +86,15 @@ def summarise(
     map_name: str = "attention map",
     precision: str = "",
 ) -> Summary:
-    """Mean and deviation over images of every metric and transform, the overall score and its rank.
+    """Compute mean and deviation over images of every metric and transform, the overall score and its rank.
 
     The overall score of the ranked profiles is the mean of cosine, attention, patch, edge and detail.
 
     Args:
-        values: One value an image, transform and metric.
+        values: One value per image, transform and metric.
         metrics: Specs of the metrics along the last axis, in order.
         map_name: What the encoder's maps are.
-        precision: A line on the encoder's precision, which is shown below the table.
+        precision: One line on the encoder's precision, shown below the table.
     """
     cells = [
         {spec.name: _cell(values, transform, metric) for metric, spec in enumerate(metrics)}
@@ -122,5 +122,5 @@ def _cell(values: ImageValues, transform: int, metric: int) -> Cell:
 
 
 def _ranks(scores: Sequence[float]) -> list[int | None]:
-    """1 for the greatest; equal scores share the better rank; NaN has none."""
+    """Return the ranks: 1 for the greatest score; equal scores share the better rank; None for NaN."""
     return [None if np.isnan(score) else 1 + sum(other > score for other in scores) for score in scores]

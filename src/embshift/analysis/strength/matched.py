@@ -1,4 +1,4 @@
-"""Transforms at equal damage: which of them shifts embeddings most."""
+"""Transforms compared at equal damage: which of them shifts embeddings most."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,23 @@ __all__ = [
 ]
 
 SSIM, DISPLACEMENT = "ssim", "displacement"
-"""What damage is measured by: similarity where no pixel moves, else the mean way of the pixels."""
+"""Measures of damage: similarity where no pixel moves, else the mean displacement of the pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solved:
-    """A transform's strength for one amount of damage, on the half of the pictures that it was solved on.
+    """A transform's strength for one amount of damage, solved on one half of the images.
 
     Attributes:
         transform: The registered transform.
         family: Its family.
         kind: "ssim" or "displacement".
-        target: What was asked for: mean structural similarity, or mean way in pixels.
+        target: The requested mean structural similarity, or mean displacement in pixels.
         unit: Unit of the strength.
-        strength: The strength; None where the target is out of reach.
-        achieved: The mean that it reaches; of the nearest strength where the target is out of reach.
-        why: Why the target is out of reach; empty where it is not.
+        strength: The strength; None if the target cannot be reached.
+        achieved: The mean that the strength reaches; if the target cannot be reached, that of the nearest
+            strength.
+        why: Why the target cannot be reached; empty if it is.
     """
 
     transform: str
@@ -50,7 +51,7 @@ class Solved:
 
     @property
     def label(self) -> str:
-        """What the plan calls it behind its name: "ssim90", "px10"."""
+        """The suffix of its name in the plan: "ssim90", "px10"."""
         if self.kind == SSIM:
             return f"ssim{100 * self.target:g}".replace(".", "_").replace("-", "m")
         return f"px{self.target:g}".replace(".", "_")
@@ -65,12 +66,12 @@ class MatchedRow:
         family: Its family.
         strength: Its strength, in `unit`.
         unit: Unit of the strength.
-        achieved: Mean similarity or way that the strength reaches on the pictures it was solved on.
+        achieved: Mean similarity or displacement of the strength on the images that it was solved on.
         shift: Mean over the other half's images of d = 1 − cosine.
         low: Lower end of the interval of that mean.
         high: Upper end.
         recall: Share of views whose original is the nearest of all originals.
-        n: Images.
+        n: Number of images.
     """
 
     transform: str
@@ -87,13 +88,13 @@ class MatchedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedGroup:
-    """Transforms at one amount of damage, the one that shifts most first.
+    """Transforms at one amount of damage, sorted by their shift, greatest first.
 
     Attributes:
         kind: "ssim" or "displacement".
-        target: The amount.
-        rows: Those that reach it.
-        out_of_reach: The others, each with the reason.
+        target: The amount of damage.
+        rows: The transforms that reach it.
+        out_of_reach: The other transforms, each with the reason.
     """
 
     kind: str
@@ -104,14 +105,14 @@ class MatchedGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmatchedRow:
-    """One transform as the preset "paper" sets it, whatever damage that does.
+    """One transform with the parameters of the preset "paper", whatever damage it causes.
 
     Attributes:
         transform: Its name.
         shift: Mean over images of d = 1 − cosine.
         low: Lower end of the interval of that mean.
         high: Upper end.
-        n: Images.
+        n: Number of images.
     """
 
     transform: str
@@ -126,12 +127,12 @@ class Matched:
     """All groups of a run.
 
     Attributes:
-        groups: One for each kind and amount, in the order asked for.
-        solved_on: Pictures in the half that strengths were solved on.
-        gallery: Different originals of the other half.
+        groups: One for each kind and amount, in the requested order.
+        solved_on: Number of images in the half that strengths were solved on.
+        gallery: Number of different originals in the other half.
         level: Coverage of each interval.
-        unmatched: The same transforms, on the same pictures, as the preset "paper" sets them, the one that
-            shifts most first; empty where the run has no cosine.
+        unmatched: The same transforms, on the same images, with the parameters of the preset "paper", sorted
+            by shift, greatest first; empty if the run has no cosine.
     """
 
     groups: tuple[MatchedGroup, ...]
@@ -142,7 +143,7 @@ class Matched:
 
 
 def read_solved(content: Mapping[str, Any]) -> tuple[int, tuple[Solved, ...]]:
-    """What ``match.json`` holds: pictures solved on, and strengths."""
+    """Return the number of images solved on, and the strengths, from the content of ``match.json``."""
     return int(content["solved_on"]), tuple(_solved(dict(each)) for each in content["solved"])
 
 
@@ -154,13 +155,13 @@ def _solved(content: dict[str, Any]) -> Solved:
 def rank_matched(
     sweep: Sweep, solved: Sequence[Solved], /, *, solved_on: int, unmatched: Sequence[UnmatchedRow] = ()
 ) -> Matched:
-    """Ranks transforms at equal damage by their mean shift.
+    """Rank transforms at equal damage by their mean shift.
 
     Args:
-        sweep: Curves of the half that is ranked on.
-        solved: What was solved on the other half.
-        solved_on: Pictures in that half.
-        unmatched: The transforms as the preset "paper" sets them.
+        sweep: Curves of the half of the images that transforms are ranked on.
+        solved: Strengths solved on the other half.
+        solved_on: Number of images in that half.
+        unmatched: The transforms with the parameters of the preset "paper".
 
     Raises:
         RunError: If the run lacks a strength that was solved.
@@ -177,7 +178,7 @@ def rank_matched(
 
 
 def _descending(shift: float) -> float:
-    """A key that puts the greatest first, and what is undefined last."""
+    """Return a sort key that puts the greatest shift first, and undefined ones last."""
     return math.inf if math.isnan(shift) else -shift
 
 
@@ -195,7 +196,7 @@ def _group(kind: str, target: float, solved: Sequence[Solved], curves: Mapping[s
 def _row(solved: Solved, curves: Mapping[str, Curve]) -> MatchedRow:
     curve, name = curves.get(solved.transform), f"{solved.transform}_{solved.label}"
     if curve is None or name not in curve.names or solved.strength is None:
-        raise RunError(f"match.json names {name}, which the run does not hold; match again into a new folder")
+        raise RunError(f"match.json names {name}, but the run lacks it; match again into a new folder")
     at = curve.names.index(name)
     return MatchedRow(
         transform=solved.transform,
