@@ -1,1 +1,1 @@
-"""How fast embshift is, against the procedure done the plain way: ``python -m benchmarks``."""
+"""Benchmark: how fast embshift is, compared with the plain procedure. Run ``python -m benchmarks``."""

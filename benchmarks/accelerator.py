@@ -1,22 +1,21 @@
-"""Runs from files on a GPU, as a share of what its matrix products can do at most."""
+"""Stage of runs from files on a GPU, as a share of the peak rate of its matrix products."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.child import VIEWS, ask
-from benchmarks.pictures import write_encoder
+from benchmarks.child import VIEWS, run_task
+from benchmarks.images import write_encoder
 from benchmarks.setting import Setting
-from benchmarks.taking import Figure
+from benchmarks.timing import Figure
 
-__all__ = ["SHAPES", "STAGES", "Shape", "accelerated", "measure_shape"]
+__all__ = ["SHAPES", "STAGES", "Shape", "measure_gpu", "measure_shape"]
 
 PEAK = 790e12
-"""What an H100 reaches in products of bfloat16 matrices, in operations a second: the goals are against it."""
-
+"""Rate of an H100 for products of bfloat16 matrices, in operations per second; the goals refer to it."""
 
 VIEWS_ON = ("gpu", "fast")
-"""Where views are made: on the device, or by workers."""
+"""Where views are made: on the device, or by worker processes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +23,12 @@ class Shape:
     """A vision tower of the paper's family.
 
     Attributes:
-        name: What it is called.
-        operations: Of the whole network's forward pass of one view, by which the goals are stated; a run
-            leaves out 3 to 6 % of them: what the last block would make of the patches.
+        name: Its name.
+        operations: Operations of the whole network's forward pass of one view; the goals count them. A run
+            leaves out 3 to 6 % of them, the last block's work on the patches.
         config: What differs from ViT-B/32.
-        batch: Views of a batch; larger ones were no faster on an H100.
-        images: How often a repetition takes the benchmark's pictures.
+        batch: Views in a batch; larger batches were no faster on an H100.
+        images: How often a repetition uses the benchmark's images.
     """
 
     name: str
@@ -53,11 +52,11 @@ SHAPES = (
     Shape(name="ViT-B/16", operations=35.1e9, config={"patch_size": 16}, batch=256, images=4),
     Shape(name="ViT-B/32", operations=8.8e9, config={}, batch=512, images=6),
 )
-"""The three that goals are stated for."""
+"""The shapes for which there are goals."""
 
 
-def accelerated(setting: Setting) -> list[Figure]:
-    """Each shape from files, in bfloat16 and compiled; nothing without CUDA."""
+def measure_gpu(setting: Setting) -> list[Figure]:
+    """Measure each shape from files, in bfloat16 and compiled; return nothing without CUDA."""
     import torch
 
     if not torch.cuda.is_available():
@@ -68,21 +67,21 @@ def accelerated(setting: Setting) -> list[Figure]:
 def measure_shape(
     setting: Setting, shape: Shape, *, device: str, precision: str = "bfloat16", runtime: str = "compiled"
 ) -> list[Figure]:
-    """Images a second and the share of the peak, of a run and of the encoder alone.
+    """Measure images per second and the share of the peak, for a run and for the encoder alone.
 
     Args:
-        setting: What to work on.
+        setting: The images and folders.
         shape: The tower.
-        device: As torch spells it.
+        device: Device in torch's spelling.
         precision: Number format.
         runtime: What runs the network.
     """
     folder = write_encoder(setting.folder / shape.name.replace("/", "-"), **shape.config)
     options = {"precision": precision, "runtime": runtime, "decode": "scaled", "batch": shape.batch}
-    found = ask(
+    found = run_task(
         "runs",
         encoder=str(folder),
-        pictures=_many(setting, shape.images * len(setting.pictures)),
+        images=_write_copies(setting, shape.images * len(setting.images)),
         ways=[{**options, "views": views} for views in VIEWS_ON],
         alone=shape.batch,
         rounds=20,
@@ -92,25 +91,24 @@ def measure_shape(
     return [
         figure
         for views, each in zip(VIEWS_ON, found, strict=True)
-        for figure in _figures(shape, f"{shape.name}, views {views}", each)
+        for figure in _shape_figures(shape, f"{shape.name}, views {views}", each)
     ]
 
 
-def _many(setting: Setting, count: int) -> list[str]:
-    """Paths of ``count`` files, the pictures again and again, each with bytes of its own."""
+def _write_copies(setting: Setting, count: int) -> list[str]:
+    """Write ``count`` copies of the images, each with distinct bytes, and return their paths."""
     folder = setting.folder / "many"
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{row:06d}.jpg" for row in range(count)]
     for row, path in enumerate(paths):
         if not path.exists():
-            # What follows a JPEG's end is not decoded; by its digest it is another picture.
-            path.write_bytes(
-                setting.pictures[row % len(setting.pictures)].read_bytes() + row.to_bytes(8, "big")
-            )
+            # Bytes after the end of a JPEG are not decoded but change its digest.
+            original = setting.images[row % len(setting.images)]
+            path.write_bytes(original.read_bytes() + row.to_bytes(8, "big"))
     return [str(path) for path in paths]
 
 
-def _figures(shape: Shape, way: str, found: list[dict[str, Any]]) -> list[Figure]:
+def _shape_figures(shape: Shape, way: str, found: list[dict[str, Any]]) -> list[Figure]:
     def figure(stage: str, unit: str, values: list[float]) -> Figure:
         return Figure(stage=stage, way=way, unit=unit, values=values)
 
@@ -126,5 +124,5 @@ def _figures(shape: Shape, way: str, found: list[dict[str, Any]]) -> list[Figure
     ]
 
 
-STAGES: Mapping[str, Callable[[Setting], list[Figure]]] = {"gpu": accelerated}
-"""What a GPU does, by the name that ``--only`` takes."""
+STAGES: Mapping[str, Callable[[Setting], list[Figure]]] = {"gpu": measure_gpu}
+"""Stages on a GPU, by their name for ``--only``."""

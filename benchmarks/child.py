@@ -1,6 +1,7 @@
-"""One way once, in a process of its own, so that no way finds what another has left behind.
+"""One measurement in a process of its own, so that no variant profits from what another has left behind.
 
-`ask` starts it; it reads what to do from standard input, as JSON, and its last line is what it found.
+`run_task` starts the process. It reads its task from standard input as JSON and prints the result as its last
+line.
 """
 
 import json
@@ -14,17 +15,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.taking import seconds
+from benchmarks.timing import time_call
 
-__all__ = ["Clock", "ask", "ready"]
+__all__ = ["Clock", "open_network", "run_task"]
 
 VIEWS, BATCH, SIDE = 10, 32, 224
-"""Views of a picture with the original; views of a batch, which end to end is embshift's own choice."""
+"""Views of an image including the original; views in a batch; side of an image in pixels."""
 
 
-def ask(task: str, **given: Any) -> Any:
-    """Do a task of `TASKS` in a new process; what it found."""
-    # As the command line has it: numpy's threads, which a stage alone gives up, are its own again.
+def run_task(task: str, **given: Any) -> Any:
+    """Run a task of `TASKS` in a new process and return its result."""
+    # The parent limits numpy to one thread; a run from the command line does not.
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.child"],
@@ -40,104 +41,104 @@ def ask(task: str, **given: Any) -> Any:
 
 
 class Clock:
-    """Listens to a run: when it began, when each picture was done, when it was over."""
+    """A reporter that records when a run began and when each image was finished."""
 
     def __init__(self) -> None:
         self.begun, self.done, self.noted = time.perf_counter(), list[float](), list[str]()
 
     def note(self, text: str) -> None:
-        """What the run says."""
+        """Record a message of the run."""
         self.noted.append(text)
 
     def begin(self, *, total: int, done: int) -> None:
-        """The run begins."""
+        """Ignore the start of the run."""
 
     def advance(self, *, failed: bool) -> None:
-        """A picture is done."""
+        """Record that an image is finished."""
         self.done.append(time.perf_counter())
 
     def end(self) -> None:
-        """The run ends."""
+        """Ignore the end of the run."""
 
     @property
     def before(self) -> float:
-        """Seconds before the first picture: opening and compiling the encoder, starting the workers."""
+        """Seconds before the first image: opening and compiling the encoder, starting the workers."""
         return self.done[0] - self.begun
 
     def rate(self, *, batch: int) -> float:
-        """Pictures a second from the end of the first batch to the end of the last.
+        """Return images per second, from the end of the first batch to the end of the last.
 
         Args:
-            batch: Views in a batch: what the first one holds is taken off.
+            batch: Views in a batch; those of the first batch are not counted.
         """
         return (len(self.done) - batch / VIEWS) / (self.done[-1] - self.done[0])
 
 
-def plain(*, network: str, encoder: str, pictures: Sequence[str]) -> dict[str, Any]:
-    """The plain procedure; the first picture is for warming up, and is not counted."""
+def measure_plain(*, network: str, encoder: str, images: Sequence[str]) -> dict[str, Any]:
+    """Measure the plain procedure; the first image is for warming up and is not counted."""
     from benchmarks.plain import open_lite, open_plain
 
     opened = open_lite() if network == "lite" else open_plain(Path(encoder))
-    first, *others = map(Path, pictures)
+    first, *others = map(Path, images)
     opened.run([first])
     opened.seconds.clear()
-    spent = seconds(lambda: opened.run(others))
+    spent = time_call(lambda: opened.run(others))
     return {"rate": len(others) / spent, "phases": opened.seconds}
 
 
-def run(
+def measure_run(
     *,
     encoder: str,
-    pictures: Sequence[str],
+    images: Sequence[str],
     options: Mapping[str, Any],
     alone: int,
     rounds: int,
 ) -> dict[str, Any]:
-    """A whole run into a folder, and the encoder alone before and after it.
+    """Measure a whole run, and the encoder alone before and after it.
 
     Args:
-        encoder: A checkpoint's folder, or "lite".
-        pictures: Their paths.
+        encoder: Folder of a checkpoint, or "lite".
+        images: Paths of the images.
         options: Fields of the plan.
-        alone: The encoder's best batch.
-        rounds: How many of them are timed.
+        alone: The encoder's best batch size.
+        rounds: Number of batches that are timed.
     """
-    network = ready(encoder, device="cpu", **_of_network(options))
-    return _run(network, encoder=encoder, pictures=pictures, options=options, batch=alone, rounds=rounds)
+    network = open_network(encoder, device="cpu", **_network_options(options))
+    return _measure_run(network, encoder=encoder, images=images, options=options, batch=alone, rounds=rounds)
 
 
-def runs(
+def measure_runs(
     *,
     encoder: str,
-    pictures: Sequence[str],
+    images: Sequence[str],
     ways: Sequence[Mapping[str, Any]],
     alone: int,
     rounds: int,
     times: int,
     device: str,
 ) -> list[list[dict[str, Any]]]:
-    """As `run`, several ways of one runtime and precision taking turns: what was found, for each way.
+    """Measure several variants of one runtime and precision in turns; return the results of each.
 
-    In one process, since a device takes long to start.
+    They share one process, because a device takes long to start.
 
     Args:
-        encoder: A checkpoint's folder.
-        pictures: Their paths.
-        ways: Fields of the plan, for each way.
-        alone: The encoder's batch.
-        rounds: How many of them are timed.
-        times: How often each way has its turn.
-        device: As torch spells it.
+        encoder: Folder of a checkpoint.
+        images: Paths of the images.
+        ways: Fields of the plan, for each variant.
+        alone: The encoder's batch size.
+        rounds: Number of batches that are timed.
+        times: Number of turns of each variant.
+        device: Device in torch's spelling.
     """
-    network = ready(encoder, device=device, **_of_network(ways[0]))
+    network = open_network(encoder, device=device, **_network_options(ways[0]))
     found: list[list[dict[str, Any]]] = [[] for _ in ways]
     for _ in range(times):
         for each, options in zip(found, ways, strict=True):
             each.append(
-                _run(
+                _measure_run(
                     network,
                     encoder=encoder,
-                    pictures=pictures,
+                    images=images,
                     options=options,
                     batch=alone,
                     rounds=rounds,
@@ -147,11 +148,11 @@ def runs(
     return found
 
 
-def _run(
+def _measure_run(
     network: Callable[[int], Callable[[], object]],
     *,
     encoder: str,
-    pictures: Sequence[str],
+    images: Sequence[str],
     options: Mapping[str, Any],
     batch: int,
     rounds: int,
@@ -159,26 +160,26 @@ def _run(
 ) -> dict[str, Any]:
     import embshift
 
-    before = _views_a_second(network, batch=batch, rounds=rounds, device=device)
+    before = _measure_rate(network, batch=batch, rounds=rounds, device=device)
     clock = Clock()
     with TemporaryDirectory() as out:
         opened = embshift.measure(
-            list(pictures), encoder=encoder, out=Path(out) / "run", device=device, reporter=clock, **options
+            list(images), encoder=encoder, out=Path(out) / "run", device=device, reporter=clock, **options
         )
         whole, used = time.perf_counter() - clock.begun, int(opened.info["plan"]["batch"])
         size = sum(path.stat().st_size for path in opened.folder.rglob("*.parquet"))
-    after = _views_a_second(network, batch=batch, rounds=rounds, device=device)
+    after = _measure_rate(network, batch=batch, rounds=rounds, device=device)
     return {
         "rate": clock.rate(batch=used),
         "alone": statistics.mean([before, after]),
         "before": clock.before,
         "after": clock.begun + whole - clock.done[-1],
-        "whole": len(pictures) / whole,
-        "kilobytes": size / 1e3 / len(pictures),
+        "whole": len(images) / whole,
+        "kilobytes": size / 1e3 / len(images),
     }
 
 
-def alone(
+def measure_encoder(
     *,
     encoder: str,
     options: Mapping[str, Any],
@@ -186,22 +187,22 @@ def alone(
     rounds: int,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Views a second of the encoder alone, by batch; every round has as many views."""
-    network = ready(encoder, device=device, **_of_network(options))
+    """Measure views per second of the encoder alone by batch size; each size is timed on as many views."""
+    network = open_network(encoder, device=device, **_network_options(options))
     most = max(batches)
     return {
-        str(batch): _views_a_second(network, batch=batch, rounds=rounds * most // batch, device=device)
+        str(batch): _measure_rate(network, batch=batch, rounds=rounds * most // batch, device=device)
         for batch in batches
     }
 
 
-def precision(*, encoder: str, pictures: Sequence[str], runtime: str) -> dict[str, Any]:
-    """What a run with ``precision="auto"`` finds out about the precisions of a runtime."""
+def measure_precision(*, encoder: str, images: Sequence[str], runtime: str) -> dict[str, Any]:
+    """Return what a run with ``precision="auto"`` records about the precisions of a runtime."""
     import embshift
 
     with TemporaryDirectory() as out:
         run = embshift.measure(
-            list(pictures),
+            list(images),
             encoder=encoder,
             out=Path(out) / "run",
             device="cpu",
@@ -212,12 +213,12 @@ def precision(*, encoder: str, pictures: Sequence[str], runtime: str) -> dict[st
     return run.info["precision"]
 
 
-def ready(
+def open_network(
     encoder: str, *, runtime: str, precision: str, device: str
 ) -> Callable[[int], Callable[[], object]]:
-    """The encoder alone: from a batch's size to a call that encodes tensors that are there, nothing captured.
+    """Open the encoder alone; return a function from a batch size to a call that encodes ready tensors.
 
-    ``lite`` has no preparation to speak of, and encodes bytes.
+    Nothing is captured. ``lite`` needs almost no preparation and encodes bytes.
     """
     import numpy as np
     import torch
@@ -229,7 +230,7 @@ def ready(
         lite = open_encoder("lite", device=device, runtime=runtime, precision=precision)
         pixels = np.random.default_rng(0).integers(0, 256, (64, SIDE, SIDE, 3), dtype=np.uint8)
         return lambda batch: lambda: lite.encode(pixels[:batch], capture=Capture.EMBEDDING)
-    programs = _programs(encoder, runtime=runtime, precision=precision, device=device)
+    programs = _open_programs(encoder, runtime=runtime, precision=precision, device=device)
 
     def of(batch: int) -> Callable[[], object]:
         given = {"pixel_values": torch.randn(batch, 3, SIDE, SIDE, device=device)}
@@ -238,7 +239,7 @@ def ready(
     return of
 
 
-def _programs(encoder: str, *, runtime: str, precision: str, device: str) -> Any:
+def _open_programs(encoder: str, *, runtime: str, precision: str, device: str) -> Any:
     from transformers import CLIPVisionModelWithProjection
 
     from embshift.encoders.speed.half_precision import halve
@@ -259,15 +260,15 @@ def _programs(encoder: str, *, runtime: str, precision: str, device: str) -> Any
     return Programs(look, runtime=runtime, device=device, precision=precision)
 
 
-def _views_a_second(
+def _measure_rate(
     network: Callable[[int], Callable[[], object]], *, batch: int, rounds: int, device: str
 ) -> float:
     call = network(batch)
-    call()  # traced and compiled, where it is
-    return batch * rounds / seconds(lambda: _awaited(call, rounds, device))
+    call()  # traces and compiles where needed
+    return batch * rounds / time_call(lambda: _call_and_wait(call, rounds, device))
 
 
-def _awaited(call: Callable[[], object], rounds: int, device: str) -> None:
+def _call_and_wait(call: Callable[[], object], rounds: int, device: str) -> None:
     import torch
 
     for _ in range(rounds):
@@ -276,21 +277,21 @@ def _awaited(call: Callable[[], object], rounds: int, device: str) -> None:
         torch.cuda.synchronize()
 
 
-def _of_network(options: Mapping[str, Any]) -> dict[str, str]:
+def _network_options(options: Mapping[str, Any]) -> dict[str, str]:
     return {"runtime": options.get("runtime", "torch"), "precision": options.get("precision", "float32")}
 
 
 TASKS: Mapping[str, Callable[..., Any]] = {
-    "plain": plain,
-    "run": run,
-    "runs": runs,
-    "alone": alone,
-    "precision": precision,
+    "plain": measure_plain,
+    "run": measure_run,
+    "runs": measure_runs,
+    "alone": measure_encoder,
+    "precision": measure_precision,
 }
 
 
 def main() -> None:
-    """Do what standard input says."""
+    """Run the task that standard input names, and print its result."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     given = json.loads(sys.stdin.read())
     found = TASKS[given.pop("task")](**given)

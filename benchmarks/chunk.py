@@ -1,4 +1,4 @@
-"""One chunk of results to write: numbers of the right shape, for a run folder of the usual size."""
+"""One chunk of invented results, in the shape that a run writes."""
 
 from typing import TYPE_CHECKING
 
@@ -16,18 +16,18 @@ from embshift.transforms.presets import load_preset
 if TYPE_CHECKING:
     from benchmarks.setting import Setting
 
-__all__ = ["made_up_chunk"]
+__all__ = ["make_chunk"]
 
 DIM, HEADS, GRID = 512, 12, (7, 7)
 
 
-def made_up_chunk(setting: "Setting") -> tuple[list[Compared], int]:
-    """The results of a chunk of pictures with nine views each, and the length of their embeddings."""
+def make_chunk(setting: "Setting") -> tuple[list[Compared], int]:
+    """Return the results of a chunk of images with nine views each, and the length of their embeddings."""
     names = [plan.name for plan in load_preset("paper").transforms]
-    return [_result(row, path, names) for row, path in enumerate(setting.pictures[:CHUNK])], DIM
+    return [_make_result(row, path, names) for row, path in enumerate(setting.images[:CHUNK])], DIM
 
 
-def _result(row: int, path: object, names: list[str]) -> Compared:
+def _make_result(row: int, path: object, names: list[str]) -> Compared:
     rng = np.random.default_rng(row)
     views = 1 + len(names)
     digest = rng.bytes(32).hex()

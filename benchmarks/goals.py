@@ -1,11 +1,11 @@
-"""What is aimed at, and whether it was reached; of the standard library alone, as the table is."""
+"""Goals of the benchmark, and whether they are met. Imports only the standard library, like the report."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["goals"]
+__all__ = ["judge_goals"]
 
 Figures: TypeAlias = Sequence[Mapping[str, Any]]
 
@@ -15,16 +15,16 @@ _FAST = "fast views, scaled decode"
 
 @dataclass(frozen=True, kw_only=True)
 class _Goal:
-    """A figure that something is wanted of.
+    """A figure and the value that it should reach.
 
     Attributes:
-        text: What it is, in words.
-        stage: Of the figure.
-        way: Of the figure.
-        of: "ratios" against the plain way, or the figure's own "values".
-        wanted: The least, or the value that it must stay below.
-        at_least: Which of the two.
-        unit: What follows the numbers.
+        text: The goal in words.
+        stage: Stage of the figure.
+        way: Variant of the figure.
+        of: "ratios" against the plain variant, or the figure's own "values".
+        wanted: The smallest value that meets the goal, or the value to stay below.
+        at_least: True for the first meaning of `wanted`.
+        unit: Text after the numbers.
     """
 
     text: str
@@ -58,20 +58,24 @@ _FINISHED = _Goal(
 )
 
 
-def goals(figures: Figures, /) -> list[dict[str, Any]]:
-    """Every goal, with what was measured: nothing where it was not.
+def judge_goals(figures: Figures, /) -> list[dict[str, Any]]:
+    """Return every goal with its measured values, if it was measured.
 
     Args:
-        figures: As in the results.
+        figures: The figures, as in the results.
     """
     known = {(each["stage"], each["way"]): each for each in figures}
-    ends = [*_ends(figures), *_FIXED]
-    last = [*_on_a_gpu(figures), _FINISHED]
-    return [*(_judged(goal, known) for goal in ends), *_growth(figures), *(_judged(g, known) for g in last)]
+    ends = [*_end_goals(figures), *_FIXED]
+    last = [*_gpu_goals(figures), _FINISHED]
+    return [
+        *(_judge(goal, known) for goal in ends),
+        *_judge_growth(figures),
+        *(_judge(g, known) for g in last),
+    ]
 
 
-def _ends(figures: Figures) -> list[_Goal]:
-    """Goals of whole runs: the paper's setting in float32 by each runtime, and the fastest that qualifies."""
+def _end_goals(figures: Figures) -> list[_Goal]:
+    """Return the goals of whole runs: float32 as in the paper by each runtime, and the fastest qualifying."""
     stage, share = f"end to end, {_VIT}", f"share of it that the run keeps, {_VIT}"
     rates = {each["way"]: statistics.median(each["values"]) for each in figures if each["stage"] == stage}
     paper = [way for way in rates if way.startswith("float32") and _FAST not in way]
@@ -81,17 +85,19 @@ def _ends(figures: Figures) -> list[_Goal]:
     half = [way for way in rates if _FAST in way and not way.startswith("float32")]
     return [
         *(
-            _end(way, stage, text=f"end to end against the plain procedure, {way}", wanted=4.5)
+            _end_goal(way, stage, text=f"end to end against the plain procedure, {way}", wanted=4.5)
             for way in paper
         ),
-        _end(fastest, stage, text=f"end to end, the fastest that qualifies on lite ({fastest})", wanted=20),
-        *(_kept(way, share, wanted=0.95) for way in paper),
-        *(_kept(way, share, wanted=0.9) for way in dict.fromkeys([fastest, *half])),
+        _end_goal(
+            fastest, stage, text=f"end to end, the fastest that qualifies on lite ({fastest})", wanted=20
+        ),
+        *(_share_goal(way, share, wanted=0.95) for way in paper),
+        *(_share_goal(way, share, wanted=0.9) for way in dict.fromkeys([fastest, *half])),
     ]
 
 
-def _on_a_gpu(figures: Figures) -> list[_Goal]:
-    """For each shape its better way of making views."""
+def _gpu_goals(figures: Figures) -> list[_Goal]:
+    """Return the goal of each shape, for the better of its two ways to make views."""
     stage = "GPU, from files, share of the peak"
     shares = {each["way"]: statistics.median(each["values"]) for each in figures if each["stage"] == stage}
     found = list[_Goal]()
@@ -104,7 +110,7 @@ def _on_a_gpu(figures: Figures) -> list[_Goal]:
 
 
 def _qualifies(way: str, figures: Figures) -> bool:
-    """Whether the precision of a way may be used: float32 always, others as they were tried on lite."""
+    """Return whether a variant's precision qualifies: float32 always, others by their error on lite."""
     engine = way.split(";")[0]
     tried = [
         each for each in figures if each["stage"] == "mean error of cosine, lite" and each["way"] == engine
@@ -112,35 +118,35 @@ def _qualifies(way: str, figures: Figures) -> bool:
     return engine.startswith("float32") or any(each["note"] == "qualifies" for each in tried)
 
 
-def _end(way: str, stage: str, *, text: str, wanted: float) -> _Goal:
+def _end_goal(way: str, stage: str, *, text: str, wanted: float) -> _Goal:
     return _Goal(text=text, stage=stage, way=way, of="ratios", wanted=wanted)
 
 
-def _kept(way: str, stage: str, *, wanted: float) -> _Goal:
+def _share_goal(way: str, stage: str, *, wanted: float) -> _Goal:
     text = f"share of the encoder's own rate that a run keeps, {way}"
     return _Goal(text=text, stage=stage, way=way, of="values", wanted=wanted)
 
 
-def _growth(figures: Figures) -> list[dict[str, Any]]:
-    """Greatest memory of the long run over that of the short one, less 1."""
-    return [_grown(whose, figures) for whose in ("main process", "workers")]
+def _judge_growth(figures: Figures) -> list[dict[str, Any]]:
+    """Judge the peak memory of the long run divided by that of the short one, minus 1."""
+    return [_judge_process(whose, figures) for whose in ("main process", "workers")]
 
 
-def _grown(whose: str, figures: Figures) -> dict[str, Any]:
+def _judge_process(whose: str, figures: Figures) -> dict[str, Any]:
     found = [each for each in figures if each["stage"] == f"greatest memory, {whose}"]
     values = [found[-1]["values"][0] / found[0]["values"][0] - 1] if len(found) > 1 else []
     ends = f"from {found[0]['way']} to {found[-1]['way']}" if values else "from 64 to 2000 images"
     goal = _Goal(
         text=f"growth of memory {ends}, {whose}", stage="", way="", of="values", wanted=0.05, at_least=False
     )
-    return _verdict(goal, values)
+    return _make_verdict(goal, values)
 
 
-def _judged(goal: _Goal, known: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[str, Any]:
-    return _verdict(goal, known.get((goal.stage, goal.way), {}).get(goal.of, ()))
+def _judge(goal: _Goal, known: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[str, Any]:
+    return _make_verdict(goal, known.get((goal.stage, goal.way), {}).get(goal.of, ()))
 
 
-def _verdict(goal: _Goal, values: Iterable[float]) -> dict[str, Any]:
+def _make_verdict(goal: _Goal, values: Iterable[float]) -> dict[str, Any]:
     kept = [round(value, 4) for value in values if value == value]
     middle = round(statistics.median(kept), 4) if kept else None
     met = None if middle is None else (middle >= goal.wanted if goal.at_least else middle < goal.wanted)

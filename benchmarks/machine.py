@@ -1,4 +1,4 @@
-"""What the figures were taken on, without a word that names the machine."""
+"""Description of the machine, without anything that identifies it."""
 
 import os
 import platform
@@ -8,13 +8,13 @@ from typing import Any
 
 from embshift.measurement.session.provenance import versions
 
-__all__ = ["described", "load"]
+__all__ = ["describe_machine", "read_load"]
 
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8")
 
 
-def described() -> dict[str, Any]:
-    """Processor, cores, what it can do, memory and versions."""
+def describe_machine() -> dict[str, Any]:
+    """Return the processor, its cores and vector extensions, memory and versions, ready for JSON."""
     import torch
 
     return {
@@ -23,29 +23,29 @@ def described() -> dict[str, Any]:
         "processor": _processor(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "flags": [flag for flag in _FLAGS if flag in _processor_flags()],
-        "memory_bytes": _memory(),
+        "memory_bytes": _memory_bytes(),
         "system": platform.system(),
         "python": platform.python_version(),
         "torch_threads": torch.get_num_threads(),
-        "versions": {**versions(), **_openvino()},
+        "versions": {**versions(), **_openvino_version()},
     }
 
 
-def load() -> float | None:
-    """Processes that waited for a core over the last minute; None where the system does not tell."""
+def read_load() -> float | None:
+    """Return the mean number of processes that waited for a core in the last minute; None if unknown."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def _processor() -> str:
-    return _stated("model name") or platform.processor() or "unnamed processor"
+    return _read_cpuinfo("model name") or platform.processor() or "unnamed processor"
 
 
 def _processor_flags() -> set[str]:
-    return set(_stated("flags").split())
+    return set(_read_cpuinfo("flags").split())
 
 
-def _stated(name: str) -> str:
-    """What Linux says of the first core."""
+def _read_cpuinfo(name: str) -> str:
+    """Return what Linux states about the first core."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -53,14 +53,14 @@ def _stated(name: str) -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
 
 
-def _openvino() -> dict[str, str]:
+def _openvino_version() -> dict[str, str]:
     try:
         return {"openvino": version("openvino")}
     except PackageNotFoundError:
         return {}
 
 
-def _memory() -> int | None:
+def _memory_bytes() -> int | None:
     if not hasattr(os, "sysconf"):
         return None
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

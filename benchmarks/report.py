@@ -1,4 +1,4 @@
-"""Results as JSON, and JSON as a table; of the standard library alone, for the documentation uses it."""
+"""Results as JSON, and JSON as a table. Imports only the standard library: the documentation uses it."""
 
 import math
 import statistics
@@ -6,50 +6,50 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.goals import goals
+from benchmarks.goals import judge_goals
 
-__all__ = ["content", "machine_line", "table"]
+__all__ = ["format_machine", "format_table", "make_results"]
 
 
-def content(
+def make_results(
     found: Sequence[Any], *, settings: Mapping[str, Any], machine: Mapping[str, Any], loads: Sequence[Any]
 ) -> dict[str, Any]:
-    """Everything that was found, ready for JSON.
+    """Return everything that was measured, ready for JSON.
 
     Args:
-        found: Figures.
-        settings: What was asked for.
-        machine: What it was taken on.
-        loads: Waiting processes before and after: figures of a busy machine are indications.
+        found: The figures.
+        settings: The options.
+        machine: Description of the machine.
+        loads: Mean number of waiting processes before and after; on a busy machine, figures are indications.
     """
-    figures = [_rounded(asdict(figure)) for figure in found]
+    figures = [_round_figure(asdict(figure)) for figure in found]
     return {
         "settings": dict(settings),
         "machine": dict(machine),
         "load": list(loads),
-        "goals": goals(figures),
+        "goals": judge_goals(figures),
         "figures": figures,
     }
 
 
-def table(results: Mapping[str, Any]) -> str:
-    """The goals and the figures as Markdown."""
+def format_table(results: Mapping[str, Any]) -> str:
+    """Return the goals and the figures as Markdown."""
     lines = ["| goal | wanted | measured | | every repetition |", "|---|---|---|---|---|"]
     some = bool(results["settings"].get("only"))
-    lines += [_goal_line(goal) for goal in results["goals"] if goal["measured"] is not None or not some]
+    lines += [_format_goal(goal) for goal in results["goals"] if goal["measured"] is not None or not some]
     lines += [
         "",
         "| stage | way | median | unit | times plain | every repetition |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [_figure_line(each) for each in results["figures"]]
+    lines += [_format_figure(each) for each in results["figures"]]
     notes = [
         f"- {each['stage']}, {each['way']}: {each['note']}." for each in results["figures"] if each["note"]
     ]
-    return "\n".join([*lines, "", *notes, *([""] if notes else []), machine_line(results)])
+    return "\n".join([*lines, "", *notes, *([""] if notes else []), format_machine(results)])
 
 
-def _goal_line(goal: Mapping[str, Any]) -> str:
+def _format_goal(goal: Mapping[str, Any]) -> str:
     sign, unit = "≥" if goal["at_least"] else "<", goal["unit"]
     verdict = {True: "met", False: "missed", None: "not measured"}[goal["met"]]
     measured = "" if goal["measured"] is None else f"{goal['measured']:.3g}{unit}"
@@ -57,7 +57,7 @@ def _goal_line(goal: Mapping[str, Any]) -> str:
     return f"| {goal['text']} | {sign} {goal['wanted']:g}{unit} | {measured} | {verdict} | {every} |"
 
 
-def _figure_line(figure: Mapping[str, Any]) -> str:
+def _format_figure(figure: Mapping[str, Any]) -> str:
     ratio = f"{statistics.median(figure['ratios']):.2f}" if figure["ratios"] else ""
     numbers = [value for value in figure["values"] if value is not None]
     every = ", ".join(f"{value:.4g}" for value in numbers)
@@ -65,8 +65,8 @@ def _figure_line(figure: Mapping[str, Any]) -> str:
     return f"| {figure['stage']} | {figure['way']} | {middle} | {figure['unit']} | {ratio} | {every} |"
 
 
-def machine_line(results: Mapping[str, Any]) -> str:
-    """The machine in one sentence."""
+def format_machine(results: Mapping[str, Any]) -> str:
+    """Return a description of the machine in one sentence."""
     machine = results["machine"]
     memory = f", {machine['memory_bytes'] / 2**30:.0f} GiB" if machine["memory_bytes"] else ""
     flags = ", ".join(machine["flags"]) or "no vector extensions named"
@@ -80,12 +80,12 @@ def machine_line(results: Mapping[str, Any]) -> str:
     )
 
 
-def _rounded(figure: dict[str, Any]) -> dict[str, Any]:
-    """Six decimals, or as many digits where that would leave none; what is not finite is no JSON."""
-    return figure | {name: [_number(value) for value in figure[name]] for name in ("values", "ratios")}
+def _round_figure(figure: dict[str, Any]) -> dict[str, Any]:
+    """Return the figure with numbers that JSON can hold, rounded to six decimals, or four digits if small."""
+    return figure | {name: [_round_number(value) for value in figure[name]] for name in ("values", "ratios")}
 
 
-def _number(value: float) -> float | None:
+def _round_number(value: float) -> float | None:
     if not math.isfinite(value):
         return None
     return round(value, 6) if abs(value) >= 1e-2 else float(f"{value:.4g}")

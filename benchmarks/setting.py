@@ -1,4 +1,4 @@
-"""What the stages work on, and how often."""
+"""Setting: what the stages work on, and how often."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,20 +12,20 @@ class Setting:
     """What a stage works on.
 
     Attributes:
-        pictures: The pictures.
-        encoder: A checkpoint's folder.
+        images: Paths of the images.
+        encoder: Folder of a checkpoint.
         folder: Where a stage may write.
-        repetitions: How often everything is done.
-        few: Pictures of a repetition of a stage alone.
-        plain: Pictures of a repetition of the plain procedure.
-        ours: Pictures of a repetition of a run as in the paper; among them are those of the plain procedure.
-        fast: Pictures of a repetition of a faster run, likewise.
-        memory: Pictures of the longer memory run.
-        finished: Pictures of the finished run that is asked again.
-        best: The encoder's best batch by network and engine, as stages find it.
+        repetitions: Number of repetitions of everything.
+        few: Images in a repetition of a single stage.
+        plain: Images in a repetition of the plain procedure.
+        ours: Images in a repetition of a run as in the paper; they include those of the plain procedure.
+        fast: Images in a repetition of a faster run; they include those of the plain procedure.
+        memory: Images of the longer memory run.
+        finished: Images of the finished run that is asked again.
+        best: The encoder's best batch size by network and engine, filled in by the stages.
     """
 
-    pictures: Sequence[Path]
+    images: Sequence[Path]
     encoder: Path
     folder: Path
     repetitions: int
@@ -38,10 +38,10 @@ class Setting:
     best: dict[str, int] = field(default_factory=dict[str, int])
 
     def block(self, repetition: int, *, count: int) -> list[str]:
-        """Paths of so many pictures; other ones in each repetition, as long as there are enough."""
-        start = repetition * self.fast % max(1, len(self.pictures) - count + 1)
-        return [str(path) for path in self.pictures[start : start + count]]
+        """Return ``count`` paths; each repetition has different ones, as long as there are enough."""
+        start = repetition * self.fast % max(1, len(self.images) - count + 1)
+        return [str(path) for path in self.images[start : start + count]]
 
     def source(self, network: str) -> str:
-        """What a run takes for a network of `ways`."""
+        """Return the encoder that a run is given for a network of `ways`."""
         return "lite" if network == "lite" else str(self.encoder)

@@ -49,7 +49,9 @@ def measure_views(setting: Setting) -> list[Figure]:
     ways = {
         "plain": partial(_time_plain_views, originals, paper_transforms()),
         "reference": partial(_time_views, originals, reference),
-        "fast": partial(_time_views, originals, {name: to_fast_form(each) for name, each in reference.items()}),
+        "fast": partial(
+            _time_views, originals, {name: to_fast_form(each) for name, each in reference.items()}
+        ),
     }
     taken = interleave(ways, repetitions=setting.repetitions)
     return make_figures("nine views", taken, unit="ms/image", against="plain")

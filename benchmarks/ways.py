@@ -1,28 +1,28 @@
-"""Ways of doing the same work: a network, what runs it and in which precision, and how pictures are made."""
+"""Variants of a run: the network, what runs it and in which precision, and how views are made."""
 
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FAST", "VIT", "Way", "ways_of"]
+__all__ = ["FAST", "VIT", "Way", "list_ways"]
 
 FAST: Mapping[str, str] = {"views": "fast", "decode": "scaled"}
-"""The fast views and the scaled decoding; the same plan fields without a value are the paper's."""
+"""Plan fields for fast views and scaled decoding; without them a run uses the paper's settings."""
 
 VIT = "ViT-B/32"
-"""What the shape is called that `write_encoder` writes."""
+"""Name of the shape that `write_encoder` writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """One setting of embshift.
+    """One variant of a run.
 
     Attributes:
         network: `VIT` or "lite".
         runtime: What runs the network.
         precision: Number format of its products.
-        fast: Whether views are fast and decoding is scaled; else both are as in the paper.
+        fast: Whether views are fast and decoding is scaled; otherwise both are as in the paper.
     """
 
     network: str
@@ -32,12 +32,12 @@ class Way:
 
     @property
     def engine(self) -> str:
-        """Precision and runtime in words."""
+        """Precision and runtime as text."""
         return f"{self.precision}, {self.runtime}"
 
     @property
     def name(self) -> str:
-        """All of it in words."""
+        """Engine, views and decoding as text."""
         made = "fast views, scaled decode" if self.fast else "reference views, full decode"
         return f"{self.engine}; {made}"
 
@@ -47,8 +47,11 @@ class Way:
         return {"runtime": self.runtime, "precision": self.precision, **(FAST if self.fast else {})}
 
 
-def ways_of(network: str) -> Sequence[Way]:
-    """What is measured end to end: float32 as in the paper, float32 as fast as it goes, half precision."""
+def list_ways(network: str) -> Sequence[Way]:
+    """Return the variants that are measured end to end.
+
+    They are float32 as in the paper, float32 with everything fast, and half precision.
+    """
     quick = "openvino" if importlib.util.find_spec("openvino") else "torch"
     plain = [Way(network=network)]
     if network != VIT:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.report import table as benchmark_table
+from benchmarks.report import format_table as benchmark_table
 from docs.refresh import commands, families, python_names, run_folder
 
 __all__ = ["COMMAND", "PARTS", "part_names", "refresh_text", "source_pages", "write_pages"]

@@ -1,4 +1,4 @@
-"""The benchmark compares equal things, and its table says what was found."""
+"""The benchmark compares equal work, and its table shows every result."""
 
 import json
 import subprocess
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import taking
-from benchmarks.pictures import write_pictures
+from benchmarks import timing
+from benchmarks.images import write_images
+from benchmarks.memory import fit_slope, watch_memory
 from benchmarks.plain import compare_pixels, paper_transforms
-from benchmarks.report import content, table
-from benchmarks.resident import memory_of, slope
+from benchmarks.report import format_table, make_results
 from embshift.metrics import METRICS
 from embshift.transforms.presets import load_preset
 
@@ -30,7 +30,7 @@ MACHINE = {
 }
 
 
-def test_the_plain_loops_compute_the_same_metrics():
+def test_plain_loops_compute_the_same_metrics():
     reference, *views = np.random.default_rng(0).integers(0, 256, (4, 64, 48, 3), dtype=np.uint8)
     plain = np.array([compare_pixels(reference, view) for view in views]).T
     names = ("patch_similarity", "edge_similarity", "detail_similarity")
@@ -39,7 +39,7 @@ def test_the_plain_loops_compute_the_same_metrics():
 
 
 @pytest.mark.filterwarnings("ignore:ShiftScaleRotate is a special case")
-def test_the_plain_transforms_are_the_presets():
+def test_plain_transforms_equal_the_preset():
     preset = {plan.name: plan for plan in load_preset("paper").transforms}
     made = paper_transforms()
     assert list(made) == list(preset)
@@ -51,46 +51,46 @@ def test_the_plain_transforms_are_the_presets():
             assert np.asarray(found).tolist() == pytest.approx(value), (name, parameter)
 
 
-def test_pictures_are_distinct_and_of_one_size(tmp_path):
-    paths = write_pictures(tmp_path, count=40)
+def test_images_are_distinct_and_of_one_size(tmp_path):
+    paths = write_images(tmp_path, count=40)
     for path in paths:
-        with Image.open(path) as picture:
-            assert picture.size == (500, 375)
+        with Image.open(path) as image:
+            assert image.size == (500, 375)
     assert len({path.read_bytes() for path in paths}) == 40
 
 
-def test_ways_take_turns_and_ratios_are_of_one_repetition():
+def test_variants_take_turns_and_ratios_are_within_a_repetition():
     order = []
 
     def way(name, value):
         return lambda repetition: order.append((name, repetition)) or value * (repetition + 1)
 
-    found = taking.interleaved(
+    found = timing.interleave(
         {"plain": way("plain", 6.0), "ours": way("ours", 2.0)}, repetitions=2, warm=False
     )
     assert order == [("plain", 0), ("ours", 0), ("ours", 1), ("plain", 1)]
-    times = taking.figures("s", found, unit="ms/image", against="plain")
+    times = timing.make_figures("s", found, unit="ms/image", against="plain")
     assert [(each.way, each.values, each.ratios) for each in times] == [
         ("plain", [6.0, 12.0], []),
         ("ours", [2.0, 4.0], [3.0, 3.0]),
     ]
-    rates = taking.figures("s", found, unit="images/s", against="plain")
+    rates = timing.make_figures("s", found, unit="images/s", against="plain")
     assert rates[1].ratios == pytest.approx([1 / 3, 1 / 3])
 
 
-def test_the_table_shows_every_repetition_and_every_goal():
+def test_table_shows_every_repetition_and_every_goal():
     found = [
-        taking.Figure(stage="nine views", way="plain", unit="ms/image", values=[10.0, 12.0]),
-        taking.Figure(stage="nine views", way="fast", unit="ms/image", values=[4.0, 3.0], ratios=[2.5, 4.0]),
-        taking.Figure(stage="pixel metrics", way="batched", unit="ms/image", values=[3.0], ratios=[7.0]),
+        timing.Figure(stage="nine views", way="plain", unit="ms/image", values=[10.0, 12.0]),
+        timing.Figure(stage="nine views", way="fast", unit="ms/image", values=[4.0, 3.0], ratios=[2.5, 4.0]),
+        timing.Figure(stage="pixel metrics", way="batched", unit="ms/image", values=[3.0], ratios=[7.0]),
         *(
-            taking.Figure(stage="greatest memory, main process", way=way, unit="MB", values=[value])
+            timing.Figure(stage="greatest memory, main process", way=way, unit="MB", values=[value])
             for way, value in (("64 images", 100.0), ("2000 images", 103.0))
         ),
     ]
-    results = content(found, settings={"quick": False}, machine=MACHINE, loads=[0.1, 0.2])
+    results = make_results(found, settings={"quick": False}, machine=MACHINE, loads=[0.1, 0.2])
     assert json.loads(json.dumps(results)) == results
-    text = table(results)
+    text = format_table(results)
     assert "| nine views | fast | 3.5 | ms/image | 3.25 | 4, 3 |" in text
     assert "| fast views against albumentations | ≥ 2.5 | 3.25 | met | 2.5, 4 |" in text
     assert "| pixel metrics against plain loops | ≥ 12 | 7 | missed | 7 |" in text
@@ -101,21 +101,21 @@ def test_the_table_shows_every_repetition_and_every_goal():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's marks are read from /proc")
-def test_memory_is_the_commands_own_and_its_childrens():
+def test_memory_counts_the_command_and_its_children_only():
     ballast = bytearray(300_000_000)  # this process must not count
     hold = "import time; block = bytearray(120_000_000); time.sleep(0.8)"
     start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
     both = f"block = bytearray(60_000_000); {start}"
-    assert 120 < memory_of([sys.executable, "-c", hold]).main < 200
-    found = memory_of([sys.executable, "-c", both])
+    assert 120 < watch_memory([sys.executable, "-c", hold]).main < 200
+    found = watch_memory([sys.executable, "-c", both])
     assert 60 < found.main < 120
     assert 120 < found.others < 200
     del ballast
     with pytest.raises(subprocess.CalledProcessError):
-        memory_of([sys.executable, "-c", "raise SystemExit(3)"])
+        watch_memory([sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def test_growth_is_the_slope_after_the_first_third():
+def test_growth_ignores_the_first_third():
     samples = [(0, 900.0), (10, 100.0), (20, 110.0), (30, 120.0)]
-    assert slope(samples) == pytest.approx(1000.0)
-    assert np.isnan(slope(samples[:1]))
+    assert fit_slope(samples) == pytest.approx(1000.0)
+    assert np.isnan(fit_slope(samples[:1]))

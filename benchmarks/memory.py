@@ -1,4 +1,4 @@
-"""The memory of a command and of the processes that it starts."""
+"""Memory of a command and of the processes that it starts."""
 
 import subprocess
 import threading
@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Memory", "Sample", "memory_of", "slope"]
+__all__ = ["Memory", "Sample", "fit_slope", "watch_memory"]
 
 _EVERY = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What was resident at one moment, in MB.
+    """Resident memory at one moment, in MB.
 
     Attributes:
-        done: How far the command was.
-        main: Its own process.
-        others: All processes that it has started.
+        done: Progress of the command.
+        main: Memory of its own process.
+        others: Memory of all processes that it has started.
     """
 
     done: int
@@ -29,26 +29,25 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Greatest resident memory of the command's process and, summed, of those that it started, in MB."""
+    """Peak resident memory in MB: of the command's process, and summed over those that it started."""
 
     main: float
     others: float
     samples: Sequence[Sample]
 
 
-def memory_of(command: Sequence[str], *, done: Callable[[], int] = lambda: 0) -> Memory:
-    """Run a command and watch its memory.
+def watch_memory(command: Sequence[str], *, done: Callable[[], int] = lambda: 0) -> Memory:
+    """Run a command and return its memory.
 
-    The greatest is read from the kernel's high-water marks, each of which begins when a process loads its
-    program; what a process says of itself (``ru_maxrss``) would begin with the memory of this one. NaN
-    without ``/proc``.
+    The peak is the kernel's high-water mark, which starts when a process loads its program. ``ru_maxrss``
+    would start with the memory of this process instead. NaN without ``/proc``.
 
     Args:
-        command: What to run.
-        done: Tells how far it is.
+        command: The command and its arguments.
+        done: Returns its progress.
 
     Raises:
-        CalledProcessError: The command failed.
+        CalledProcessError: If the command fails.
     """
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     marks, samples = dict[int, float](), list[Sample]()
@@ -62,13 +61,14 @@ def memory_of(command: Sequence[str], *, done: Callable[[], int] = lambda: 0) ->
     return Memory(main=main, others=sum(marks.values()), samples=samples)
 
 
-def slope(samples: Sequence[tuple[int, float]], /) -> float:
-    """Kilobytes that each further picture takes: the line of least squares through all but the first third.
+def fit_slope(samples: Sequence[tuple[int, float]], /) -> float:
+    """Return the kilobytes that each further image takes: a least-squares line without the first third.
 
-    What is loaded and reserved once, at the start, is not growth. NaN where there are no two places.
+    The first third is left out because what is loaded once, at the start, is not growth. NaN with fewer than
+    two different counts of images.
 
     Args:
-        samples: Pictures done, and MB.
+        samples: Number of finished images, and MB.
     """
     import numpy as np
 
@@ -84,7 +84,7 @@ def _watch(
     process: subprocess.Popen[bytes], marks: dict[int, float], samples: list[Sample], done: Callable[[], int]
 ) -> None:
     while process.poll() is None:
-        now = {number: _resident(number) for number in _family(process.pid)}
+        now = {number: _read_resident(number) for number in _list_family(process.pid)}
         marks |= {number: max(marks.get(number, 0.0), mark) for number, (mark, _) in now.items() if mark}
         if now.get(process.pid, (0.0, 0.0))[1]:
             main = now.pop(process.pid)[1]
@@ -92,18 +92,18 @@ def _watch(
         time.sleep(_EVERY)
 
 
-def _family(number: int) -> list[int]:
+def _list_family(number: int) -> list[int]:
     found = list[str]()
     for path in Path(f"/proc/{number}/task").glob("*/children"):
         try:
             found += path.read_text(encoding="ascii").split()
         except OSError:  # the thread has ended
             continue
-    return [number, *(one for child in found for one in _family(int(child)))]
+    return [number, *(one for child in found for one in _list_family(int(child)))]
 
 
-def _resident(number: int) -> tuple[float, float]:
-    """High-water mark and present memory of a process, in MB; 0 where it has ended."""
+def _read_resident(number: int) -> tuple[float, float]:
+    """Return the high-water mark and the present memory of a process, in MB; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{number}/status").read_text(encoding="utf-8").splitlines()
     except OSError:

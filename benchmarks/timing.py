@@ -1,23 +1,23 @@
-"""Repetitions that take turns, and figures with every one of them kept."""
+"""Timing of variants that take turns, and figures that keep every repetition."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Figure", "figures", "interleaved", "seconds"]
+__all__ = ["Figure", "interleave", "make_figures", "time_call"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One way of doing one thing.
+    """One quantity, measured for one variant.
 
     Attributes:
-        stage: What was done.
-        way: How.
+        stage: What was measured.
+        way: The variant.
         unit: "ms/image", "images/s", "views/s", "MB", "KB/image", "s" or "1".
-        values: One a repetition, in order.
-        ratios: How many times faster than the plain way of the same repetition; empty where there is none.
-        note: What else must be known.
+        values: One for each repetition, in order.
+        ratios: How many times faster than the plain variant in the same repetition; empty if there is none.
+        note: What a reader must know besides the numbers.
     """
 
     stage: str
@@ -28,22 +28,24 @@ class Figure:
     note: str = ""
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
+def time_call(call: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
 
 
-def interleaved(
+def interleave(
     ways: Mapping[str, Callable[[int], float]], *, repetitions: int, warm: bool = True
 ) -> dict[str, list[float]]:
-    """What every way gives in every repetition; in each the ways take turns, the next one going first.
+    """Run all variants in turns and return the result of each in every repetition.
+
+    Each repetition starts with the next variant.
 
     Args:
-        ways: Takes the repetition's number and gives a figure.
-        repetitions: How often.
-        warm: Whether every way is tried once before, unmeasured.
+        ways: A function for each variant; it takes the number of the repetition and returns a result.
+        repetitions: Number of repetitions.
+        warm: Whether to run every variant once before, without recording its result.
     """
     for way in ways.values() if warm else ():
         way(0)
@@ -56,10 +58,10 @@ def interleaved(
     return found
 
 
-def figures(
+def make_figures(
     stage: str, found: Mapping[str, Sequence[float]], *, unit: str, against: str | None = None
 ) -> list[Figure]:
-    """The figures of a stage; ratios are against one of its ways, repetition by repetition."""
+    """Return the figures of a stage, with ratios against one of its variants, repetition by repetition."""
     rate = unit.endswith("/s")
     made = list[Figure]()
     for way, values in found.items():

@@ -1,4 +1,4 @@
-"""Distinct pictures of one size, cut out of the sample photographs, and an encoder of the paper's shape."""
+"""Inputs of the benchmark: distinct images of one size, and an encoder of the paper's shape."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -6,22 +6,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-__all__ = ["write_encoder", "write_large", "write_pictures"]
+__all__ = ["write_encoder", "write_images", "write_large_images"]
 
 WIDTH, HEIGHT = 500, 375
 
 
-def write_pictures(folder: Path, *, count: int) -> list[Path]:
-    """``count`` crops as JPEG of quality 90, no two alike; those that are there are kept.
+def write_images(folder: Path, *, count: int) -> list[Path]:
+    """Write ``count`` distinct crops of the sample photographs as JPEG of quality 90; keep existing files.
 
     Args:
-        folder: Where to.
-        count: How many.
+        folder: Where to write.
+        count: Number of images.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:05d}.jpg" for number in range(count)]
     with as_file(files("embshift.images") / "samples") as samples:
-        photos = [_large_enough(Image.open(path)) for path in sorted(samples.glob("*.jpg"))]
+        photos = [_enlarge(Image.open(path)) for path in sorted(samples.glob("*.jpg"))]
     for number, path in enumerate(paths):
         if not path.exists():
             _crop(photos[number % len(photos)], np.random.default_rng(number)).save(path, quality=90)
@@ -29,10 +29,10 @@ def write_pictures(folder: Path, *, count: int) -> list[Path]:
 
 
 def write_encoder(folder: Path, **config: int) -> Path:
-    """A CLIP checkpoint with random weights: for timing, and for nothing else.
+    """Write a CLIP checkpoint with random weights, suitable for timing only.
 
     Args:
-        folder: Where to.
+        folder: Where to write.
         **config: What differs from ViT-B/32's shape.
     """
     import torch
@@ -48,7 +48,8 @@ def write_encoder(folder: Path, **config: int) -> Path:
     return folder
 
 
-def _large_enough(photo: Image.Image) -> Image.Image:
+def _enlarge(photo: Image.Image) -> Image.Image:
+    """Return the photograph at a size that leaves room for different crops."""
     photo = photo.convert("RGB")
     factor = max(1.3 * WIDTH / photo.width, 1.3 * HEIGHT / photo.height, 1.0)
     return photo.resize((round(photo.width * factor), round(photo.height * factor)))
@@ -60,8 +61,8 @@ def _crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     return photo.crop((left, top, left + WIDTH, top + HEIGHT))
 
 
-def write_large(folder: Path, *, count: int) -> list[Path]:
-    """``count`` pictures of 4000 x 3000 pixels, the sample photographs enlarged."""
+def write_large_images(folder: Path, *, count: int) -> list[Path]:
+    """Write ``count`` sample photographs enlarged to 4000 x 3000 pixels; keep existing files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number}.jpg" for number in range(count)]
     with as_file(files("embshift.images") / "samples") as samples:
