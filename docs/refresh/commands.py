@@ -55,6 +55,8 @@ def option_help(action: argparse.Action) -> str:
 def run_options() -> dict[str, str]:
     """Return the option of ``embshift run`` for each field of the plan that has one."""
     parser = next(parser for name, _, parser in parsers() if name == "run")
-    known = {action.dest: action.option_strings for action in parser._actions if action.option_strings}
-    found = {name: code(strings[-1]) for name, strings in known.items()}
-    return found | {"transforms": found["transform"], "metrics": found["metric"], "sources": code("SOURCE")}
+    found = {"sources": code("SOURCE")}
+    for action in parser._actions:
+        if action.option_strings:
+            found.setdefault(action.dest, code(action.option_strings[-1]))  # --compile comes after --runtime
+    return found

@@ -16,7 +16,7 @@ from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.fast import FAST
 from embshift.transforms.gpu import DEVICE
-from embshift.transforms.presets import load_preset, preset_names
+from embshift.transforms.presets import list_preset_names, load_preset
 
 __all__ = [
     "clusters",
@@ -124,7 +124,7 @@ def measure_row(one: Any) -> Sequence[object]:
 def presets() -> str:
     rows = [
         (code(preset.name), preset.summary, codes(plan.name for plan in preset.transforms))
-        for preset in map(load_preset, preset_names())
+        for preset in map(load_preset, list_preset_names())
     ]
     return table(("preset", "what it is for", "transforms"), rows)
 

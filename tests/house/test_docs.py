@@ -22,7 +22,7 @@ from embshift.runs import listing
 from embshift.runs.schema import TABLES
 from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.presets import load_preset, preset_names
+from embshift.transforms.presets import list_preset_names, load_preset
 
 ROOT = Path(__file__).parents[2]
 SOURCES = source_pages()
@@ -118,7 +118,7 @@ def test_registered_transform_is_documented(name: str):
     assert name in named(read_page("transforms"))
 
 
-@pytest.mark.parametrize("preset", preset_names())
+@pytest.mark.parametrize("preset", list_preset_names())
 def test_preset_is_documented_with_its_transforms(preset: str):
     assert {preset, *(plan.name for plan in load_preset(preset).transforms)} <= named(read_page("transforms"))
 
@@ -150,9 +150,7 @@ def test_encoder_is_documented(name: str):
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
 def test_figure_is_documented(name: str):
-    page = read_page("figures")
-    assert f"| `{name}` | {FIGURES[name].question} |" in page
-    assert re.search(rf"^\*\*.*`{name}`.*\*\*:|\*\*`{name}`\*\*", page, flags=re.MULTILINE), "not explained"
+    assert f"| `{name}` | {FIGURES[name].question} |" in read_page("figures")
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
