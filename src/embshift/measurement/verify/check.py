@@ -16,6 +16,7 @@ from embshift.measurement.verify.record import (
     check_listing,
     check_plan,
     check_record,
+    describe_record,
 )
 from embshift.measurement.verify.repair import drop_damaged
 from embshift.measurement.verify.verdict import Fault, Verdict

@@ -115,7 +115,7 @@ def _check_images(tables: Tables, rows: Sequence[FrozenRow], _: Expected) -> Ite
         return
     for one, other in zip(found, wanted, strict=True):
         if one != other:
-            yield f"row {one[0]} is {one[1]} in images but {other[1]} in the listing, or sampled in only one of them"
+            yield f"row {one[0]} is {one[1]} in images but {other[1]} in the listing, or sampled in one alone"
 
 
 def _check_embeddings(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> Iterator[str]:
