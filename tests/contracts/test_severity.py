@@ -7,10 +7,11 @@ import pytest
 from embshift.core.errors import PlanError, TransformError
 from embshift.core.types import ViewKey
 from embshift.transforms import SEVERITIES, TRANSFORMS
-from embshift.transforms.build import build, perturb
+from embshift.transforms.build import build
+from embshift.transforms.perturb import perturb
 from embshift.transforms.plan import TransformPlan
-from embshift.transforms.presets import load_preset, read_transforms, transform_table
-from embshift.transforms.strength import Levelled, level_of, levelled_plan, stream_of
+from embshift.transforms.presets import load_preset, make_transform_table, read_transforms
+from embshift.transforms.strength import LevelledTransform, find_level, find_stream, make_levelled_plan
 from tests.unit.transforms.golden_views import picture
 
 STRENGTHS = {name: spec.strength for name, spec in TRANSFORMS.items() if spec.strength is not None}
@@ -49,7 +50,7 @@ def test_a_strength_states_itself(name):
     steps = np.diff(strength.severities)
     assert (steps > 0).all() or (steps < 0).all()
     assert strength.rising == (steps[0] > 0)
-    ends = (*strength.severities, strength.usual)
+    ends = (*strength.severities, strength.default)
     assert all(strength.least <= each <= strength.greatest for each in ends)
     if strength.zero is not None:
         assert strength.zero == (strength.least if strength.rising else strength.greatest)
@@ -57,7 +58,7 @@ def test_a_strength_states_itself(name):
 
 @with_zero
 def test_the_zero_leaves_the_picture(name):
-    plan = levelled_plan(name, strength=STRENGTHS[name].zero)
+    plan = make_levelled_plan(name, strength=STRENGTHS[name].zero)
     assert np.array_equal(view(plan).pixels, picture())
 
 
@@ -66,13 +67,13 @@ def test_just_beyond_zero_little_is_changed(name, photographs):
     # The zero itself is passed over, so the function must be seen to lead there.
     strength = STRENGTHS[name]
     nearly = strength.zero + (strength.severities[0] - strength.zero) / 1000
-    mild = damage(levelled_plan(name, severity=1), photographs)
-    assert damage(levelled_plan(name, strength=nearly), photographs) < mild / 5
+    mild = damage(make_levelled_plan(name, severity=1), photographs)
+    assert damage(make_levelled_plan(name, strength=nearly), photographs) < mild / 5
 
 
 @every_strength
 def test_damage_grows_with_severity(name, photographs):
-    found = [damage(levelled_plan(name, severity=level), photographs) for level in SEVERITIES]
+    found = [damage(make_levelled_plan(name, severity=level), photographs) for level in SEVERITIES]
     assert (np.diff(found) > 0).all(), found
     assert found[0] > 0
 
@@ -83,7 +84,7 @@ def test_the_draw_is_the_same_at_every_severity(name):
     for draw in range(5):
         states = set()
         for level in SEVERITIES:
-            plan = levelled_plan(name, severity=level)
+            plan = make_levelled_plan(name, severity=level)
             transform = build(plan)
             streams = Streams()
             transform(picture(), rng=streams.generator(draw))
@@ -105,15 +106,15 @@ class Streams:
 
 @every_strength
 def test_a_sweep_follows_one_stream_whatever_the_plan_calls_it(name):
-    plan = levelled_plan(name, severity=2)
+    plan = make_levelled_plan(name, severity=2)
     renamed = TransformPlan(name="another", kind="registered", target=name, severity=2)
-    assert stream_of(build(plan), plan.name) == stream_of(build(renamed), "another") == name
+    assert find_stream(build(plan), plan.name) == find_stream(build(renamed), "another") == name
     assert np.array_equal(view(plan).pixels, view(renamed).pixels)
 
 
 def test_without_a_level_the_stream_is_that_of_the_plans_name():
     plan = TransformPlan(name="mine", kind="registered", target="occlusion")
-    assert stream_of(build(plan), plan.name) == "mine"
+    assert find_stream(build(plan), plan.name) == "mine"
     again = TransformPlan(name="yours", kind="registered", target="occlusion")
     assert not np.array_equal(view(plan).pixels, view(again).pixels)
 
@@ -121,20 +122,20 @@ def test_without_a_level_the_stream_is_that_of_the_plans_name():
 @every_strength
 def test_columns_know_the_level(name):
     strength = STRENGTHS[name]
-    by_severity = level_of(build(levelled_plan(name, severity=4)))
+    by_severity = find_level(build(make_levelled_plan(name, severity=4)))
     assert (by_severity.severity, by_severity.strength) == (4, strength.severities[3])
-    by_strength = level_of(build(levelled_plan(name, strength=strength.severities[1])))
+    by_strength = find_level(build(make_levelled_plan(name, strength=strength.severities[1])))
     assert (by_strength.severity, by_strength.strength) == (None, strength.severities[1])
-    plain = level_of(build(TransformPlan(name=name, kind="registered", target=name)))
-    assert (plain.severity, plain.strength) == (None, strength.usual)
+    plain = find_level(build(TransformPlan(name=name, kind="registered", target=name)))
+    assert (plain.severity, plain.strength) == (None, strength.default)
 
 
 @every_strength
 @pytest.mark.parametrize("level", [{"severity": 5}, {"strength": None}], ids=["severity", "strength"])
 def test_a_plan_file_says_it_again(name, level):
     asked = {key: STRENGTHS[name].severities[0] if value is None else value for key, value in level.items()}
-    plan = levelled_plan(name, **asked)
-    assert read_transforms([transform_table(plan)], where="here") == (plan,)
+    plan = make_levelled_plan(name, **asked)
+    assert read_transforms([make_transform_table(plan)], where="here") == (plan,)
 
 
 @edit
@@ -144,8 +145,8 @@ def test_all_sizes_are_taken(name, size):
     plans = [TransformPlan(name=name, kind="registered", target=name)]
     if name in STRENGTHS:
         strength = STRENGTHS[name]
-        plans = [levelled_plan(name, strength=each) for each in (*strength.severities, strength.least)]
-        plans.append(levelled_plan(name, strength=strength.greatest))
+        plans = [make_levelled_plan(name, strength=each) for each in (*strength.severities, strength.least)]
+        plans.append(make_levelled_plan(name, strength=strength.greatest))
     for plan in plans:
         assert view(plan, pixels=pixels).pixels.shape == (*size, 3)
 
@@ -157,29 +158,29 @@ PAPER = [plan for plan in load_preset("paper").transforms if plan.name != "horiz
 def test_the_papers_strength_is_the_papers_preset_to_the_last_bit(plan):
     paper = STRENGTHS[plan.name].paper
     for draw in range(3):
-        ours = view(levelled_plan(plan.name, strength=paper), draw=draw)
+        ours = view(make_levelled_plan(plan.name, strength=paper), draw=draw)
         assert np.array_equal(ours.pixels, view(plan, draw=draw).pixels)
 
 
 def test_a_flip_has_no_strength():
     flip = next(plan for plan in load_preset("paper").transforms if plan.name == "horizontal_flip")
-    assert not isinstance(build(flip), Levelled)
+    assert not isinstance(build(flip), LevelledTransform)
     assert "horizontal_flip" not in STRENGTHS
 
 
 @pytest.mark.parametrize(
     ("table", "complaint"),
     [
-        ({"transform": "blur", "severity": 6}, "severity is 6; wanted 1, 2, 3, 4 or 5"),
+        ({"transform": "blur", "severity": 6}, "severity is 6; expected 1, 2, 3, 4 or 5"),
         ({"transform": "blur", "severity": True}, "'severity' must be a whole number, got True"),
         ({"transform": "blur", "severity": 2.0}, "'severity' must be a whole number, got 2.0"),
         ({"transform": "blur", "strength": "much"}, "'strength' must be a number, got 'much'"),
-        ({"transform": "blur", "strength": -1}, r"strength is -1; wanted 0 to 20 px \(greatest standard"),
-        ({"transform": "blur", "strength": float("nan")}, "strength is nan; wanted 0 to 20 px"),
-        ({"transform": "blur", "severity": 2, "strength": 7.0}, "severity 2 is strength 2, and 7 is given"),
-        ({"transform": "grey", "severity": 2}, "grey has no strength; leave 'severity' and 'strength' out"),
-        ({"transform": "jpeg", "parameters": {"strength": 3}}, "strength of jpeg stands beside its name"),
-        ({"albumentations": "GaussianBlur", "severity": 2}, "only a registered transform has a severity"),
+        ({"transform": "blur", "strength": -1}, r"strength is -1; expected 0 to 20 px \(largest standard"),
+        ({"transform": "blur", "strength": float("nan")}, "strength is nan; expected 0 to 20 px"),
+        ({"transform": "blur", "severity": 2, "strength": 7.0}, "severity 2 is strength 2, but strength 7 is given too; leave out"),
+        ({"transform": "grey", "severity": 2}, "grey has no strength; leave out 'severity' and 'strength'"),
+        ({"transform": "jpeg", "parameters": {"strength": 3}}, "jpeg: move 'strength' out of 'parameters'"),
+        ({"albumentations": "GaussianBlur", "severity": 2}, "only a registered transform can have a severity"),
     ],
     ids=str,
 )
@@ -190,7 +191,7 @@ def test_a_wrong_level_is_said(table, complaint):
 
 def test_a_hole_larger_than_the_picture_is_a_failure_that_is_seen():
     with pytest.raises(TransformError, match="coarse_dropout_s5"):
-        view(levelled_plan("coarse_dropout", severity=5), pixels=picture()[:20, :20].copy())
+        view(make_levelled_plan("coarse_dropout", severity=5), pixels=picture()[:20, :20].copy())
 
 
 @every_strength

@@ -14,13 +14,14 @@ from embshift.core.errors import TransformError
 from embshift.core.seeding import make_view_generator
 from embshift.core.types import Transform, ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.build import build, perturb, pixels_digest
+from embshift.transforms.build import build
+from embshift.transforms.perturb import perturb, pixels_digest
 from embshift.transforms.plan import TransformPlan, check_name
-from embshift.transforms.presets import load_preset, preset_names
+from embshift.transforms.presets import list_preset_names, load_preset
 from tests.unit.transforms.golden_views import picture
 
 REGISTERED = [TransformPlan(name=name, kind="registered", target=name) for name in TRANSFORMS]
-PRESET = [plan for name in preset_names() for plan in load_preset(name).transforms]
+PRESET = [plan for name in list_preset_names() for plan in load_preset(name).transforms]
 PLANS = REGISTERED + PRESET
 SIZES = [(224, 224), (64, 96), (33, 47)]
 

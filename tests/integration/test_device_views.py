@@ -131,11 +131,12 @@ def test_a_making_half_that_fails_costs_its_own_views_alone(pictures):
             raise RuntimeError("not this one")
         return good(originals, values)
 
-    from embshift.transforms.gpu import maker
+    from embshift.transforms.gpu import load_maker
 
-    good = maker(target)
+    good = load_maker(target)
     with patch(
-        "embshift.measurement.pipeline.gpu_views.maker", lambda name: make if name == target else maker(name)
+        "embshift.measurement.pipeline.gpu_views.load_maker",
+        lambda name: make if name == target else load_maker(name),
     ):
         found = list(render_drafts(iter(drawn), recipe=recipe, device="cpu", images=5))
     assert form.target == target

@@ -29,7 +29,7 @@ def test_pictures_from_memory(photos, tmp_path):
     again = embshift.measure(held, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
     assert again.shifts().equals(run.shifts())
     others = [held[1], held[1]]
-    with pytest.raises(ResumeError, match="picture from memory in row 0 is not the run's"):
+    with pytest.raises(ResumeError, match="image from memory in row 0 is not the run's"):
         embshift.measure(others, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
     assert (
         (tmp_path / "run" / "plan.toml").read_text().startswith("# Not repeatable from this file: pictures")
@@ -121,7 +121,7 @@ def test_the_data_set_in_a_data_loader(photos):
 
 
 def test_a_run_measures_the_views_of_the_data_set(photos, lite_run):
-    from embshift.transforms.build import pixels_digest
+    from embshift.transforms.perturb import pixels_digest
 
     pictures = embshift.ImageTransformDataset(photos)
     import pyarrow.parquet as pq

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from embshift.runs.schema import TABLES
-from embshift.transforms.build import pixels_digest
+from embshift.transforms.perturb import pixels_digest
 from tests.reference import metrics_reference as reference
 
 PIXELS = {

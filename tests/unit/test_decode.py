@@ -116,7 +116,7 @@ class TestFormats:
         decoded = read(saved(photo.resize((64, 64)), kind), name="picture.png")
         assert (decoded.status, decoded.pixels) == ("unsupported", None)
         assert (
-            "not a picture in any of JPEG PNG WEBP GIF BMP TIFF AVIF; the file begins with" in decoded.error
+            "not an image in any of the formats JPEG PNG WEBP GIF BMP TIFF AVIF; the file begins with" in decoded.error
         )
 
 
@@ -124,7 +124,7 @@ class TestNoPicture:
     @pytest.mark.parametrize(
         ("data", "status", "error"),
         [
-            (b"", "empty", "the file has zero bytes"),
+            (b"", "empty", "the file is empty (zero bytes)"),
             (b"\0" * 100, "unsupported", "begins with 00 00"),
             (b"<!DOCTYPE html><html></html>", "unsupported", "begins with 3c 21"),
             (b"GIF89a", "unsupported", "47 49 46"),
@@ -204,8 +204,8 @@ class TestBombs:
     @pytest.mark.parametrize(
         ("width", "height", "why"),
         [
-            (1, 3000, "aspect above 20:1"),
-            (3000, 1, "aspect above 20:1"),
+            (1, 3000, "aspect ratio above 20:1"),
+            (3000, 1, "aspect ratio above 20:1"),
             (100_000, 100_000, "at most 50,000,000"),
             (2**31 - 1, 2**31 - 1, "at most 50,000,000"),
         ],
@@ -261,7 +261,7 @@ class TestDepth:
     def test_floats_have_no_declared_range(self, read):
         decoded = read(saved(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF"))
         assert (decoded.status, decoded.mode) == ("unsupported", "F")
-        assert "save it with 8 or 16 bits" in decoded.error
+        assert "save the image with 8 or 16 bits" in decoded.error
 
     @pytest.mark.parametrize("value", [-1, 65536])
     def test_integers_beyond_16_bits_have_none_either(self, read, value):

@@ -129,7 +129,7 @@ class TestGlob:
 
     def test_that_matches_nothing(self, tmp_path):
         with pytest.raises(
-            SourceError, match=r"no picture in .*\*\.jpg; wanted files that end in avif bmp gif"
+            SourceError, match=r"no image in .*\*\.jpg; expected files that end in avif bmp gif"
         ):
             list_sources([f"{tmp_path}/*.jpg"])
 
@@ -169,7 +169,7 @@ class TestTextFile:
 
     def test_blank(self, tmp_path):
         (tmp_path / "list.txt").write_text("\n \n")
-        with pytest.raises(SourceError, match="no picture in"):
+        with pytest.raises(SourceError, match="no image in"):
             list_sources([tmp_path / "list.txt"])
 
 
@@ -177,20 +177,20 @@ class TestTextFile:
 def test_a_source_that_does_not_exist(tmp_path, monkeypatch, name):
     touch(tmp_path, "a.jpg")
     monkeypatch.chdir(tmp_path)
-    wanted = "does not exist; wanted a folder, a picture, a glob or a text file of paths"
+    wanted = "does not exist; expected a folder, an image file, a glob or a text file of paths"
     with pytest.raises(PlanError, match=f"source '.*' {wanted}"):
         list_sources([name])
 
 
 def test_a_source_that_cannot_be_looked_into(tmp_path):
-    with pytest.raises(PlanError, match="cannot be read: File name too long; wanted a folder"):
+    with pytest.raises(PlanError, match="cannot be read: File name too long; expected a folder"):
         list_sources([str(tmp_path / ("a" * 300))])
 
 
 def test_an_empty_folder_says_what_was_wanted(tmp_path):
-    with pytest.raises(SourceError, match=f"no picture in {tmp_path}; wanted files that end in avif .* webp"):
+    with pytest.raises(SourceError, match=f"no image in {tmp_path}; expected files that end in avif .* webp"):
         list_sources([tmp_path])
-    with pytest.raises(SourceError, match="no picture, since no source was given"):
+    with pytest.raises(SourceError, match="no source given; expected a folder, an image file, a glob"):
         list_sources([])
 
 
@@ -285,6 +285,6 @@ class TestMemory:
     )
     def test_what_is_no_picture(self, thing, named):
         with pytest.raises(
-            PlanError, match=f"a source is {named}; wanted a path, a PIL image, or a uint8 array"
+            PlanError, match=f"a source is {named}; expected a path, a PIL image, or a uint8 array"
         ):
             list_sources([thing])

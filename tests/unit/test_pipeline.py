@@ -15,7 +15,8 @@ from embshift.measurement.pipeline.perturb import perturb_image
 from embshift.measurement.pipeline.recipe import Recipe
 from embshift.measurement.pipeline.tabulate import tabulate
 from embshift.metrics import METRICS
-from embshift.transforms.build import pixels_digest, wrap
+from embshift.transforms.build import wrap
+from embshift.transforms.perturb import pixels_digest
 from tests.unit.fake_encoder import DIM, POISON, FakeEncoder
 
 SIZE = (10, 12)

@@ -1,4 +1,4 @@
-"""Read: sources become a sorted listing of records, records become pixels."""
+"""Reading images: list the files of the sources, decode them and resize them."""
 
 from embshift.images.decode import Decoded, Limits, decode
 from embshift.images.resize import RESIZE_RULES, resize

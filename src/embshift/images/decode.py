@@ -1,4 +1,4 @@
-"""The border where a file's bytes become pixels; limits are checked before anything is decoded."""
+"""Decoding: a file's bytes become pixels or a status; limits are checked before any pixel is decoded."""
 
 import hashlib
 import io
@@ -19,28 +19,28 @@ from embshift.core.types import ImageRecord, Pixels
 __all__ = ["FORMATS", "Decoded", "Limits", "decode"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-"""Formats that are decoded, whatever a file is called. MPO opens through JPEG."""
+"""Formats that are decoded, whatever a file's name says. MPO is opened as JPEG."""
 
 _REDUCED = frozenset({"JPEG", "MPO"})
-"""Formats whose decoder can leave out the high frequencies, and so decode to fewer pixels."""
+"""Formats whose decoder can leave out high frequencies, and so decode to fewer pixels."""
 
 _SIXTEEN_BIT = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 
-_METADATA = r"Corrupt EXIF data|Image appears to be a malformed MPO|Invalid APNG|Metadata Warning"
-"""Warnings about what stands beside the pixels; every other warning means that the picture is damaged."""
+_METADATA_WARNINGS = r"Corrupt EXIF data|Image appears to be a malformed MPO|Invalid APNG|Metadata Warning"
+"""Warnings that concern metadata only; any other warning means that the image is damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a picture may ask for.
+    """The limits within which an image is decoded.
 
     Attributes:
-        pixels: Most pixels, width times height.
-        aspect: Greatest ratio of the longer to the shorter side.
-        bytes: Largest file, in bytes.
+        pixels: The largest number of pixels, width times height.
+        aspect: The largest ratio of the longer to the shorter side.
+        bytes: The largest file, in bytes.
         background: Red, green and blue (0-255) behind transparent pixels.
-        wanted: Height and width, in pixels, below which a JPEG is never decoded, and above which it may be
-            decoded at a half, a quarter or an eighth of its size; None decodes at full size.
+        wanted: The height and width that will be needed, in pixels. A larger JPEG may be decoded at a half, a
+            quarter or an eighth of its size, but never below this one; None decodes at full size.
     """
 
     pixels: int = 50_000_000
@@ -51,17 +51,17 @@ class Limits:
 
 
 class Decoded(NamedTuple):
-    """A picture as read; a tuple, which is sent between processes in little time.
+    """A decoded image, or the reason why there is none; a tuple, which is sent between processes quickly.
 
     Attributes:
-        sha256: SHA-256 of the file's bytes, or of shape and pixels for a picture handed over in memory; None
-            where the file could not be read at all.
-        bytes: Size of the file; None where it is unknown.
-        width: Width in the file, before orientation; None where the header could not be read.
-        height: Height in the file.
-        mode: Pillow's mode in the file.
-        flags: What was done on the way, e.g. "orientation,alpha".
-        pixels: The picture; None where it could not be used.
+        sha256: SHA-256 of the file's bytes, or of shape and pixels for an image passed in memory; None if the
+            file could not be read at all.
+        bytes: Size of the file; None if it is unknown.
+        width: Width in the file, before its orientation is applied; None if the header could not be read.
+        height: Height in the file; None likewise.
+        mode: Pillow's mode of the file; None likewise.
+        flags: What was converted or noted while decoding, e.g. "orientation,alpha".
+        pixels: The image; None if it could not be used.
         status: "ok", or why there are no pixels.
         error: The reason in words; None for "ok".
     """
@@ -78,21 +78,21 @@ class Decoded(NamedTuple):
 
     @property
     def image_id(self) -> str | None:
-        """The first 32 hexadecimal digits of `sha256`: what a picture is known by, whatever its name."""
+        """The first 32 hexadecimal digits of `sha256`, which identify an image whatever its name."""
         return None if self.sha256 is None else self.sha256[:32]
 
 
 def decode(record: ImageRecord, /, *, limits: Limits) -> Decoded:
-    """A record's picture: frame 0, orientation applied, transparent pixels on the background, 8-bit RGB.
+    """Decode the image of a record to 8-bit RGB: frame 0, upright, transparent pixels on the background.
 
-    Never raises for what a file holds: a picture that cannot be used comes back with a status and the reason.
+    No content of a file raises an error: an image that cannot be used is returned as a status and a reason.
 
     Args:
         record: One row of the listing.
-        limits: What the picture may ask for.
+        limits: The limits within which the image is decoded.
 
     Returns:
-        The picture, or its status: "missing", "not_a_file", "unreadable", "empty", "too_large",
+        The image, or one of these statuses: "missing", "not_a_file", "unreadable", "empty", "too_large",
         "unsupported", "damaged".
     """
     facts = dict[str, Any]()
@@ -104,37 +104,39 @@ def decode(record: ImageRecord, /, *, limits: Limits) -> Decoded:
 
 def _decode(record: ImageRecord, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:
     if record.content is not None:
-        with _guarded():
+        with _catch_decoder_errors():
             return _from_memory(record.content, limits, facts)
     data = _read_bytes(str(record.path), limits, facts)
     facts |= {"sha256": hashlib.sha256(data).hexdigest()}
     try:
-        with _guarded():
+        with _catch_decoder_errors():
             return _from_bytes(data, limits, facts)
     except UnidentifiedImageError:
         start = data[:16].hex(" ")
-        message = f"not a picture in any of {' '.join(FORMATS)}; the file begins with {start}"
+        message = f"not an image in any of the formats {' '.join(FORMATS)}; the file begins with {start}"
         raise ImageError(message, status="unsupported") from None
 
 
 @contextmanager
-def _guarded() -> Generator[None]:
-    """Whatever a decoder raises on bytes from outside is a property of the file, so all of it is caught."""
+def _catch_decoder_errors() -> Generator[None]:
+    """Turn whatever a decoder raises into an `ImageError`, since the bytes of the file cause it."""
     library = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None  # our own limits are checked first, and may be set above the library's
+    Image.MAX_IMAGE_PIXELS = None  # our own limits are checked first, and may be above the library's
     try:
         yield
     except (ImageError, UnidentifiedImageError):
         raise
     except MemoryError as error:
-        raise ImageError(f"not enough memory to decode it: {_line(error)}", status="too_large") from error
+        raise ImageError(
+            f"not enough memory to decode the image: {_describe(error)}", status="too_large"
+        ) from error
     except Exception as error:
-        raise ImageError(_line(error), status="damaged") from error
+        raise ImageError(_describe(error), status="damaged") from error
     finally:
         Image.MAX_IMAGE_PIXELS = library
 
 
-def _line(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]
 
 
@@ -142,32 +144,31 @@ def _read_bytes(path: str, limits: Limits, facts: dict[str, Any]) -> bytes:
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
-            os.scandir(path).close()  # the listing names a folder only where it could not look into it
+            os.scandir(path).close()  # the listing names a folder only if it could not read it
         if not stat.S_ISREG(found.st_mode):
-            raise ImageError("not a regular file; wanted a picture file", status="not_a_file")
+            raise ImageError("not a regular file; expected an image file", status="not_a_file")
         facts |= {"bytes": found.st_size}
         if found.st_size > limits.bytes:
-            raise ImageError(
-                f"{found.st_size:,} bytes; at most {limits.bytes:,} are read", status="too_large"
-            )
+            message = f"the file has {found.st_size:,} bytes; at most {limits.bytes:,} are read"
+            raise ImageError(message, status="too_large")
         with open(path, "rb") as file:
             data = file.read()
     except FileNotFoundError:
-        raise ImageError("the file is not there (any more)", status="missing") from None
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise ImageError(_line(error), status="unreadable") from error
+        raise ImageError("the file does not exist (any more)", status="missing") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that is not valid for a file
+        raise ImageError(_describe(error), status="unreadable") from error
     if not data:
-        raise ImageError("the file has zero bytes", status="empty")
+        raise ImageError("the file is empty (zero bytes)", status="empty")
     return data
 
 
 def _from_bytes(data: bytes, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
-        warnings.filterwarnings("always", message=_METADATA)
+        warnings.filterwarnings("always", message=_METADATA_WARNINGS)
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             pixels, flags = _from_image(image, limits, facts)
-    if heard:
+    if caught:
         flags.append("bad_metadata")
     return facts | {"pixels": pixels, "flags": ",".join(flags)}
 
@@ -182,20 +183,20 @@ def _from_image(image: Image.Image, limits: Limits, facts: dict[str, Any]) -> tu
 
 
 def _reduce(image: Image.Image, wanted: tuple[int, int]) -> bool:
-    """Ask the JPEG decoder for the smallest size that still holds the wanted one; whether it is smaller."""
+    """Ask the JPEG decoder for the smallest size that holds the wanted one; return whether it is smaller."""
     if image.format not in _REDUCED or not isinstance(image, ImageFile.ImageFile):
         return False
-    height, width = wanted[::-1] if _is_turned(image) else wanted
+    height, width = wanted[::-1] if _is_on_its_side(image) else wanted
     if image.width < 2 * width or image.height < 2 * height:
-        return False  # and no call: one that changes nothing still doubles the time
+        return False  # without a call to `draft`, which doubles the time even if it changes nothing
     image.draft(None, (width, height))
     return True
 
 
-def _is_turned(image: Image.Image) -> bool:
+def _is_on_its_side(image: Image.Image) -> bool:
     try:
         return image.getexif().get(0x0112) in range(5, 9)
-    except Exception:  # noqa: BLE001 - damaged metadata must not cost the picture
+    except Exception:  # noqa: BLE001 - damaged metadata must not cost the image
         return False
 
 
@@ -214,40 +215,46 @@ def _from_memory(content: Any, limits: Limits, facts: dict[str, Any]) -> dict[st
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
     if min(width, height) < 1:
-        raise ImageError(f"{width} x {height} pixels; a picture has at least one", status="damaged")
+        raise ImageError(
+            f"the image has {width} x {height} pixels; expected at least 1 x 1", status="damaged"
+        )
     if width * height > limits.pixels:
-        message = f"{width} x {height} pixels; at most {limits.pixels:,} are decoded (--max-pixels)"
+        message = (
+            f"the image has {width} x {height} pixels; at most {limits.pixels:,} are decoded (--max-pixels)"
+        )
         raise ImageError(message, status="too_large")
     if max(width, height) > limits.aspect * min(width, height):
-        message = f"{width} x {height} pixels; an aspect above {limits.aspect:g}:1 is refused (--max-aspect)"
+        message = (
+            f"the image has {width} x {height} pixels; "
+            f"an aspect ratio above {limits.aspect:g}:1 is refused (--max-aspect)"
+        )
         raise ImageError(message, status="too_large")
 
 
 def _to_rgb(image: Image.Image, limits: Limits) -> tuple[Pixels, list[str]]:
     flags = list[str]()
     if "icc_profile" in image.info:
-        flags.append("icc")  # noted, not applied: encoders are trained on pixel values as stored
-    upright = _upright(image, flags)
+        flags.append("icc")  # noted and not applied: encoders are trained on pixel values as stored
+    upright = _apply_orientation(image, flags)
     if upright.mode in _SIXTEEN_BIT:
         flags.append("16bit")
-        upright = _eight_bit(upright)
+        upright = _to_eight_bits(upright)
     if upright.mode == "F":
-        raise ImageError(
-            "floating-point pixels have no declared range; save it with 8 or 16 bits", status="unsupported"
-        )
+        message = "floating-point pixels have no defined range; save the image with 8 or 16 bits"
+        raise ImageError(message, status="unsupported")
     if upright.has_transparency_data:
         flags.append("alpha")
-        upright = _on_background(upright, limits.background)
+        upright = _blend_onto(upright, limits.background)
     if upright.mode != "RGB":
         flags.append(upright.mode.lower())
         upright = upright.convert("RGB")
     return np.array(upright, dtype=np.uint8), flags
 
 
-def _upright(image: Image.Image, flags: list[str]) -> Image.Image:
+def _apply_orientation(image: Image.Image, flags: list[str]) -> Image.Image:
     try:
         turned = ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - damaged metadata must not cost the picture
+    except Exception:  # noqa: BLE001 - damaged metadata must not cost the image
         flags.append("bad_metadata")
         return image
     if image.getexif().get(0x0112) in range(2, 9):
@@ -255,26 +262,26 @@ def _upright(image: Image.Image, flags: list[str]) -> Image.Image:
     return turned
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """The high byte: Pillow's own conversion clips at 255 and leaves 2 levels of a ramp."""
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Keep the high byte: Pillow's own conversion clips at 255 and leaves 2 levels of a ramp."""
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
-        message = "integer pixels outside 0 to 65535 have no declared range; save it with 8 or 16 bits"
+        message = "integer pixels outside 0 to 65535 have no defined range; save the image with 8 or 16 bits"
         raise ImageError(message, status="unsupported")
     grey = (values >> 8).astype(np.uint8)
     if "transparency" not in image.info:
         return Image.fromarray(grey)
-    # Which value is transparent is told with all 16 bits, so it must be looked for before they are cut.
+    # The transparent value is given with all 16 bits, so it must be compared before they are cut.
     opaque = np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)
     return Image.fromarray(np.dstack([grey, opaque]))
 
 
-def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+def _blend_onto(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     hidden = image.info.get("transparency")
     if image.mode == "RGB" and isinstance(hidden, tuple) and max(cast(tuple[int, ...], hidden)) > 255:
-        # Of 16 bits a channel Pillow keeps the high bytes, but all bits of the transparent colour.
+        # Of 16 bits per channel Pillow keeps the high byte, but it keeps all bits of the transparent colour.
         image = image.copy()
         image.info["transparency"] = tuple(value >> 8 for value in cast(tuple[int, ...], hidden))
-    picture = image.convert("RGBA")
-    ground = Image.new("RGBA", picture.size, (*background, 255))
-    return Image.alpha_composite(ground, picture).convert("RGB")
+    layer = image.convert("RGBA")
+    ground = Image.new("RGBA", layer.size, (*background, 255))
+    return Image.alpha_composite(ground, layer).convert("RGB")

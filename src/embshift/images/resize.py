@@ -1,4 +1,4 @@
-"""The base transform of Algorithm 1: every picture is brought to one size before anything else."""
+"""Resizing: the base transform of Algorithm 1 brings every image to one size before anything else."""
 
 import cv2
 import numpy as np
@@ -15,19 +15,19 @@ RESIZE_RULES = {
     "lanczos": cv2.INTER_LANCZOS4,
     "nearest": cv2.INTER_NEAREST_EXACT,
 }
-"""Interpolation rules by name. ``linear`` is the paper's (OpenCV's bilinear, without antialias)."""
+"""Interpolation rules by name. ``linear`` is the paper's (OpenCV's bilinear, without antialiasing)."""
 
 
 def resize(pixels: Pixels, /, *, size: tuple[int, int], rule: str) -> UInt8[np.ndarray, "rows columns 3"]:
-    """A picture at another size; its aspect is not kept, as in Algorithm 1.
+    """Resize an image; its aspect ratio is not kept, as in Algorithm 1.
 
     Args:
-        pixels: The picture.
+        pixels: The image.
         size: Height and width of the result, in pixels.
         rule: A key of `RESIZE_RULES`.
 
     Returns:
-        The picture at that size; a copy where the size is already right.
+        The image at that size; a copy if it already has that size.
     """
     height, width = size
     if pixels.shape[:2] == size:

@@ -1,4 +1,4 @@
-"""Transforms: what changes a picture. A registered function, an albumentations class, or a user's own."""
+"""Transforms change an image: registered functions, classes of albumentations, or a user's own functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strength:
-    """The one physical parameter that says how much a transform does, and its five levels.
+    """The one physical parameter that sets how much a transform does, and its five levels.
 
     Attributes:
-        meaning: What it is, e.g. "angle".
+        meaning: What the parameter is, e.g. "angle".
         unit: Its unit; "1" for a pure number.
-        least: Least strength that is taken.
-        greatest: Greatest strength that is taken.
-        severities: The strengths of severities 1 to 5, from mild to severe: rising, or falling as JPEG's
-            quality does.
-        zero: The strength that leaves the picture as it is; None where there is none.
-        paper: The strength of Algorithm 1 of the paper; None for a transform that it does not have.
+        least: The smallest strength that is accepted.
+        greatest: The largest strength that is accepted.
+        severities: The strengths of severities 1 to 5, from mild to severe: rising, or falling as with JPEG's
+            quality.
+        zero: The strength that leaves the image unchanged; None if there is none.
+        paper: The strength in Algorithm 1 of the paper; None for a transform that the paper does not use.
     """
 
     meaning: str
@@ -38,50 +38,49 @@ class Strength:
     paper: float | None = None
 
     @property
-    def usual(self) -> float:
-        """What is taken where none is asked for: the paper's, else that of severity 3."""
+    def default(self) -> float:
+        """The strength if none is asked for: the paper's, otherwise that of severity 3."""
         return self.severities[2] if self.paper is None else self.paper
 
     @property
     def rising(self) -> bool:
-        """Whether a greater strength does more."""
+        """Whether a larger strength changes the image more."""
         return self.severities[0] < self.severities[-1]
 
     def at(self, severity: int) -> float:
-        """The strength of a level.
+        """Return the strength of a severity.
 
         Raises:
-            PlanError: It is none of 1 to 5.
+            PlanError: If the severity is not one of 1 to 5.
         """
         if severity not in SEVERITIES:
-            raise PlanError(f"severity is {severity}; wanted 1, 2, 3, 4 or 5")
+            raise PlanError(f"severity is {severity}; expected 1, 2, 3, 4 or 5")
         return self.severities[severity - 1]
 
-    def checked(self, strength: float) -> float:
-        """The strength, if it can be taken.
+    def check(self, strength: float) -> float:
+        """Return a strength if it lies in the range.
 
         Raises:
-            PlanError: It is out of range.
+            PlanError: If it is out of range.
         """
         if not self.least <= strength <= self.greatest:
             unit = "" if self.unit == "1" else f" {self.unit}"
-            raise PlanError(
-                f"strength is {strength:g}; wanted {self.least:g} to {self.greatest:g}{unit} ({self.meaning})"
-            )
+            expected = f"{self.least:g} to {self.greatest:g}{unit} ({self.meaning})"
+            raise PlanError(f"strength is {strength:g}; expected {expected}")
         return float(strength)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformSpec:
-    """How a registered transform states itself: a row of ``embshift list transforms``.
+    """The description of a registered transform: a row of ``embshift list transforms``.
 
     Attributes:
         name: Name in presets, tables and on the command line.
-        family: What kind of change it is, e.g. "control".
-        summary: One line: what it does to the picture.
-        apply: ``(pixels, /, *, rng, **parameters) -> pixels``, or a `View`; random only through ``rng``. One
-            with a strength takes it as ``strength``.
-        strength: How much it does; None where that cannot be said by one number.
+        family: The kind of change, e.g. "control".
+        summary: One line: what it does to the image.
+        apply: ``(pixels, /, *, rng, **parameters)`` to pixels or a `View`; random only through ``rng``. A
+            transform with a strength takes it as ``strength``.
+        strength: How much it does; None if one number cannot express that.
     """
 
     name: str
@@ -105,16 +104,16 @@ def transform(
 
     Args:
         name: Its name.
-        family: What kind of change it is.
-        summary: One line: what it does to the picture.
-        strength: How much it does. The function is then always handed ``strength``, and what it draws must
-            be the same for every one: a sweep follows one draw.
+        family: The kind of change, e.g. "photometric".
+        summary: One line: what it does to the image.
+        strength: How much it does. The function is then always given ``strength``, and must draw the same
+            random numbers for every strength, so that a sweep follows one draw.
 
     Returns:
-        A decorator that gives the function back unchanged.
+        A decorator that returns the function unchanged.
 
     Raises:
-        PlanError: The name is taken.
+        PlanError: If the name is taken.
     """
 
     def register(function: Function) -> Function:

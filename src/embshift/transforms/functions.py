@@ -1,4 +1,4 @@
-"""A Python function as a transform: ``(pixels)`` or ``(pixels, *, rng)``, with parameters if it has any."""
+"""Python functions as transforms: ``(pixels)`` or ``(pixels, *, rng)``, with parameters if there are any."""
 
 import hashlib
 import importlib
@@ -12,20 +12,20 @@ import numpy as np
 
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.core.types import Pixels, View
-from embshift.transforms.checks import checked
-from embshift.transforms.plan import one_line
+from embshift.transforms.checks import check_pixels
+from embshift.transforms.plan import to_one_line
 
-__all__ = ["FunctionTransform", "address_of", "as_transform", "code_digest", "load_object"]
+__all__ = ["FunctionTransform", "code_digest", "find_address", "load_object", "to_transform"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FunctionTransform:
-    """A function, with its parameters.
+    """A function and its parameters, as a transform.
 
     Attributes:
-        function: Called with a copy of the picture; gives pixels, or a `View`.
+        function: Called with a copy of the image; returns pixels or a `View`.
         parameters: Its keyword arguments.
-        takes_rng: Whether it asks for the generator.
+        takes_rng: Whether it takes the generator as ``rng``.
     """
 
     function: Callable[..., Any]
@@ -33,21 +33,21 @@ class FunctionTransform:
     takes_rng: bool
 
     def __call__(self, pixels: Pixels, /, *, rng: np.random.Generator) -> View:
-        shape = pixels.shape  # read first: a function may reshape the array that it is given
-        handed = {"rng": rng} if self.takes_rng else {}
-        result = self.function(pixels, **handed, **self.parameters)
+        shape = pixels.shape  # read first, since a function may reshape the array that it is given
+        rng_argument = {"rng": rng} if self.takes_rng else {}
+        result = self.function(pixels, **rng_argument, **self.parameters)
         if isinstance(result, View):
             return result
-        return View(pixels=checked(result, shape=shape), parameters={})
+        return View(pixels=check_pixels(result, shape=shape), parameters={})
 
 
-def as_transform(function: Callable[..., Any], *, parameters: Mapping[str, Any]) -> FunctionTransform:
-    """The function as a transform; it is handed ``rng`` only if it names a parameter so.
+def to_transform(function: Callable[..., Any], *, parameters: Mapping[str, Any]) -> FunctionTransform:
+    """Turn a function into a transform; it is given ``rng`` only if it has a parameter of that name.
 
     Raises:
-        PlanError: The parameters do not fit the function's signature.
+        PlanError: If the parameters do not fit the function's signature.
     """
-    accepted = _signature(function)
+    accepted = _find_signature(function)
     if accepted is None:
         return FunctionTransform(function=function, parameters=parameters, takes_rng=False)
     rng = accepted.parameters.get("rng")
@@ -57,31 +57,32 @@ def as_transform(function: Callable[..., Any], *, parameters: Mapping[str, Any])
 
 
 def load_object(address: str) -> Any:
-    """What "package.module:function" names.
+    """Import and return the object at an address of the form "package.module:function".
 
     Raises:
-        PlanError: The address is not of that form, or nothing is there.
+        PlanError: If the address does not have that form, or there is no such object.
     """
     module_name, _, attribute = address.partition(":")
     if not module_name or not attribute:
-        raise PlanError(f"'{address}' is not of the form 'package.module:function'")
+        raise PlanError(f"'{address}' is not an address; expected 'package.module:function'")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
         raise PlanError(
-            f"cannot import {module_name}: {type(error).__name__}: {one_line(error)}; "
-            "it must be installed, or lie in a folder of PYTHONPATH"
+            f"cannot import {module_name}: {type(error).__name__}: {to_one_line(error)}; "
+            "install it, or add its folder to PYTHONPATH"
         ) from error
     found = getattr(module, attribute, None)
     if found is None:
-        raise PlanError(str(UnknownNameError(f"object of {module_name}", attribute, _public(module))))
+        known = _list_public_names(module)
+        raise PlanError(str(UnknownNameError(f"object of {module_name}", attribute, known)))
     return found
 
 
-def address_of(function: Any) -> str | None:
-    """The "package.module:function" that gives this very object; None for a lambda, a closure or a method."""
+def find_address(function: Any) -> str | None:
+    """Return the address that leads to this very object; None for a lambda, a closure or a method."""
     module_name, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    # What was typed into a session is in "__main__", which names another module in the next one.
+    # A function typed into a session is in "__main__", which is another module in the next session.
     if not module_name or not name or module_name == "__main__":
         return None
     found = getattr(sys.modules.get(module_name), name, None)
@@ -89,9 +90,9 @@ def address_of(function: Any) -> str | None:
 
 
 def code_digest(function: Any) -> str | None:
-    """SHA-256 of a function's text, so that a changed function is another transform; None where it has none.
+    """Return the SHA-256 of a function's source text, so that a changed function is noticed.
 
-    Values that a closure holds and functions that it calls are not part of its text.
+    Values that a closure holds and functions that it calls do not count. None if there is no source text.
     """
     try:
         text = inspect.getsource(function)
@@ -100,14 +101,14 @@ def code_digest(function: Any) -> str | None:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _public(module: Any) -> list[str]:
+def _list_public_names(module: Any) -> list[str]:
     return [name for name in cast(dict[str, Any], vars(module)) if not name.startswith("_")]
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+def _find_signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
-    except (TypeError, ValueError):  # compiled functions, such as OpenCV's, state none
+    except (TypeError, ValueError):  # compiled functions, such as OpenCV's, have none
         return None
 
 
@@ -122,5 +123,5 @@ def _check_parameters(accepted: inspect.Signature, parameters: Mapping[str, Any]
     except TypeError as error:
         raise PlanError(
             f"cannot be called with (pixels{', *, rng' if takes_rng else ''}) and its parameters: "
-            f"{one_line(error)}"
+            f"{to_one_line(error)}"
         ) from error

@@ -1,4 +1,4 @@
-"""A transform as written down: what to build, under which name, with which parameters."""
+"""The plan of one transform: what to build, under which name, and with which parameters."""
 
 import re
 from collections.abc import Mapping
@@ -8,25 +8,25 @@ from typing import Any, Literal, TypeAlias
 from embshift.core.errors import PlanError
 from embshift.core.types import ORIGINAL
 
-__all__ = ["Kind", "TransformPlan", "check_name", "one_line"]
+__all__ = ["Kind", "TransformPlan", "check_name", "to_one_line"]
 
 Kind: TypeAlias = Literal["albumentations", "registered", "function"]
 
-# A name is part of file names and of column values, and must mean one thing on every file system.
+# A name becomes part of file names and column values, and must mean the same on every file system.
 NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformPlan:
-    """One transform of a plan; everything that is needed to build it again.
+    """One transform of a plan: everything that is needed to build it again.
 
     Attributes:
         name: Name of its views in tables and files; part of the random stream.
         kind: Where ``target`` is looked up.
-        target: Class of albumentations, name in the registry, or "package.module:function".
-        parameters: Its arguments, of the types that TOML and JSON share.
-        severity: Level 1-5 of a registered transform with a strength; None where no level was asked for.
-        strength: Its strength, in its own unit; None where none was asked for.
+        target: A class of albumentations, a name in the registry, or "package.module:function".
+        parameters: Its arguments, of the types that TOML and JSON have in common.
+        severity: Level 1-5 of a registered transform with a strength; None if no level was asked for.
+        strength: Its strength, in its own unit; None if none was asked for.
     """
 
     name: str
@@ -38,21 +38,21 @@ class TransformPlan:
 
 
 def check_name(name: object) -> str:
-    """The name, if it can be a transform's.
+    """Return a name if a transform can have it.
 
     Raises:
-        PlanError: It is not a lower-case file name, or it stands for the untouched picture.
+        PlanError: If it is not a lower-case file name, or if it is the name of the untouched image.
     """
     if not isinstance(name, str) or NAME.fullmatch(name) is None:
         raise PlanError(
             f"{name!r} cannot name a transform; use 1 to 64 of the characters a-z, 0-9 and _, "
-            "for it becomes part of file names"
+            "because it becomes part of file names"
         )
     if name == ORIGINAL:
-        raise PlanError(f"'{ORIGINAL}' names the untouched picture; give the transform another name")
+        raise PlanError(f"'{ORIGINAL}' is the name of the untouched image; give the transform another name")
     return name
 
 
-def one_line(error: BaseException) -> str:
-    """An error's text with every run of white space as one space."""
+def to_one_line(error: BaseException) -> str:
+    """Return an error's text with every run of white space replaced by one space."""
     return " ".join(str(error).split())

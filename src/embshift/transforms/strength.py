@@ -1,4 +1,4 @@
-"""A registered transform at one strength: what a severity means, and whose random stream it follows."""
+"""Registered transforms at one strength: what a severity means, and which random stream is used."""
 
 from dataclasses import dataclass, replace
 
@@ -7,29 +7,29 @@ import numpy as np
 from embshift.core.errors import PlanError
 from embshift.core.types import Pixels, Transform, View
 from embshift.transforms import TRANSFORMS, Strength, TransformSpec
-from embshift.transforms.functions import as_transform
+from embshift.transforms.functions import to_transform
 from embshift.transforms.plan import TransformPlan
 
 __all__ = [
     "Level",
-    "Levelled",
-    "at_strength",
-    "level_of",
-    "levelled_plan",
-    "read_level",
-    "settled",
-    "stream_of",
-    "with_strength",
+    "LevelledTransform",
+    "build_registered",
+    "fill_in_strength",
+    "find_level",
+    "find_stream",
+    "list_adjustable_transforms",
+    "make_levelled_plan",
+    "parse_level",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """How much one transform of a plan does.
+    """The severity and strength of one transform of a plan.
 
     Attributes:
-        severity: Level 1-5; None where a strength was asked for, or nothing.
-        strength: In the transform's unit; None for a transform without one.
+        severity: Level 1-5; None if no severity was asked for.
+        strength: In the transform's unit; None for a transform without a strength.
     """
 
     severity: int | None = None
@@ -37,14 +37,14 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Levelled:
+class LevelledTransform:
     """A registered transform at one strength.
 
     Attributes:
         inner: The transform at that strength.
-        level: How much it does.
-        stream: The name whose random stream it follows; None for its name in the plan.
-        untouched: Whether this strength leaves the picture as it is.
+        level: Its severity and strength.
+        stream: The name that determines its random stream; None for its name in the plan.
+        untouched: Whether this strength leaves the image unchanged.
     """
 
     inner: Transform
@@ -58,115 +58,117 @@ class Levelled:
         return self.inner(pixels, rng=rng)
 
 
-def at_strength(spec: TransformSpec, *, plan: TransformPlan) -> Transform:
-    """The registered transform as the plan wants it.
+def build_registered(spec: TransformSpec, *, plan: TransformPlan) -> Transform:
+    """Build a registered transform with the parameters and the strength of a plan.
 
-    Where the plan asks for a severity or a strength, the stream is that of the registered name: the same
-    draw at every level, whatever the plan calls them.
+    If the plan asks for a severity or a strength, the registered name determines the random stream: every
+    level then has the same draw, whatever name the plan gives it.
 
     Raises:
-        PlanError: The transform has no strength, or not this one.
+        PlanError: If the transform has no strength, or does not accept this one.
     """
     if spec.strength is None:
         if plan.severity is not None or plan.strength is not None:
-            raise PlanError(f"{spec.name} has no strength; leave 'severity' and 'strength' out")
-        return as_transform(spec.apply, parameters=plan.parameters)
+            raise PlanError(f"{spec.name} has no strength; leave out 'severity' and 'strength'")
+        return to_transform(spec.apply, parameters=plan.parameters)
     if "strength" in plan.parameters:
-        raise PlanError(f"the strength of {spec.name} stands beside its name, not among its parameters")
+        raise PlanError(f"{spec.name}: move 'strength' out of 'parameters'; it belongs beside the name")
     asked = plan.severity is not None or plan.strength is not None
-    strength = _strength(spec.name, spec.strength, severity=plan.severity, strength=plan.strength)
-    return Levelled(
-        inner=as_transform(spec.apply, parameters={**plan.parameters, "strength": strength}),
+    strength = _resolve_strength(spec.name, spec.strength, severity=plan.severity, strength=plan.strength)
+    return LevelledTransform(
+        inner=to_transform(spec.apply, parameters={**plan.parameters, "strength": strength}),
         level=Level(severity=plan.severity, strength=strength),
         stream=spec.name if asked else None,
         untouched=strength == spec.strength.zero,
     )
 
 
-def _strength(name: str, known: Strength, *, severity: int | None, strength: float | None) -> float:
+def _resolve_strength(name: str, known: Strength, *, severity: int | None, strength: float | None) -> float:
     try:
         if severity is None:
-            return known.usual if strength is None else known.checked(strength)
+            return known.default if strength is None else known.check(strength)
         level = known.at(severity)
     except PlanError as error:
         raise PlanError(f"{name}: {error}") from error
     if strength is not None and strength != level:
         raise PlanError(
-            f"{name}: severity {severity} is strength {level:g}, and {strength:g} is given;"
-            " leave one of them out"
+            f"{name}: severity {severity} is strength {level:g}, but strength {strength:g} is given too; "
+            "leave out one of them"
         )
     return level
 
 
-def level_of(transform: Transform) -> Level:
-    """How much a transform does; nothing is known of one without strength."""
-    return transform.level if isinstance(transform, Levelled) else Level()
+def find_level(transform: Transform) -> Level:
+    """Return the severity and strength of a transform; both are None for one without a strength."""
+    return transform.level if isinstance(transform, LevelledTransform) else Level()
 
 
-def stream_of(transform: Transform, name: str) -> str:
-    """The name whose random stream a transform of a plan follows.
+def find_stream(transform: Transform, name: str) -> str:
+    """Return the name that determines the random stream of a transform of a plan.
 
     Args:
         transform: The transform.
         name: Its name in the plan.
     """
-    return (transform.stream or name) if isinstance(transform, Levelled) else name
+    return (transform.stream or name) if isinstance(transform, LevelledTransform) else name
 
 
-def levelled_plan(
+def make_levelled_plan(
     name: str, *, severity: int | None = None, strength: float | None = None, label: str = ""
 ) -> TransformPlan:
-    """The plan of a registered transform at a severity or a strength, under a name of its own.
+    """Return the plan of a registered transform at a severity or a strength, under a name of its own.
 
     Args:
         name: A registered transform that has a strength.
         severity: Level 1-5.
         strength: In the transform's unit.
-        label: What to call it behind its name; ``s3`` for severity 3, ``x2_5`` for strength 2.5 where empty.
+        label: The ending of its name; if empty, ``s3`` for severity 3 and ``x2_5`` for strength 2.5.
 
     Raises:
-        PlanError: It has no strength, or not this one.
-        UnknownNameError: There is no such transform.
+        PlanError: If it has no strength, or does not accept this one.
+        UnknownNameError: If there is no such transform.
     """
     spec = TRANSFORMS[name]
     if spec.strength is None:
-        raise PlanError(f"{name} has no strength; only {', '.join(with_strength())} have one")
-    found = _strength(name, spec.strength, severity=severity, strength=strength)
-    own = label or (f"s{severity}" if severity is not None else f"x{_in_name(found)}")
+        raise PlanError(f"{name} has no strength; choose from {', '.join(list_adjustable_transforms())}")
+    found = _resolve_strength(name, spec.strength, severity=severity, strength=strength)
+    ending = label or (f"s{severity}" if severity is not None else f"x{_spell_for_name(found)}")
     return TransformPlan(
-        name=f"{name}_{own}", kind="registered", target=name, severity=severity, strength=found
+        name=f"{name}_{ending}", kind="registered", target=name, severity=severity, strength=found
     )
 
 
-def read_level(text: str) -> TransformPlan | None:
-    """The plan that "blur:3" (severity) or "blur=2.5" (strength) stands for; None for any other text.
+def parse_level(text: str) -> TransformPlan | None:
+    """Return the plan for a text like "blur:3" (severity) or "blur=2.5" (strength); None for any other text.
 
     Raises:
-        PlanError: What stands behind the sign is no severity or strength of the transform.
-        UnknownNameError: There is no such transform.
+        PlanError: If the part after the sign is not a severity or strength of the transform.
+        UnknownNameError: If there is no such transform.
     """
     sign = ":" if ":" in text else "="
-    name, found, value = text.partition(sign)
-    if not found:
+    name, separator, value = text.partition(sign)
+    if not separator:
         return None
     try:
         number = int(value) if sign == ":" else float(value)
     except ValueError:
-        wanted = "a severity from 1 to 5, e.g. blur:3" if sign == ":" else "a strength, e.g. blur=2.5"
-        raise PlanError(f"'{text}': wanted {wanted}") from None
-    return levelled_plan(name, severity=int(number)) if sign == ":" else levelled_plan(name, strength=number)
+        expected = "a severity from 1 to 5, e.g. blur:3" if sign == ":" else "a strength, e.g. blur=2.5"
+        raise PlanError(f"'{text}': expected {expected}") from None
+    if sign == ":":
+        return make_levelled_plan(name, severity=int(number))
+    return make_levelled_plan(name, strength=number)
 
 
-def with_strength() -> tuple[str, ...]:
-    """Names of the registered transforms that have a strength."""
+def list_adjustable_transforms() -> tuple[str, ...]:
+    """Return the names of the registered transforms that have a strength."""
     return tuple(name for name, spec in TRANSFORMS.items() if spec.strength is not None)
 
 
-def settled(plan: TransformPlan) -> TransformPlan:
-    """The plan with the strength of its severity written down, as tables and figures read it."""
+def fill_in_strength(plan: TransformPlan) -> TransformPlan:
+    """Return a plan with the strength of its severity filled in, for tables and figures."""
     stated = TRANSFORMS[plan.target].strength if plan.severity is not None else None
     return plan if stated is None else replace(plan, strength=stated.at(plan.severity or 0))
 
 
-def _in_name(strength: float) -> str:
+def _spell_for_name(strength: float) -> str:
     return f"{strength:g}".replace(".", "_").replace("-", "m").replace("+", "")

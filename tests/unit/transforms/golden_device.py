@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 from embshift.core.types import ViewKey
-from embshift.transforms.build import build, perturb, pixels_digest
-from embshift.transforms.gpu import deferred
+from embshift.transforms.build import build
+from embshift.transforms.gpu import to_device_form
+from embshift.transforms.perturb import perturb, pixels_digest
 from embshift.transforms.presets import load_preset
 from tests.unit.transforms import golden_views
 
@@ -23,7 +24,7 @@ def digests():
 
 
 def versions():
-    return golden_views.versions() | {name: golden_views._version(name) for name in ("scipy", "torch")}
+    return golden_views.versions() | {name: golden_views.find_version(name) for name in ("scipy", "torch")}
 
 
 def regenerate():
@@ -33,4 +34,4 @@ def regenerate():
 
 def _digest(plan, seed):
     key = ViewKey(run_seed=seed, image_id="0" * 32, transform=plan.name)
-    return pixels_digest(perturb(golden_views.picture(), deferred(build(plan)), key=key).pixels)
+    return pixels_digest(perturb(golden_views.picture(), to_device_form(build(plan)), key=key).pixels)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from embshift.core.types import ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.build import build, perturb, pixels_digest
+from embshift.transforms.build import build
+from embshift.transforms.perturb import perturb, pixels_digest
 from embshift.transforms.plan import TransformPlan
-from embshift.transforms.strength import levelled_plan
+from embshift.transforms.strength import make_levelled_plan
 from tests.unit.transforms import golden_views
 
 DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "edits.json"
@@ -24,7 +25,7 @@ def plans():
         if spec.strength is None:
             yield TransformPlan(name=name, kind="registered", target=name)
         else:
-            yield from (levelled_plan(name, severity=level) for level in LEVELS)
+            yield from (make_levelled_plan(name, severity=level) for level in LEVELS)
 
 
 def digests():
@@ -37,7 +38,7 @@ def digests():
 
 
 def versions():
-    return golden_views.versions() | {"pillow": golden_views._version("pillow")}
+    return golden_views.versions() | {"pillow": golden_views.find_version("pillow")}
 
 
 def regenerate():

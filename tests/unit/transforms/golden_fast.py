@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 from embshift.core.types import ViewKey
-from embshift.transforms.build import build, perturb, pixels_digest
-from embshift.transforms.fast import hastened
+from embshift.transforms.build import build
+from embshift.transforms.fast import to_fast_form
+from embshift.transforms.perturb import perturb, pixels_digest
 from embshift.transforms.presets import load_preset
 from tests.unit.transforms import golden_views
 
@@ -23,7 +24,7 @@ def digests():
 
 
 def versions():
-    return golden_views.versions() | {"scipy": golden_views._version("scipy")}
+    return golden_views.versions() | {"scipy": golden_views.find_version("scipy")}
 
 
 def regenerate():
@@ -33,4 +34,4 @@ def regenerate():
 
 def _digest(plan, seed):
     key = ViewKey(run_seed=seed, image_id="0" * 32, transform=plan.name)
-    return pixels_digest(perturb(golden_views.picture(), hastened(build(plan)), key=key).pixels)
+    return pixels_digest(perturb(golden_views.picture(), to_fast_form(build(plan)), key=key).pixels)

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from embshift.core.types import ViewKey
-from embshift.transforms.build import build, perturb, pixels_digest
+from embshift.transforms.build import build
+from embshift.transforms.perturb import perturb, pixels_digest
 from embshift.transforms.presets import load_preset
 
 DIGESTS = Path(__file__).parents[2] / "golden" / "views" / "digests.json"
@@ -31,7 +32,7 @@ def picture():
 
 
 def versions():
-    return {name: _version(name) for name in PACKAGES}
+    return {name: find_version(name) for name in PACKAGES}
 
 
 def digests():
@@ -73,7 +74,7 @@ def _digest(original, plan, seed):
     return pixels_digest(perturb(original, build(plan), key=key).pixels)
 
 
-def _version(name):
+def find_version(name):
     try:
         return version(name)
     except PackageNotFoundError:

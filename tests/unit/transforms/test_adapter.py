@@ -7,8 +7,9 @@ import pytest
 
 from embshift.core.seeding import make_view_generator
 from embshift.core.types import ViewKey
-from embshift.transforms.albumentations.adapter import adapt, leaves
-from embshift.transforms.build import perturb, wrap
+from embshift.transforms.albumentations.adapter import adapt_object, walk_leaves
+from embshift.transforms.build import wrap
+from embshift.transforms.perturb import perturb
 from tests.unit.transforms.golden_views import picture
 
 KEY = ViewKey(run_seed=3, image_id="ab" * 16, transform="tried")
@@ -43,27 +44,27 @@ def test_the_streams_are_the_handed_ones_in_the_documented_order():
 @pytest.mark.parametrize("thing", [albumentations.GaussNoise(p=1), composition()])
 def test_the_users_object_is_never_touched(thing):
     thing(image=picture())
-    before = [(leaf.random_generator, leaf.py_random, leaf.params) for leaf in leaves(thing)]
+    before = [(leaf.random_generator, leaf.py_random, leaf.params) for leaf in walk_leaves(thing)]
     states = [
-        (leaf.random_generator.bit_generator.state, leaf.py_random.getstate()) for leaf in leaves(thing)
+        (leaf.random_generator.bit_generator.state, leaf.py_random.getstate()) for leaf in walk_leaves(thing)
     ]
     view(thing)
     assert all(
         old is new
-        for was, leaf in zip(before, leaves(thing))
+        for was, leaf in zip(before, walk_leaves(thing))
         for old, new in zip(was, (leaf.random_generator, leaf.py_random, leaf.params))
     )
     assert states == [
-        (leaf.random_generator.bit_generator.state, leaf.py_random.getstate()) for leaf in leaves(thing)
+        (leaf.random_generator.bit_generator.state, leaf.py_random.getstate()) for leaf in walk_leaves(thing)
     ]
 
 
 def test_what_is_kept_between_calls_has_no_random_state_and_no_draw():
     thing = composition()
     thing(image=picture())
-    transform = adapt(thing)
+    transform = adapt_object(thing)
     for _ in range(2):
-        for leaf in leaves(transform.template):
+        for leaf in walk_leaves(transform.template):
             assert (leaf.random_generator, leaf.py_random, leaf.params) == (None, None, {})
         assert (transform.template.random_generator, transform.template.py_random) == (None, None)
         transform(picture(), rng=make_view_generator(KEY))

@@ -13,7 +13,8 @@ import pytest
 from embshift.core.errors import PlanError, TransformError, UnknownNameError
 from embshift.core.types import Transform, ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.build import build, describe, perturb, pixels_digest, wrap
+from embshift.transforms.build import build, describe, wrap
+from embshift.transforms.perturb import perturb, pixels_digest
 from embshift.transforms.plan import TransformPlan
 from tests.unit.transforms import sample_functions
 from tests.unit.transforms.golden_views import picture
@@ -79,13 +80,13 @@ def test_a_function_may_state_what_it_drew():
 @pytest.mark.parametrize(
     ("thing", "text"),
     [
-        (3, "transform 'tried': got an object of type int, wanted an object of albumentations, a function"),
-        (albumentations.Blur, "Blur is a class; give an instance of it"),
+        (3, "transform 'tried': got an object of type int; expected an object of albumentations, a function"),
+        (albumentations.Blur, "Blur is a class; pass an instance of it"),
         ("identityy", "unknown transform 'identityy'; did you mean identity?"),
         (f"{HERE}:drker", f"unknown object of {HERE} 'drker'; did you mean darker?"),
         (f"{HERE}:number", "got an object of type int"),
         ("no_such_package:thing", "cannot import no_such_package: ModuleNotFoundError: No module named"),
-        (":thing", "':thing' is not of the form 'package.module:function'"),
+        (":thing", "':thing' is not an address; expected 'package.module:function'"),
         (sample_functions.sized, "cannot be called with (pixels) and its parameters: missing a required"),
         (lambda: None, "cannot be called with (pixels) and its parameters: too many positional"),
     ],
@@ -112,7 +113,7 @@ def test_a_name_must_be_a_safe_file_name(name):
 
 
 def test_no_transform_is_called_original():
-    with pytest.raises(PlanError, match="'original' names the untouched picture"):
+    with pytest.raises(PlanError, match="'original' is the name of the untouched image"):
         wrap("original", "identity")
 
 
@@ -140,9 +141,9 @@ def test_a_built_transform_is_always_applied_unless_p_is_given():
         (plan("function", f"{HERE}:speckled", rng=2), "unknown parameter 'rng'"),
         (plan("function", f"{HERE}:open_ended", rng=2), "unknown parameter 'rng'"),
         (plan("function", f"{HERE}:sized"), "missing a required argument: 'side'"),
-        (plan("function", f"{HERE}:flip", p=1), f"{HERE}:flip is an object of albumentations and takes no"),
+        (plan("function", f"{HERE}:flip", p=1), f"{HERE}:flip is an object of albumentations; leave out its"),
         (plan("albumentations", "OneOf"), "OneOf needs a list of tables under 'transforms', got None"),
-        (plan("albumentations", "OneOf", transforms=["Blur"]), "each of OneOf's transforms is a table"),
+        (plan("albumentations", "OneOf", transforms=["Blur"]), "each of OneOf's transforms must be a table"),
         (plan("albumentations", "OneOf", transforms=[{"albumentations": 3}]), "each of OneOf's transforms"),
         (
             plan("albumentations", "OneOf", transforms=[{"albumentations": "Blr"}]),
@@ -269,14 +270,14 @@ def test_a_read_only_picture_can_be_changed():
         (sample_functions.failing, "transform 'tried' failed: ValueError: no such thing"),
         (
             lambda pixels: pixels[:3],
-            "transform 'tried' gave a uint8 array of shape (3, 224, 3), wanted a uint8",
+            "transform 'tried' returned a uint8 array of shape (3, 224, 3); expected a uint8",
         ),
-        (lambda pixels: pixels / 255, "gave a float64 array of shape (224, 224, 3), wanted"),
-        (lambda pixels: pixels[..., 0], "gave a uint8 array of shape (224, 224), wanted"),
-        (lambda pixels: pixels.tolist(), "gave an object of type list, wanted"),
-        (lambda pixels: None, "gave an object of type NoneType, wanted"),
-        (albumentations.ToFloat(p=1), "gave a float32 array of shape (224, 224, 3), wanted"),
-        (albumentations.CenterCrop(8, 8, p=1), "gave a uint8 array of shape (8, 8, 3), wanted"),
+        (lambda pixels: pixels / 255, "returned a float64 array of shape (224, 224, 3); expected"),
+        (lambda pixels: pixels[..., 0], "returned a uint8 array of shape (224, 224); expected"),
+        (lambda pixels: pixels.tolist(), "returned an object of type list; expected"),
+        (lambda pixels: None, "returned an object of type NoneType; expected"),
+        (albumentations.ToFloat(p=1), "returned a float32 array of shape (224, 224, 3); expected"),
+        (albumentations.CenterCrop(8, 8, p=1), "returned a uint8 array of shape (8, 8, 3); expected"),
         (albumentations.Compose([albumentations.Crop(0, 0, 999, 999, p=1)]), "failed: ValueError: "),
     ],
 )
@@ -293,7 +294,7 @@ def test_a_foreign_transform_is_checked_too():
         return found
 
     for transform in (foreign, wrap("tried", foreign)):
-        with pytest.raises(TransformError, match="transform 'tried' gave a uint8 array of shape"):
+        with pytest.raises(TransformError, match="transform 'tried' returned a uint8 array of shape"):
             view(transform)
 
 
@@ -302,7 +303,7 @@ def test_a_function_that_reshapes_its_argument_is_caught():
         pixels.shape = (-1, 3)
         return pixels
 
-    with pytest.raises(TransformError, match=r"gave a uint8 array of shape \(50176, 3\)|Deprecat"):
+    with pytest.raises(TransformError, match=r"returned a uint8 array of shape \(50176, 3\)|Deprecat"):
         view(wrap("tried", reshaped))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embshift.transforms.parameters import drawn_values, jsonable
+from embshift.transforms.parameters import select_drawn_values, to_json_value
 
 NUMBERS = st.one_of(
     st.floats(),
@@ -26,7 +26,7 @@ NUMBERS = st.one_of(
     )
 )
 def test_whatever_was_drawn_is_strict_json_and_comes_back_the_same(value):
-    plain = jsonable(value)
+    plain = to_json_value(value)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
 
 
@@ -54,10 +54,10 @@ def test_whatever_was_drawn_is_strict_json_and_comes_back_the_same(value):
     ],
 )
 def test_each_type_has_one_writing(value, plain):
-    assert jsonable(value) == plain
-    assert type(jsonable(value)) is type(plain)
+    assert to_json_value(value) == plain
+    assert type(to_json_value(value)) is type(plain)
 
 
 def test_what_was_not_drawn_is_left_out():
     values = {"shape": (4, 4, 3), "fill": 0.0, "fill_mask": None, "interpolation": 1, "angle": np.float64(2)}
-    assert drawn_values(values) == {"angle": 2.0}
+    assert select_drawn_values(values) == {"angle": 2.0}

@@ -10,10 +10,11 @@ from PIL import Image
 from scipy.stats import ks_2samp, kstest, norm
 
 from embshift.core.types import ViewKey
-from embshift.transforms.build import build, perturb, wrap
-from embshift.transforms.fast import FAST, FastTransform, hastened, slow_names
-from embshift.transforms.fast.elastic import displacements
-from embshift.transforms.fast.noise import quantiles
+from embshift.transforms.build import build, wrap
+from embshift.transforms.fast import FAST, FastTransform, list_without_fast_form, to_fast_form
+from embshift.transforms.fast.elastic import make_displacements
+from embshift.transforms.fast.noise import make_normal_table
+from embshift.transforms.perturb import perturb
 from embshift.transforms.presets import load_preset
 from tests.unit.transforms import golden_fast, golden_views
 
@@ -27,7 +28,7 @@ def key(name, number):
 
 def pair(thing, *, name="tried"):
     reference = wrap(name, thing) if not hasattr(thing, "target") else build(thing)
-    return reference, hastened(reference)
+    return reference, to_fast_form(reference)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def pictures(samples):
 
 
 def test_the_papers_nine_have_fast_forms():
-    assert not slow_names({name: hastened(build(plan)) for name, plan in PAPER.items()})
+    assert not list_without_fast_form({name: to_fast_form(build(plan)) for name, plan in PAPER.items()})
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -61,7 +62,7 @@ def test_the_bytes_are_the_reference_views(name, pictures):
 def test_the_picture_itself_is_left_as_it_was(pictures):
     for name, plan in PAPER.items():
         before = pictures[0].copy()
-        perturb(pictures[0], hastened(build(plan)), key=key(name, 0))
+        perturb(pictures[0], to_fast_form(build(plan)), key=key(name, 0))
         np.testing.assert_array_equal(pictures[0], before)
 
 
@@ -92,7 +93,7 @@ def test_displacements_are_the_librarys_at_any_smoothing(sigma, size):
 
     noise = np.random.default_rng(3).standard_normal((2, *size), dtype=np.float32)
     expected = np.stack(library(size, 30, sigma, False, (0, 0), np.random.default_rng(3), "gaussian"))
-    found = displacements(noise, alpha=30, sigma=sigma)
+    found = make_displacements(noise, alpha=30, sigma=sigma)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
@@ -152,8 +153,8 @@ class TestNoise:
             assert ks_2samp(one.ravel(), other.ravel()).pvalue > 1e-4
 
     def test_the_table_is_the_normal_law(self):
-        assert kstest(quantiles(), norm.cdf).statistic < 1e-5
-        assert quantiles().std() == pytest.approx(1, abs=2e-4)
+        assert kstest(make_normal_table(), norm.cdf).statistic < 1e-5
+        assert make_normal_table().std() == pytest.approx(1, abs=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,9 @@ class TestNoise:
 def test_what_has_no_fast_form_stays_as_it_is_and_is_named(thing):
     reference, fast = pair(thing)
     assert fast is reference
-    assert slow_names({"tried": fast, "flip": hastened(build(PAPER["horizontal_flip"]))}) == ["tried"]
+    assert list_without_fast_form({"tried": fast, "flip": to_fast_form(build(PAPER["horizontal_flip"]))}) == [
+        "tried"
+    ]
 
 
 def test_chance_leaves_out_the_same_views(pictures):

@@ -5,13 +5,14 @@ import cv2
 import numpy as np
 import pytest
 
-from embshift.core.pixel_maps import carry, grid, find_inside, mean_displacement, make_empty_map
+from embshift.core.pixel_maps import carry, find_inside, grid, make_empty_map, mean_displacement
 from embshift.core.types import ViewKey
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.albumentations.geometry import inset, placed
-from embshift.transforms.build import build, perturb, wrap
+from embshift.transforms.albumentations.geometry import make_affine_map, make_inset_map
+from embshift.transforms.build import build, wrap
+from embshift.transforms.perturb import perturb
 from embshift.transforms.presets import load_preset
-from embshift.transforms.strength import levelled_plan
+from embshift.transforms.strength import make_levelled_plan
 
 FLIP = next(plan for plan in load_preset("paper").transforms if plan.name == "horizontal_flip")
 MOVING = [name for name, spec in TRANSFORMS.items() if spec.family == "geometric"]
@@ -46,7 +47,7 @@ def differences(found, pixels=None):
 @pytest.mark.parametrize("name", MOVING)
 def test_the_original_carried_along_is_the_view(name, severity):
     for draw in range(3):
-        found = view(build(levelled_plan(name, severity=severity)), draw=draw)
+        found = view(build(make_levelled_plan(name, severity=severity)), draw=draw)
         apart, seen = differences(found)
         assert 0.05 < seen.mean() <= 1
         assert apart.max() <= 3, apart.max()
@@ -136,14 +137,14 @@ def test_displacements():
     assert mean_displacement(None) == 0
     assert mean_displacement(grid(5, 7)) == 0
     assert np.isnan(mean_displacement(make_empty_map(5, 7)))
-    shifted = placed(np.array([[1.0, 0, 3], [0, 1, 4]]), height=20, width=20)
+    shifted = make_affine_map(np.array([[1.0, 0, 3], [0, 1, 4]]), height=20, width=20)
     assert mean_displacement(shifted) == pytest.approx(5)
     assert np.isnan(shifted[-4:]).all()
     assert not np.isnan(shifted[:-4, :-3]).any()
 
 
 def test_an_inset_puts_outer_edges_on_the_frame():
-    way = inset(8, 8, left=2, top=2, right=2, bottom=2)
+    way = make_inset_map(8, 8, left=2, top=2, right=2, bottom=2)
     # Half the size: a pixel of the view covers two of the original, and its centre lies between them.
     np.testing.assert_allclose(way[2:6, 2:6, 0], np.tile([0.5, 2.5, 4.5, 6.5], (4, 1)))
     assert np.isnan(way[:2]).all()

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from embshift.transforms.build import pixels_digest
+from embshift.transforms.perturb import pixels_digest
 from tests.unit.transforms import golden_views
 
 

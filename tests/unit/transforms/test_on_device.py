@@ -15,11 +15,19 @@ from scipy.stats import ks_2samp
 
 from embshift.core.seeding import make_view_generator
 from embshift.core.types import ViewKey
-from embshift.transforms.build import build, perturb, wrap
-from embshift.transforms.fast import hastened
-from embshift.transforms.gpu import DEVICE, DeviceTransform, Draft, deferred, host_names, maker
-from embshift.transforms.gpu.kernels.colours import HUES, brought_back, hues_of
-from embshift.transforms.gpu.kernels.noise import philox, uniform
+from embshift.transforms.build import build, wrap
+from embshift.transforms.fast import to_fast_form
+from embshift.transforms.gpu import (
+    DEVICE,
+    DeviceTransform,
+    DraftedView,
+    list_without_device_form,
+    load_maker,
+    to_device_form,
+)
+from embshift.transforms.gpu.kernels.colours import HUES, join_hsv, split_hsv
+from embshift.transforms.gpu.kernels.noise import draw_uniform, run_philox
+from embshift.transforms.perturb import perturb
 from embshift.transforms.plan import TransformPlan
 from embshift.transforms.presets import load_preset
 from tests.unit.transforms import golden_device, golden_views
@@ -42,7 +50,7 @@ def key(name, number):
 
 def pair(thing, *, name="tried"):
     reference = wrap(name, thing) if not hasattr(thing, "target") else build(thing)
-    return reference, deferred(reference)
+    return reference, to_device_form(reference)
 
 
 def moved(**settings):
@@ -67,7 +75,7 @@ def pictures(samples):
 
 
 def test_the_papers_nine_have_device_forms():
-    assert not host_names({name: deferred(build(plan)) for name, plan in PAPER.items()})
+    assert not list_without_device_form({name: to_device_form(build(plan)) for name, plan in PAPER.items()})
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -93,7 +101,7 @@ def test_views_are_as_close_to_the_reference_as_they_state(name, pictures):
 @pytest.mark.parametrize("name", PAPER)
 def test_the_parameters_are_those_of_the_fast_form(name, pictures):
     _, device = pair(PAPER[name])
-    fast = hastened(build(PAPER[name]))
+    fast = to_fast_form(build(PAPER[name]))
     for number in range(6):
         picture = pictures[number % 3]
         one, other = (perturb(picture, each, key=key(name, number)) for each in (fast, device))
@@ -104,10 +112,12 @@ def test_the_parameters_are_those_of_the_fast_form(name, pictures):
 def test_a_view_is_the_same_in_any_batch(name, pictures):
     _, device = pair(PAPER[name])
     drafts = [device.draft(pictures[0], rng=make_view_generator(key(name, number))) for number in range(7)]
-    alone = [maker(draft.target)(torch.as_tensor(pictures[0][None]), [draft.values])[0] for draft in drafts]
+    alone = [
+        load_maker(draft.target)(torch.as_tensor(pictures[0][None]), [draft.values])[0] for draft in drafts
+    ]
     stacked = torch.as_tensor(np.repeat(pictures[0][None], 7, axis=0))
     for order in (range(7), range(6, -1, -1)):
-        made = maker(drafts[0].target)(stacked, [drafts[at].values for at in order])
+        made = load_maker(drafts[0].target)(stacked, [drafts[at].values for at in order])
         for at, view in zip(order, made, strict=True):
             assert torch.equal(view, alone[at])
 
@@ -117,17 +127,17 @@ def test_the_picture_itself_is_left_as_it_was(name, pictures):
     before = torch.as_tensor(pictures[0][None].copy())
     draft = pair(PAPER[name])[1].draft(pictures[0], rng=make_view_generator(key(name, 0)))
     kept = before.clone()
-    maker(draft.target)(before, [draft.values])
+    load_maker(draft.target)(before, [draft.values])
     assert torch.equal(before, kept)
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_a_draft_is_small_and_passes_between_processes(name, pictures):
     draft = pair(PAPER[name])[1].draft(pictures[0], rng=make_view_generator(key(name, 0)))
-    assert isinstance(draft, Draft)
+    assert isinstance(draft, DraftedView)
     sent = pickle.dumps(draft.values)
     assert len(sent) < pictures[0].nbytes / 2
-    made = maker(draft.target)(torch.as_tensor(pictures[0][None]), [pickle.loads(sent)])
+    made = load_maker(draft.target)(torch.as_tensor(pictures[0][None]), [pickle.loads(sent)])
     assert np.array_equal(made[0], perturb(pictures[0], pair(PAPER[name])[1], key=key(name, 0)).pixels)
 
 
@@ -135,11 +145,11 @@ def test_what_draws_imports_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None; import numpy as np\n"
         "from embshift.transforms.build import build\n"
-        "from embshift.transforms.gpu import deferred\n"
+        "from embshift.transforms.gpu import to_device_form\n"
         "from embshift.transforms.presets import load_preset\n"
         "picture = np.full((64, 64, 3), 7, np.uint8)\n"
         "for plan in load_preset('paper').transforms:\n"
-        "    deferred(build(plan)).draft(picture, rng=np.random.default_rng(0))\n"
+        "    to_device_form(build(plan)).draft(picture, rng=np.random.default_rng(0))\n"
         "print('drawn')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -255,11 +265,11 @@ class TestNoise:
     )
     def test_the_counters_numbers_are_the_published_ones(self, counter, key_, words):
         """Known answers that its authors give with Random123."""
-        found = philox(tuple(map(torch.tensor, counter)), tuple(map(torch.tensor, key_)))
+        found = run_philox(tuple(map(torch.tensor, counter)), tuple(map(torch.tensor, key_)))
         assert tuple(map(int, found)) == words
 
     def test_every_number_of_16_bits_is_as_likely(self):
-        numbers = uniform(torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]]), count=2**19 - 3)
+        numbers = draw_uniform(torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]]), count=2**19 - 3)
         assert numbers.shape == (2, 2**19 - 3)
         for row in numbers:
             counts = torch.bincount(row >> 8, minlength=256).double()
@@ -272,13 +282,13 @@ class TestNoise:
 def test_every_colour_goes_to_its_hue_and_back_as_opencv_says():
     steps = np.arange(0, 256, 3, dtype=np.uint8)
     cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(1, 86, -1, 3)
-    hue, rest = hues_of(torch.as_tensor(cube))
+    hue, rest = split_hsv(torch.as_tensor(cube))
     hsv = cv2.cvtColor(cube[0], cv2.COLOR_RGB2HSV)
     np.testing.assert_array_equal(hue[0], hsv[..., 0])
     np.testing.assert_array_equal(rest[0], hsv[..., 1].astype(int) * 256 + hsv[..., 2])
     assert int(hue.max()) < HUES
     wide = np.ascontiguousarray(hsv.reshape(-1)[: 64 * 3 * 3000].reshape(3000, 64, 3))
-    again = brought_back(
+    again = join_hsv(
         torch.as_tensor(wide[None, ..., 0].astype(np.int64)),
         torch.as_tensor(wide[None, ..., 1].astype(np.int64) * 256 + wide[None, ..., 2]),
     )
@@ -307,7 +317,9 @@ def test_every_colour_goes_to_its_hue_and_back_as_opencv_says():
 def test_what_has_no_device_form_stays_as_it_is_and_is_named(thing):
     reference, device = pair(thing)
     assert device is reference
-    assert host_names({"tried": device, "flip": deferred(build(PAPER["horizontal_flip"]))}) == ["tried"]
+    assert list_without_device_form(
+        {"tried": device, "flip": to_device_form(build(PAPER["horizontal_flip"]))}
+    ) == ["tried"]
 
 
 def test_chance_leaves_out_the_same_views(pictures):

@@ -8,15 +8,16 @@ import tomli_w
 
 from embshift.core.errors import PlanError
 from embshift.core.types import ViewKey
-from embshift.transforms.albumentations.construction import construct
-from embshift.transforms.build import build, perturb
+from embshift.transforms.albumentations.construction import construct_object
+from embshift.transforms.build import build
+from embshift.transforms.perturb import perturb
 from embshift.transforms.presets import (
     Preset,
     TransformPlan,
+    list_preset_names,
     load_preset,
-    preset_names,
+    make_transform_table,
     read_transforms,
-    transform_table,
 )
 from tests.unit.transforms.golden_views import picture
 
@@ -78,8 +79,8 @@ def test_the_paper_has_the_nine_of_algorithm_1_in_order(paper):
 @pytest.mark.parametrize("name", ALGORITHM_1)
 def test_what_the_paper_preset_writes_out_is_what_the_library_resolves(paper, name):
     target, arguments = ALGORITHM_1[name]
-    resolved = construct(target, arguments).to_dict()["transform"]
-    assert construct(target, paper[name].parameters).to_dict()["transform"] == resolved
+    resolved = construct_object(target, arguments).to_dict()["transform"]
+    assert construct_object(target, paper[name].parameters).to_dict()["transform"] == resolved
     unwritten = {key for key, value in resolved.items() if key not in paper[name].parameters}
     assert all(resolved[key] is None for key in unwritten - {"__class_fullname__"})
 
@@ -98,12 +99,12 @@ def test_the_paper_preset_gives_algorithm_1s_pixels(paper, name):
 def test_exactly_one_warning_is_passed_over():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        construct("ShiftScaleRotate", {})
+        construct_object("ShiftScaleRotate", {})
 
 
 def test_every_bundled_preset_loads_under_its_own_name():
-    assert "paper" in preset_names()
-    for name in preset_names():
+    assert "paper" in list_preset_names()
+    for name in list_preset_names():
         found = load_preset(name)
         assert isinstance(found, Preset)
         assert found.name == name
@@ -135,21 +136,21 @@ def test_a_preset_is_read_from_a_file(written):
 
 def test_a_plan_as_a_table_comes_back_the_same(paper):
     floor = TransformPlan(name="floor", kind="registered", target="identity")
-    assert transform_table(floor) == {"name": "floor", "transform": "identity"}
-    text = tomli_w.dumps({"transform": [transform_table(plan) for plan in paper.values()]})
+    assert make_transform_table(floor) == {"name": "floor", "transform": "identity"}
+    text = tomli_w.dumps({"transform": [make_transform_table(plan) for plan in paper.values()]})
     assert read_transforms(tomllib.loads(text)["transform"], where="here") == tuple(paper.values())
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name = \n", "preset mine.toml is not TOML: Invalid value (at line 1, column 8)"),
-        (HEAD, "preset mine.toml has no [[transform]]; write at least one"),
+        ("name = \n", "preset mine.toml is not valid TOML: Invalid value (at line 1, column 8)"),
+        (HEAD, "preset mine.toml has no [[transform]]; add at least one"),
         (HEAD + "transform = []\n", "has no [[transform]]"),
-        (HEAD + "transform = [3]\n", "transform 1 is not a table; write [[transform]] above its lines"),
-        (NOISE, "preset mine.toml: 'name' must be a text, got nothing"),
-        ("name = 3\n" + NOISE, "'name' must be a text, got 3"),
-        ('name = "mine"\n' + NOISE, "preset mine.toml: 'summary' must be a text, got nothing"),
+        (HEAD + "transform = [3]\n", "transform 1 is not a table; put [[transform]] above its lines"),
+        (NOISE, "preset mine.toml: 'name' must be a string, got nothing"),
+        ("name = 3\n" + NOISE, "'name' must be a string, got 3"),
+        ('name = "mine"\n' + NOISE, "preset mine.toml: 'summary' must be a string, got nothing"),
         (HEAD + "summaryy = 1\n" + NOISE, "preset mine.toml: unknown key 'summaryy'; did you mean summary?"),
         (
             HEAD + NOISE + "parameterss = {}\n",
@@ -162,13 +163,13 @@ def test_a_plan_as_a_table_comes_back_the_same(paper):
             "give exactly one",
         ),
         (HEAD + '[[transform]]\nname = "noise"\n', "transform 1 ('noise') has none of albumentations,"),
-        (HEAD + NOISE + NOISE, "preset mine.toml names 2 transforms 'noise'; names must differ"),
-        (HEAD + NOISE.replace('"noise"', '"original"'), "'original' names the untouched picture"),
+        (HEAD + NOISE + NOISE, "preset mine.toml has 2 transforms named 'noise'; names must differ"),
+        (HEAD + NOISE.replace('"noise"', '"original"'), "'original' is the name of the untouched image"),
         (HEAD + NOISE.replace('"noise"', '"Loud Noise"'), "'Loud Noise' cannot name a transform; use"),
         (HEAD + NOISE.replace('"noise"', '"../noise"'), "'../noise' cannot name a transform"),
         (
             HEAD + '[[transform]]\nalbumentations = "Blur"\n',
-            "transform 1: 'name' must be a text, got nothing",
+            "transform 1: 'name' must be a string, got nothing",
         ),
         (HEAD + NOISE + "parameters = 3\n", "transform 1 ('noise'): 'parameters' must be a table, got 3"),
         (
@@ -190,7 +191,7 @@ def test_a_plan_as_a_table_comes_back_the_same(paper):
         (HEAD + NOISE + "parameters = { p = 2 }\n", "GaussNoise refuses its parameters"),
         (
             HEAD + NOISE.replace("GaussNoise", "MotionBlur") + "parameters = { blur_limit = [4, 8] }\n",
-            "MotionBlur does not take its parameters as given: blur_limit: Non-zero kernel sizes must be odd",
+            "MotionBlur ignores or changes a parameter: blur_limit: Non-zero kernel sizes must be odd",
         ),
         (
             HEAD + '[[transform]]\nname = "floor"\ntransform = "identityy"\n',
@@ -219,12 +220,12 @@ def test_a_missing_or_unreadable_file_is_told(tmp_path):
     with pytest.raises(PlanError, match="cannot be read: Is a directory"):
         load_preset(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
-    with pytest.raises(PlanError, match=r"preset latin\.toml is not TOML: 'utf-8' codec"):
+    with pytest.raises(PlanError, match=r"preset latin\.toml is not valid TOML: 'utf-8' codec"):
         load_preset(tmp_path / "latin.toml")
 
 
 def test_an_unknown_preset_offers_the_nearest():
     with pytest.raises(
-        PlanError, match=r"unknown preset 'papr'; did you mean paper\?; a file's name ends in"
+        PlanError, match=r"unknown preset 'papr'; did you mean paper\?; the name of a file must end in \.toml"
     ):
         load_preset("papr")

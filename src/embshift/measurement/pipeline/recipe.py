@@ -124,7 +124,9 @@ def build_recipe(
 
 def without_drafts(recipe: Recipe, /) -> Recipe:
     """Return the same recipe with every view rendered where it is drawn."""
-    return replace(recipe, transforms={name: to_complete_form(one) for name, one in recipe.transforms.items()})
+    return replace(
+        recipe, transforms={name: to_complete_form(one) for name, one in recipe.transforms.items()}
+    )
 
 
 def describe_slow_forms(views: str, transforms: Mapping[str, Transform]) -> list[str]:

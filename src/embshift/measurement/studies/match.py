@@ -15,6 +15,7 @@ from embshift.core.pixel_maps import mean_displacement
 from embshift.core.progress import Reporter, Silent
 from embshift.core.seeding import make_generator
 from embshift.core.types import ImageRecord, Pixels, View, ViewKey
+from embshift.core.words import count_noun
 from embshift.images import decode, list_sources, resize
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
@@ -61,8 +62,8 @@ def split_halves(records: Sequence[ImageRecord], *, seed: int) -> tuple[list[Ima
         SourceError: If there are fewer than two images.
     """
     if len(records) < 2:
-        found = f"found {len(records)} image{'' if len(records) == 1 else 's'}"
-        raise SourceError(f"{found}; matching needs at least 2, one for each half")
+        found = count_noun(len(records), "image")
+        raise SourceError(f"{found} found; matching needs at least 2, one for each half")
     order = make_generator(seed, "match").permutation(len(records))
     first = sorted(order[: len(records) // 2].tolist())
     second = sorted(order[len(records) // 2 :].tolist())
@@ -229,7 +230,10 @@ def measure_matched(
     targets = _check_targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)
     first, second = split_halves(list_sources(sources)[: plan.limit], seed=plan.seed)
     chosen = chosen_transforms(transforms)
-    progress.note(f"solving the strengths of {len(chosen)} transforms on {min(len(first), _MOST):,} images")
+    progress.note(
+        f"solving the strengths of {count_noun(len(chosen), 'transform')}"
+        f" on {count_noun(min(len(first), _MOST), 'image')}"
+    )
     solved = _solve_all(chosen, _read_images(first, plan), targets=targets, plan=plan, reporter=progress)
     ranked = [each.content if each.path is None else Path(each.path) for each in second]
     levels = [_plan_level(each) for each in solved if each.strength is not None]

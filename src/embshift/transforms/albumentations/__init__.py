@@ -1,1 +1,1 @@
-"""Albumentations: its classes as transforms."""
+"""Classes of albumentations as transforms."""

@@ -1,4 +1,5 @@
-"""Edits that pictures meet on their way: one registered function each, at five severities.
+"""Edits that images commonly undergo: one registered function each, most of them at five severities.
 
-What an edit draws does not depend on its strength, so a sweep follows one draw. All take pictures from 1 x 1.
+What an edit draws does not depend on its strength, so a sweep follows one draw. All edits except the paper's
+accept images from 1 x 1 pixel.
 """

@@ -1,4 +1,4 @@
-"""Blur of a camera that moved, or that was focused elsewhere."""
+"""Motion blur and defocus blur."""
 
 import math
 
@@ -12,13 +12,13 @@ from embshift.transforms import Strength, transform
 __all__ = ["defocus_blur", "motion_blur"]
 
 _SAMPLES = 16
-"""Samples across a pixel, along each side, of what a kernel covers."""
+"""Samples of a kernel's shape per pixel, along each side."""
 
 
 @transform(
     name="motion_blur",
     family="blur",
-    summary="smeared along a straight line",
+    summary="motion blur along a straight line",
     strength=Strength(
         meaning="length of the line",
         unit="px",
@@ -29,19 +29,21 @@ _SAMPLES = 16
     ),
 )
 def motion_blur(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Mean along a line through each pixel, its direction drawn; edges are repeated."""
+    """Average along a line through each pixel in a drawn direction; edge pixels are repeated."""
     angle = rng.uniform(0, math.pi)
-    # Each sample of the line falls between four pixels, which share it as bilinear interpolation does.
+    # Each sample of the line falls between four pixels, which share it as in bilinear interpolation.
     along = (np.arange(math.ceil(strength * _SAMPLES) + 1) / (strength * _SAMPLES + 1e-9) - 0.5) * strength
     along = along[np.abs(along) <= strength / 2 + 1e-9]
-    kernel = _shared(along * math.cos(angle), -along * math.sin(angle), radius=math.ceil(strength / 2) + 1)
-    return View(pixels=_filtered(pixels, kernel), parameters={"degrees": round(math.degrees(angle), 3)})
+    kernel = _spread_samples(
+        along * math.cos(angle), -along * math.sin(angle), radius=math.ceil(strength / 2) + 1
+    )
+    return View(pixels=_filter(pixels, kernel), parameters={"degrees": round(math.degrees(angle), 3)})
 
 
 @transform(
     name="defocus_blur",
     family="blur",
-    summary="every point becomes an even disc, as behind or before the focus",
+    summary="blur with a uniform disc, as of a lens out of focus",
     strength=Strength(
         meaning="radius of the disc",
         unit="px",
@@ -52,16 +54,16 @@ def motion_blur(pixels: Pixels, /, *, rng: np.random.Generator, strength: float)
     ),
 )
 def defocus_blur(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
-    """Mean over a disc, its rim counted by the share that it covers of each pixel; edges are repeated."""
+    """Average over a disc, whose rim pixels are weighted by the covered share; edge pixels are repeated."""
     radius = math.ceil(strength)
     size = (2 * radius + 1) * _SAMPLES
     at = (np.arange(size) + 0.5) / _SAMPLES - radius - 0.5
     disc = (at[:, None] ** 2 + at**2 <= max(strength, 1 / _SAMPLES) ** 2).astype(np.float64)
     kernel = disc.reshape(2 * radius + 1, _SAMPLES, 2 * radius + 1, _SAMPLES).sum(axis=(1, 3))
-    return _filtered(pixels, kernel / kernel.sum())
+    return _filter(pixels, kernel / kernel.sum())
 
 
-def _shared(
+def _spread_samples(
     columns: Float64[np.ndarray, " samples"], rows: Float64[np.ndarray, " samples"], *, radius: int
 ) -> Float64[np.ndarray, "side side"]:
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
@@ -73,8 +75,8 @@ def _shared(
     return kernel / kernel.sum()
 
 
-def _filtered(pixels: Pixels, kernel: Float64[np.ndarray, "side side"]) -> Pixels:
-    # Padded first: OpenCV takes no border wider than the picture for some of its modes.
+def _filter(pixels: Pixels, kernel: Float64[np.ndarray, "side side"]) -> Pixels:
+    # Padded first, because for some modes OpenCV accepts no border wider than the image.
     reach = kernel.shape[0] // 2
     padded = cv2.copyMakeBorder(pixels, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     height, width = pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""What is lost when a picture is stored: JPEG, fewer pixels, and formats one after the other."""
+"""Losses from storing an image: JPEG, downscaling, and several formats one after another."""
 
 import io
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ _FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
 @transform(
     name="jpeg",
     family="compression",
-    summary="stored once as JPEG and read again, colours at half the resolution",
+    summary="JPEG compression, with chroma at half the resolution",
     strength=Strength(
         meaning="quality", unit="1", least=1, greatest=95, severities=(75.0, 50.0, 30.0, 15.0, 7.0)
     ),
 )
 def jpeg(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
-    """JPEG of a quality in libjpeg's scale (rounded to a whole number), chroma 4:2:0."""
-    return _stored(pixels, kind="jpeg", quality=round(strength))
+    """Compress as JPEG with a quality on libjpeg's scale (rounded to a whole number) and 4:2:0 chroma."""
+    return _store(pixels, kind="jpeg", quality=round(strength))
 
 
 @transform(
     name="downscale",
     family="compression",
-    summary="made smaller by averaging and large again by linear interpolation",
+    summary="downscaled by averaging and upscaled by linear interpolation",
     strength=Strength(
-        meaning="how many times shorter the sides become",
+        meaning="factor by which the sides are divided",
         unit="1",
         least=1,
         greatest=32,
@@ -43,7 +43,7 @@ def jpeg(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pix
     ),
 )
 def downscale(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
-    """Sides divided by the strength, rounded, at least one pixel; then back to the size that it had."""
+    """Divide the sides by the strength (rounded, at least one pixel), and resize to the original size."""
     height, width = pixels.shape[:2]
     small = (max(1, round(width / strength)), max(1, round(height / strength)))
     return cv2.resize(
@@ -56,7 +56,7 @@ def downscale(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -
 @transform(
     name="reencode",
     family="compression",
-    summary="stored as JPEG, then as WebP, then as JPEG, as on its way through three services",
+    summary="JPEG, then WebP, then JPEG compression, as by three web services in a row",
 )
 def reencode(
     pixels: Pixels,
@@ -65,17 +65,19 @@ def reencode(
     rng: np.random.Generator,
     steps: Sequence[Sequence[str | int]] = (("jpeg", 75), ("webp", 75), ("jpeg", 75)),
 ) -> Pixels:
-    """A chain of formats, each a pair of "jpeg" or "webp" and a quality from 1 to 100."""
+    """Compress with a chain of formats, each a pair of "jpeg" or "webp" and a quality from 1 to 100."""
     for kind, quality in steps:
-        pixels = _stored(pixels, kind=str(kind), quality=int(quality))
+        pixels = _store(pixels, kind=str(kind), quality=int(quality))
     return pixels
 
 
-def _stored(pixels: Pixels, *, kind: str, quality: int) -> Pixels:
+def _store(pixels: Pixels, *, kind: str, quality: int) -> Pixels:
     if kind not in _FORMATS or not 1 <= quality <= 100:
-        raise PlanError(f"got the step {kind!r}, {quality}; wanted 'jpeg' or 'webp', and 1 to 100")
+        raise PlanError(
+            f"got the step ({kind!r}, {quality}); expected 'jpeg' or 'webp', and a quality of 1 to 100"
+        )
     file = io.BytesIO()
-    # Pillow brings its own libjpeg and libwebp, so that a version of it is a version of them.
+    # Pillow contains its own libjpeg and libwebp, so its version determines theirs.
     Image.fromarray(pixels).save(file, format=_FORMATS[kind], quality=quality)
     with Image.open(file) as opened:
         return np.array(opened.convert("RGB"))

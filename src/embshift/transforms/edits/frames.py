@@ -1,24 +1,22 @@
-"""A picture within another: a plain border, and the screen of a telephone."""
-
-from functools import partial
+"""Frames around a smaller image: a plain border, and the screen of a telephone."""
 
 import numpy as np
 
 from embshift.core.pixel_maps import carry
 from embshift.core.types import Coordinates, Pixels, View
 from embshift.transforms import Strength, transform
-from embshift.transforms.albumentations.geometry import inset
+from embshift.transforms.albumentations.geometry import hold_map, make_inset_map
 
 __all__ = ["border", "screenshot_frame"]
 
 _THEMES = ((255, 255, 255), (18, 18, 20))
-"""Paper of a light and of a dark screen."""
+"""Background colours of a light and a dark screen."""
 
 
 @transform(
     name="border",
     family="geometric",
-    summary="made smaller within a border of one colour",
+    summary="shrunk within a border of one colour",
     strength=Strength(
         meaning="width of the border, as a share of each side",
         unit="1",
@@ -29,10 +27,10 @@ _THEMES = ((255, 255, 255), (18, 18, 20))
     ),
 )
 def border(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """The picture resized to 1 − 2s of either side, in the middle; the border's colour is drawn."""
+    """Resize the image to 1 − 2s of each side, in the middle; the border's colour is drawn."""
     colour = rng.integers(0, 256, 3)
     height, width = pixels.shape[:2]
-    coordinates = inset(
+    coordinates = make_inset_map(
         height,
         width,
         left=strength * width,
@@ -40,15 +38,15 @@ def border(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> V
         right=strength * width,
         bottom=strength * height,
     )
-    return _within(pixels, coordinates, colour, {"colour": colour.tolist()})
+    return _place_in_frame(pixels, coordinates, colour, {"colour": colour.tolist()})
 
 
 @transform(
     name="screenshot_frame",
     family="geometric",
-    summary="a screenshot of a post: bars above and below, the picture smaller between them",
+    summary="screenshot of a post, with the image shrunk between a top and a bottom bar",
     strength=Strength(
-        meaning="share of the height that bars take",
+        meaning="share of the height that the bars cover",
         unit="1",
         least=0,
         greatest=0.8,
@@ -57,32 +55,28 @@ def border(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> V
     ),
 )
 def screenshot_frame(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """The picture keeps its proportions; a light or a dark screen is drawn, and the length of its lines."""
+    """Shrink the image with its aspect ratio kept; a light or dark screen and its line lengths are drawn."""
     theme = int(rng.random() < 0.5)
     lengths = rng.uniform(0.3, 0.9, 3)
     height, width = pixels.shape[:2]
     beside = strength * width / 2
     above, below = 0.4 * strength * height, 0.6 * strength * height
-    coordinates = inset(height, width, left=beside, top=above, right=beside, bottom=below)
-    view = _within(pixels, coordinates, np.array(_THEMES[theme]), {"dark": bool(theme)})
-    _bars(view.pixels, above=above, below=below, lengths=lengths, ink=np.array(_THEMES[1 - theme]))
+    coordinates = make_inset_map(height, width, left=beside, top=above, right=beside, bottom=below)
+    view = _place_in_frame(pixels, coordinates, np.array(_THEMES[theme]), {"dark": bool(theme)})
+    _add_bars(view.pixels, above=above, below=below, lengths=lengths, ink=np.array(_THEMES[1 - theme]))
     return view
 
 
-def _within(
+def _place_in_frame(
     pixels: Pixels, coordinates: Coordinates, colour: np.ndarray, parameters: dict[str, object]
 ) -> View:
     shown = carry(pixels, coordinates)
     shown[np.isnan(coordinates[..., 0])] = colour
-    return View(pixels=shown, parameters=parameters, coordinates=partial(_given, coordinates))
+    return View(pixels=shown, parameters=parameters, coordinates=hold_map(coordinates))
 
 
-def _given(coordinates: Coordinates) -> Coordinates:
-    return coordinates
-
-
-def _bars(pixels: Pixels, *, above: float, below: float, lengths: np.ndarray, ink: np.ndarray) -> None:
-    """A name with its round picture above; three buttons and two lines of words below; all grey."""
+def _add_bars(pixels: Pixels, *, above: float, below: float, lengths: np.ndarray, ink: np.ndarray) -> None:
+    """Add a round portrait and a name above, and three buttons and two lines of text below, all in grey."""
     height, width = pixels.shape[:2]
     grey = (0.55 * ink + 0.45 * (255 - ink)).astype(np.uint8)
     rows, columns = np.mgrid[0:height, 0:width]

@@ -1,4 +1,4 @@
-"""Controls: views whose shift is known beforehand, so that the procedure itself can be measured."""
+"""Controls: views whose shift is known in advance, so that the procedure itself can be measured."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ __all__ = ["identity"]
 @transform(
     name="identity",
     family="control",
-    summary="the picture itself: whatever shift it shows is the procedure's own floor",
+    summary="the image itself; any shift it shows is the noise floor of the procedure",
 )
 def identity(pixels: Pixels, /, *, rng: np.random.Generator) -> Pixels:
-    """The picture itself; every metric must be at its value at identity."""
+    """Return the image itself, for which every metric must have its value at identity."""
     return pixels

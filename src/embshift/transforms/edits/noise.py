@@ -1,4 +1,4 @@
-"""Single pixels that are wrong."""
+"""Salt-and-pepper noise."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ __all__ = ["salt_and_pepper"]
 @transform(
     name="salt_and_pepper",
     family="noise",
-    summary="single pixels black or white",
+    summary="single pixels turned black or white",
     strength=Strength(
         meaning="share of the pixels",
         unit="1",
@@ -22,10 +22,10 @@ __all__ = ["salt_and_pepper"]
     ),
 )
 def salt_and_pepper(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
-    """Each pixel black or white with a probability; a greater strength keeps those of a lesser."""
+    """Turn each pixel black or white with a probability; a larger strength keeps the pixels of a smaller."""
     drawn = rng.random(pixels.shape[:2])
     white = rng.random(pixels.shape[:2]) < 0.5
-    hit = drawn < strength
-    pixels[hit & white] = 255
-    pixels[hit & ~white] = 0
+    replaced = drawn < strength
+    pixels[replaced & white] = 255
+    pixels[replaced & ~white] = 0
     return pixels

@@ -1,4 +1,4 @@
-"""What covers a part of a picture: a plain rectangle, words, a sticker."""
+"""Occlusion of a part of an image by a rectangle, text or a sticker."""
 
 import math
 from functools import lru_cache
@@ -27,9 +27,9 @@ _PHRASES = (
 @transform(
     name="occlusion",
     family="occlusion",
-    summary="a rectangle of one colour over a part of it",
+    summary="a rectangle of one colour over a part of the image",
     strength=Strength(
-        meaning="share of the picture that is covered",
+        meaning="share of the image that is covered",
         unit="1",
         least=0,
         greatest=1,
@@ -38,11 +38,11 @@ _PHRASES = (
     ),
 )
 def occlusion(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Place, shape and colour drawn; no side of the rectangle is longer than the picture's."""
+    """Cover a rectangle whose place, shape and colour are drawn; no side is longer than the image's."""
     across, down, shape = rng.random(3)
     colour = rng.integers(0, 256, 3)
     height, width = pixels.shape[:2]
-    # From half to twice as wide as high; what would reach beyond the picture makes the other side longer.
+    # From half to twice as wide as high. A side that would exceed the image is cut, and the other one grows.
     wide = min(1.0, math.sqrt(strength) * 2 ** (shape - 0.5))
     high = min(1.0, strength / wide)
     wide = strength / high
@@ -55,9 +55,9 @@ def occlusion(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -
 @transform(
     name="text_overlay",
     family="occlusion",
-    summary="a line of white capitals with a dark rim above and one below, as on a meme",
+    summary="two lines of outlined white capitals, at the top and the bottom, as on a meme",
     strength=Strength(
-        meaning="height of the letters' line, as a share of the picture's height",
+        meaning="height of a text line, as a share of the image's height",
         unit="1",
         least=0,
         greatest=0.5,
@@ -66,36 +66,36 @@ def occlusion(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -
     ),
 )
 def text_overlay(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Two phrases of eight, drawn; a line that is too long runs out of the picture on both sides."""
+    """Write two phrases, drawn from eight; a line that is too long exceeds the image on both sides."""
     upper, lower = (_PHRASES[at] for at in rng.integers(0, len(_PHRASES), 2))
     height, width = pixels.shape[:2]
     size = strength * height
     if size < 1:
         return View(pixels=pixels, parameters={"applied": False})
-    drawn = Image.fromarray(pixels)
+    canvas = Image.fromarray(pixels)
     for text, anchor, top in ((upper, "ma", 0.02 * height), (lower, "md", 0.98 * height)):
-        ImageDraw.Draw(drawn).text(
+        ImageDraw.Draw(canvas).text(
             (width / 2, top),
             text,
-            font=_font(size),
+            font=_load_font(size),
             fill="white",
             anchor=anchor,
             stroke_width=round(size / 14),
             stroke_fill="black",
         )
-    return View(pixels=np.array(drawn), parameters={"above": upper, "below": lower})
+    return View(pixels=np.array(canvas), parameters={"above": upper, "below": lower})
 
 
 @lru_cache(maxsize=64)
-def _font(size: float) -> Any:
-    # Comes inside Pillow: no file of the machine's, so the same letters everywhere.
+def _load_font(size: float) -> Any:
+    # The font is part of Pillow and not of the machine, so letters are the same everywhere.
     return ImageFont.load_default(size)
 
 
 @transform(
     name="sticker_overlay",
     family="occlusion",
-    summary="a round yellow face over a part of it",
+    summary="a round yellow face over a part of the image",
     strength=Strength(
         meaning="width of the sticker, as a share of the shorter side",
         unit="1",
@@ -106,22 +106,22 @@ def _font(size: float) -> Any:
     ),
 )
 def sticker_overlay(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Its place is drawn; it lies wholly within the picture."""
+    """Paste a sticker at a drawn place; it lies wholly within the image."""
     across, down = rng.random(2)
     height, width = pixels.shape[:2]
     side = round(strength * min(height, width))
     if side < 1:
         return View(pixels=pixels, parameters={"applied": False})
     left, top = round(across * (width - side)), round(down * (height - side))
-    drawn = Image.fromarray(pixels)
-    face = _face().resize((side, side), Image.Resampling.LANCZOS)
-    drawn.paste(face, (left, top), face.getchannel("A"))
-    return View(pixels=np.array(drawn), parameters={"left": left, "top": top, "side": side})
+    canvas = Image.fromarray(pixels)
+    face = _make_sticker().resize((side, side), Image.Resampling.LANCZOS)
+    canvas.paste(face, (left, top), face.getchannel("A"))
+    return View(pixels=np.array(canvas), parameters={"left": left, "top": top, "side": side})
 
 
 @lru_cache(maxsize=1)
-def _face() -> Image.Image:
-    """The sticker, 512 pixels wide, see-through around."""
+def _make_sticker() -> Image.Image:
+    """Return the sticker, 512 pixels wide, transparent around the face."""
     face = Image.new("RGBA", (512, 512), (255, 205, 60, 0))
     pen = ImageDraw.Draw(face)
     pen.ellipse((6, 6, 505, 505), fill=(255, 205, 60, 255), outline=(150, 95, 0, 255), width=14)

@@ -1,6 +1,6 @@
-"""The paper's transforms with their ranges scaled: a curve through the one point that Algorithm 1 measures.
+"""The paper's transforms with scaled ranges: curves through the one point that Algorithm 1 measures.
 
-At the strength of Algorithm 1 each is the transform of the preset "paper" to the last bit.
+At the strength of Algorithm 1, each equals the transform of the preset "paper" to the last bit.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,8 @@ import numpy as np
 
 from embshift.core.types import Pixels, View
 from embshift.transforms import TRANSFORMS, Strength, transform
-from embshift.transforms.albumentations.adapter import AlbumentationsTransform, adapt
-from embshift.transforms.albumentations.construction import construct
+from embshift.transforms.albumentations.adapter import AlbumentationsTransform, adapt_object
+from embshift.transforms.albumentations.construction import construct_object
 
 __all__ = [
     "blur",
@@ -27,67 +27,69 @@ __all__ = [
 
 Parameters = Mapping[str, Any]
 Scale = Callable[[Parameters, float], dict[str, Any]]
-"""From the preset's parameters and how many times the paper's strength is wanted, to the changed ones."""
+"""Takes the preset's parameters and a multiple of the paper's strength; returns the scaled parameters."""
 
 
-def _times(*names: str) -> Scale:
-    def scaled(parameters: Parameters, times: float) -> dict[str, Any]:
-        return {name: _multiplied(parameters[name], times) for name in names}
+def _scale_by_name(*names: str) -> Scale:
+    def scale(parameters: Parameters, times: float) -> dict[str, Any]:
+        return {name: _multiply(parameters[name], times) for name in names}
 
-    return scaled
+    return scale
 
 
-def _multiplied(value: Any, times: float) -> Any:
+def _multiply(value: Any, times: float) -> Any:
     return [each * times for each in value] if isinstance(value, list) else value * times
 
 
-def _jitter(parameters: Parameters, times: float) -> dict[str, Any]:
+def _scale_jitter(parameters: Parameters, times: float) -> dict[str, Any]:
     factors = ("brightness", "contrast", "saturation")
     scaled = {name: [1 + (each - 1) * times for each in parameters[name]] for name in factors}
-    return scaled | {"hue": _multiplied(parameters["hue"], times)}
+    return scaled | {"hue": _multiply(parameters["hue"], times)}
 
 
-def _kernel(parameters: Parameters, times: float) -> dict[str, Any]:
-    # Three sides to choose from at every strength: with more or fewer the draw of the deviation would change.
+def _scale_kernel(parameters: Parameters, times: float) -> dict[str, Any]:
+    # Three sides to choose from at every strength, so that the draw of the deviation does not change.
     least = max(3, 2 * round(3 * times) - 3)
-    return {"blur_limit": [least, least + 4], "sigma_limit": _multiplied(parameters["sigma_limit"], times)}
+    return {"blur_limit": [least, least + 4], "sigma_limit": _multiply(parameters["sigma_limit"], times)}
 
 
-def _holes(parameters: Parameters, times: float) -> dict[str, Any]:
-    # Whole pixels; the height grows half a pixel before the width, which halves the steps of the area.
+def _scale_holes(parameters: Parameters, times: float) -> dict[str, Any]:
+    # In whole pixels. The height grows half a pixel before the width, which halves the steps of the area.
     side = parameters["hole_height_range"][0] * times
     height, width = max(1, int(side + 0.5)), max(1, int(side))
     return {"hole_height_range": [height, height], "hole_width_range": [width, width]}
 
 
 _SCALES: Mapping[str, Scale] = {
-    "noise": _times("std_range"),
-    "blur": _kernel,
-    "color_jitter": _jitter,
-    "shift_scale_rotate": _times("shift_limit_x", "shift_limit_y", "scale_limit", "rotate_limit"),
-    "elastic": _times("alpha"),
-    "perspective": _times("scale"),
-    "random_brightness_contrast": _times("brightness_limit", "contrast_limit"),
-    "coarse_dropout": _holes,
+    "noise": _scale_by_name("std_range"),
+    "blur": _scale_kernel,
+    "color_jitter": _scale_jitter,
+    "shift_scale_rotate": _scale_by_name("shift_limit_x", "shift_limit_y", "scale_limit", "rotate_limit"),
+    "elastic": _scale_by_name("alpha"),
+    "perspective": _scale_by_name("scale"),
+    "random_brightness_contrast": _scale_by_name("brightness_limit", "contrast_limit"),
+    "coarse_dropout": _scale_holes,
 }
 
 
 @lru_cache(maxsize=256)
-def _built(name: str, strength: float) -> AlbumentationsTransform:
-    from embshift.transforms.presets import load_preset  # it looks names up among those that are added here
+def _build_scaled(name: str, strength: float) -> AlbumentationsTransform:
+    from embshift.transforms.presets import load_preset  # looks up names that this module adds
 
     plan = next(plan for plan in load_preset("paper").transforms if plan.name == name)
     stated = TRANSFORMS[name].strength
     times = strength / stated.paper if stated is not None and stated.paper else 1.0
-    return adapt(construct(plan.target, {**plan.parameters, **_SCALES[name](plan.parameters, times)}))
+    return adapt_object(
+        construct_object(plan.target, {**plan.parameters, **_SCALES[name](plan.parameters, times)})
+    )
 
 
 @transform(
     name="noise",
     family="noise",
-    summary="Gaussian noise, each channel by itself",
+    summary="Gaussian noise, independent for each channel",
     strength=Strength(
-        meaning="greatest standard deviation, of the full range",
+        meaning="largest standard deviation, as a share of the full range",
         unit="1",
         least=0,
         greatest=1,
@@ -97,16 +99,16 @@ def _built(name: str, strength: float) -> AlbumentationsTransform:
     ),
 )
 def noise(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Deviation drawn from half the strength to all of it."""
-    return _built("noise", strength)(pixels, rng=rng)
+    """Add noise whose deviation is drawn from half the strength to the strength."""
+    return _build_scaled("noise", strength)(pixels, rng=rng)
 
 
 @transform(
     name="blur",
     family="blur",
-    summary="Gaussian blur, its kernel and its width drawn apart",
+    summary="Gaussian blur, with kernel size and width drawn separately",
     strength=Strength(
-        meaning="greatest standard deviation",
+        meaning="largest standard deviation",
         unit="px",
         least=0,
         greatest=20,
@@ -116,8 +118,8 @@ def noise(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Vi
     ),
 )
 def blur(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Deviation drawn from a sixth of the strength to all of it; the kernel's side grows along."""
-    return _built("blur", strength)(pixels, rng=rng)
+    """Blur with a deviation drawn from a sixth of the strength to the strength; the kernel grows with it."""
+    return _build_scaled("blur", strength)(pixels, rng=rng)
 
 
 @transform(
@@ -125,7 +127,7 @@ def blur(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Vie
     family="photometric",
     summary="brightness, contrast, saturation and hue changed at once",
     strength=Strength(
-        meaning="greatest change, of each factor and in turns of hue",
+        meaning="largest change, of each factor and of the hue in turns",
         unit="1",
         least=0,
         greatest=0.5,
@@ -135,16 +137,16 @@ def blur(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Vie
     ),
 )
 def color_jitter(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Each of the four drawn from minus the strength to plus the strength, and their order drawn."""
-    return _built("color_jitter", strength)(pixels, rng=rng)
+    """Draw each of the four changes from minus the strength to plus the strength, and their order."""
+    return _build_scaled("color_jitter", strength)(pixels, rng=rng)
 
 
 @transform(
     name="shift_scale_rotate",
     family="geometric",
-    summary="shifted, scaled and turned at once; what comes into sight is black",
+    summary="shifted, scaled and rotated at once; uncovered areas are black",
     strength=Strength(
-        meaning="greatest angle; ways and scales in proportion",
+        meaning="largest angle; shifts and scales are in proportion",
         unit="°",
         least=0,
         greatest=60,
@@ -154,16 +156,16 @@ def color_jitter(pixels: Pixels, /, *, rng: np.random.Generator, strength: float
     ),
 )
 def shift_scale_rotate(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Angle, ways and scales drawn from ranges that grow together."""
-    return _built("shift_scale_rotate", strength)(pixels, rng=rng)
+    """Draw angle, shifts and scales from ranges that grow together."""
+    return _build_scaled("shift_scale_rotate", strength)(pixels, rng=rng)
 
 
 @transform(
     name="elastic",
     family="geometric",
-    summary="pushed about as if on rubber",
+    summary="elastic deformation by a smooth random displacement field",
     strength=Strength(
-        meaning="greatest way before smoothing",
+        meaning="largest displacement before smoothing",
         unit="px",
         least=0,
         greatest=10000,
@@ -173,16 +175,16 @@ def shift_scale_rotate(pixels: Pixels, /, *, rng: np.random.Generator, strength:
     ),
 )
 def elastic(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Every pixel's way drawn and smoothed over 60 pixels, which leaves about a two-hundredth of it."""
-    return _built("elastic", strength)(pixels, rng=rng)
+    """Draw every pixel's displacement and smooth it over 60 pixels, which leaves about 1/200 of it."""
+    return _build_scaled("elastic", strength)(pixels, rng=rng)
 
 
 @transform(
     name="perspective",
     family="geometric",
-    summary="seen from the side; the border is constant",
+    summary="perspective distortion; uncovered areas are black",
     strength=Strength(
-        meaning="greatest deviation of the corners' way inwards, of the sides",
+        meaning="largest deviation of the corners, as a share of the sides",
         unit="1",
         least=0,
         greatest=0.15,
@@ -192,8 +194,8 @@ def elastic(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> 
     ),
 )
 def perspective(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Deviation of the corners drawn from half the strength to all of it."""
-    return _built("perspective", strength)(pixels, rng=rng)
+    """Move the corners inwards, with a deviation drawn from half the strength to the strength."""
+    return _build_scaled("perspective", strength)(pixels, rng=rng)
 
 
 @transform(
@@ -201,7 +203,7 @@ def perspective(pixels: Pixels, /, *, rng: np.random.Generator, strength: float)
     family="photometric",
     summary="brightness and contrast changed at once",
     strength=Strength(
-        meaning="greatest change, of 255 and of the factor",
+        meaning="largest change, as a share of 255 and of the contrast factor",
         unit="1",
         least=0,
         greatest=1,
@@ -211,14 +213,14 @@ def perspective(pixels: Pixels, /, *, rng: np.random.Generator, strength: float)
     ),
 )
 def random_brightness_contrast(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Both drawn from minus the strength to plus the strength."""
-    return _built("random_brightness_contrast", strength)(pixels, rng=rng)
+    """Draw both changes from minus the strength to plus the strength."""
+    return _build_scaled("random_brightness_contrast", strength)(pixels, rng=rng)
 
 
 @transform(
     name="coarse_dropout",
     family="occlusion",
-    summary="six to eight square holes of grain",
+    summary="six to eight square holes of random pixels",
     strength=Strength(
         meaning="side of a hole",
         unit="px",
@@ -230,5 +232,5 @@ def random_brightness_contrast(pixels: Pixels, /, *, rng: np.random.Generator, s
     ),
 )
 def coarse_dropout(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> View:
-    """Number and places of the holes drawn; the picture must be as large as a hole."""
-    return _built("coarse_dropout", strength)(pixels, rng=rng)
+    """Draw the number and places of the holes; the image must be as large as a hole."""
+    return _build_scaled("coarse_dropout", strength)(pixels, rng=rng)

@@ -1,4 +1,4 @@
-"""Brightness and colour, pixel by pixel: no pixel moves, none sees another."""
+"""Changes of brightness and colour, each pixel by itself."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ _GREY = np.array([299, 587, 114], np.int32)  # in thousandths
 @transform(
     name="gamma",
     family="photometric",
-    summary="darker or lighter in the middle tones; black and white stay",
+    summary="darker or lighter mid-tones; black and white are unchanged",
     strength=Strength(
         meaning="exponent, or its inverse",
         unit="1",
@@ -25,7 +25,7 @@ _GREY = np.array([299, 587, 114], np.int32)  # in thousandths
     ),
 )
 def gamma(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
-    """``255 (v / 255)^γ`` with γ the strength or its inverse: which of them is drawn."""
+    """Map each level v to ``255 (v / 255)^γ``, where γ is the strength or its inverse, as drawn."""
     exponent = strength if rng.random() < 0.5 else 1 / strength
     table = np.rint(255 * (np.arange(256) / 255) ** exponent).astype(np.uint8)
     return table[pixels]
@@ -34,7 +34,7 @@ def gamma(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pi
 @transform(
     name="saturation",
     family="photometric",
-    summary="colours paler or stronger; at 1 they are gone or doubled",
+    summary="weaker or stronger colours; at 1 they are removed or doubled",
     strength=Strength(
         meaning="change of the distance from grey, as a share of it",
         unit="1",
@@ -45,16 +45,16 @@ def gamma(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pi
     ),
 )
 def saturation(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
-    """Every colour's distance from its grey times 1 − s or 1 + s: which of them is drawn."""
+    """Multiply each colour's distance from its grey by 1 − s or 1 + s, as drawn."""
     factor = 1 + strength if rng.random() < 0.5 else 1 - strength
-    grey_ = _luma(pixels)
-    return _bytes(grey_ + factor * (pixels - grey_))
+    grey_ = _compute_luma(pixels)
+    return _round_to_bytes(grey_ + factor * (pixels - grey_))
 
 
 @transform(
     name="hue",
     family="photometric",
-    summary="all colours turned along the colour circle",
+    summary="all hues rotated on the colour circle",
     strength=Strength(
         meaning="angle on the colour circle",
         unit="°",
@@ -65,24 +65,24 @@ def saturation(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) 
     ),
 )
 def hue(pixels: Pixels, /, *, rng: np.random.Generator, strength: float) -> Pixels:
-    """Hue of HSV turned by the angle, to a side that is drawn; saturation and value stay."""
+    """Rotate the hue in HSV by the angle, in a drawn direction; saturation and value are unchanged."""
     angle = strength if rng.random() < 0.5 else -strength
-    # In floats: OpenCV's bytes hold hues in steps of two degrees.
+    # In float32, because OpenCV's 8-bit hues have steps of two degrees.
     turned = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
     turned[..., 0] = np.mod(turned[..., 0] + np.float32(angle), np.float32(360))
-    return _bytes(255 * cv2.cvtColor(turned, cv2.COLOR_HSV2RGB))
+    return _round_to_bytes(255 * cv2.cvtColor(turned, cv2.COLOR_HSV2RGB))
 
 
-@transform(name="grey", family="photometric", summary="without its colours")
+@transform(name="grey", family="photometric", summary="converted to grey")
 def grey(pixels: Pixels, /, *, rng: np.random.Generator) -> Pixels:
-    """0.299 R + 0.587 G + 0.114 B, rounded, in all three channels."""
-    return _bytes(np.repeat(_luma(pixels), 3, axis=2))
+    """Set all three channels to 0.299 R + 0.587 G + 0.114 B, rounded."""
+    return _round_to_bytes(np.repeat(_compute_luma(pixels), 3, axis=2))
 
 
-def _luma(pixels: Pixels) -> np.ndarray:
-    # Whole numbers up to the division: a sum of floats is rounded by one processor so, by another otherwise.
+def _compute_luma(pixels: Pixels) -> np.ndarray:
+    # In whole numbers up to the division, because processors differ in how they round a sum of floats.
     return (pixels @ _GREY)[..., None] / 1000
 
 
-def _bytes(values: np.ndarray) -> Pixels:
+def _round_to_bytes(values: np.ndarray) -> Pixels:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

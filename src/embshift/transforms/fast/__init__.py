@@ -1,11 +1,9 @@
-"""Fast forms: transforms of albumentations written again for speed, with the distribution kept.
+"""Fast forms: faster implementations of albumentations transforms that keep the distribution of views.
 
-A fast form draws every parameter from the same streams as the class that it stands in for, and states how
+A fast form draws every parameter from the same random streams as the class that it replaces. It states how
 close its views come: the same bytes, the same up to rounding, or the same distribution.
 """
 
-import copy
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -14,12 +12,20 @@ import numpy as np
 
 from embshift.core.registry import Registry
 from embshift.core.types import Pixels, Transform, View
-from embshift.transforms.albumentations.adapter import AlbumentationsTransform
-from embshift.transforms.albumentations.geometry import replayed
-from embshift.transforms.checks import checked
-from embshift.transforms.parameters import drawn_values
+from embshift.transforms.albumentations.forms import copy_with_streams, find_form
+from embshift.transforms.albumentations.geometry import make_replayed_map
+from embshift.transforms.checks import check_pixels
+from embshift.transforms.parameters import select_drawn_values
 
-__all__ = ["FAST", "Closeness", "FastForm", "FastTransform", "drawn", "fast_form", "hastened", "slow_names"]
+__all__ = [
+    "FAST",
+    "Closeness",
+    "FastForm",
+    "FastTransform",
+    "fast_form",
+    "list_without_fast_form",
+    "to_fast_form",
+]
 
 Closeness: TypeAlias = Literal["bytes", "rounding", "distribution"]
 """How close a fast view is to the reference view of the same key."""
@@ -29,15 +35,16 @@ Make: TypeAlias = Callable[[Any, Pixels], tuple[Pixels, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastForm:
-    """A class of albumentations that has a fast form.
+    """The fast form of a class of albumentations.
 
     Attributes:
-        target: Name of the class.
-        closeness: "bytes": the reference view to the last byte. "rounding": the same draws, and single bytes
-            that differ by rounding. "distribution": other random numbers for the pixels, of the same law.
-        fits: Whether the fast form does what an object of the class is set to do.
-        make: ``(object, pixels)`` to the view's pixels and the parameters drawn; the object carries the
-            random streams of this one call.
+        target: The name of the class.
+        closeness: "bytes": equal to the reference view in every byte. "rounding": the same draws, and single
+            bytes that differ by rounding. "distribution": other random numbers for the pixels, from the same
+            distribution.
+        fits: Whether the fast form supports the settings of an object of the class.
+        make: ``(object, pixels)`` to the view's pixels and the drawn parameters; the object holds the random
+            streams of this one call.
     """
 
     target: str
@@ -59,15 +66,15 @@ def fast_form(
     """Register a function ``(object, pixels)`` as the fast form of a class of albumentations.
 
     Args:
-        target: Name of the class.
-        closeness: How close its views are to the class's.
-        fits: Whether it does what an object of the class is set to do.
+        target: The name of the class.
+        closeness: How close its views are to those of the class.
+        fits: Whether it supports the settings of an object of the class.
 
     Returns:
-        A decorator that gives the function back unchanged.
+        A decorator that returns the function unchanged.
 
     Raises:
-        PlanError: The class has a fast form already.
+        PlanError: If the class already has a fast form.
     """
 
     def register(function: Function) -> Function:
@@ -82,52 +89,31 @@ class FastTransform:
     """The fast form of one object of albumentations.
 
     Attributes:
-        template: The object, without random state; each call takes a copy of its own.
-        make: What makes the view.
+        template: The object, without random state; each call makes its own copy.
+        make: The function that makes the view.
     """
 
     template: Any
     make: Make
 
     def __call__(self, pixels: Pixels, /, *, rng: np.random.Generator) -> View:
-        # A shallow copy is enough: nothing here calls what the object holds bound to its first self.
-        called = copy.copy(self.template)
-        seed = int.from_bytes(rng.bytes(16), "little")
-        called.set_random_state(rng, random.Random(seed))
+        called = copy_with_streams(self.template, rng)
         if not called.should_apply():
             return View(pixels=pixels, parameters={"applied": False})
         result, called.params = self.make(called, pixels)
         return View(
-            pixels=checked(result, shape=pixels.shape),
-            parameters=drawn_values(called.params),
-            coordinates=replayed([called], pixels.shape),
+            pixels=check_pixels(result, shape=pixels.shape),
+            parameters=select_drawn_values(called.params),
+            coordinates=make_replayed_map([called], pixels.shape),
         )
 
 
-def drawn(called: Any, pixels: Pixels) -> dict[str, Any]:
-    """What an object of albumentations draws for a picture, by its own code, as when it is called."""
-    given = {"image": pixels}
-    parameters = called.update_transform_params(params=called.get_params(), data=given)
-    return {**parameters, **called.get_params_dependent_on_data(params=parameters, data=given)}
+def to_fast_form(transform: Transform) -> Transform:
+    """Return the fast form of a transform, or the transform itself if it has none."""
+    found = find_form(transform, FAST)
+    return transform if found is None else FastTransform(template=found[0], make=found[1].make)
 
 
-def hastened(transform: Transform) -> Transform:
-    """The fast form of a transform; the transform itself where there is none."""
-    form = _form(transform)
-    if form is None or not isinstance(transform, AlbumentationsTransform):
-        return transform
-    return FastTransform(template=transform.template, make=form.make)
-
-
-def slow_names(transforms: Mapping[str, Transform]) -> Sequence[str]:
-    """Names of the transforms that were asked for fast and stayed as they are, in their order."""
+def list_without_fast_form(transforms: Mapping[str, Transform]) -> Sequence[str]:
+    """Return the names of those transforms that are not fast forms, in their order."""
     return [name for name, transform in transforms.items() if not isinstance(transform, FastTransform)]
-
-
-def _form(transform: Transform) -> FastForm | None:
-    if not isinstance(transform, AlbumentationsTransform):
-        return None
-    target = type(transform.template).__name__
-    if target not in FAST or type(transform.template).__module__.split(".")[0] != "albumentations":
-        return None
-    return FAST[target] if FAST[target].fits(transform.template) else None

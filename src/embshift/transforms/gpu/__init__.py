@@ -1,13 +1,11 @@
-"""Device forms: transforms of albumentations in two halves, drawn in a worker, made on a device in batches.
+"""Device forms: albumentations transforms in two halves, drawn in a worker and made in batches on a device.
 
-The first half runs where pictures are decoded and knows no torch: it takes every parameter from the same
-streams as the class that it stands in for, and writes down what the second half needs. The second is torch
-alone, over as many views at once as it is given; it draws nothing from any state of torch's.
+The first half runs where images are decoded and does not import torch. It draws every parameter from the
+same random streams as the class that it replaces, and returns what the second half needs. The second half
+uses torch alone and makes any number of views at once; it draws no random numbers from torch.
 """
 
-import copy
 import importlib
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
@@ -15,46 +13,45 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 
 from embshift.core.registry import Registry
-from embshift.core.types import Coordinates, Pixels, Transform, View
-from embshift.transforms.albumentations.adapter import AlbumentationsTransform
-from embshift.transforms.albumentations.geometry import replayed
-from embshift.transforms.checks import checked
-from embshift.transforms.fast import Closeness, hastened
-from embshift.transforms.parameters import drawn_values
+from embshift.core.types import Pixels, Transform, View
+from embshift.transforms.albumentations.forms import copy_with_streams, find_form
+from embshift.transforms.albumentations.geometry import make_replayed_map
+from embshift.transforms.checks import check_pixels
+from embshift.transforms.fast import Closeness, to_fast_form
+from embshift.transforms.parameters import select_drawn_values
 
 __all__ = [
     "DEVICE",
     "DeviceForm",
     "DeviceTransform",
-    "Draft",
     "DraftedView",
-    "Drafting",
-    "Values",
-    "at_once",
-    "deferred",
+    "DraftingTransform",
+    "KernelValues",
     "device_form",
-    "drafted",
-    "host_names",
-    "maker",
+    "list_without_device_form",
+    "load_maker",
+    "to_complete_form",
+    "to_device_form",
+    "to_drafting_form",
 ]
 
-Values: TypeAlias = Mapping[str, Any]
-"""Arrays and numbers by name, of one view: small, since they pass from process to process."""
+KernelValues: TypeAlias = Mapping[str, Any]
+"""What a making half needs for one view: arrays and numbers by name, small, as processes exchange them."""
 
-Draw: TypeAlias = Callable[[Any, Pixels], tuple[Values, dict[str, Any]]]
+Draw: TypeAlias = Callable[[Any, Pixels], tuple[KernelValues, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceForm:
-    """A class of albumentations that has a device form.
+    """The device form of a class of albumentations.
 
     Attributes:
-        target: Name of the class.
-        closeness: As of a `FastForm`, against the reference view of the same key.
-        fits: Whether it does what an object of the class is set to do.
-        draw: ``(object, pixels)`` to the values that `make` needs and the parameters drawn; imports no torch.
-        make: Address, "package.module:function", of ``(pixels, values)``: a batch of originals, uint8 on a
-            device, and the values of each, to as many views.
+        target: The name of the class.
+        closeness: How close its views are to the reference views of the same key, as of a `FastForm`.
+        fits: Whether it supports the settings of an object of the class.
+        draw: ``(object, pixels)`` to the values that `make` needs and the drawn parameters; imports no torch.
+        make: The address, "package.module:function", of the making half. It takes ``(pixels, values)``, which
+            are a batch of originals, uint8 on a device, and the values of each, and returns as many views.
     """
 
     target: str
@@ -77,16 +74,16 @@ def device_form(
     """Register a function ``(object, pixels)`` as the drawing half of a device form.
 
     Args:
-        target: Name of the class.
-        closeness: How close its views are to the class's.
-        make: Address of the making half, which is imported where a view is first made.
-        fits: Whether it does what an object of the class is set to do.
+        target: The name of the class.
+        closeness: How close its views are to those of the class.
+        make: The address of the making half, which is imported when a view is first made.
+        fits: Whether it supports the settings of an object of the class.
 
     Returns:
-        A decorator that gives the function back unchanged.
+        A decorator that returns the function unchanged.
 
     Raises:
-        PlanError: The class has a device form already.
+        PlanError: If the class already has a device form.
     """
 
     def register(function: Function) -> Function:
@@ -98,20 +95,16 @@ def device_form(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Draft:
-    """A view that has been drawn and is still to be made.
+class DraftedView(View):
+    """A view that is drawn but not made yet; until then its pixels are those of the original.
 
     Attributes:
-        target: Key of its form in `DEVICE`.
+        target: The key of its form in `DEVICE`.
         values: What the form's making half needs.
-        parameters: The values that were drawn, ready for JSON.
-        coordinates: Gives where each pixel comes from; None where every pixel stays at its place.
     """
 
     target: str
-    values: Values
-    parameters: Mapping[str, Any]
-    coordinates: Callable[[], Coordinates] | None = None
+    values: KernelValues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,108 +112,84 @@ class DeviceTransform:
     """The device form of one object of albumentations.
 
     Attributes:
-        template: The object, without random state; each call takes a copy of its own.
+        template: The object, without random state; each call makes its own copy.
         form: What draws and makes the view.
     """
 
     template: Any
     form: DeviceForm
 
-    def draft(self, pixels: Pixels, /, *, rng: np.random.Generator) -> Draft | View:
-        """The view as drawn, or the picture itself where chance leaves it as it is."""
-        called = copy.copy(self.template)
-        seed = int.from_bytes(rng.bytes(16), "little")
-        called.set_random_state(rng, random.Random(seed))
+    def draft(self, pixels: Pixels, /, *, rng: np.random.Generator) -> DraftedView | View:
+        """Draw a view; return the image itself as a plain `View` if chance leaves it unchanged."""
+        called = copy_with_streams(self.template, rng)
         if not called.should_apply():
             return View(pixels=pixels, parameters={"applied": False})
         values, called.params = self.form.draw(called, pixels)
-        return Draft(
+        return DraftedView(
+            pixels=pixels,
+            parameters=select_drawn_values(called.params),
+            coordinates=make_replayed_map([called], pixels.shape),
             target=self.form.target,
             values=values,
-            parameters=drawn_values(called.params),
-            coordinates=replayed([called], pixels.shape),
         )
 
     def __call__(self, pixels: Pixels, /, *, rng: np.random.Generator) -> View:
-        """The view, made on the CPU by itself."""
+        """Draw a view and make it on the CPU, in a batch of one."""
         draft = self.draft(pixels, rng=rng)
-        if isinstance(draft, View):
+        if not isinstance(draft, DraftedView):
             return draft
         import torch
 
-        made = maker(draft.target)(torch.as_tensor(pixels[None]), [draft.values])
+        made = load_maker(draft.target)(torch.as_tensor(pixels[None]), [draft.values])
         return View(
-            pixels=checked(made[0].numpy(), shape=pixels.shape),
+            pixels=check_pixels(made[0].numpy(), shape=pixels.shape),
             parameters=draft.parameters,
             coordinates=draft.coordinates,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DraftedView(View):
-    """A view that is still to be made; the picture itself stands in its place.
+class DraftingTransform:
+    """The first half of a device form, which runs where images are decoded.
 
     Attributes:
-        target: Key of its form in `DEVICE`.
-        values: What the form's making half needs.
-    """
-
-    target: str
-    values: Values
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drafting:
-    """A device form of which only the first half is done, where pictures are decoded.
-
-    Attributes:
-        transform: The whole.
+        transform: The complete device form.
     """
 
     transform: DeviceTransform
 
     def __call__(self, pixels: Pixels, /, *, rng: np.random.Generator) -> View:
-        draft = self.transform.draft(pixels, rng=rng)
-        if isinstance(draft, View):
-            return draft
-        return DraftedView(
-            pixels=pixels,
-            parameters=draft.parameters,
-            coordinates=draft.coordinates,
-            target=draft.target,
-            values=draft.values,
-        )
+        return self.transform.draft(pixels, rng=rng)
 
 
-def maker(target: str, /) -> Callable[[Any, Sequence[Values]], Any]:
-    """The making half of a form; imports torch."""
+def load_maker(target: str, /) -> Callable[[Any, Sequence[KernelValues]], Any]:
+    """Import the making half of a form, and torch with it."""
     module, _, name = DEVICE[target].make.partition(":")
-    return cast("Callable[[Any, Sequence[Values]], Any]", getattr(importlib.import_module(module), name))
+    return cast(
+        "Callable[[Any, Sequence[KernelValues]], Any]", getattr(importlib.import_module(module), name)
+    )
 
 
-def deferred(transform: Transform) -> Transform:
-    """The device form of a transform; the transform itself where there is none."""
-    if not isinstance(transform, AlbumentationsTransform):
-        return transform
-    leaf = transform.template
-    target = type(leaf).__name__
-    if target not in DEVICE or type(leaf).__module__.split(".")[0] != "albumentations":
-        return transform
-    form = DEVICE[target]
-    return DeviceTransform(template=leaf, form=form) if form.fits(leaf) else transform
+def to_device_form(transform: Transform) -> Transform:
+    """Return the device form of a transform, or the transform itself if it has none."""
+    found = find_form(transform, DEVICE)
+    return transform if found is None else DeviceTransform(template=found[0], form=found[1])
 
 
-def drafted(transform: Transform) -> Transform:
-    """The first half of a transform's device form; its fast form where it has none, else the transform."""
-    found = deferred(transform)
-    return Drafting(transform=found) if isinstance(found, DeviceTransform) else hastened(transform)
+def to_drafting_form(transform: Transform) -> Transform:
+    """Return the first half of a transform's device form; if it has none, its fast form or itself."""
+    found = to_device_form(transform)
+    return (
+        DraftingTransform(transform=found) if isinstance(found, DeviceTransform) else to_fast_form(transform)
+    )
 
 
-def at_once(transform: Transform) -> Transform:
-    """A transform that makes its views where it is called; it gives what its two halves give."""
-    return transform.transform if isinstance(transform, Drafting) else transform
+def to_complete_form(transform: Transform) -> Transform:
+    """Return a transform that makes its views when it is called, with the same result as its two halves."""
+    return transform.transform if isinstance(transform, DraftingTransform) else transform
 
 
-def host_names(transforms: Mapping[str, Transform]) -> Sequence[str]:
-    """Names of the transforms that were asked for on a device and have no form there, in their order."""
-    return [name for name, each in transforms.items() if not isinstance(each, (Drafting, DeviceTransform))]
+def list_without_device_form(transforms: Mapping[str, Transform]) -> Sequence[str]:
+    """Return the names of those transforms that are not device forms, in their order."""
+    forms = (DraftingTransform, DeviceTransform)
+    return [name for name, each in transforms.items() if not isinstance(each, forms)]

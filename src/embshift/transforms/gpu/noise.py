@@ -1,13 +1,13 @@
-"""Gaussian noise, drawn: its strength, and a seed for the field that the device makes by itself."""
+"""Drawing half for Gaussian noise: its strength, and a seed for the field that the device makes."""
 
 from typing import Any
 
 import numpy as np
 
 from embshift.core.types import Pixels
-from embshift.transforms.gpu import Values, device_form
+from embshift.transforms.gpu import KernelValues, device_form
 
-__all__ = ["gaussian_noise"]
+__all__ = ["draw_noise"]
 
 
 def _fits(leaf: Any) -> bool:
@@ -17,11 +17,11 @@ def _fits(leaf: Any) -> bool:
 @device_form(
     "GaussNoise",
     closeness="distribution",
-    make="embshift.transforms.gpu.kernels.noise:noisy",
+    make="embshift.transforms.gpu.kernels.noise:add_noise",
     fits=_fits,
 )
-def gaussian_noise(leaf: Any, pixels: Pixels) -> tuple[Values, dict[str, Any]]:
-    """GaussNoise: its strength drawn as the library draws it, its field from a counter and a key."""
+def draw_noise(leaf: Any, pixels: Pixels) -> tuple[KernelValues, dict[str, Any]]:
+    """Draw GaussNoise: its strength as in the library, and the seed of a counter-based field."""
     del pixels
     deviation = leaf.py_random.uniform(*leaf.std_range)
     mean = leaf.py_random.uniform(*leaf.mean_range)

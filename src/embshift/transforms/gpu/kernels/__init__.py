@@ -1,6 +1,6 @@
-"""The making halves of device forms: torch alone, over a batch, each view by itself.
+"""The making halves of device forms, in torch: they work on a batch and treat each view by itself.
 
-Whole numbers where the library has them, and else the library's own order of float operations, each a step of
-its own: so neither the batch nor the kind of device changes a pixel. What adds up over pixels adds whole
-numbers. Not imported by workers.
+They use whole numbers where the library does, and otherwise the library's order of float operations, one at a
+time, so that neither the batch nor the kind of device changes a pixel. Sums over pixels are sums of whole
+numbers. Workers do not import these modules.
 """

@@ -1,49 +1,49 @@
-"""A picture looked up between its pixels, as OpenCV does it: in float32, with a colour beyond the border."""
+"""Bilinear sampling as in OpenCV: in float32, with a constant colour beyond the border."""
 
 import torch
 from jaxtyping import Float32
 
-from embshift.transforms.gpu.kernels.arrays import Batch, as_levels
+from embshift.transforms.gpu.kernels.arrays import Batch, round_to_levels
 
-__all__ = ["looked_up"]
+__all__ = ["sample_bilinear"]
 
 
-def looked_up(
+def sample_bilinear(
     pixels: Batch,
     columns: Float32[torch.Tensor, "views height width"],
     rows: Float32[torch.Tensor, "views height width"],
     *,
     fill: Float32[torch.Tensor, "views 3"],
 ) -> Batch:
-    """Each view's colours at the places that it shows.
+    """Sample each original at the places that its view shows.
 
     Args:
         pixels: The originals.
-        columns: Where to look; what is not finite is outside.
-        rows: Where to look.
-        fill: The colour beyond the border of each, whole numbers.
+        columns: The column of each place; what is not finite lies outside the original.
+        rows: The row of each place.
+        fill: The colour beyond each original's border, in whole numbers.
     """
     height, width = pixels.shape[1:3]
-    left, across = _split(columns, width)
-    top, down = _split(rows, height)
+    left, across = _split_places(columns, width)
+    top, down = _split_places(rows, height)
     colour = fill[:, None, None, :]
     one, two, three, four = (
-        _corner(pixels, top + below, left + beside, colour) for below in (0, 1) for beside in (0, 1)
+        _read_corner(pixels, top + below, left + beside, colour) for below in (0, 1) for beside in (0, 1)
     )
-    upper, lower = _between(one, two, across), _between(three, four, across)
-    return as_levels(_between(upper, lower, down))
+    upper, lower = _interpolate(one, two, across), _interpolate(three, four, across)
+    return round_to_levels(_interpolate(upper, lower, down))
 
 
-def _split(
+def _split_places(
     places: Float32[torch.Tensor, "views height width"], side: int
 ) -> tuple[torch.Tensor, Float32[torch.Tensor, "views height width 1"]]:
-    """The pixel before each place, and the way from there; two pixels outside are as good as any number."""
+    """Return the pixel before each place, and the distance from it; places far outside are clipped."""
     near = places.nan_to_num(-2.0).clamp_(-2, side + 1)
     before = near.floor()
     return before.long(), (near - before)[..., None]
 
 
-def _corner(
+def _read_corner(
     pixels: Batch, rows: torch.Tensor, columns: torch.Tensor, colour: torch.Tensor
 ) -> Float32[torch.Tensor, "views height width 3"]:
     views, height, width, _ = pixels.shape
@@ -54,6 +54,6 @@ def _corner(
     return torch.where(seen[..., None], found.float(), colour)
 
 
-def _between(one: torch.Tensor, other: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    # Three steps and no fused one, whose last bit would be another.
+def _interpolate(one: torch.Tensor, other: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    # Three separate steps, because a fused one would differ in the last bit.
     return one + (other - one) * share
