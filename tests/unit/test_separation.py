@@ -65,7 +65,15 @@ def test_a_run_counts_equal_pictures_once(photos, tmp_path):
     for name in ("cat", "dog", "crab"):
         shutil.copy(photos / f"{name}.jpg", tmp_path / "photos")
     shutil.copy(photos / "cat.jpg", tmp_path / "photos" / "second-cat.jpg")
-    run = embshift.measure(tmp_path / "photos", encoder="lite", metrics=["cosine"], out=tmp_path / "run")
+    run = embshift.measure(
+        tmp_path / "photos",
+        encoder="lite",
+        transforms=["grey"],
+        metrics=["cosine"],
+        image_size=64,
+        workers=0,
+        out=tmp_path / "run",
+    )
     found, stored = run.separation(), run.embeddings().values.astype(float)
     assert (found.images, found.cosine_pairs) == (3, 3)
     assert found.cosine == pytest.approx(pdist(stored[:3], "cosine").mean(), abs=1e-12)

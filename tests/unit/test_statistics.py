@@ -167,6 +167,7 @@ def test_blocks_change_no_resample(monkeypatch):
     np.testing.assert_allclose(found(sample(10), resamples=300).means.low, whole, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_interval_of_a_mean_covers_it_as_often_as_it_says():
     hits, trials = 0, 300
     for seed in range(trials):
@@ -197,6 +198,7 @@ TRUTH = np.array([0.8, 0.8, 0.8, 0.7, 0.5])
 """Three equal transforms, one near, one far: ranks 1 to 3 are shared."""
 
 
+@pytest.mark.slow
 def test_rank_intervals_cover_all_true_ranks_together_with_ties():
     trials, jointly, told = 200, 0, 0
     for seed in range(trials):

@@ -19,7 +19,14 @@ from embshift.transforms import TRANSFORMS
 def run(photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("sweep") / "run"
     return measure_sweep(
-        photos, transforms=["blur", "jpeg"], severities=[1, 3, 5], encoder="lite", draws=2, out=out
+        photos,
+        transforms=["blur", "jpeg"],
+        severities=[1, 3, 5],
+        encoder="lite",
+        image_size=64,
+        workers=0,
+        draws=2,
+        out=out,
     )
 
 
@@ -101,7 +108,14 @@ def test_a_run_without_levels_says_what_to_do(lite_run):
 
 def test_strengths_make_an_axis_of_their_own(photos, tmp_path):
     run = measure_sweep(
-        photos, transforms=["jpeg"], strengths=[10, 80, 40], encoder="lite", limit=3, out=tmp_path / "run"
+        photos,
+        transforms=["jpeg"],
+        strengths=[10, 80, 40],
+        encoder="lite",
+        image_size=64,
+        workers=0,
+        limit=3,
+        out=tmp_path / "run",
     )
     (curve,) = run.sweep(resamples=200).curves
     assert curve.axis == "strength"
@@ -138,7 +152,7 @@ def test_plans():
     assert set(chosen_transforms(["all"])) == {n for n, s in TRANSFORMS.items() if s.strength is not None}
     with pytest.raises(PlanError, match="strengths are given for 2 transforms, whose units differ"):
         sweep_plan(["blur", "jpeg"], strengths=[1, 2])
-    with pytest.raises(PlanError, match="both given"):
+    with pytest.raises(PlanError, match="both severities and strengths are given"):
         sweep_plan(["blur"], strengths=[1], severities=[2])
     with pytest.raises(PlanError, match="grey has no strength"):
         sweep_plan(["grey"])
