@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from embshift.show.report.text import visible
+from embshift.show.report.words import make_visible
 from tests.browser.conftest import Browser
 from tests.synthetic_runs import Wanted, make_run
 
@@ -22,7 +22,7 @@ TEXTS = (
     "line\u2028separator\u2029and\ufeffmore",
     '=HYPERLINK("http://example.org","x")+cmd|\' /C calc\'!A0',
 )
-UNMARKED = [text for text in TEXTS if visible(text) == text]
+UNMARKED = [text for text in TEXTS if make_visible(text) == text]
 
 
 @pytest.fixture(scope="module")
@@ -92,28 +92,28 @@ def test_some_texts_are_marked_and_most_are_not():
 @pytest.mark.parametrize("at", range(len(TEXTS)))
 def test_a_transform_is_shown_literally(texts, at):
     for place in ("table", "choice", "options"):
-        assert visible(TEXTS[at]) in texts[place]
+        assert make_visible(TEXTS[at]) in texts[place]
 
 
 @pytest.mark.parametrize("at", range(len(TEXTS)))
 def test_a_file_and_a_folder_are_shown_literally(texts, at):
-    assert f"{visible(TEXTS[at])}/picture.jpg" in texts["pictures"]
-    assert f"folder/{visible(TEXTS[at])}" in texts["pictures"]
+    assert f"{make_visible(TEXTS[at])}/picture.jpg" in texts["pictures"]
+    assert f"folder/{make_visible(TEXTS[at])}" in texts["pictures"]
 
 
 @pytest.mark.parametrize("at", range(len(TEXTS)))
 def test_an_error_is_shown_literally(texts, at):
-    assert f"damaged: {visible(TEXTS[at])}" in texts["facts"]
-    assert visible(TEXTS[at]) in texts["terms"]
+    assert f"damaged: {make_visible(TEXTS[at])}" in texts["facts"]
+    assert make_visible(TEXTS[at]) in texts["terms"]
 
 
 @pytest.mark.parametrize("at", range(len(TEXTS)))
 def test_an_encoder_is_shown_literally(texts, at):
-    assert visible(TEXTS[at]) in texts["subtitle"][0]
+    assert make_visible(TEXTS[at]) in texts["subtitle"][0]
 
 
 def test_the_run_folder_is_shown_literally(texts, hostile):
-    assert texts["title"] == [f"How embeddings move: {visible(hostile[1])}"]
+    assert texts["title"] == [f"How embeddings move: {make_visible(hostile[1])}"]
     assert "<img src=x onerror=window.pwned=7>${7}{{data}}&lt;⟨U+202E⟩" in texts["commands"][0]
 
 

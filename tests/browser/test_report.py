@@ -69,7 +69,7 @@ def test_curves_and_tables_of_a_sweep_are_drawn(browser, photos, tmp_path):
     assert browser.texts("#beyond h3") == ["Mean shift by level", *(one["title"] for one in found["tables"])]
     assert browser.texts("#beyond table tbody th .name")[:2] == ["blur", "jpeg"]
     drawn = browser.run("return document.querySelector('#curves svg').textContent")
-    assert all(name in drawn for name in ("blur", "jpeg", "severity, 1 to 5"))
+    assert all(name in drawn for name in ("blur", "jpeg", "severity (1 to 5)"))
     colour = found["curves"]["lines"][0]["colour"]["light"]
     assert browser.all(f"#curves svg path[stroke='{colour}']")
     assert browser.complaints() == []
@@ -78,8 +78,8 @@ def test_curves_and_tables_of_a_sweep_are_drawn(browser, photos, tmp_path):
 def test_everything_is_drawn(page):
     assert page.all("#curves") == []
     assert page.texts("#beyond h3") == [
-        "What the shifts amount to",
-        "Whether they go one way, and whether the arrangement stays",
+        "How large are the shifts, and are originals still found?",
+        "Is the shift consistent, and is the geometry preserved?",
     ]
     # At the window's width every column is in sight.
     frames = "[...document.querySelectorAll('#beyond .scroll')]"
@@ -123,7 +123,7 @@ def test_undefined_stands_last_whichever_way_is_sorted(browser, tmp_path):
         browser.one('#table thead button[data-key="0"]').click()
         assert rows(browser)[-1] == "blur"
     assert marks(browser, "means") == len(NINE) - 1
-    assert "1 without a defined value is not drawn" in browser.one("#means figcaption").text
+    assert "1 transform has no defined value and no mark" in browser.one("#means figcaption").text
 
 
 def test_a_filter_leaves_its_rows_and_their_marks(page):
@@ -162,10 +162,10 @@ def test_a_cell_shows_the_pictures_of_that_very_cell(page, transform, metric):
     assert page.run("return document.activeElement.id") == "behind"
     shown = [int(one.get_attribute("data-row")) for one in page.all("#behind-cards .card")]
     assert shown == ends["most"] + ends["least"]
-    items = {one["row"]: one for one in data["pictures"]["items"]}
+    items = {one["row"]: one for one in data["shown"]["items"]}
     picture = page.all("#behind-cards .card")[0].find_elements("css selector", "img")[1]
     view = next(one for one in items[shown[0]]["views"] if one["transform"] == transform)
-    assert picture.get_attribute("src") == view["picture"]
+    assert picture.get_attribute("src") == view["image"]
     assert page.one("#behind-text").text.startswith(f"{NINE[transform]} by ")
     assert aimed(page) == f"#shift-{transform + 1}-{metric + 1}"
 

@@ -1,1 +1,1 @@
-"""Show: tables, figures and the report of a run. Never imports torch."""
+"""Show: the run object, text tables, figures and the report. Never imports torch."""

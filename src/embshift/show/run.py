@@ -1,4 +1,4 @@
-"""A run folder, opened for reading: all that showing knows of measuring. Never imports torch."""
+"""The run object: a run folder opened for reading, with everything computed from it. Never imports torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ __all__ = ["Run", "open_run"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run(RunTables):
-    """A run folder: its tables, and what is computed from them.
+    """An open run folder: its tables, and the statistics, figures and report computed from them.
 
     Attributes:
         folder: The folder.
@@ -44,69 +44,69 @@ class Run(RunTables):
     """
 
     def summary(self) -> Summary:
-        """Transforms by metrics: mean, deviation, n, overall score, rank."""
+        """Return mean, deviation and n of each transform by metric, with overall score and rank."""
         return of_run.summarise_shifts(self)
 
     @property
     def precision_error(self) -> dict[str, MetricError] | None:
-        """How far each metric's values lie from those in float32, on the first chunk; None for float32."""
+        """Return each metric's error relative to float32, on the first chunk; None for a float32 run."""
         return read_precision_errors(self.info)
 
     def statistics(
         self, *, by: str = OVERALL, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
     ) -> Statistics:
-        """Intervals of every mean, and which order of the transforms is certain: bootstrap over images.
+        """Compute intervals of all means and the certain order of the transforms: bootstrap over images.
 
         Args:
-            by: What transforms are ranked by: "overall" or a metric of the run.
+            by: Score that ranks the transforms: "overall" or a metric of the run.
             resamples: Number of resamples of the images.
-            level: Coverage of each interval; that of the ranks is joint.
+            level: Coverage of each interval; for the ranks it is joint.
             seed: Seed of the resamples.
         """
         return of_run.analyse_statistics(self, by=by, resamples=resamples, level=level, seed=seed)
 
     def figure(self, name: str, *, width: float = 6.9, page: int = 1, pictures: int = 4) -> "Figure":
-        """A figure of the run; ``get_label()`` of it is its alt text.
+        """Render a figure of the run; its ``get_label()`` is the alt text.
 
         Args:
             name: A figure of ``embshift list figures``, e.g. "dendrogram".
-            width: Inches; 3.3 is a column, 6.9 a page of two. The height follows.
-            page: Which page, of a figure that has several, from 1.
-            pictures: How many pictures to show, where pictures are shown.
+            width: Width in inches: 3.3 for one column, 6.9 for a page with two columns. The height follows.
+            page: Page of a figure with several pages, from 1.
+            pictures: Number of images in figures that show images.
 
         Raises:
-            FigureError: If the run lacks what the figure needs, or has no such page.
+            FigureError: If the run lacks data that the figure needs, or the figure has no such page.
             UnknownNameError: If there is no such figure.
         """
-        # Matplotlib is loaded for figures alone.
+        # Only figures load Matplotlib.
         from embshift.show.figures.material import Material
-        from embshift.show.figures.render import draw_page
+        from embshift.show.figures.render import render_page
 
-        return draw_page(Material(run=self), name, page=page, width=width, pictures=pictures).figure
+        return render_page(Material(run=self), name, page=page, width=width, pictures=pictures).figure
 
     def report(self, out: str | Path | None = None) -> Path:
-        """Write one HTML file that shows the run and opens without a network; returns its path.
+        """Write the report, one HTML file that opens without a network, and return its path.
 
         Args:
-            out: The file; ``report.html`` in the run's folder where None.
+            out: Path of the file; ``report.html`` in the run folder if None.
         """
         from embshift.show.report.page import write_report
 
         return write_report(self, out)
 
     def separation(self, *, seed: int = 0) -> Separation:
-        """Mean distance between the originals of different pictures; equal pictures count once.
+        """Compute the mean distance between the originals of different images; equal images count once.
 
         Args:
-            seed: Seed of the sample of images that the mean L2 distance is over, above 5,000 images.
+            seed: Seed of the sample of images for the mean L2 distance, used above 5,000 images.
         """
         return of_run.analyse_separation(self, seed=seed)
 
     def pairs(self, *, images: int | None = None, seed: int = 0) -> Pairs:
-        """Originals and, transform by transform, their views: what the measurements below are taken from.
+        """Return originals and their views by transform, the input of the measurements below.
 
         Args:
-            images: A seeded sample of so many pictures; all where None. Equal pictures count once.
+            images: Size of a seeded sample of images; all images if None. Equal images count once.
             seed: Seed of the sample.
         """
         return of_run.pair_views(self, images=images, seed=seed)
@@ -119,13 +119,13 @@ class Run(RunTables):
         queries: int | None = None,
         seed: int = 0,
     ) -> Measured:
-        """Shifts against the distances between pictures, and against floors; see `floors`.
+        """Compare shifts with the distances between images and with floors; see `floors`.
 
         Args:
-            floors: What `floors` gave; of preparation floors the highest counts.
-            images: A seeded sample of so many pictures; all where None.
-            queries: Of these, pictures whose shifts are told beside the distances to all; where None all of
-                up to 100,000, and 2,000 of more.
+            floors: Result of `floors`; the highest of several preparation floors counts.
+            images: Size of a seeded sample of images; all images if None.
+            queries: Number of these images whose shifts are compared with the distances to all others; if
+                None, all of up to 100,000 images, and 2,000 of more.
             seed: Seed of sample and resamples.
         """
         return of_run.calibrate_shifts(self, floors=floors, images=images, queries=queries, seed=seed)
@@ -139,28 +139,28 @@ class Run(RunTables):
         search: str = "exact",
         seed: int = 0,
     ) -> Measured:
-        """How well views find their originals among all pictures.
+        """Measure how well views find their originals among all images.
 
         Args:
             neighbours: Size of the neighbourhoods that are compared.
-            images: A seeded sample of so many pictures; all where None.
-            queries: Of these, pictures whose views are sought among all; where None all of up to 100,000,
-                and 2,000 of more; in an approximate search always all.
-            search: "exact", or "approximate" through an index of faiss.
+            images: Size of a seeded sample of images; all images if None.
+            queries: Number of these images whose views search among all; if None, all of up to 100,000
+                images, and 2,000 of more. An approximate search always uses all.
+            search: "exact", or "approximate" with a faiss index.
             seed: Seed of sample, index and resamples.
 
         Raises:
-            MissingExtraError: If faiss is wanted and not installed.
+            MissingExtraError: If an approximate search needs faiss and it is not installed.
         """
         return of_run.analyse_retrieval(
             self, neighbours=neighbours, images=images, queries=queries, search=search, seed=seed
         )
 
     def direction(self, *, images: int | None = None, seed: int = 0) -> Measured:
-        """Whether a transform moves all pictures the same way, and how far that can be undone.
+        """Measure whether a transform moves all images in the same direction, and how much can be undone.
 
         Args:
-            images: A seeded sample of so many pictures; all where None.
+            images: Size of a seeded sample of images; all images if None.
             seed: Seed of sample, folds and resamples.
         """
         return of_run.analyse_direction(self, images=images, seed=seed)
@@ -168,17 +168,17 @@ class Run(RunTables):
     def structure(
         self, *, permutations: int = PERMUTATIONS, images: int | None = None, seed: int = 0
     ) -> Measured:
-        """Whether the pictures keep their arrangement, beside what chance alone would give.
+        """Measure how well the geometry of the images is preserved, with the values expected by chance.
 
         Args:
-            permutations: Permutations of the chance values.
-            images: A seeded sample of so many pictures; all where None.
+            permutations: Number of permutations for the chance values.
+            images: Size of a seeded sample of images; all images if None.
             seed: Seed of sample and permutations.
         """
         return of_run.analyse_structure(self, permutations=permutations, images=images, seed=seed)
 
     def mean_shift(self, transform: str) -> Float64[np.ndarray, " dim"]:
-        """The mean of z′ − z over pictures and draws, z of length 1: what `direction` tells the removal of.
+        """Compute the mean of z′ − z over images and draws, z of length 1: the vector `direction` removes.
 
         Args:
             transform: A transform of the run.
@@ -186,11 +186,11 @@ class Run(RunTables):
         return of_run.compute_mean_shift(self, transform)
 
     def floors(self, *others: "Run") -> tuple[Floor, ...]:
-        """Shifts of pictures that nobody changed, from this run's own transforms and from other runs.
+        """Measure the shifts of unchanged images, from this run's own transforms and from other runs.
 
         Args:
-            others: Runs of the same pictures by the same encoder: of the preset "preparation", or with
-                another resize rule, device or batch.
+            others: Runs of the same images and encoder: of the preset "preparation", or with another
+                resizing rule, device or batch.
         """
         return find_floors(self, others)
 
@@ -203,31 +203,31 @@ class Run(RunTables):
         resamples: int = RESAMPLES,
         seed: int = 0,
     ) -> PairedTests:
-        """Paired permutation tests between all transforms, or of each transform between two runs.
+        """Test differences between all transforms, or of each transform between two runs: paired permutations.
 
         Args:
             by: A metric of the run.
-            against: Another run of the same pictures, e.g. by another encoder.
-            detect: A difference to say the number of images for.
+            against: Another run of the same images, e.g. with another encoder.
+            detect: Difference for which to compute the required number of images.
             resamples: Number of random sign flips.
-            seed: Their seed.
+            seed: Seed of the sign flips.
         """
         return compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
 
     def order_stability(self, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
-        """Kendall's τ between the order of transforms by all images and that by 10, 30, 100, … of them.
+        """Compute Kendall's τ between the order of transforms by all images and by 10, 30, 100, … of them.
 
         Args:
             by: A metric of the run.
-            seed: Seed of the draws.
+            seed: Seed of the samples.
         """
         return of_run.analyse_order_stability(self, by=by, seed=seed)
 
     def sweep(self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Sweep:
-        """Shift and recall against severity or strength, transform by transform; see ``embshift sweep``.
+        """Compute shift and recall by severity or strength of each transform; see ``embshift sweep``.
 
         Args:
-            images: A seeded sample of so many pictures; all where None.
+            images: Size of a seeded sample of images; all images if None.
             resamples: Number of resamples of the images.
             seed: Seed of sample and resamples.
 
@@ -237,26 +237,26 @@ class Run(RunTables):
         return of_run.analyse_sweep(self, images=images, resamples=resamples, seed=seed)
 
     def matched(self, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
-        """Which transform shifts most at equal damage, of a run of ``embshift match``.
+        """Rank transforms by their shift at equal damage, for a run of ``embshift match``.
 
         Args:
             resamples: Number of resamples of the images.
-            seed: Their seed.
+            seed: Seed of the resamples.
 
         Raises:
-            RunError: If the run is none of ``embshift match``.
+            RunError: If the run was not made by ``embshift match``.
         """
         return of_run.analyse_matched(self, resamples=resamples, seed=seed)
 
     def clusters(
         self, *, distance: str = "cosine", linkage: str = "average", threshold: float | None = None
     ) -> Clusters:
-        """Transforms clustered by the distance between their views, averaged over images.
+        """Cluster transforms by the distance between their views, averaged over images.
 
         Args:
             distance: A distance of `embshift.analysis.embeddings.clusters.DISTANCES`.
             linkage: A method of `embshift.analysis.embeddings.clusters.LINKAGES`.
-            threshold: Where the tree is cut; 0.7 of its greatest height where None.
+            threshold: Height at which the tree is cut; 0.7 of its greatest height if None.
         """
         return of_run.cluster_run(self, distance=distance, linkage=linkage, threshold=threshold)
 
@@ -264,7 +264,7 @@ class Run(RunTables):
         return summary_html(self.summary(), title=f"{self.info['encoder']['name']} · {self.folder.name}")
 
     def __repr__(self) -> str:
-        counts = {"images": "?", "failed": "?"} | self.info["counts"]  # none before the run is finished
+        counts = {"images": "?", "failed": "?"} | self.info["counts"]  # unknown before the run is finished
         return (
             f"Run({str(self.folder)!r}: {counts['images']} images, {counts['failed']} failed,"
             f" {len(self.transforms)} transforms, encoder {self.info['encoder']['name']})"
@@ -275,10 +275,10 @@ def open_run(folder: str | Path) -> Run:
     """Open a run folder for reading.
 
     Args:
-        folder: The folder that ``embshift run`` named.
+        folder: A run folder, e.g. the one that ``embshift run`` printed.
 
     Raises:
-        RunError: If it is no run folder, or was written by a later version.
+        RunError: If the folder is not a run folder, or a later version wrote it.
     """
     found = open_tables(folder)
     return Run(folder=found.folder, info=found.info)

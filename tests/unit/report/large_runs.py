@@ -15,7 +15,7 @@ from embshift.core.types import ORIGINAL
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.schema import TABLES
 from embshift.runs.view_files import view_path, write_view
-from tests.synthetic_runs import Wanted, _info, image_id
+from tests.synthetic_runs import Wanted, image_id, run_info
 
 CHUNK = 20_000
 
@@ -37,7 +37,7 @@ def make_large_run(folder: Path, *, images: int, shown: int = 320, side: int = 2
             "attention": _maps(wanted, rows[rows < shown], ids, rng, grid=grid),
         }
         sink.write(chunk, {name: _table(name, columns, wanted) for name, columns in tables.items()})
-    folder.joinpath("run.json").write_text(json.dumps(_info(wanted)), encoding="utf-8")
+    folder.joinpath("run.json").write_text(json.dumps(run_info(wanted)), encoding="utf-8")
     _views(folder, wanted, rng, shown=min(shown, images), side=side)
     return embshift.open_run(folder)
 

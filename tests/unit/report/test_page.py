@@ -11,7 +11,7 @@ from importlib.resources import files
 import pytest
 
 from embshift.core.errors import StorageError
-from embshift.show.report.page import content, embedded_json, page
+from embshift.show.report.page import build_content, build_page, embed_json
 from tests.synthetic_runs import Wanted, image_id, make_run
 from tests.unit.report.large_runs import make_large_run
 
@@ -53,7 +53,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text(run):
-    return page(content(run))
+    return build_page(build_content(run))
 
 
 def test_the_policy_allows_the_pages_own_scripts_and_style_and_nothing_else(text):
@@ -96,7 +96,7 @@ def test_the_charting_library_is_the_published_file():
 
 def test_data_cannot_end_its_script():
     hostile = {"name": "</script><script>alert(1)</script><!-- & \u2028 \ud800"}
-    written = embedded_json(hostile)
+    written = embed_json(hostile)
     assert not set("<>&\u2028") & set(written)
     assert written.isascii()
     assert json.loads(written) == hostile
@@ -113,18 +113,21 @@ def test_data_is_the_runs_own(run, text):
         for column, cell in enumerate(line.cells[spec.name] for spec in run.metrics):
             assert data["cells"][row][column]["mean"] == pytest.approx(cell.mean, rel=1e-5)
             assert data["cells"][row][column]["n"] == cell.n
-    assert [one["id"] for one in data["pictures"]["items"]]
-    assert {one["id"] for one in data["pictures"]["items"]} <= {image_id(row) for row in range(36)}
+    assert [one["id"] for one in data["shown"]["items"]]
+    assert {one["id"] for one in data["shown"]["items"]} <= {image_id(row) for row in range(36)}
 
 
 def test_the_ends_are_the_most_and_the_least_shifted(run):
-    found, values = content(run), run.values()
+    found, values = build_content(run), run.values()
     for row in range(9):
         for column, spec in enumerate(run.metrics):
             sign = -1 if str(spec.direction).startswith("higher") else 1
             shift = sign * values.values[:, row, column]
             ends = found["extremes"][row][column]
-            assert ends["most"] == values.rows[(-shift).argsort(kind="stable")[: len(ends["most"])]].tolist()
+            assert (
+                list(ends["most"])
+                == values.rows[(-shift).argsort(kind="stable")[: len(ends["most"])]].tolist()
+            )
             assert ends["least"][0] == values.rows[shift.argmin()]
             assert len(ends["most"]) == 4
 
@@ -134,11 +137,11 @@ def test_the_run_folder_is_all_that_is_read(run, tmp_path, text):
     shutil.copytree(run.folder, moved)
     import embshift
 
-    assert page(content(embshift.open_run(moved))) == text
+    assert build_page(build_content(embshift.open_run(moved))) == text
 
 
 def test_same_run_same_bytes(run, text):
-    assert page(content(run)) == text
+    assert build_page(build_content(run)) == text
 
 
 def test_it_appears_whole_or_not_at_all(run, tmp_path):
@@ -161,7 +164,7 @@ def test_views_outside_the_folder_are_not_read(tmp_path):
     outside = tmp_path / "outside"
     views.rename(outside)
     views.symlink_to(outside)
-    for item in content(run)["pictures"]["items"]:
+    for item in build_content(run)["shown"]["items"]:
         assert item["original"] is None
 
 
@@ -172,5 +175,5 @@ def test_pictures_that_nothing_makes_smaller_stay_within_the_bounds_too(tmp_path
     )
     sizes = [run.report().stat().st_size for run in (few, many)]
     assert max(sizes) < 5_000_000
-    assert content(many)["pictures"]["full"]
+    assert build_content(many)["shown"]["full"]
     assert abs(sizes[1] - sizes[0]) < 200_000

@@ -1,4 +1,4 @@
-"""What the report's sentences are made from: a run's statistics, each taken once."""
+"""Facts: the statistics of a run that the report shows, each computed once."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,31 +17,31 @@ from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.types import Capture, MetricSpec
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
-from embshift.show.report.beyond import Beyond, measure_beyond
-from embshift.show.report.levels import Levels, measure_levels
+from embshift.show.report.embedding_facts import EmbeddingFacts, measure_embeddings
+from embshift.show.report.level_facts import LevelFacts, measure_levels
 
-__all__ = ["Facts", "gather", "main_metric", "resamples_for"]
+__all__ = ["Facts", "choose_resamples", "find_main_metric", "gather_facts"]
 
-_DRAWN, _FEWEST = 200_000_000, 1_000
+_MOST_RESAMPLED_IMAGES, _FEWEST_RESAMPLES = 200_000_000, 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
-    """A run in numbers.
+    """The numbers of a run.
 
     Attributes:
         transforms: Names, in the order of the plan.
-        metrics: How each metric states itself.
-        values: One value an image, transform and metric.
+        metrics: Definition of each metric.
+        values: One value per image, transform and metric.
         summary: Means and deviations.
         statistics: Intervals of all means; ranks by the overall score.
         orders: Ranks by each metric.
-        separation: How far different pictures are apart.
+        separation: Mean distance between different images.
         inputs: Number of inputs by status.
-        views: Views that were tried, and those of them without an embedding.
+        views: Number of views tried, and of those without an embedding.
         info: The content of ``run.json``.
-        beyond: What the shifts amount to; None where it was not measured.
-        levels: Severities and equal damage, where the run is about them.
+        embeddings: Measurements of the embeddings; None if they were not taken.
+        levels: Results over severities and at equal damage, if the run has them.
     """
 
     transforms: tuple[str, ...]
@@ -54,54 +54,54 @@ class Facts:
     inputs: Mapping[str, int]
     views: tuple[int, int]
     info: Mapping[str, Any]
-    beyond: Beyond | None = None
-    levels: Levels = field(default_factory=Levels)
+    embeddings: EmbeddingFacts | None = None
+    levels: LevelFacts = field(default_factory=LevelFacts)
 
     @property
     def level(self) -> float:
-        """Coverage of every interval."""
+        """Return the coverage of every interval."""
         return self.statistics.level
 
     @property
     def measured(self) -> int:
-        """Pictures with any defined value."""
-        # Transform by transform: a copy of all values would take as much memory again.
+        """Return the number of images with at least one defined value."""
+        # One transform at a time: a copy of all values would take as much memory again.
         per = [~np.isnan(self.values.values[:, at]).all(axis=1) for at in range(len(self.transforms))]
         return int(np.logical_or.reduce(per).sum()) if per else 0
 
 
-def resamples_for(images: int) -> int:
-    """Resamples of the bootstrap: 10,000, and fewer for very many images, whose intervals need fewer."""
-    return int(np.clip(_DRAWN // max(images, 1), _FEWEST, RESAMPLES))
+def choose_resamples(images: int) -> int:
+    """Return the number of bootstrap resamples: 10,000, and fewer for many images, which need fewer."""
+    return int(np.clip(_MOST_RESAMPLED_IMAGES // max(images, 1), _FEWEST_RESAMPLES, RESAMPLES))
 
 
-def gather(run: RunTables, *, resamples: int | None = None) -> Facts:
-    """Read a run's tables, chunk by chunk, and take its statistics.
+def gather_facts(run: RunTables, *, resamples: int | None = None) -> Facts:
+    """Read a run's tables, one chunk at a time, and compute its statistics.
 
     Args:
         run: The run.
-        resamples: Resamples of the bootstrap; `resamples_for` the run's images where None.
+        resamples: Number of bootstrap resamples; `choose_resamples` decides if None.
     """
     values = run.values()
-    resamples = resamples_for(len(values.rows)) if resamples is None else resamples
+    resamples = choose_resamples(len(values.rows)) if resamples is None else resamples
     return Facts(
         transforms=run.transforms,
         metrics=run.metrics,
         values=values,
         summary=summarise(values, metrics=run.metrics, map_name=str(run.info["encoder"].get("map_name"))),
         statistics=compute_statistics(values, metrics=run.metrics, resamples=resamples),
-        orders={spec.name: _order(values, spec, resamples=resamples) for spec in run.metrics},
+        orders={spec.name: _rank_by(values, spec, resamples=resamples) for spec in run.metrics},
         separation=analyse_separation(run),
-        inputs=_inputs(run),
+        inputs=_count_inputs(run),
         views=run.count_views(),
         info=run.info,
-        beyond=measure_beyond(run, images=len(values.rows)),
+        embeddings=measure_embeddings(run, images=len(values.rows)),
         levels=measure_levels(run, images=len(values.rows), resamples=resamples),
     )
 
 
-def _order(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
-    """Ranks by one metric: its column alone is resampled, and gives what all columns together would."""
+def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
+    """Rank by one metric; resampling its column alone gives the same result as resampling all columns."""
     at = values.metrics.index(spec.name)
     column = (slice(None), slice(None), slice(at, at + 1))
     alone = replace(
@@ -114,13 +114,13 @@ def _order(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
     return compute_statistics(alone, metrics=[spec], by=spec.name, resamples=resamples).ranks
 
 
-def _inputs(run: RunTables) -> Mapping[str, int]:
+def _count_inputs(run: RunTables) -> Mapping[str, int]:
     found = Counter[str]()
     for file in run.files("images"):
         found.update(pq.read_table(file, columns=["status"])["status"].to_pylist())
     return found
 
 
-def main_metric(metrics: tuple[MetricSpec, ...]) -> MetricSpec | None:
-    """The metric that stands for how far an embedding moves: the first that compares embeddings."""
+def find_main_metric(metrics: tuple[MetricSpec, ...]) -> MetricSpec | None:
+    """Return the metric for how far embeddings move: the first that compares embeddings, or None."""
     return next((spec for spec in metrics if Capture.EMBEDDING in spec.needs), None)

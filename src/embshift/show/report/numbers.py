@@ -1,4 +1,4 @@
-"""Numbers of the page: means with intervals, binned distributions, quantiles. None of them is per image."""
+"""Numbers of the page: means with intervals, binned distributions, quantiles; none of them per image."""
 
 import math
 from collections.abc import Sequence
@@ -8,40 +8,40 @@ import numpy as np
 from jaxtyping import Float64
 
 from embshift.show.report.facts import Facts
-from embshift.show.report.text import visible
+from embshift.show.report.words import make_visible
 from embshift.show.text.summary import short_name
 
-__all__ = ["cells", "distributions", "metric_content", "overall", "rounded"]
+__all__ = ["bin_values", "list_cells", "list_metrics", "list_overall", "round_value"]
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def rounded(value: float) -> float | None:
-    """Six significant digits, which is more than is shown; None where undefined, which JSON can say."""
+def round_value(value: float) -> float | None:
+    """Round to six significant digits, more than the page shows; None for NaN and infinity."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def metric_content(facts: Facts) -> list[dict[str, Any]]:
-    """How each metric states itself."""
+def list_metrics(facts: Facts) -> list[dict[str, Any]]:
+    """Return the definition of each metric."""
     return [
         {
-            "name": visible(spec.name),
-            "short": visible(short_name(spec.name)).replace("_", " "),
-            "summary": visible(spec.summary),
-            "unit": "" if spec.unit == "1" else visible(spec.unit),
-            "bounds": [rounded(bound) for bound in spec.bounds],
-            "identity": rounded(spec.identity),
+            "name": make_visible(spec.name),
+            "short": make_visible(short_name(spec.name)).replace("_", " "),
+            "summary": make_visible(spec.summary),
+            "unit": "" if spec.unit == "1" else make_visible(spec.unit),
+            "bounds": [round_value(bound) for bound in spec.bounds],
+            "identity": round_value(spec.identity),
             "higher": str(spec.direction).startswith("higher"),
-            "blind": visible(spec.blind_to),
+            "blind": make_visible(spec.blind_to),
             "performance": spec.performance,
-            "reference": visible(spec.reference),
+            "reference": make_visible(spec.reference),
         }
         for spec in facts.metrics
     ]
 
 
-def cells(facts: Facts) -> list[list[dict[str, Any]]]:
-    """Transforms by metrics: mean, interval, deviation, count, undefined."""
+def list_cells(facts: Facts) -> list[list[dict[str, Any]]]:
+    """Return mean, interval, deviation and counts of each transform by metric."""
     return [
         [_cell(facts, row, column) for column in range(len(facts.metrics))]
         for row in range(len(facts.transforms))
@@ -51,24 +51,24 @@ def cells(facts: Facts) -> list[list[dict[str, Any]]]:
 def _cell(facts: Facts, row: int, column: int) -> dict[str, Any]:
     means, summary = facts.statistics.means, facts.summary.rows[row].cells[facts.metrics[column].name]
     return {
-        "mean": rounded(float(means.mean[row, column])),
-        "low": rounded(float(means.low[row, column])),
-        "high": rounded(float(means.high[row, column])),
-        "deviation": rounded(summary.deviation),
+        "mean": round_value(float(means.mean[row, column])),
+        "low": round_value(float(means.low[row, column])),
+        "high": round_value(float(means.high[row, column])),
+        "deviation": round_value(summary.deviation),
         "n": summary.n,
         "undefined": int(facts.values.undefined[:, row, column].sum()),
     }
 
 
-def overall(facts: Facts) -> list[dict[str, Any]]:
-    """The overall score and rank of each transform, with their intervals."""
+def list_overall(facts: Facts) -> list[dict[str, Any]]:
+    """Return the overall score and rank of each transform, with their intervals."""
     found = facts.statistics.overall
     ranks = {one.transform: one for one in facts.statistics.ranks.intervals}
     return [
         {
-            "mean": rounded(float(found.mean[row])),
-            "low": rounded(float(found.low[row])),
-            "high": rounded(float(found.high[row])),
+            "mean": round_value(float(found.mean[row])),
+            "low": round_value(float(found.low[row])),
+            "high": round_value(float(found.high[row])),
             "rank": ranks[name].rank if name in ranks else None,
             "best": ranks[name].low if name in ranks else None,
             "worst": ranks[name].high if name in ranks else None,
@@ -77,26 +77,26 @@ def overall(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def distributions(facts: Facts) -> list[dict[str, Any]]:
-    """For each metric: common bins, how many images of each transform fall in each, and quantiles."""
-    return [_binned(facts.values.values[:, :, at]) for at in range(len(facts.metrics))]
+def bin_values(facts: Facts) -> list[dict[str, Any]]:
+    """Return for each metric the common bins, and for each transform its counts per bin and quantiles."""
+    return [_bin(facts.values.values[:, :, at]) for at in range(len(facts.metrics))]
 
 
-def _binned(values: Float64[np.ndarray, "images transforms"]) -> dict[str, Any]:
+def _bin(values: Float64[np.ndarray, "images transforms"]) -> dict[str, Any]:
     columns = [column[np.isfinite(column)] for column in values.T]
     edges = _edges(columns)
     return {
-        "edges": [rounded(edge) for edge in edges.tolist()],
+        "edges": [round_value(edge) for edge in edges.tolist()],
         "counts": [np.histogram(column, edges)[0].tolist() if len(edges) else [] for column in columns],
         "quantiles": [
-            [rounded(q) for q in np.quantile(column, _QUANTILES).tolist()] if len(column) else []
+            [round_value(q) for q in np.quantile(column, _QUANTILES).tolist()] if len(column) else []
             for column in columns
         ],
     }
 
 
 def _edges(columns: Sequence[Float64[np.ndarray, " _"]]) -> Float64[np.ndarray, " edges"]:
-    """Bins over the range of all transforms, more of them where more images fill them."""
+    """Return edges of bins over the range of all transforms; more images get more bins."""
     ends = [(float(column.min()), float(column.max())) for column in columns if len(column)]
     if not ends:
         return np.empty(0)

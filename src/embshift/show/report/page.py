@@ -1,10 +1,11 @@
-"""One HTML file: everything inlined, and a policy in it that lets nothing else be loaded or run."""
+"""The HTML file: everything inlined, with a policy that blocks anything else from loading or running."""
 
 import base64
 import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,72 +13,77 @@ from typing import Any
 from embshift.core.version import __version__
 from embshift.runs.files import write_text
 from embshift.runs.tables import RunTables
-from embshift.show.report.caveats import caveats
-from embshift.show.report.chosen import choose, rows_of
-from embshift.show.report.facts import Facts, gather
-from embshift.show.report.methods import citation, commands, methods
-from embshift.show.report.numbers import cells, distributions, metric_content, overall
-from embshift.show.report.palette import map_colours, scale_colours, transform_colours
-from embshift.show.report.pictures import pictures
-from embshift.show.report.scale import sentences
-from embshift.show.report.tables import curves, tables
-from embshift.show.report.text import visible
+from embshift.show.report.caveats import list_caveats
+from embshift.show.report.extremes import choose_extremes, list_rows, take_turns
+from embshift.show.report.facts import Facts, gather_facts
+from embshift.show.report.findings.listing import list_findings
+from embshift.show.report.images import list_images
+from embshift.show.report.methods import cite, list_commands, list_methods
+from embshift.show.report.numbers import bin_values, list_cells, list_metrics, list_overall
+from embshift.show.report.palette import heat_colours, map_colours, transform_colours
+from embshift.show.report.tables import build_curves, build_tables
+from embshift.show.report.words import make_visible
 
-__all__ = ["content", "embedded_json", "page", "write_report"]
+__all__ = ["build_content", "build_page", "embed_json", "write_report"]
 
-_SCRIPTS = ("dom", "state", "table", "charts", "beyond", "pictures", "methods", "main")
+_SCRIPTS = ("dom", "state", "table", "charts", "context", "images", "methods", "main")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 def write_report(run: RunTables, out: str | Path | None = None) -> Path:
-    """Write the report of a run; it appears whole or not at all.
+    """Write the report of a run, as a whole or not at all.
 
     Args:
-        run: The run; its folder is all that is read.
-        out: The file; ``report.html`` in the run's folder where None.
+        run: The run; only its folder is read.
+        out: Path of the file; ``report.html`` in the run's folder if None.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
         StorageError: If it cannot be written.
     """
     path = run.folder / "report.html" if out is None else Path(out)
-    write_text(path, page(content(run)))
+    write_text(path, build_page(build_content(run)))
     return path
 
 
-def content(run: RunTables) -> dict[str, Any]:
-    """All that the page shows, ready for JSON; every name from outside is made visible."""
-    facts = gather(run)
-    ends = choose(facts)
+def build_content(run: RunTables) -> dict[str, Any]:
+    """Return everything that the page shows, ready for JSON, with names from outside made visible."""
+    facts = gather_facts(run)
+    ends = choose_extremes(facts)
     return {
-        "folder": visible(run.folder.resolve().name),
-        "encoder": visible(run.info["encoder"].get("name", "")),
-        "mapName": visible(facts.summary.map_name),
+        "folder": make_visible(run.folder.resolve().name),
+        "encoder": make_visible(run.info["encoder"].get("name", "")),
+        "mapName": make_visible(facts.summary.map_name),
         "version": __version__,
         "images": facts.measured,
         "level": facts.level,
-        "findings": sentences(facts),
+        "findings": list_findings(facts),
         "transforms": _transforms(facts),
-        "metrics": metric_content(facts),
-        "cells": cells(facts),
-        "overall": overall(facts),
-        "distributions": distributions(facts),
-        "tables": tables(facts),
-        "curves": curves(facts),
+        "metrics": list_metrics(facts),
+        "cells": list_cells(facts),
+        "overall": list_overall(facts),
+        "distributions": bin_values(facts),
+        "tables": build_tables(facts),
+        "curves": build_curves(facts),
         "extremes": [
-            [_ends(ends[row, column]) for column in range(len(facts.metrics))]
+            [asdict(ends[row, column]) for column in range(len(facts.metrics))]
             for row in range(len(facts.transforms))
         ],
-        "pictures": pictures(run, facts, rows=rows_of(ends), first=_first(facts, ends)),
-        "scale": scale_colours(),
+        "shown": list_images(
+            run,
+            facts,
+            rows=list_rows(ends),
+            first=[(row, facts.transforms[transform]) for transform, row in take_turns(ends)],
+        ),
+        "heatColours": heat_colours(),
         "mapColours": map_colours(),
-        "methods": methods(run, facts),
-        "caveats": caveats(facts),
-        "commands": commands(run),
-        "citation": citation(),
+        "methods": list_methods(run, facts),
+        "caveats": list_caveats(facts),
+        "commands": list_commands(run),
+        "citation": cite(),
         "draws": run.info["plan"].get("draws", 1),
     }
 
@@ -85,27 +91,13 @@ def content(run: RunTables) -> dict[str, Any]:
 def _transforms(facts: Facts) -> list[dict[str, Any]]:
     colours = transform_colours(facts.transforms)
     return [
-        {"name": visible(name), "colour": colour}
+        {"name": make_visible(name), "colour": colour}
         for name, colour in zip(facts.transforms, colours, strict=True)
     ]
 
 
-def _ends(found: Any) -> dict[str, list[int]]:
-    return {"most": list(found.most), "least": list(found.least)}
-
-
-def _first(facts: Facts, ends: Mapping[tuple[int, int], Any]) -> list[tuple[int, str]]:
-    """Views behind the numbers, the most extreme of all transforms and metrics first."""
-    return [
-        (row, facts.transforms[transform])
-        for place in range(max((len(one.most) for one in ends.values()), default=0))
-        for (transform, _), one in ends.items()
-        for row in (*one.most[place : place + 1], *one.least[place : place + 1])
-    ]
-
-
-def embedded_json(found: Mapping[str, Any]) -> str:
-    """JSON that may stand inside a script tag: no character in it can end the tag or begin another."""
+def embed_json(found: Mapping[str, Any]) -> str:
+    """Write JSON for inside a script tag: no character in it can end the tag or begin another."""
     text = json.dumps(found, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return re.sub("[<>&]", lambda one: _ESCAPED[one[0]], text)
 
@@ -118,14 +110,11 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'"
 
 
-def page(found: Mapping[str, Any]) -> str:
-    """The page around its content.
+def build_page(found: Mapping[str, Any]) -> str:
+    """Return the HTML file with its content, as text.
 
     Args:
-        found: What `content` gives.
-
-    Returns:
-        The whole file, as text.
+        found: Result of `build_content`.
     """
     library, style = _asset("echarts.min.js"), _asset("report.css")
     own = "\n".join(_asset(f"{name}.js") for name in _SCRIPTS)
@@ -139,7 +128,7 @@ def page(found: Mapping[str, Any]) -> str:
         "style": style,
         "library": library,
         "script": script,
-        "data": embedded_json(found),
+        "data": embed_json(found),
     }
-    # One pass: what is filled in is never looked through for slots.
+    # A single pass: text that was filled in is never searched for slots.
     return _SLOT.sub(lambda slot: parts[slot[1]], _asset("report.html"))

@@ -1,4 +1,4 @@
-// Charts, drawn as SVG by Apache ECharts. Its own hover boxes are not used, for they are written as markup.
+// Charts, rendered as SVG by Apache ECharts. Its own tooltips are not used because they are written as markup.
 const charts = {};
 const ROW = 30;
 const PAPER = 680; // CSS pixels between the margins of an A4 page
@@ -41,7 +41,7 @@ function plot(id, rows, option, extra) {
   const height = rows ? rows * (extra.row || ROW) + extra.space : 0;
   found.getDom().dataset.rows = rows;
   found.getDom().style.height = `${height}px`;
-  // What stood there before is gone when the size changes: its labels would look for rows that are not shown now.
+  // Clear before resizing: the labels of the previous chart would look up rows that are no longer shown.
   found.clear();
   if (!rows) return;
   found.resize({ width: state.printing ? PAPER : "auto", height });
@@ -58,7 +58,7 @@ function labelRoom() {
   return width < 520 ? Math.min(110, width * 0.32) : 190;
 }
 
-// Categories are places, never names: a name may hold what the library would take for a format of its own.
+// Categories are positions, never names: the library would interpret some characters of a name as a format.
 function rowAxis(rows) {
   const { ink, line } = inks();
   const wide = labelRoom();
@@ -78,7 +78,7 @@ function valueAxis(metric) {
     type: "value",
     scale: true,
     inverse: metric.higher,
-    name: `${metricTitle(metric)}: ${metric.higher ? "lower" : "higher"}, to the right, is further from the original`,
+    name: `${metricTitle(metric)}; further right (${metric.higher ? "lower" : "higher"}) means further from the original`,
     nameLocation: "middle",
     nameGap: 30,
     nameTextStyle: { color: quiet, width: room() - 40, overflow: "break" },
@@ -91,7 +91,7 @@ function grid() {
   return { left: labelRoom(), right: 24, top: 12, bottom: 54, containLabel: false };
 }
 
-let drawnRows = [];
+let meansRows = [];
 
 function described(rows, metric) {
   return rows.map((row) => `${data.transforms[row].name} ${number(data.cells[row][metric].mean)}`).join(", ");
@@ -121,7 +121,7 @@ function meansItem(rows) {
   };
 }
 
-function drawMeans(rows) {
+function renderMeans(rows) {
   const [index, metric] = [state.metric, data.metrics[state.metric]];
   const known = rows.filter((row) => data.cells[row][index].mean !== null);
   const values = known.map((row, place) => {
@@ -129,9 +129,9 @@ function drawMeans(rows) {
     return [place, cell.mean, cell.low, cell.high, metric.identity];
   });
   title("means", `Mean ${metric.short} by transform`,
-    `Bars run from ${number(metric.identity)}, which is no shift, to the mean; lines are ${percent(data.level)} intervals. ${missing(rows, known)}Choose a bar to see its pictures.`,
-    `Bar chart of the mean ${metric.short} by transform: ${described(rows, index)}. The same numbers stand in the table.`);
-  drawnRows = known;
+    `Bars start at ${number(metric.identity)} (no shift) and end at the mean; lines are ${percent(data.level)} intervals. ${missing(rows, known)}Click a bar to see its images.`,
+    `Bar chart of the mean ${metric.short} by transform: ${described(rows, index)}. The table shows the same numbers.`);
+  meansRows = known;
   plot("means", known.length, {
     grid: grid(), xAxis: valueAxis(metric), yAxis: rowAxis(known),
     series: [{ type: "custom", renderItem: meansItem(known), data: values, dimensions: ["place", "mean", "low", "high", "identity"], encode: { x: [1, 2, 3, 4], y: 0 } }],
@@ -140,10 +140,10 @@ function drawMeans(rows) {
 
 function missing(rows, known) {
   const gone = rows.length - known.length;
-  return gone ? `${gone} without a defined value ${gone === 1 ? "is" : "are"} not drawn. ` : "";
+  return gone ? `${gone} ${gone === 1 ? "transform has" : "transforms have"} no defined value and no mark. ` : "";
 }
 
-// One outline a transform, as tall as its tallest bin; a line at its median.
+// One outline per transform, scaled to its fullest bin, with a line at its median.
 function spreadItem(rows, found) {
   const { ink } = inks();
   return (params, api) => {
@@ -170,14 +170,14 @@ function spreadItem(rows, found) {
 
 let spreadRows = [];
 
-function drawSpread(rows) {
+function renderSpread(rows) {
   const [index, metric] = [state.metric, data.metrics[state.metric]];
   const found = data.distributions[index];
   spreadRows = rows.filter((row) => found.edges.length && found.quantiles[row].length);
   const range = found.edges.length ? [found.edges[0], found.edges[found.edges.length - 1]] : [0, 1];
   const medians = spreadRows.map((row) => `${data.transforms[row].name} ${number(found.quantiles[row][2])}`).join(", ");
-  title("spread", `How ${metric.short} is distributed over pictures`,
-    `Each outline is as tall as its own fullest bin (${found.edges.length ? found.edges.length - 1 : 0} bins); the line is the median. ${missing(rows, spreadRows)}`,
+  title("spread", `Distribution of ${metric.short} over images`,
+    `One histogram per transform (${found.edges.length ? found.edges.length - 1 : 0} bins), scaled to its own fullest bin; the line is the median. ${missing(rows, spreadRows)}Click one to see its images.`,
     `Distributions of ${metric.short} by transform. Medians: ${medians}.`);
   plot("spread", spreadRows.length, {
     grid: grid(), xAxis: valueAxis(metric), yAxis: rowAxis(spreadRows),
@@ -196,20 +196,20 @@ function share(metric, row) {
 
 let heatKeys = [];
 
-function drawHeat(rows) {
+function renderHeat(rows) {
   const metrics = shownMetrics();
   const { ink } = inks();
   heatKeys = [];
   const cells = [];
   rows.forEach((row, down) => metrics.forEach((metric, across) => {
     if (data.cells[row][metric].mean === null) return;
-    const colour = data.scale[Math.round(share(metric, row) * (data.scale.length - 1))];
+    const colour = data.heatColours[Math.round(share(metric, row) * (data.heatColours.length - 1))];
     heatKeys.push([row, metric]);
     cells.push({ value: [across, down, 0], itemStyle: { color: colour.fill }, label: { color: colour.ink } });
   }));
   title("heat", "Transforms by metrics",
-    "Each column has a scale of its own: light is furthest from the original in it, dark is closest. Empty cells are undefined.",
-    `Heat map of the means of ${rows.length} transforms by ${metrics.length} metrics. The same numbers stand in the table.`);
+    "Each column has its own scale: light is furthest from the original, dark is closest. Empty cells are undefined. Click a cell to see its images.",
+    `Heat map of the means of ${rows.length} transforms by ${metrics.length} metrics. The table shows the same numbers.`);
   const narrow = room() < 520;
   plot("heat", rows.length, {
     grid: { ...grid(), top: narrow ? 96 : 34, bottom: 10, right: 8 },
@@ -238,14 +238,14 @@ function spreadTarget(event) {
   const lines = [data.transforms[found.transform].name];
   if (bin >= 0) {
     const count = distribution.counts[found.transform][bin];
-    lines.push(`${number(distribution.edges[bin])} to ${number(distribution.edges[bin + 1])}: ${count.toLocaleString("en")} ${count === 1 ? "picture" : "pictures"}`);
+    lines.push(`${number(distribution.edges[bin])} to ${number(distribution.edges[bin + 1])}: ${count.toLocaleString("en")} ${count === 1 ? "image" : "images"}`);
   }
-  lines.push(`median ${number(q[2])}`, `half of the pictures ${number(q[1])} to ${number(q[3])}`, `nine of ten ${number(q[0])} to ${number(q[4])}`);
+  lines.push(`median ${number(q[2])}`, `middle half of the images ${number(q[1])} to ${number(q[3])}`, `middle 90 % ${number(q[0])} to ${number(q[4])}`);
   return { ...found, text: lines.join("\n") };
 }
 
 const marks = {
-  means: (event) => target(drawnRows, event),
+  means: (event) => target(meansRows, event),
   spread: spreadTarget,
   heat: (event) => {
     const key = heatKeys[event.dataIndex];
@@ -253,12 +253,12 @@ const marks = {
   },
 };
 
-function drawCharts() {
+function renderCharts() {
   if (!data.metrics.length || !data.transforms.length) return;
   const rows = shownTransforms();
-  drawMeans(rows);
-  drawSpread(rows);
-  drawHeat(rows);
+  renderMeans(rows);
+  renderSpread(rows);
+  renderHeat(rows);
 }
 
 function fillMetric() {

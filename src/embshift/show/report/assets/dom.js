@@ -1,4 +1,4 @@
-// Building the page. Text from the run enters it through textContent alone; nothing is parsed as markup.
+// Builds the page. Text from the run enters only through textContent; nothing is parsed as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 
 function make(tag, options, ...children) {
@@ -22,12 +22,12 @@ function number(value, digits = 3) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size >= 1e-4 && size < 1e4 ? plain(value, digits) : value.toExponential(digits - 1);
+  const text = size >= 1e-4 && size < 1e4 ? fixed(value, digits) : value.toExponential(digits - 1);
   return text.replace("-", "−");
 }
 
-// As many digits as three significant ones need, and never "1e+3".
-function plain(value, digits) {
+// Enough decimal places for the significant digits, and never "1e+3".
+function fixed(value, digits) {
   const places = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(places, 8));
 }
@@ -59,7 +59,7 @@ function breakable(text) {
 
 const dots = [];
 
-// The transform's colour beside its name; styles are set as properties, which the page's policy allows.
+// The transform's colour next to its name. The page's policy allows styles only as properties.
 function dot(transform) {
   const element = make("span", { class: "dot", "aria-hidden": "true" });
   dots.push([element, transform]);

@@ -1,23 +1,23 @@
 setTheme();
-drawHead();
+renderHead();
 fillControls();
 fillMetric();
 fillBehind();
-listeners.push(drawTable, drawCharts);
-drawTable();
-drawBehind();
-drawPictures();
-drawBeyond();
-drawCaveats();
-drawMethods();
-drawCite();
-drawCharts();
-drawCurves();
+listeners.push(renderTable, renderCharts);
+renderTable();
+renderBehind();
+renderImages();
+renderContext();
+renderCaveats();
+renderMethods();
+renderCite();
+renderCharts();
+renderCurves();
 
 function retheme() {
   setTheme();
-  drawCharts();
-  drawCurves();
+  renderCharts();
+  renderCurves();
 }
 
 byId("theme").addEventListener("click", () => {
@@ -33,12 +33,12 @@ let waiting = 0;
 window.addEventListener("resize", () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
-    drawCharts();
-    drawCurves();
+    renderCharts();
+    renderCurves();
   }, 150);
 });
 
-// Paper is white and as wide as it is; what is closed on the screen is open there.
+// For print: light colours, the width of the paper, and closed sections opened.
 const closed = [];
 window.addEventListener("beforeprint", () => {
   state.printing = true;

@@ -1,4 +1,4 @@
-// How the numbers were made, what they do not say, and how to cite.
+// Methods, caveats and citation.
 function factList(lines) {
   return make("dl", { class: "facts" }, ...lines.flatMap(([label, text]) => [make("dt", { text: label }), make("dd", { text })]));
 }
@@ -13,43 +13,43 @@ function metricLines(one) {
   const [low, high] = one.bounds.map((bound) => (bound === null ? "∞" : number(bound)));
   return [
     ["compares", one.summary],
-    ["unit", one.unit || "a pure number"],
+    ["unit", one.unit || "none (pure number)"],
     ["bounds", `${one.bounds[0] === null ? "−∞" : low} to ${high}`],
     ["no shift", number(one.identity)],
     ["direction", direction(one)],
     ["blind to", one.blind],
-    ["counts in the overall score", one.performance ? "yes" : "no"],
+    ["part of the overall score", one.performance ? "yes" : "no"],
     ["source", one.reference],
   ];
 }
 
-function drawMethods() {
+function renderMethods() {
   const again = data.commands.length
-    ? [make("p", { text: "The run and this page are made again, from the folder that holds the run's, by" }), make("pre", {}, make("code", { text: data.commands.join("\n") }))]
-    : [make("p", { text: "The run's folder holds no plan.toml, so there is no command that makes it again." })];
+    ? [make("p", { text: "To reproduce the run and this page, execute these commands in the parent folder of the run folder:" }), make("pre", {}, make("code", { text: data.commands.join("\n") }))]
+    : [make("p", { text: "The run folder holds no plan.toml, so there is no command to reproduce the run." })];
   refill(byId("methods-command"), again);
   const metrics = data.metrics.map((one) => ({ title: `Metric: ${one.name}`, lines: metricLines(one) }));
   refill(byId("methods-list"), [...data.methods, ...metrics].filter((section) => section.lines.length).map(methodSection));
 }
 
-function drawCaveats() {
+function renderCaveats() {
   refill(byId("caveats-list"), data.caveats.flatMap((one) => [make("dt", { text: one.title }), make("dd", { text: one.text })]));
 }
 
-function drawCite() {
+function renderCite() {
   refill(byId("cite-list"), [
-    make("p", { text: "The method is that of the paper; cite it:" }),
+    make("p", { text: "The method comes from this paper; please cite it:" }),
     make("p", { text: data.citation.words }),
     make("pre", {}, make("code", { text: data.citation.bibtex })),
-    make("p", { text: `The tool: ${data.citation.tool}` }),
+    make("p", { text: `Tool: ${data.citation.tool}` }),
   ]);
 }
 
-function drawHead() {
-  const images = `${data.images.toLocaleString("en")} ${data.images === 1 ? "picture" : "pictures"}`;
+function renderHead() {
+  const images = `${data.images.toLocaleString("en")} ${data.images === 1 ? "image" : "images"}`;
   byId("title").textContent = `How embeddings move: ${data.folder}`;
   byId("subtitle").textContent = `encoder ${data.encoder} · ${images} · ${data.transforms.length} transforms · ${data.metrics.length} metrics`;
   document.title = `${shortened(data.folder, 60)}: embshift report`;
-  byId("made").textContent = `Made by embshift ${data.version} from the run folder alone. This file is complete: it loads nothing.`;
+  byId("made").textContent = `Made by embshift ${data.version} from the run folder alone. This file is self-contained and loads nothing.`;
   refill(byId("findings-list"), data.findings.map((one) => make("li", { text: one.text, "data-about": one.about })));
 }

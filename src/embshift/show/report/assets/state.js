@@ -1,4 +1,4 @@
-// What the reader has chosen, and who is told when it changes.
+// The reader's choices, and the listeners that are called when they change.
 const rankOf = (row) => data.overall[row].rank ?? data.transforms.length + 1;
 
 const state = {
@@ -39,7 +39,7 @@ function sortValue(row) {
   return data.cells[row][key].mean;
 }
 
-// Undefined stands last in either direction; equal values keep the order of the plan.
+// Undefined values come last in either direction; equal values keep the order of the plan.
 function compare(one, other) {
   const [a, b] = [sortValue(one), sortValue(other)];
   if (a === null || b === null) return (a === null) - (b === null) || one - other;
@@ -58,6 +58,6 @@ function setTheme() {
   document.documentElement.dataset.theme = isDark() ? "dark" : "light";
   const button = byId("theme");
   button.textContent = state.dark ? "Light" : "Dark";
-  button.setAttribute("aria-label", state.dark ? "Change to light colours" : "Change to dark colours");
+  button.setAttribute("aria-label", state.dark ? "Switch to light colours" : "Switch to dark colours");
   for (const [element, transform] of dots) colourDot(element, transform);
 }

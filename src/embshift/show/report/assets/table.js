@@ -1,4 +1,4 @@
-// The table of transforms by metrics, and the controls that choose what it and the charts show.
+// The table of transforms by metrics, and the controls that filter it and the charts.
 function check(group, index, label, mark) {
   const box = make("input", { type: "checkbox", value: index });
   box.checked = true;
@@ -61,7 +61,7 @@ function tableHead() {
       const one = data.metrics[metric];
       return header(metric, one.short, `Sort by ${one.short}: ${one.summary}; ${direction(one)}`, one.unit);
     }),
-    header("overall", "overall", "Sort by the mean of the performance metrics' means"),
+    header("overall", "overall", "Sort by overall score: mean of the performance metrics' means"),
     header("rank", "rank", "Sort by rank of the overall score"),
   );
 }
@@ -72,8 +72,8 @@ function cellText(row, metric) {
     `${data.transforms[row].name}, ${metricTitle(one)}`,
     `mean ${number(cell.mean, 4)}`,
     `${percent(data.level)} interval ${interval(cell)}`,
-    `standard deviation over pictures ${number(cell.deviation)}`,
-    `${cell.n.toLocaleString("en")} ${cell.n === 1 ? "picture" : "pictures"}`,
+    `standard deviation over images ${number(cell.deviation)}`,
+    `${cell.n.toLocaleString("en")} ${cell.n === 1 ? "image" : "images"}`,
   ];
   if (cell.undefined) lines.push(`${cell.undefined.toLocaleString("en")} undefined, left out`);
   return lines.join("\n");
@@ -117,14 +117,14 @@ function tableRow(row) {
   );
 }
 
-function drawTable() {
+function renderTable() {
   const rows = shownTransforms();
   dots.splice(0, dots.length, ...dots.filter(([element]) => element.isConnected));
   byId("table-note").textContent =
-    `Mean over pictures of each metric; below it its ${percent(data.level)} interval [low, high] and the standard` +
-    ` deviation over pictures (±); the number of pictures (n) where it is not all ${data.images.toLocaleString("en")}.` +
-    " Under a rank stand the ranks that the pictures leave open, all together at that level." +
-    " Choose a heading to sort, a cell to see its pictures.";
+    `Mean of each metric over images. Below each mean: its ${percent(data.level)} interval [low, high], the standard` +
+    ` deviation over images (±), and the number of images (n) if it is not all ${data.images.toLocaleString("en")}.` +
+    ` Below each rank: the plausible ranks (joint ${percent(data.level)}).` +
+    " Click a heading to sort, or a cell to see its images.";
   refill(byId("table").tHead, [tableHead()]);
   refill(byId("table").tBodies[0], rows.map(tableRow));
   const all = data.transforms.length;

@@ -1,4 +1,4 @@
-"""What the report says: only what the numbers carry, and nothing where they carry nothing."""
+"""Findings say only what the numbers support, and nothing if the numbers support nothing."""
 
 import dataclasses
 import json
@@ -7,9 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from embshift.show.report.facts import gather, resamples_for
-from embshift.show.report.scale import sentences
-from embshift.show.report.text import interval_text, listed, number, percent, shortened, visible
+from embshift.show.report.facts import choose_resamples, gather_facts
+from embshift.show.report.findings.listing import list_findings
+from embshift.show.report.words import format_interval, format_percent, join_transforms, make_visible, shorten
+from embshift.show.text.names import join_names
+from embshift.show.text.numbers import spell_number
 from tests.synthetic_runs import NINE, Wanted, make_run
 
 CASES = {
@@ -35,14 +37,16 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """The sentences of a case by what each is about, and the facts they are made from."""
+    """Return a case's facts and findings, each made once."""
     made = {}
 
     def tell(case):
         if case not in made:
             folder = tmp_path_factory.mktemp(case)
-            facts = gather(make_run(folder, dataclasses.replace(CASES[case], views=False)), resamples=500)
-            made[case] = facts, sentences(facts)
+            facts = gather_facts(
+                make_run(folder, dataclasses.replace(CASES[case], views=False)), resamples=500
+            )
+            made[case] = facts, list_findings(facts)
         return made[case]
 
     return tell
@@ -67,23 +71,23 @@ def test_most_and_least_are_those_of_the_summary_with_their_intervals(told):
     facts, _ = told("plain")
     means = {row.transform: row.cells["cosine"].mean for row in facts.summary.rows}
     most, least = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    text = about(told, "plain", "most and least")
+    text = about(told, "plain", "extremes")
     found = re.match(
         r"By cosine, (\w+) moves the embedding most: mean ([\d.−]+) .*?; (\w+) moves it least", text
     )
     assert (found[1], found[3]) == (most, least)
-    assert found[2] == number(means[most])
+    assert found[2] == spell_number(means[most])
     at = facts.transforms.index(most), facts.statistics.metrics.index("cosine")
     low, high = facts.statistics.means.low[at], facts.statistics.means.high[at]
-    assert f"(95 % interval {number(low)} to {number(high)})" in text
+    assert f"(95 % interval {spell_number(low)} to {spell_number(high)})" in text
 
 
 def test_of_l2_the_largest_is_the_most(told):
     facts, _ = told("only_l2")
     means = {row.transform: row.cells["l2"].mean for row in facts.summary.rows}
-    text = about(told, "only_l2", "most and least")
+    text = about(told, "only_l2", "extremes")
     assert text.startswith(f"By L2, {max(means, key=means.__getitem__)} moves the embedding most")
-    assert "0 is no shift" in text
+    assert text.endswith("Without a shift, L2 is 0.")
 
 
 def test_the_certain_order_counts_the_pairs_that_are_certain(told):
@@ -92,18 +96,18 @@ def test_the_certain_order_counts_the_pairs_that_are_certain(told):
     text = about(told, "plain", "order")
     assert f"certain for {int(ranks.certain.sum())} of 36 pairs of transforms" in text
     for one, other, known in ranks.adjacent():
-        assert (f"{one} and {other}" in text.partition("open between")[2]) is not known
+        assert (f"{one} and {other}" in text.partition("order is uncertain: ")[2]) is not known
 
 
-def test_certain_ends_are_named_as_certain_and_others_are_not(told):
+def test_certain_extremes_are_named_as_certain_and_others_are_not(told):
     facts, _ = told("plain")
     ranks = facts.orders["cosine"]
     furthest = [one.transform for one in ranks.intervals if one.high == 9]
-    text = about(told, "plain", "certain ends")
+    text = about(told, "plain", "certain extremes")
     if len(furthest) == 1:
-        assert f"{furthest[0]} is certainly the furthest" in text
+        assert f"{furthest[0]} is certainly furthest from the original" in text
     else:
-        assert f"the furthest may be {listed(furthest, word='or')}" in text
+        assert f"{join_names(furthest, most=6, word='or')} may be furthest from the original" in text
     assert text.count("certainly") == sum(
         len([one for one in ranks.intervals if getattr(one, end) == at]) == 1
         for end, at in (("high", 9), ("low", 1))
@@ -112,41 +116,41 @@ def test_certain_ends_are_named_as_certain_and_others_are_not(told):
 
 def test_equal_transforms_are_in_no_order(told):
     facts, _ = told("same_values")
-    assert "All" not in about(told, "plain", "most and least")
+    assert "All" not in about(told, "plain", "extremes")
     values = dataclasses.replace(facts.values, values=np.ones_like(facts.values.values))
     means = dataclasses.replace(facts.statistics.means, mean=np.ones_like(facts.statistics.means.mean))
     equal = dataclasses.replace(
         facts, values=values, statistics=dataclasses.replace(facts.statistics, means=means)
     )
-    text = next(one["text"] for one in sentences(equal) if one["about"] == "most and least")
+    text = next(one["text"] for one in list_findings(equal) if one["about"] == "extremes")
     assert text.startswith("All 9 transforms move the embedding equally far")
 
 
-def test_the_shift_is_set_beside_the_distance_between_pictures(told):
+def test_the_shift_is_compared_with_the_distance_between_images(told):
     facts, _ = told("plain")
     mean = {row.transform: 1 - row.cells["cosine"].mean for row in facts.summary.rows}
     largest = max(mean, key=mean.__getitem__)
-    text = about(told, "plain", "scale")
-    assert f"on average {number(facts.separation.cosine)} apart" in text
-    assert f"{largest} moves a picture by {number(mean[largest])}" in text
-    assert f"{percent(mean[largest] / facts.separation.cosine)} of it" in text
+    text = about(told, "plain", "relative size")
+    assert f"images are {spell_number(facts.separation.cosine)} apart on average" in text
+    assert f"{largest} moves an image by {spell_number(mean[largest])}" in text
+    assert f"{format_percent(mean[largest] / facts.separation.cosine)} of that" in text
     assert "66 pairs" in text
 
 
-def test_one_picture_has_no_interval_no_order_and_no_distance_to_others(told):
+def test_one_image_has_no_interval_no_order_and_no_distance_to_others(told):
     text = everything(told, "one_image")
     assert "no order of transforms is certain" in text
     assert "95 % interval" not in text
     assert "certainly" not in text
-    assert "cannot be set beside the distance between pictures" in text
+    assert "cannot be compared with the distance between images" in text
     assert "certain for 0 of 36 pairs" in text
 
 
 def test_one_transform_has_no_most_and_no_order(told):
     text = everything(told, "one_transform")
-    assert "no most and least" in text
+    assert "Only blur has a value" in text
     assert "certain" not in text
-    assert "nothing can be said about whether metrics agree about an order" in text
+    assert "cannot say whether metrics agree on the order" in text
 
 
 def test_undefined_values_are_counted_and_their_place_is_named(told):
@@ -154,19 +158,19 @@ def test_undefined_values_are_counted_and_their_place_is_named(told):
     text = about(told, "some_undefined", "undefined")
     assert text.startswith(f"{int(facts.values.undefined.sum())} values are undefined")
     assert about(told, "plain", "undefined") == ""
-    assert "no value of cosine is defined" in everything(told, "cosine_undefined")
+    assert "No value of cosine is defined" in everything(told, "cosine_undefined")
 
 
 def test_metrics_that_see_no_embedding_say_nothing_about_embeddings(told):
     text = everything(told, "only_pixels")
-    assert "nothing can be said about how far they move" in text
+    assert "cannot say how far they move" in text
     assert "moves the embedding" not in text
-    assert about(told, "only_pixels", "scale") == ""
+    assert about(told, "only_pixels", "relative size") == ""
 
 
-def test_few_pictures_are_said_to_be_few(told):
-    assert "Only 12 pictures" in about(told, "plain", "few")
-    assert about(told, "many", "few") == ""
+def test_few_images_are_pointed_out(told):
+    assert "Only 12 images" in about(told, "plain", "few images")
+    assert about(told, "many", "few images") == ""
 
 
 def test_a_map_that_is_no_attention_is_named(told):
@@ -176,16 +180,16 @@ def test_a_map_that_is_no_attention_is_named(told):
 
 def test_a_run_that_goes_on_says_so(tmp_path):
     run = make_run(tmp_path / "run", Wanted(images=3, views=False))
-    facts = gather(dataclasses.replace(run, info=run.info | {"state": "running"}), resamples=500)
-    assert any(one["about"] == "unfinished" for one in sentences(facts))
-    assert not any(one["about"] == "unfinished" for one in sentences(gather(run, resamples=500)))
+    facts = gather_facts(dataclasses.replace(run, info=run.info | {"state": "running"}), resamples=500)
+    assert any(one["about"] == "unfinished" for one in list_findings(facts))
+    assert not any(one["about"] == "unfinished" for one in list_findings(gather_facts(run, resamples=500)))
 
 
 def test_failures_are_counted_by_reason(told):
     facts, _ = told("plain")
     assert "Nothing failed: all 12 inputs" in about(told, "plain", "failures")
     failed = dataclasses.replace(facts, inputs={"ok": 12, "damaged": 2, "too_large": 1}, views=(108, 4))
-    text = next(one["text"] for one in sentences(failed) if one["about"] == "failures")
+    text = next(one["text"] for one in list_findings(failed) if one["about"] == "failures")
     assert text.startswith("3 of 15 inputs could not be used (damaged: 2, too_large: 1), and 4 of 108 views")
 
 
@@ -197,20 +201,20 @@ def test_metrics_disagree_only_where_both_are_certain(told):
     flipped = dataclasses.replace(cosine, by="l2", certain=cosine.certain.T)
     two = [one for one in facts.metrics if one.name in ("cosine", "l2")]
     against = dataclasses.replace(facts, metrics=tuple(two), orders={"cosine": cosine, "l2": flipped})
-    text = next(one["text"] for one in sentences(against) if one["about"] == "metrics")
+    text = next(one["text"] for one in list_findings(against) if one["about"] == "metrics")
     count = int(cosine.certain.sum())
     assert "1 of 1 pair of metrics contradict" in text
-    assert f"for {count} of {count} pairs of transforms" in text
+    assert f"on {count} of {count} pairs of transforms" in text
     unsure = dataclasses.replace(flipped, certain=np.zeros_like(cosine.certain))
     silent = dataclasses.replace(against, orders={"cosine": cosine, "l2": unsure})
-    text = next(one["text"] for one in sentences(silent) if one["about"] == "metrics")
-    assert "whether they agree cannot be said" in text
+    text = next(one["text"] for one in list_findings(silent) if one["about"] == "metrics")
+    assert "agreement cannot be judged" in text
 
 
 def test_names_inside_sentences_are_made_visible(tmp_path):
     names = ("a\u202eb", "c\nd", *NINE[:2])
     run = make_run(tmp_path / "run", Wanted(transforms=names, views=False))
-    text = json.dumps(sentences(gather(run, resamples=500)), ensure_ascii=False)
+    text = json.dumps(list_findings(gather_facts(run, resamples=500)), ensure_ascii=False)
     assert "\u202e" not in text
     assert "a⟨U+202E⟩b" in text
 
@@ -231,30 +235,30 @@ def test_names_inside_sentences_are_made_visible(tmp_path):
     ],
 )
 def test_numbers_have_three_digits(value, text):
-    assert number(value) == text
+    assert spell_number(value) == text
 
 
 def test_shares_intervals_and_lists():
-    assert (percent(0.019), percent(0.92), percent(0.95)) == ("1.9 %", "92 %", "95 %")
-    assert interval_text(0.1, 0.2, level=0.95) == "95 % interval 0.100 to 0.200"
-    assert interval_text(float("nan"), 0.2, level=0.95) == "no interval, which takes two pictures or more"
-    assert listed(["a"]) == "a"
-    assert listed(["a", "b", "c"]) == "a, b and c"
-    assert listed([*"abcdefgh"]) == "a, b, c, d, e, f and 2 more"
+    assert (format_percent(0.019), format_percent(0.92), format_percent(0.95)) == ("1.9 %", "92 %", "95 %")
+    assert format_interval(0.1, 0.2, level=0.95) == "95 % interval 0.100 to 0.200"
+    assert format_interval(float("nan"), 0.2, level=0.95) == "no interval: it needs at least two images"
+    assert join_names(["a"], most=6) == "a"
+    assert join_names(["a", "b", "c"], most=6) == "a, b and c"
+    assert join_transforms([*"abcdefgh"]) == "a, b, c, d, e, f and 2 more"
 
 
 def test_what_is_not_seen_is_marked():
-    assert visible("a\x00b\x1bc\x7fd") == "a␀b␛c␡d"
-    assert visible("\u202eexe\u2066\u2028\ufeff\ud800") == "⟨U+202E⟩exe⟨U+2066⟩⟨U+2028⟩⟨U+FEFF⟩⟨U+D800⟩"
-    assert visible("Grüße 犬 {{x}} <b> &amp;") == "Grüße 犬 {{x}} <b> &amp;"
+    assert make_visible("a\x00b\x1bc\x7fd") == "a␀b␛c␡d"
+    assert make_visible("\u202eexe\u2066\u2028\ufeff\ud800") == "⟨U+202E⟩exe⟨U+2066⟩⟨U+2028⟩⟨U+FEFF⟩⟨U+D800⟩"
+    assert make_visible("Grüße 犬 {{x}} <b> &amp;") == "Grüße 犬 {{x}} <b> &amp;"
 
 
 def test_long_names_keep_both_ends():
-    assert shortened("a" * 30 + "b" * 60, most=9) == "aaaa…bbbb"
-    assert shortened("short") == "short"
+    assert shorten("a" * 30 + "b" * 60, most=9) == "aaaa…bbbb"
+    assert shorten("short") == "short"
 
 
 def test_fewer_resamples_for_very_many_images():
-    assert resamples_for(36) == 10_000
-    assert resamples_for(1_000_000) == 1_000
-    assert 1_000 < resamples_for(100_000) < 10_000
+    assert choose_resamples(36) == 10_000
+    assert choose_resamples(1_000_000) == 1_000
+    assert 1_000 < choose_resamples(100_000) < 10_000

@@ -1,4 +1,4 @@
-// What the shifts amount to: tables that are made whole elsewhere, and curves over severity.
+// Shifts in context: ready-made tables, and curves over severity.
 function plainCell(cell, at) {
   const inside = [make("span", { class: at ? "value" : "name" }, ...breakable(cell.text)), cell.small ? make("small", { text: cell.small }) : null];
   return at ? make("td", {}, ...inside) : make("th", { scope: "row" }, ...inside);
@@ -13,7 +13,7 @@ function plainTable(found, place) {
     make("div", { class: "scroll", role: "region", "aria-labelledby": id, tabindex: "0" }, table));
 }
 
-function drawBeyond() {
+function renderContext() {
   byId("beyond").hidden = !data.tables.length && !data.curves;
   refill(byId("beyond-tables"), data.tables.map(plainTable));
   if (!data.curves) byId("curves").remove();
@@ -22,8 +22,8 @@ function drawBeyond() {
 function curveText(line, place) {
   const [at, shift] = line.points[place];
   const level = place - (line.points.length - line.strengths.length);
-  const strength = level < 0 ? "untouched" : `strength ${line.strengths[level]}`;
-  return [line.name, `${data.curves.axis.split(",")[0]} ${number(at)}, ${strength}`, `mean shift ${number(shift)}`].join("\n");
+  const strength = level < 0 ? "original" : `strength ${line.strengths[level]}`;
+  return [line.name, `${data.curves.axis.split(" (")[0]} ${number(at)}, ${strength}`, `mean shift ${number(shift)}`].join("\n");
 }
 
 marks.curves = (event) => {
@@ -31,7 +31,7 @@ marks.curves = (event) => {
   return line && event.dataIndex !== undefined ? { text: curveText(line, event.dataIndex) } : null;
 };
 
-// Names stand at the ends of their lines, moved apart where they would meet.
+// Names at the ends of their lines, moved apart where they would overlap.
 function endOffsets(lines, top, height) {
   const places = lines.map((one, at) => [at, (1 - one.points[one.points.length - 1][1] / top) * height]).sort((a, b) => a[1] - b[1]);
   const offsets = lines.map(() => 0);
@@ -49,12 +49,12 @@ function roundUp(value) {
   return Number((Math.ceil(value / step) * step).toPrecision(6));
 }
 
-function drawCurves() {
+function renderCurves() {
   if (!data.curves) return;
   const { ink, quiet, line } = inks();
   const lines = data.curves.lines;
   const last = (one) => one.points[one.points.length - 1][1];
-  title("curves", "Mean shift by level", "1 − cosine of original and view, mean over pictures; 0 is no shift. Point at a mark for its numbers.",
+  title("curves", "Mean shift by level", "Mean of 1 − cosine between original and view over images; 0 means no shift. Hover over a mark for its numbers.",
     `Line chart of the mean shift at each level. At the most severe level: ${lines.map((one) => `${one.name} ${number(last(one))}`).join(", ")}.`);
   const known = lines.flatMap((one) => one.points.map((point) => point[1]));
   const top = roundUp(Math.max(...known));

@@ -1,6 +1,6 @@
-"""Which pictures stand behind each number: the most and the least shifted, a bounded number of rows."""
+"""Extremes: the images that each transform shifts most and least, a bounded number of rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,32 +9,32 @@ from jaxtyping import Float64, Int64
 from embshift.core.types import Direction
 from embshift.show.report.facts import Facts
 
-__all__ = ["Extremes", "choose", "rows_of"]
+__all__ = ["Extremes", "choose_extremes", "list_rows", "take_turns"]
 
 EACH = 4
-"""Pictures at either end of a transform and metric."""
+"""Images at either end of a transform and metric."""
 
 ROWS = 300
-"""Different pictures at most in a page."""
+"""Maximum number of different images on a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extremes:
-    """Rows at either end of one transform and metric, the most extreme first.
+    """Rows of the most and the least shifted images of one transform and metric, the most extreme first.
 
     Attributes:
-        most: The most shifted.
-        least: The least shifted.
+        most: Rows of the most shifted images.
+        least: Rows of the least shifted images.
     """
 
     most: tuple[int, ...]
     least: tuple[int, ...]
 
 
-def choose(facts: Facts) -> dict[tuple[int, int], Extremes]:
-    """By transform and metric (places in the plan), until a page's number of pictures is reached."""
+def choose_extremes(facts: Facts) -> dict[tuple[int, int], Extremes]:
+    """Choose extremes by transform and metric (positions in the plan), until the page is full."""
     wanted = {
-        (transform, metric): _ends(
+        (transform, metric): _find_extremes(
             facts.values.values[:, transform, metric],
             rows=facts.values.rows,
             higher=spec.direction is Direction.HIGHER,
@@ -42,10 +42,7 @@ def choose(facts: Facts) -> dict[tuple[int, int], Extremes]:
         for metric, spec in enumerate(facts.metrics)
         for transform in range(len(facts.transforms))
     }
-    taken = set[int]()
-    for row in _in_turn(wanted.values()):
-        if len(taken) < ROWS:
-            taken.add(row)
+    taken = set(list_rows(wanted)[:ROWS])
     return {
         key: Extremes(most=_within(ends.most, taken), least=_within(ends.least, taken))
         for key, ends in wanted.items()
@@ -56,7 +53,7 @@ def _within(rows: Iterable[int], taken: set[int]) -> tuple[int, ...]:
     return tuple(row for row in rows if row in taken)
 
 
-def _ends(
+def _find_extremes(
     column: Float64[np.ndarray, " images"], *, rows: Int64[np.ndarray, " images"], higher: bool
 ) -> Extremes:
     defined = np.flatnonzero(~np.isnan(column))
@@ -64,7 +61,7 @@ def _ends(
     each = min(EACH, (len(defined) + 1) // 2)
     order = defined[np.argsort(-shift, kind="stable")] if len(defined) <= 2 * EACH else None
     if order is None:
-        # Sorting a million values for eight of them, for each transform and metric, would take a minute.
+        # A full sort of a million values for each transform and metric would take a minute.
         outer = np.argpartition(shift, (each, len(shift) - each - 1))
         outer = np.concatenate([outer[:each], outer[-each:]])
         order = defined[outer[np.argsort(-shift[outer], kind="stable")]]
@@ -72,15 +69,14 @@ def _ends(
     return Extremes(most=tuple(rows[order[:each]].tolist()), least=tuple(rows[least].tolist()))
 
 
-def _in_turn(found: Iterable[Extremes]) -> Iterator[int]:
-    """The most extreme of all transforms and metrics first, then the next of all."""
-    every = list(found)
+def take_turns(found: Mapping[tuple[int, int], Extremes]) -> Iterator[tuple[int, int]]:
+    """Yield (transform, row): the most extreme rows of all transforms and metrics, then the next ones."""
     for place in range(EACH):
-        for ends in every:
-            yield from ends.most[place : place + 1]
-            yield from ends.least[place : place + 1]
+        for (transform, _), ends in found.items():
+            for row in (*ends.most[place : place + 1], *ends.least[place : place + 1]):
+                yield transform, row
 
 
-def rows_of(found: dict[tuple[int, int], Extremes]) -> Sequence[int]:
-    """The rows, each once, the most extreme first."""
-    return tuple(dict.fromkeys(_in_turn(found.values())))
+def list_rows(found: Mapping[tuple[int, int], Extremes]) -> tuple[int, ...]:
+    """Return each row once, the most extreme first."""
+    return tuple(dict.fromkeys(row for _, row in take_turns(found)))

@@ -1,5 +1,5 @@
-// Pictures behind the numbers: small pictures from the run's kept views, with the encoder's map over them.
-const items = new Map(data.pictures.items.map((item) => [item.row, item]));
+// Images behind the numbers: thumbnails of the run's kept views, with the encoder's map over them.
+const items = new Map(data.shown.items.map((item) => [item.row, item]));
 const opened = new Set();
 
 function anchor(item) {
@@ -10,8 +10,8 @@ function bytes(text) {
   return Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
 }
 
-// Bilinear between the centres of patches, edges repeated; then stretched from 0 to 1.
-function drawnMap(map, width, height) {
+// Bilinear between the centres of patches, edges repeated; then rescaled to 0 to 1.
+function upsampleMap(map, width, height) {
   const [rows, columns] = map.grid;
   const steps = bytes(map.steps);
   const found = new Float64Array(width * height);
@@ -33,7 +33,7 @@ function drawnMap(map, width, height) {
   return found.map((value) => (value - least) / (most - least || 1));
 }
 
-// As the figures draw it: the picture in grey, the map's colours over what the encoder saw.
+// As in the figures: the image in grey, the map's colours over the part that the encoder saw.
 function overlay(canvas, image, map) {
   canvas.width = image.naturalWidth;
   canvas.height = image.naturalHeight;
@@ -45,7 +45,7 @@ function overlay(canvas, image, map) {
   const x0 = Math.round(left * canvas.width);
   const height = Math.min(Math.max(Math.round(tall * canvas.height), 1), canvas.height - y0);
   const width = Math.min(Math.max(Math.round(wide * canvas.width), 1), canvas.width - x0);
-  const shares = drawnMap(map, width, height);
+  const shares = upsampleMap(map, width, height);
   for (let y = 0; y < canvas.height; y += 1) {
     for (let x = 0; x < canvas.width; x += 1) {
       const at = 4 * (y * canvas.width + x);
@@ -69,12 +69,12 @@ function nothing(text) {
   return make("div", { class: "none", text });
 }
 
-function picture(source, alt, caption) {
-  return captioned(source ? make("img", { src: source, alt }) : nothing("its picture is not kept here"), caption);
+function thumbnail(source, alt, caption) {
+  return captioned(source ? make("img", { src: source, alt }) : nothing("image not kept in this report"), caption);
 }
 
 function mapped(source, map, alt, caption) {
-  if (!source || !map) return captioned(nothing(source ? "no map, or a constant one" : "no picture to draw it on"), caption);
+  if (!source || !map) return captioned(nothing(source ? "no map, or a constant map" : "no image for the map"), caption);
   const canvas = make("canvas", { role: "img", "aria-label": alt, width: 8, height: 8 });
   const image = new Image();
   image.addEventListener("load", () => overlay(canvas, image, map));
@@ -99,10 +99,10 @@ function card(row, transform, metric) {
     make(
       "div",
       { class: "pair" },
-      picture(item.original, `${item.name}, original`, "original"),
-      picture(view && view.picture, `${item.name} under ${name}`, name),
-      mapped(item.original, item.map, `${data.mapName} of the original`, `its ${data.mapName}`),
-      mapped(view && view.picture, view && view.map, `${data.mapName} under ${name}`, `its ${data.mapName}`),
+      thumbnail(item.original, `${item.name}, original`, "original"),
+      thumbnail(view && view.image, `${item.name} under ${name}`, name),
+      mapped(item.original, item.map, `${data.mapName} of the original`, data.mapName),
+      mapped(view && view.image, view && view.map, `${data.mapName} under ${name}`, data.mapName),
     ),
     make("p", { class: "quiet", text: otherValues(item, transform, metric) }),
   );
@@ -113,15 +113,15 @@ function otherValues(item, transform, metric) {
   return others.map((other) => `${data.metrics[other].short} ${number(item.values[transform][other])}`).join(" · ");
 }
 
-function drawBehind() {
+function renderBehind() {
   const { transform, metric } = state.behind;
   if (!data.transforms.length || !data.metrics.length) return;
   byId("behind-transform").value = transform;
   byId("behind-metric").value = metric;
   const [name, one, cell] = [data.transforms[transform].name, data.metrics[metric], data.cells[transform][metric]];
   const ends = data.extremes[transform][metric];
-  const mean = cell.mean === null ? "no defined value" : `mean ${number(cell.mean)}, ${percent(data.level)} interval ${interval(cell)}, ${cell.n.toLocaleString("en")} pictures`;
-  const draw = data.draws > 1 ? " Values are means over draws; the pictures are those of the first." : "";
+  const mean = cell.mean === null ? "no defined value" : `mean ${number(cell.mean)}, ${percent(data.level)} interval ${interval(cell)}, ${cell.n.toLocaleString("en")} ${cell.n === 1 ? "image" : "images"}`;
+  const draw = data.draws > 1 ? " Values are means over draws; the images show the first draw." : "";
   byId("behind-text").textContent = `${name} by ${metricTitle(one)}: ${mean}; ${direction(one)}.${draw}`;
   const group = (title, rows) => [
     make("h3", { text: title }),
@@ -132,8 +132,8 @@ function drawBehind() {
 
 function showBehind(transform, metric, go) {
   state.behind = { transform, metric };
-  drawBehind();
-  drawTable();
+  renderBehind();
+  renderTable();
   hideTip();
   if (go) {
     history.replaceState(null, "", `#shift-${transform + 1}-${metric + 1}`);
@@ -142,7 +142,7 @@ function showBehind(transform, metric, go) {
   }
 }
 
-// To the cell that the pictures stand behind, or to the table where that row or column is not shown.
+// Goes to the cell of these images, or to the table if that row or column is hidden.
 function backToTable() {
   const { transform, metric } = state.behind;
   const cell = byId("table").querySelector(`tr[data-transform="${transform}"] td[data-metric="${metric}"] button`);
@@ -151,7 +151,7 @@ function backToTable() {
   target.scrollIntoView({ block: "center" });
 }
 
-// Escape goes one step back: from an open picture to its line, from pictures to the table.
+// Escape goes one step back: from an open image to its line, from the images of a cell to the table.
 function stepBack() {
   hideTip();
   const at = document.activeElement;
@@ -177,7 +177,7 @@ function valuesTable(item) {
   const head = make("tr", {}, make("th", { scope: "col", text: "transform" }), ...metrics.map((metric) => make("th", { scope: "col", text: metricTitle(data.metrics[metric]) })));
   const rows = data.transforms.map((one, transform) =>
     make("tr", {}, make("th", { scope: "row", text: one.name }), ...metrics.map((metric) => make("td", { text: number(item.values[transform][metric]) }))));
-  const table = make("table", {}, make("caption", { text: "Values of this picture; – is undefined or not taken" }), make("thead", {}, head), make("tbody", {}, ...rows));
+  const table = make("table", {}, make("caption", { text: "Values of this image; – means undefined or not measured" }), make("thead", {}, head), make("tbody", {}, ...rows));
   return make("div", { class: "scroll", role: "region", "aria-label": `Values of ${item.name}`, tabindex: "0" }, table);
 }
 
@@ -188,8 +188,8 @@ function viewFigure(item, view) {
     {},
     make("h3", {}, dot(view.transform), name),
     make("div", { class: "pair" },
-      picture(view.picture, `${item.name} under ${name}`, "view"),
-      mapped(view.picture, view.map, `${data.mapName} under ${name}`, data.mapName)),
+      thumbnail(view.image, `${item.name} under ${name}`, "view"),
+      mapped(view.image, view.map, `${data.mapName} under ${name}`, data.mapName)),
   );
 }
 
@@ -197,10 +197,10 @@ function fillItem(item, details) {
   if (opened.has(item.row)) return;
   opened.add(item.row);
   const original = make("div", {}, make("h3", { text: "original" }),
-    make("div", { class: "pair" }, picture(item.original, `${item.name}, original`, "picture"),
+    make("div", { class: "pair" }, thumbnail(item.original, `${item.name}, original`, "image"),
       mapped(item.original, item.map, `${data.mapName} of the original`, data.mapName)));
   details.append(
-    make("p", { class: "quiet", text: `row ${item.row} of the listing, id ${item.id}` }),
+    make("p", { class: "quiet", text: `listing row ${item.row}, id ${item.id}` }),
     make("div", { class: "views" }, original, ...item.views.map((view) => viewFigure(item, view))),
     valuesTable(item),
   );
@@ -213,12 +213,12 @@ function entry(item) {
   return details;
 }
 
-function drawPictures() {
-  const found = data.pictures.items;
-  const parts = [`${found.length.toLocaleString("en")} of ${data.images.toLocaleString("en")} pictures: the most and the least shifted of each transform and metric.`];
-  if (data.pictures.full) parts.push("Some of their views are left out to keep this file small.");
-  if (data.pictures.unreadable) parts.push(`${data.pictures.unreadable} kept views could not be read.`);
-  parts.push("Open one for its views, maps and values; each has an address of its own, to link to.");
+function renderImages() {
+  const found = data.shown.items;
+  const parts = [`${found.length.toLocaleString("en")} of ${data.images.toLocaleString("en")} images: the most and the least shifted by each transform and metric.`];
+  if (data.shown.full) parts.push("Some views are left out to keep this file small.");
+  if (data.shown.unreadable) parts.push(`${data.shown.unreadable} kept ${data.shown.unreadable === 1 ? "view" : "views"} could not be read.`);
+  parts.push("Open an image to see its views, maps and values. Each image has its own link address.");
   byId("pictures-text").textContent = parts.join(" ");
   refill(byId("pictures-list"), found.map(entry));
 }
@@ -243,7 +243,7 @@ function openAddressed() {
   try {
     wanted = decodeURIComponent(wanted);
   } catch {
-    return; // an address with a broken escape names nothing here
+    return; // the address has an invalid escape
   }
   const cell = /^shift-(\d+)-(\d+)$/.exec(wanted);
   if (cell && data.cells[cell[1] - 1] && data.cells[cell[1] - 1][cell[2] - 1]) showBehind(cell[1] - 1, cell[2] - 1, true);

@@ -1,4 +1,4 @@
-"""Small pictures for the page, from the views and maps that a run keeps; bounded in bytes."""
+"""Thumbnails for the page, from the views and maps that a run keeps; bounded in bytes."""
 
 import base64
 import io
@@ -16,16 +16,16 @@ from embshift.core.types import ORIGINAL
 from embshift.runs.tables import RunTables
 from embshift.runs.view_files import view_path
 from embshift.show.report.facts import Facts
-from embshift.show.report.numbers import rounded
-from embshift.show.report.text import visible
+from embshift.show.report.numbers import round_value
+from embshift.show.report.words import make_visible
 
-__all__ = ["BYTES", "SIDE", "pictures"]
+__all__ = ["BYTES", "SIDE", "list_images"]
 
 BYTES = 2_600_000
-"""What all pictures of a page may take, as text."""
+"""Maximum size of all thumbnails of a page, as text."""
 
 SIDE = 160
-"""Pixels of a small picture's longer side."""
+"""Pixels of a thumbnail's longer side."""
 
 _MOST_PIXELS = 50_000_000
 _QUALITY = 68
@@ -34,7 +34,7 @@ _CELLS = 32 * 32
 
 @dataclass(kw_only=True, eq=False)
 class _Budget:
-    """What is left of the page's bytes, and what could not be read."""
+    """Thumbnails made so far, the bytes left for more, and the number of unreadable views."""
 
     left: int = BYTES
     unreadable: int = 0
@@ -43,23 +43,23 @@ class _Budget:
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
 
 
-def pictures(
+def list_images(
     run: RunTables, facts: Facts, *, rows: Sequence[int], first: Sequence[tuple[int, str]]
 ) -> dict[str, Any]:
-    """Names, values and small pictures of some rows.
+    """Return names, values and thumbnails of some rows.
 
     Args:
         run: The run.
         facts: Its numbers.
-        rows: Which rows, those that matter most first.
-        first: Views (row, transform) that come first while there is room.
+        rows: The rows, the most important first.
+        first: Views (row, transform) to include first while there is room.
     """
     lines = _lines(run, rows)
     budget = _Budget()
     rest = [(row, name) for row in rows for name in facts.transforms]
     for row, name in dict.fromkeys([*first, *rest]):
         if row in lines:
-            _make(run, lines[row], name, budget=budget)
+            _add_view(run, lines[row], name, budget=budget)
     maps = _maps(run, [row for row in rows if (row, ORIGINAL) in budget.made])
     place = {int(row): at for at, row in enumerate(facts.values.rows.tolist()) if row in lines}
     found = [
@@ -69,7 +69,7 @@ def pictures(
 
 
 def _lines(run: RunTables, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """What the table ``images`` says about the rows."""
+    """Read the rows from the table ``images``."""
     found = dict[int, dict[str, Any]]()
     wanted = pc.field("row").isin(list(rows))
     for file in run.files("images"):
@@ -79,11 +79,11 @@ def _lines(run: RunTables, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _make(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget) -> None:
-    """One view, with its original where that is not there yet, if there is room."""
+def _add_view(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget) -> None:
+    """Add the thumbnail of a view, and of its original if that is missing, as long as there is room."""
     row = line["row"]
     both = [one for one in (ORIGINAL, name) if (row, one) not in budget.made]
-    small = {one: _small(run, line, one, budget=budget) for one in both}
+    small = {one: _thumbnail(run, line, one, budget=budget) for one in both}
     if any(text is None for text in small.values()):
         return
     size = sum(len(text) for text in small.values() if text)
@@ -94,13 +94,13 @@ def _make(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget
     budget.made |= {(row, one): text for one, text in small.items() if text}
 
 
-def _small(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget) -> str | None:
-    """A kept view as a ``data:`` address; None where it was not kept or cannot be read."""
+def _thumbnail(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget) -> str | None:
+    """Return a kept view as a ``data:`` address; None if it was not kept or cannot be read."""
     path = view_path(run.folder, image_id=str(line["image_id"]), transform=name, draw=0)
     if not _inside(path, run.folder) or budget.full:
         return None
     try:
-        # Kept views are PNG, whatever else somebody may have put there.
+        # Kept views are PNG; other formats did not come from embshift.
         with Image.open(path, formats=("PNG",)) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
                 raise ValueError(f"{path} has {opened.width}x{opened.height} pixels")
@@ -116,10 +116,10 @@ def _small(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budge
 
 
 def _inside(path: Path, folder: Path) -> bool:
-    """Whether a file is there, and truly below the folder: names in a run are not to be trusted."""
+    """Return whether a file exists and is truly inside the folder: names in a run cannot be trusted."""
     try:
         return path.is_file() and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # an impossible file name
         return False
 
 
@@ -127,7 +127,7 @@ _Maps = Mapping[tuple[int, str], Mapping[str, Any]]
 
 
 def _maps(run: RunTables, rows: Sequence[int]) -> _Maps:
-    """The encoder's maps of first draws, by row and transform."""
+    """Return the encoder's maps of first draws, by row and transform."""
     if not rows:
         return {}
     columns = ["row", "transform", "draw", "rows", "columns", "field", "map"]
@@ -138,7 +138,7 @@ def _maps(run: RunTables, rows: Sequence[int]) -> _Maps:
 
 
 def _map_content(line: Mapping[str, Any] | None, size: tuple[int, int]) -> dict[str, Any] | None:
-    """A map as bytes from its least to its greatest value; None where there is none to draw."""
+    """Return a map scaled to bytes; None if there is none to show."""
     if line is None or line["rows"] * line["columns"] > _CELLS:
         return None
     values = np.array(line["map"], np.float64)
@@ -150,7 +150,7 @@ def _map_content(line: Mapping[str, Any] | None, size: tuple[int, int]) -> dict[
     return {
         "grid": [line["rows"], line["columns"]],
         "field": [
-            rounded(part) for part in (top / size[1], left / size[0], height / size[1], width / size[0])
+            round_value(part) for part in (top / size[1], left / size[0], height / size[1], width / size[0])
         ],
         "steps": base64.b64encode(steps.tobytes()).decode(),
     }
@@ -164,11 +164,11 @@ def _content(
     names = [name for name in facts.transforms if (row, name) in budget.made]
     return {
         "row": row,
-        "id": visible(line["image_id"]),
-        "name": visible(line["member"] or line["source"] or f"picture {line['index'] or 0} from memory"),
+        "id": make_visible(line["image_id"]),
+        "name": make_visible(line["member"] or line["source"] or f"image {line['index'] or 0} from memory"),
         "original": budget.made.get((row, ORIGINAL)),
         "map": _map_content(maps.get((row, ORIGINAL)), size),
-        "values": [[rounded(v) for v in part] for part in facts.values.values[at].tolist()],
+        "values": [[round_value(v) for v in part] for part in facts.values.values[at].tolist()],
         "views": list(_views(names, row, facts, budget=budget, maps=maps)),
     }
 
@@ -179,6 +179,6 @@ def _views(
     for name in names:
         yield {
             "transform": facts.transforms.index(name),
-            "picture": budget.made[row, name],
+            "image": budget.made[row, name],
             "map": _map_content(maps.get((row, name)), budget.sizes[row]),
         }

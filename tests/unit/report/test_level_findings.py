@@ -1,4 +1,4 @@
-"""Sentences and tables on severity and on equal damage, by hand."""
+"""Findings and tables on severity and on equal damage, by hand."""
 
 import math
 from dataclasses import replace
@@ -9,9 +9,10 @@ import pytest
 from embshift.analysis.sampling.bootstrap import Intervals
 from embshift.analysis.strength.matched import Matched, MatchedGroup, MatchedRow, Solved, UnmatchedRow
 from embshift.analysis.strength.sweep import Curve, Sweep
-from embshift.show.report.facts import Facts, gather
-from embshift.show.report.levels import Levels, at_equal_damage, curves_rise, lost_first, measure_levels
-from embshift.show.report.tables import curves, tables
+from embshift.show.report.facts import Facts, gather_facts
+from embshift.show.report.findings.levels import describe_curves, describe_equal_damage, describe_first_losses
+from embshift.show.report.level_facts import LevelFacts, measure_levels
+from embshift.show.report.tables import build_curves, build_tables
 from tests.synthetic_runs import Wanted, make_run
 
 
@@ -44,7 +45,7 @@ def curve(name, *, area, s50=math.nan, censored="", monotonicity=0.9, axis="seve
 
 
 def swept(*found):
-    return Levels(sweep=Sweep(curves=found, gallery=9, level=0.95, resamples=100, seed=0))
+    return LevelFacts(sweep=Sweep(curves=found, gallery=9, level=0.95, resamples=100, seed=0))
 
 
 def row(name, shift, *, low, high):
@@ -53,7 +54,7 @@ def row(name, shift, *, low, high):
 
 
 def matched(*groups):
-    return Levels(matched=Matched(groups=groups, solved_on=8, gallery=9, level=0.95))
+    return LevelFacts(matched=Matched(groups=groups, solved_on=8, gallery=9, level=0.95))
 
 
 def group(*rows, kind="ssim", target=0.7, lost=()):
@@ -67,20 +68,20 @@ class TestLostFirst:
             curve("late", area=0.2, s50=4.214),
             curve("early", area=0.3, s50=math.nan, censored="<"),
         )
-        assert lost_first(found) == (
-            "Half of the views no longer find their original among 9 pictures first for early at or below"
-            " severity 1; late at severity 4.21. Half or more find it at every level of mild."
+        assert describe_first_losses(found) == (
+            "Level at which recall@1 among 9 images falls below 50 %: early at or below severity 1; late at"
+            " severity 4.21. It stays at 50 % or above at every level of mild."
         )
 
     def test_strengths_have_their_unit(self):
         found = swept(curve("blur", area=0.1, s50=2.512, axis="strength"))
-        assert "for blur at 2.51 px." in lost_first(found)
+        assert "falls below 50 %: blur at 2.51 px." in describe_first_losses(found)
 
     def test_none_lost(self):
         found = swept(curve("mild", area=0.1, censored=">"))
-        assert lost_first(found) == "At no level do half of the views lose their original among 9 pictures."
-        assert lost_first(swept(curve("unknown", area=0.1))) is None
-        assert lost_first(Levels()) is None
+        assert describe_first_losses(found) == "At every level, recall@1 among 9 images is at least 50 %."
+        assert describe_first_losses(swept(curve("unknown", area=0.1))) is None
+        assert describe_first_losses(LevelFacts()) is None
 
 
 class TestCurves:
@@ -88,16 +89,16 @@ class TestCurves:
         found = swept(
             curve("a", area=0.25), curve("b", area=0.5, monotonicity=0.4), curve("c", area=math.nan)
         )
-        assert curves_rise(found) == (
-            "Over all levels b shifts most, by 0.500 on average (1 − cosine), and a least, by 0.250. The"
-            " shift does not clearly grow with the level under b (mean rank correlation below 0.5)."
+        assert describe_curves(found) == (
+            "Averaged over all levels, the shift (1 − cosine) is largest for b, 0.500, and smallest for a,"
+            " 0.250. The shift does not clearly grow with the level for b (mean rank correlation below 0.5)."
         )
 
     def test_one_alone(self):
-        assert curves_rise(swept(curve("a", area=0.25))) == (
-            "Over its levels a shifts by 0.250 on average (1 − cosine)."
+        assert describe_curves(swept(curve("a", area=0.25))) == (
+            "Averaged over its levels, a has a shift (1 − cosine) of 0.250."
         )
-        assert curves_rise(swept(curve("a", area=math.nan))) is curves_rise(Levels()) is None
+        assert describe_curves(swept(curve("a", area=math.nan))) is describe_curves(LevelFacts()) is None
 
 
 class TestEqualDamage:
@@ -110,12 +111,12 @@ class TestEqualDamage:
             kind="displacement",
             target=20.0,
         )
-        assert at_equal_damage(matched(milder, sure, way)) == (
-            "At equal damage (structural similarity 0.7) a shifts most of the 2 transforms that reach it, by"
-            " 0.500 (95 % interval 0.400 to 0.600), and b least, by 0.250 (95 % interval 0.200 to 0.300)."
-            " At equal damage (pixels moved by 20 px on average) e shifts most of the 2 transforms that reach"
-            " it, by 0.500 (95 % interval 0.400 to 0.600), an interval that meets that of f, and f least, by"
-            " 0.450 (95 % interval 0.300 to 0.500)."
+        assert describe_equal_damage(matched(milder, sure, way)) == (
+            "At equal damage (SSIM 0.7), a shifts embeddings most among the 2 transforms that reach it: 0.500"
+            " (95 % interval 0.400 to 0.600); b shifts them least: 0.250 (95 % interval 0.200 to 0.300)."
+            " At equal damage (mean pixel displacement 20 px), e shifts embeddings most among the 2 transforms"
+            " that reach it: 0.500 (95 % interval 0.400 to 0.600), which overlaps the interval of f; f shifts"
+            " them least: 0.450 (95 % interval 0.300 to 0.500)."
         )
 
     def test_beside_it_stands_the_order_of_the_paper(self):
@@ -124,20 +125,20 @@ class TestEqualDamage:
             UnmatchedRow(transform=name, shift=shift, low=shift, high=shift, n=9)
             for name, shift in (("b", 0.5), ("a", 0.25), ("c", math.nan))
         ]
-        beside = Levels(matched=replace(found.matched, unmatched=tuple(rows)))
-        assert at_equal_damage(beside).endswith(
-            "Unmatched, as the preset paper sets them, the order is b, a."
+        beside = LevelFacts(matched=replace(found.matched, unmatched=tuple(rows)))
+        assert describe_equal_damage(beside).endswith(
+            "At the unmatched strengths of the preset paper, the order is b, a."
         )
 
     def test_one_transform_is_no_comparison(self):
-        assert at_equal_damage(matched(group(row("a", 0.5, low=0.4, high=0.6)))) is None
-        assert at_equal_damage(Levels()) is None
+        assert describe_equal_damage(matched(group(row("a", 0.5, low=0.4, high=0.6)))) is None
+        assert describe_equal_damage(LevelFacts()) is None
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory) -> Facts:
     folder = tmp_path_factory.mktemp("levels") / "run"
-    return gather(
+    return gather_facts(
         make_run(folder, Wanted(transforms=("mild", "strong"), images=24, views=False, maps=False)),
         resamples=200,
     )
@@ -145,7 +146,7 @@ def facts(tmp_path_factory) -> Facts:
 
 class TestTables:
     def test_a_run_without_levels_has_what_shifts_amount_to(self, facts):
-        found, arranged = tables(facts)
+        found, arranged = build_tables(facts)
         for table in (found, arranged):
             assert [cells[0]["text"] for cells in table["rows"]] == ["mild", "strong"]
             assert table["header"][0]["text"] == "transform"
@@ -153,9 +154,11 @@ class TestTables:
         assert "recall@1" in heads
         assert {"consistency", "CKA", "RSA"} < set(others)
         shown = found["rows"][1][heads.index("recall@1")]["text"]
-        assert float(shown) == pytest.approx(facts.beyond.retrieval.mean("strong", "recall_at_1"), abs=0.005)
+        assert float(shown) == pytest.approx(
+            facts.embeddings.retrieval.mean("strong", "recall_at_1"), abs=0.005
+        )
         assert arranged["rows"][0][others.index("RSA")]["small"].startswith("chance ")
-        assert curves(facts) is None
+        assert build_curves(facts) is None
 
     def test_no_cell_is_left_out(self, facts):
         lost = Solved(
@@ -169,17 +172,17 @@ class TestTables:
         )
         both = replace(
             facts,
-            levels=Levels(
+            levels=LevelFacts(
                 sweep=swept(curve("blur", area=0.25, s50=2.5)).sweep,
                 matched=matched(group(row("a", 0.5, low=0.4, high=0.6), lost=(lost,))).matched,
             ),
         )
-        found = tables(both)
+        found = build_tables(both)
         assert [one["title"] for one in found] == [
-            "Shift against severity",
+            "Shift by level",
             "Transforms at equal damage",
-            "What the shifts amount to",
-            "Whether they go one way, and whether the arrangement stays",
+            "How large are the shifts, and are originals still found?",
+            "Is the shift consistent, and is the geometry preserved?",
         ]
         for table in found:
             assert {len(cells) for cells in table["rows"]} == {len(table["header"])}
@@ -187,13 +190,13 @@ class TestTables:
             "blur", "0.250", "2.5", "0.900", "0.5 px to 2 px", "9",
         ]  # fmt: skip
         assert found[1]["rows"][1][2] == {"text": "–", "small": "even 3 is mild"}
-        (line,) = curves(both)["lines"]
+        (line,) = build_curves(both)["lines"]
         assert line["points"] == [[0.0, 0.0], [1.0, 0.1], [3.0, 0.2], [5.0, 0.4]]
         assert line["strengths"] == ["0.5 px", "1 px", "2 px"]
 
     def test_names_from_outside_are_made_visible(self, facts):
         odd = replace(facts, levels=swept(curve("a\u202eb", area=0.25)))
-        assert tables(odd)[0]["rows"][0][0]["text"] == "a⟨U+202E⟩b"
+        assert build_tables(odd)[0]["rows"][0][0]["text"] == "a⟨U+202E⟩b"
 
 
 def test_a_run_of_one_level_each_is_no_sweep(tmp_path):

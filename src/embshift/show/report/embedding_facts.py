@@ -1,0 +1,54 @@
+"""Measurements of a run's embeddings for the report: calibration, retrieval, direction, structure."""
+
+from dataclasses import dataclass
+
+from embshift.analysis.between_runs import find_floors
+from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.of_run import analyse_direction, analyse_retrieval, analyse_structure, calibrate_shifts
+from embshift.runs.tables import RunTables
+
+__all__ = ["MOST_IMAGES", "SAMPLE", "EmbeddingFacts", "measure_embeddings"]
+
+MOST_IMAGES = 100_000
+"""Images of a run above which a report leaves out whatever needs all originals in memory."""
+
+SAMPLE = 2_000
+"""Size of the seeded sample of queries or images in a larger run."""
+
+STRUCTURE_IMAGES, PERMUTATIONS = 500, 5
+"""Images and permutations for the structure, which costs most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbeddingFacts:
+    """Measurements of the embeddings themselves.
+
+    Attributes:
+        calibration: Shifts relative to the distances between images.
+        retrieval: How well views find their originals.
+        direction: Whether a transform moves all images the same way.
+        structure: Whether the geometry of the images is preserved.
+    """
+
+    calibration: Measured
+    retrieval: Measured
+    direction: Measured
+    structure: Measured
+
+
+def measure_embeddings(run: RunTables, *, images: int) -> EmbeddingFacts | None:
+    """Measure the embeddings of a run; None for fewer than two images or more than `MOST_IMAGES`.
+
+    Args:
+        run: The run.
+        images: Number of its images.
+    """
+    if not 2 <= images <= MOST_IMAGES or not run.transforms:
+        return None
+    sample = SAMPLE if images > SAMPLE else None
+    return EmbeddingFacts(
+        calibration=calibrate_shifts(run, queries=sample, floors=find_floors(run)),
+        retrieval=analyse_retrieval(run, queries=sample),
+        direction=analyse_direction(run, images=sample),
+        structure=analyse_structure(run, images=min(images, STRUCTURE_IMAGES), permutations=PERMUTATIONS),
+    )

@@ -1,0 +1,95 @@
+"""Sentences on the data of a run: what was measured, what failed, what is undefined, what is scarce."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from embshift.core.types import Capture
+from embshift.show.report.facts import Facts
+from embshift.show.report.words import format_count, join_transforms, make_visible, shorten, spell_metric
+
+__all__ = [
+    "describe_failures",
+    "describe_map",
+    "describe_run",
+    "describe_undefined",
+    "warn_few_images",
+    "warn_unfinished",
+]
+
+_FEW = 30
+
+
+def describe_run(facts: Facts) -> str:
+    """Say what was measured, with which encoder."""
+    encoder = shorten(make_visible(facts.info["encoder"].get("name", "without a name")))
+    return (
+        f"This run measures {format_count(facts.measured, 'image')} under"
+        f" {format_count(len(facts.transforms), 'transform')} by"
+        f" {format_count(len(facts.metrics), 'metric')}, with the encoder {encoder}."
+    )
+
+
+def warn_unfinished(facts: Facts) -> str | None:
+    """Say that the run is not finished; None if it is."""
+    if facts.info.get("state") == "finished":
+        return None
+    return "The run is not finished: these are the images measured so far, and the numbers will change."
+
+
+def describe_failures(facts: Facts) -> str:
+    """Say how many inputs and views could not be used."""
+    inputs = sum(facts.inputs.values())
+    failed = inputs - facts.inputs.get("ok", 0)
+    tried, lost = facts.views
+    if not inputs:
+        return "The run has no input."
+    if not failed and not lost:
+        return f"Nothing failed: {_all(inputs, 'input')} and {_all(tried, 'view')} could be used."
+    reasons = sorted((status, n) for status, n in facts.inputs.items() if status != "ok")
+    why = f" ({_join_reasons(reasons)})" if reasons else ""
+    return (
+        f"{failed:,} of {format_count(inputs, 'input')} could not be used{why}, and {lost:,} of"
+        f" {format_count(tried, 'view')} have no embedding. They are left out of all means."
+    )
+
+
+def _all(count: int, noun: str) -> str:
+    return f"the one {noun}" if count == 1 else f"all {count:,} {noun}s"
+
+
+def _join_reasons(reasons: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{make_visible(status)}: {n:,}" for status, n in reasons)
+
+
+def describe_undefined(facts: Facts) -> str | None:
+    """Say how many values are undefined, and where most of them are; None if there are none."""
+    counts = facts.values.undefined.sum(axis=0)
+    total = int(counts.sum())
+    if not total:
+        return None
+    transform, metric = np.unravel_index(int(counts.argmax()), counts.shape)
+    where = f"{join_transforms([facts.transforms[transform]])} by {spell_metric(facts.metrics[metric].name)}"
+    return (
+        f"{format_count(total, 'value')} {'is' if total == 1 else 'are'} undefined and left out of the means."
+        f" Most of them are in {where} ({int(counts.max()):,})."
+    )
+
+
+def warn_few_images(facts: Facts) -> str | None:
+    """Say that only few images were measured; None for 30 images or more."""
+    n = facts.measured
+    if n >= _FEW or not n:
+        return None
+    if n == 1:
+        return "Only one image was measured: there are no intervals, and no order of transforms is certain."
+    return f"Only {n:,} images were measured: intervals from so few images are narrower than they should be."
+
+
+def describe_map(facts: Facts) -> str | None:
+    """Name the encoder's map if it is not an attention map and a metric compares it."""
+    name = facts.summary.map_name
+    takes = any(Capture.ATTENTION in spec.needs for spec in facts.metrics)
+    if not takes or name == "attention map":
+        return None
+    return f"For this encoder, attention metrics compare its {make_visible(name)}."
