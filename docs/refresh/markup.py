@@ -17,7 +17,7 @@ def cell(value: object) -> str:
 
 def escape(text: str) -> str:
     """Escape "<" outside code, where "<time>" would be read as HTML and vanish."""
-    return re.sub(r"`[^`]*`|<", lambda found: "&lt;" if found[0] == "<" else found[0], text)
+    return re.sub(r"(`+)[^`]*\1|<", lambda found: "&lt;" if found[0] == "<" else found[0], text)
 
 
 def code(value: object) -> str:

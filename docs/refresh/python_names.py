@@ -63,23 +63,30 @@ def public_name(name: str) -> str:
 
 
 def result_names() -> str:
-    return named(READ)
+    return named(READ, built=False)
 
 
 def extension_names() -> str:
-    return named(WRITE)
+    return named(WRITE, built=True)
 
 
-def named(members: Mapping[str, Sequence[str]]) -> str:
+def named(members: Mapping[str, Sequence[str]], *, built: bool) -> str:
+    found = [(module, name) for module, names in members.items() for name in names]
     return "\n".join(
-        f"### {name}\n\n{described(f'{module}.{name}', getattr(importlib.import_module(module), name))}"
-        for module, names in members.items()
-        for name in names
+        f"### {name}\n\n"
+        + described(f"{module}.{name}", getattr(importlib.import_module(module), name), built=built)
+        for module, name in found
     )
 
 
-def described(address: str, thing: Any) -> str:
-    """Return a signature, a docstring and, of a class, its documented members."""
+def described(address: str, thing: Any, *, built: bool = True) -> str:
+    """Return a signature, a docstring and, of a class, its documented members.
+
+    Args:
+        address: Dotted name.
+        thing: The function or class.
+        built: Whether a user calls the class; otherwise its signature only repeats its attributes.
+    """
     if not isinstance(thing, type):
         return f"{call(address, thing)}\n{to_markdown(thing)}"
     if issubclass(thing, enum.Enum):
@@ -87,12 +94,16 @@ def described(address: str, thing: Any) -> str:
         return f"`class {address}`: {to_markdown(thing)}\nMembers: {values}.\n"
     if issubclass(thing, Exception):
         return f"`class {address}`\n\n{to_markdown(thing)}"
-    # The fields of a plan and their defaults are in the tables of the run folder.
-    head = f"```text\n{address}(**fields)\n```\n" if thing is Plan else call(address, thing)
-    return f"{head}\n{to_markdown(thing)}" + "".join(
+    return f"{class_head(address, thing, built=built)}\n{to_markdown(thing)}" + "".join(
         f"\n#### {thing.__name__}.{name}\n\n{member(f'{thing.__name__}.{name}', value)}"
         for name, value in members(thing)
     )
+
+
+def class_head(address: str, thing: type, *, built: bool) -> str:
+    if thing is Plan:  # its fields and their defaults are in the tables of the run folder
+        return f"```text\n{address}(**fields)\n```\n"
+    return call(address, thing) if built and thing is not embshift.Run else f"`class {address}`\n"
 
 
 def members(thing: type) -> Iterator[tuple[str, Any]]:

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -246,6 +247,9 @@ def test_shell_line_can_be_run(page: str, line: str):
     elif words[0] == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         assert re.search(rf"^{words[1]}:", makefile, flags=re.MULTILINE)
+    elif words[0] == "python":
+        assert words[1] == "-m"
+        assert find_spec(words[2])
     else:
         assert words[:2] == ["pip", "install"]
 
