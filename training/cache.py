@@ -1,7 +1,7 @@
-"""Runs the frozen trunk over cluttered pictures once, so that the transformer can be trained on its tokens.
+"""Cache of the frozen trunk's tokens of cluttered images, on which the transformer is trained.
 
-Run it from the repository's root: ``python -m training.cache``. Every shard has its own seed and is written
-aside and renamed, so that the command goes on where it was stopped.
+Run ``python -m training.cache`` from the root of the repository. Every shard has its own seed and is written
+under a temporary name and renamed, so that the command continues where it was stopped.
 """
 
 import argparse
@@ -20,27 +20,29 @@ from safetensors.torch import save_file
 from training import compose
 from training.sources import BUILD, Picture, read_pictures
 
-from embshift.encoders.lite.load_weights import read_weights
-from embshift.encoders.lite.trunk import Weights, local_vectors
+from embshift.encoders.lite.trunk import Weights, compute_local_vectors
+from embshift.encoders.lite.weight_file import read_weights
 
 SHARDS = BUILD / "tokens"
 GROUPS = 128
 GRID = compose.SIDE // 32
 HELD_BACK = 6
-"""One picture in so many is held back for validation, by the digest of its file."""
+"""One image in this many is held back for validation, by the digest of its file."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Cache the trunk's tokens of cluttered pictures.")
-    parser.add_argument("--shards", type=int, default=200, help=f"of {GROUPS} groups of 4 views for training")
-    parser.add_argument("--validation", type=int, default=8, help="shards for validation")
+    parser = argparse.ArgumentParser(description="Cache the trunk's tokens of cluttered images.")
+    parser.add_argument(
+        "--shards", type=int, default=200, help=f"training shards, each of {GROUPS} groups of 4 views"
+    )
+    parser.add_argument("--validation", type=int, default=8, help="validation shards")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args(arguments)
     SHARDS.mkdir(parents=True, exist_ok=True)
     jobs = [("validation", index) for index in range(given.validation)]
     jobs += [("train", index) for index in range(given.shards)]
     start = time.monotonic()
-    # Fork would hand on torch's threads.
+    # A forked process would inherit torch's threads.
     with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn"), initializer=_begin) as pool:
         for done, name in enumerate(pool.map(make_shard, jobs), start=1):
             sys.stdout.write(f"{name}: {done} of {len(jobs)}, {time.monotonic() - start:.0f} s\n")
@@ -49,13 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parted(pictures: Sequence[Picture], *, part: str) -> list[Picture]:
-    """The pictures of "train" or "validation"; equal files fall into the same part."""
+    """Return the images of "train" or "validation"; identical files are in the same part."""
     wanted = part == "validation"
     return [picture for picture in pictures if (int(picture.sha256[:8], 16) % HELD_BACK == 0) == wanted]
 
 
 def make_shard(job: tuple[str, int], /) -> str:
-    """Compose, encode and write one shard, unless it is there."""
+    """Compose, encode and write one shard, unless it exists; return its name."""
     part, index = job
     path = SHARDS / f"{part}-{index:04d}.safetensors"
     if not path.exists():
@@ -69,13 +71,13 @@ def make_shard(job: tuple[str, int], /) -> str:
 
 
 def tokens(groups: Sequence[compose.Group]) -> dict[str, torch.Tensor]:
-    """What the transformer is trained on.
+    """Return the tensors that the transformer is trained on.
 
     Returns:
         tokens: float16 "groups views patches 256", projected local vectors of the views.
-        clean: float32 "groups 256", the teacher's embedding of the clean picture.
+        clean: float32 "groups 256", the teacher's embedding of the clean image.
         target: float16 "groups views patches", where the attention should be, sum 1; NaN where the main
-            picture is nowhere.
+            image is not visible.
     """
     weights = _weights()
     views = np.stack([view for group in groups for view in group.views])
@@ -89,7 +91,7 @@ def tokens(groups: Sequence[compose.Group]) -> dict[str, torch.Tensor]:
 def _energies(
     groups: Sequence[compose.Group], weights: Weights
 ) -> dict[int, Float32[np.ndarray, "rows columns"]]:
-    """Length of the teacher's tokens of whole photographs, at twice the grid, less the least."""
+    """Return (length - least length)² of the teacher's tokens at twice the grid, for each photograph."""
     wanted = [at for at, group in enumerate(groups) if not group.whole]
     large = np.stack(
         [cv2.resize(groups[at].clean, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for at in wanted]
@@ -119,7 +121,7 @@ def _encode(
     for start in range(0, len(views), 64):
         planes = torch.from_numpy(views[start : start + 64]).permute(0, 3, 1, 2).to(torch.bfloat16)
         with torch.no_grad():
-            local = local_vectors(planes.sub_(127).div_(128), weights=weights).float()
+            local = compute_local_vectors(planes.sub_(127).div_(128), weights=weights).float()
             parts.append(local.flatten(2).transpose(1, 2) @ _projection().T)
     return torch.cat(parts)
 
@@ -129,7 +131,7 @@ def _begin() -> None:
     cv2.setNumThreads(1)
 
 
-# Read once in a process and shared by all its shards.
+# Read once in each process and shared by all its shards.
 @cache
 def _pool(part: str) -> compose.Pool:
     return compose.read_pool(parted(read_pictures(), part=part))

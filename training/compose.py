@@ -1,7 +1,7 @@
-"""Puts pictures into clutter: what ``lite`` learns to look through.
+"""Composition of cluttered images, from which ``lite`` learns where to look.
 
-Every group is one clean picture and several cluttered views of it. A view comes with the share of each grid
-cell in which the main picture still shows, which the attention is pulled to.
+Every group is one clean image and several cluttered views of it. A view comes with the share of each pixel
+that still shows the main image; the attention is trained towards it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from training.sources import PICTURES, Picture
 SIDE = 224
 VIEWS = 3
 FREE_DEVIATION = 14.0
-"""Greatest deviation of a photograph's border, of 255, at which its object counts as standing free."""
+"""Largest standard deviation of a photograph's border, of 255, at which its object counts as isolated."""
 
 Colour = UInt8[np.ndarray, "height width 3"]
 Mask = Float32[np.ndarray, "height width"]
@@ -24,14 +24,14 @@ Mask = Float32[np.ndarray, "height width"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """One clean picture and its cluttered views.
+    """One clean image and its cluttered views.
 
     Attributes:
-        clean: The picture by itself.
-        views: The same in clutter; the first is the clean picture under slight changes only.
-        shown: Share of each pixel of a view that shows the main picture, 0-1.
-        whole: Whether `shown` outlines an object; else it is the rectangle of a whole photograph.
-        placed: Affine map from the clean picture's pixels to the view's.
+        clean: The image by itself.
+        views: The image in clutter; the first is the clean image with slight changes only.
+        shown: Share of each pixel of a view that shows the main image, 0-1.
+        whole: Whether `shown` outlines an object; otherwise it is the rectangle of a whole photograph.
+        placed: Affine map from the clean image's pixels to the view's.
     """
 
     clean: Colour
@@ -43,7 +43,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Pictures in memory: photographs, and objects that stand free with their alpha."""
+    """Images in memory: photographs, and isolated objects with their alpha."""
 
     photographs: tuple[Colour, ...]
     objects: tuple[UInt8[np.ndarray, "_ _ 4"], ...]
@@ -61,18 +61,19 @@ def read_pool(pictures: Sequence[Picture], *, folder: Path = PICTURES) -> Pool:
             continue
         photographs.append(pixels)
         if (alpha := free_object(pixels)) is not None:
-            objects.extend([trimmed(np.dstack([pixels, alpha]))] * 4)  # Few, and nearer to what is measured.
+            # Repeated, because they are few and closest to the images of the evaluation.
+            objects.extend([trimmed(np.dstack([pixels, alpha]))] * 4)
     return Pool(tuple(photographs), tuple(objects))
 
 
 def trimmed(cut: UInt8[np.ndarray, "_ _ 4"]) -> UInt8[np.ndarray, "_ _ 4"]:
-    """The rectangle that the object fills."""
+    """Return the rectangle that the object fills."""
     left, top, width, height = cv2.boundingRect((cut[..., 3] > 127).astype(np.uint8))
     return np.ascontiguousarray(cut[top : top + height, left : left + width])
 
 
 def free_object(pixels: Colour) -> UInt8[np.ndarray, "height width"] | None:
-    """Alpha of the object in a photograph before an even background, None where it is not even."""
+    """Return the alpha of the object in a photograph with a uniform background; None for any other."""
     rim = max(2, min(pixels.shape[:2]) // 40)
     border = np.concatenate(
         [pixels[:rim].reshape(-1, 3), pixels[-rim:].reshape(-1, 3), pixels[:, :rim].reshape(-1, 3)]
@@ -87,7 +88,7 @@ def free_object(pixels: Colour) -> UInt8[np.ndarray, "height width"] | None:
 
 
 def group(pool: Pool, rng: np.random.Generator) -> Group:
-    """The next clean picture with its views."""
+    """Compose the next clean image with its views."""
     if rng.random() < 0.45:
         return _of_object(pool, rng)
     return _of_photograph(pool, rng)
@@ -127,7 +128,7 @@ def _of_photograph(pool: Pool, rng: np.random.Generator) -> Group:
 
 
 def _covered(clean: Colour, pool: Pool, rng: np.random.Generator) -> tuple[Colour, Mask, np.ndarray]:
-    """Other pictures over up to half of it, mostly from its border inwards."""
+    """Cover up to half of the image with others, mostly from its border inwards."""
     view, shown = clean.copy(), np.ones((SIDE, SIDE), np.float32)
     for _ in range(rng.integers(1, 5)):
         height, width = (int(value) for value in rng.uniform(0.2, 0.5, 2) * SIDE)
@@ -141,7 +142,7 @@ def _covered(clean: Colour, pool: Pool, rng: np.random.Generator) -> tuple[Colou
 
 
 def _shrunk(clean: Colour, pool: Pool, rng: np.random.Generator) -> tuple[Colour, Mask, np.ndarray]:
-    """Smaller and moved towards a corner, before something else."""
+    """Shrink the image and move it towards a corner, in front of another."""
     side = int(SIDE * rng.uniform(0.55, 0.9))
     top, left = (int(rng.beta(0.6, 0.6) * (SIDE - side)) for _ in range(2))
     view, shown = _background(pool, rng), np.zeros((SIDE, SIDE), np.float32)
@@ -177,7 +178,7 @@ def _crop(picture: Colour, rng: np.random.Generator, *, least: float) -> Colour:
 
 
 def _changed(view: Colour, rng: np.random.Generator) -> Colour:
-    """Slight changes of brightness, colour and grain; never so strong that the object is lost."""
+    """Change brightness, colour and grain slightly, so that the object stays recognisable."""
     values = view.astype(np.float32)
     if rng.random() < 0.5:
         values = values * rng.uniform(0.8, 1.2, 3) + rng.uniform(-20, 20)

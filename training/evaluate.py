@@ -1,7 +1,7 @@
-"""Holds ``lite`` to its gates, on pictures that it was not trained on.
+"""Evaluation of ``lite`` against its gates, on images that it was not trained on.
 
-Run it from the repository's root: ``python -m training.evaluate`` after ``python -m training.sources``. It
-prints a table of gates, writes ``training/logs/gates.tsv`` and draws the maps over the outlined photographs
+Run ``python -m training.evaluate`` from the root of the repository, after ``python -m training.sources``. It
+prints a table of gates, writes ``training/logs/gates.tsv`` and renders the maps over the outlined photographs
 into ``training/masks/maps.jpg``.
 """
 
@@ -22,19 +22,19 @@ from training.retrieval import Recall, wilson
 from training.targets import class_vectors, text_targets
 from training.words import knowledge
 
-from embshift.encoders.lite.blocks import initial, look
-from embshift.encoders.lite.load_weights import read_weights
-from embshift.encoders.lite.text import text_vectors
-from embshift.encoders.lite.trunk import Weights, local_vectors
+from embshift.encoders.lite.blocks import make_initial_weights, run_transformer
+from embshift.encoders.lite.text import embed_texts
+from embshift.encoders.lite.trunk import Weights, compute_local_vectors
+from embshift.encoders.lite.weight_file import read_weights
 
 POLYGONS = Path(__file__).parent / "masks/polygons.json"
 MAPS = Path(__file__).parent / "masks/maps.jpg"
 TABLE = Path(__file__).parent / "logs/gates.tsv"
 SIDE, GRID, CELL = 224, 7, 32
 COVERED = 0.25
-"""Share of a cell that an object covers at least, where the cell counts as the object's."""
+"""Smallest covered share of a cell that counts as the object's."""
 TEMPERATURE = 0.2
-"""Of the training-free similarity map: divisor of its cosines."""
+"""Divisor of the cosines of the training-free similarity map."""
 
 Views = UInt8[np.ndarray, "views height width 3"]
 Embeddings = Float32[torch.Tensor, "views 256"]
@@ -44,7 +44,7 @@ Seeing = Callable[[Views], tuple[Embeddings, Maps]]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One row of the table."""
+    """One row of the table: a value and what was wanted."""
 
     name: str
     value: float
@@ -54,10 +54,11 @@ class Gate:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Hold the bundled encoder to its gates.")
+    parser = argparse.ArgumentParser(description="Evaluate the bundled encoder against its gates.")
     parser.parse_args(arguments)
     weights = read_weights(device="cpu")
-    trained, plain = seeing(weights), seeing({**weights, **initial(torch.Generator().manual_seed(0))})
+    initial = make_initial_weights(torch.Generator().manual_seed(0))
+    trained, plain = seeing(weights), seeing({**weights, **initial})
     gates = [
         *attention_gates(trained, weights),
         *clutter_gates(trained, plain, weights),
@@ -72,12 +73,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def seeing(weights: Weights) -> Seeing:
-    """Embedding and mean last map of views, by given weights."""
+    """Return a function from views to their embeddings and mean last maps, with the given weights."""
 
     @torch.no_grad()
     def see(views: Views) -> tuple[Embeddings, Maps]:
         looked = [
-            look(tokens(views[at : at + 32], weights), weights=weights) for at in range(0, len(views), 32)
+            run_transformer(tokens(views[at : at + 32], weights), weights=weights)
+            for at in range(0, len(views), 32)
         ]
         return (
             torch.cat([part.embedding for part in looked]),
@@ -89,13 +91,13 @@ def seeing(weights: Weights) -> Seeing:
 
 @torch.no_grad()
 def tokens(views: Views, weights: Weights) -> Float32[torch.Tensor, "views patches 256"]:
-    """Projected local vectors: what the teacher's embedding is the mean of."""
+    """Return projected local vectors; the teacher's embedding is their mean."""
     planes = (torch.from_numpy(np.ascontiguousarray(views)).permute(0, 3, 1, 2).float() - 127) / 128
-    return local_vectors(planes, weights=weights).flatten(2).transpose(1, 2) @ weights["projection"].T
+    return compute_local_vectors(planes, weights=weights).flatten(2).transpose(1, 2) @ weights["projection"].T
 
 
 def attention_gates(trained: Seeing, weights: Weights) -> Iterator[Gate]:
-    """The maps against the outlines: the grid's cells, by ROC-AUC."""
+    """Compare the maps with the outlines over the grid's cells, by ROC-AUC."""
     outlines: Mapping[str, dict[str, list[list[list[float]]]]] = json.loads(POLYGONS.read_text())["pictures"]
     views = np.stack([sample(name) for name in outlines])
     covered = np.stack([cells(outline) for outline in outlines.values()]) >= COVERED
@@ -103,7 +105,7 @@ def attention_gates(trained: Seeing, weights: Weights) -> Iterator[Gate]:
     likeness = torch.cosine_similarity(local, local.mean(1, keepdim=True), dim=2)
     maps = trained(views)[1]
     across = np.arange(GRID) - GRID // 2
-    # Areas under the curve depend on order alone, so that every width of the Gaussian is the best.
+    # An area under the curve depends only on the order, so the width of the Gaussian does not matter.
     centre = torch.from_numpy(-(across[:, None] ** 2 + across**2)).float().flatten().expand(len(views), -1)
     own, similar, middle = (areas(values, covered) for values in (maps, likeness, centre))
     note = ", ".join(f"{name} {value:.2f}" for name, value in zip(outlines, own, strict=True))
@@ -117,7 +119,7 @@ def attention_gates(trained: Seeing, weights: Weights) -> Iterator[Gate]:
 
 
 def clutter_gates(trained: Seeing, plain: Seeing, weights: Weights) -> Iterator[Gate]:
-    """Unseen stamps and photographs in clutter, against the teacher's vector of the clean picture."""
+    """Compare unseen stamps and photographs in clutter with the teacher's vector of the clean image."""
     photographs = tuple(square(read(path), side=320) for path in sorted(SAMPLES.glob("*.jpg")))
     pool = compose.Pool(
         photographs, tuple(compose.trimmed(np.ascontiguousarray(stamp.cut)) for stamp in stamps.read_stamps())
@@ -133,7 +135,7 @@ def clutter_gates(trained: Seeing, plain: Seeing, weights: Weights) -> Iterator[
     yield Gate("cluttered: the same, transformer zeroed", float(zeroed.mean()), "-", None, "the ablation")
     error = float(gain.unflatten(0, (len(groups), -1)).mean(1).std() / len(groups) ** 0.5)
     yield _gate(
-        "cluttered: gain", float(gain.mean()), 0.05, f"standard error over {len(groups)} pictures {error:.3f}"
+        "cluttered: gain", float(gain.mean()), 0.05, f"standard error over {len(groups)} images {error:.3f}"
     )
     same = np.stack([group.clean for group in groups])
     yield Gate(
@@ -145,7 +147,7 @@ def clutter_gates(trained: Seeing, plain: Seeing, weights: Weights) -> Iterator[
 
 
 def stamp_gates(trained: Seeing, plain: Seeing, weights: Weights) -> Iterator[Gate]:
-    """Captioned cut-outs that were never trained on: retrieval both ways, and agreement with the teacher."""
+    """Evaluate unseen captioned cut-outs: retrieval in both directions, and agreement with the teacher."""
     known, vectors = knowledge(), class_vectors()
     found = stamps.read_stamps(known=known)
     captions = [stamp.caption for stamp in found]
@@ -153,7 +155,7 @@ def stamp_gates(trained: Seeing, plain: Seeing, weights: Weights) -> Iterator[Ga
     own, teacher = trained(views)[0], plain(views)[0]
     nouns, texts = (
         text_targets(captions, known=known, vectors=vectors),
-        text_vectors(captions, weights=weights),
+        embed_texts(captions, weights=weights),
     )
     for name, target, least in (("noun table", nouns, (0.43, 0.70)), ("text tower", texts, (0.38, 0.65))):
         before = stamps.scored(teacher, found, texts=target)
@@ -187,7 +189,7 @@ def plain_gates(trained: Seeing) -> Iterator[Gate]:
 
 
 def areas(maps: Maps, covered: np.ndarray) -> np.ndarray:
-    """ROC-AUC of each map against the cells that an object covers; ties count half."""
+    """Return the ROC-AUC of each map against the cells that an object covers; ties count half."""
     found = []
     for values, cell in zip(maps.numpy(), covered, strict=True):
         inside, outside = values[cell][:, None], values[~cell][None]
@@ -196,7 +198,7 @@ def areas(maps: Maps, covered: np.ndarray) -> np.ndarray:
 
 
 def cells(outline: Mapping[str, list[list[list[float]]]]) -> Float32[np.ndarray, " patches"]:
-    """Share of every grid cell inside an outline."""
+    """Return the share of every grid cell inside an outline."""
     side = GRID * 200
     mask = np.zeros((side, side), np.float32)
     for part, value in (("polygons", 1.0), ("holes", 0.0)):
@@ -206,7 +208,7 @@ def cells(outline: Mapping[str, list[list[list[float]]]]) -> Float32[np.ndarray,
 
 
 def draw_maps(views: Views, maps: Maps, names: Sequence[str]) -> None:
-    """Every picture beside its last map, brightest where the attention is."""
+    """Write a sheet of all images, each next to its last map, brightest where the attention is."""
     tiles = []
     for view, values, name in zip(views, maps.numpy(), names, strict=True):
         large = cv2.resize(values.reshape(GRID, GRID), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
@@ -224,12 +226,12 @@ def read(path: Path) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def sample(name: str) -> UInt8[np.ndarray, "224 224 3"]:
-    """A whole sample photograph, as a run resizes it."""
+    """Return a whole sample photograph at 224 x 224 pixels."""
     return cv2.resize(read(SAMPLES / f"{name}.jpg"), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def square(picture: UInt8[np.ndarray, "height width 3"], *, side: int) -> UInt8[np.ndarray, "side side 3"]:
-    """The central square, at the given side."""
+    """Return the central square, resized to the given side."""
     least = min(picture.shape[:2])
     top, left = ((length - least) // 2 for length in picture.shape[:2])
     crop = np.ascontiguousarray(picture[top : top + least, left : left + least])

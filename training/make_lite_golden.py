@@ -1,8 +1,8 @@
-"""Makes the golden values that hold ``lite`` to the network that it was made from.
+"""Golden values that hold ``lite`` to the network that it was made from.
 
-Run it from the repository's root: ``python -m training.make_lite_golden``. The values come from the published
-network in its own writing (batch norm unfolded, single precision), never from ours. It also writes out how
-far ours is from it: once with folded single-precision weights, once with the half-precision file.
+Run ``python -m training.make_lite_golden`` from the root of the repository. The values come from the
+published implementation (batch norm unfolded, float32), never from ours. The command also prints the distance
+between the two: once with folded float32 weights, once with the half-precision file.
 """
 
 import importlib
@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float32, UInt8
 from training import make_lite_weights
 
-from embshift.encoders.lite.load_weights import read_weights
-from embshift.encoders.lite.trunk import local_vectors
+from embshift.encoders.lite.trunk import compute_local_vectors
+from embshift.encoders.lite.weight_file import read_weights
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "src/embshift/images/samples"
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def published_network() -> Callable[[torch.Tensor], Local]:
-    """The published network up to its head's activation."""
+    """Return the published network up to its head's activation."""
     try:
         package = importlib.import_module("efficientnet_lite_pytorch")
     except ModuleNotFoundError:
@@ -52,21 +52,21 @@ def published_network() -> Callable[[torch.Tensor], Local]:
 
 
 def report(network: Callable[[torch.Tensor], Local]) -> None:
-    """Distance of our writing from the published one over all sample photographs at 224 pixels."""
+    """Print the distance of our implementation from the published one, on all sample photographs."""
     pictures = planes(np.stack([square(read(path.stem), side=224) for path in sorted(SAMPLES.glob("*.jpg"))]))
     half = read_weights(device="cpu")
     single = make_lite_weights.folded(make_lite_weights.published())
     single = {name: values.float() for name, values in single.items()}
     with torch.no_grad():
         wanted = network(pictures)
-        folded = local_vectors(pictures.clone(), weights=single)
-        halved = pooled(local_vectors(pictures.clone(), weights=half), half)
+        folded = compute_local_vectors(pictures.clone(), weights=single)
+        halved = pooled(compute_local_vectors(pictures.clone(), weights=half), half)
     cosine = torch.cosine_similarity(pooled(wanted, single), halved, dim=1)
     sys.stdout.write(
-        f"folded, single precision: relative error {float((folded - wanted).norm() / wanted.norm()):.1e}, "
-        f"greatest {float((folded - wanted).abs().max() / wanted.abs().max()):.1e} of the greatest value\n"
+        f"folded, float32: relative error {float((folded - wanted).norm() / wanted.norm()):.1e}, "
+        f"largest {float((folded - wanted).abs().max() / wanted.abs().max()):.1e} of the largest value\n"
         f"half-precision file: cosine of embeddings mean {float(cosine.mean()):.6f}, "
-        f"least {float(cosine.min()):.6f}\n"
+        f"smallest {float(cosine.min()):.6f}\n"
     )
 
 
@@ -88,7 +88,7 @@ def read(name: str) -> Pixels:
 
 
 def square(picture: Pixels, *, side: int) -> Pixels:
-    """The central square, at the given side."""
+    """Return the central square, resized to the given side."""
     height, width = picture.shape[:2]
     least = min(height, width)
     top, left = (height - least) // 2, (width - least) // 2

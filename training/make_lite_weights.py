@@ -1,10 +1,9 @@
-"""Makes the weight file of the bundled encoder ``lite`` from the published trunk and what was trained.
+"""Weight file of the bundled encoder ``lite``, made from the published trunk and the trained parts.
 
-Run it from the repository's root: ``python -m training.make_lite_weights``, after ``train_image`` and
-``train_text``. The same parts give the same bytes; the digest that it writes out is the one that
-``embshift.encoders.lite.load_weights`` holds the file to. The last singular vectors depend on the linear algebra
-library in their final bits, which half precision mostly hides: on another machine compare the printed digest
-before you replace the file.
+Run ``python -m training.make_lite_weights`` from the root of the repository, after ``train_image`` and
+``train_text``. The same parts give the same bytes; ``embshift.encoders.lite.weight_file`` checks the digest
+that is printed. The final bits of the last singular vectors depend on the linear algebra library, which half
+precision mostly hides: on another machine compare the printed digest before you replace the file.
 """
 
 import argparse
@@ -26,7 +25,7 @@ TARGET = Path(__file__).parents[1] / "src/embshift/encoders/lite/data/lite.safet
 BLOCKS_FILE = Path(__file__).parents[1] / "build/training/blocks.safetensors"
 TEXT_FILE = Path(__file__).parents[1] / "build/training/text.safetensors"
 DIM = 256
-# The batch norm's epsilon of the published network (torch would take 1e-5).
+# The epsilon of the published network's batch norm; torch's default is 1e-5.
 EPSILON = 1e-3
 
 Parameters = Mapping[str, Float32[torch.Tensor, "..."]]
@@ -34,7 +33,7 @@ Parameters = Mapping[str, Float32[torch.Tensor, "..."]]
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the weight file of the bundled encoder.")
-    parser.add_argument("--out", type=Path, default=TARGET, help="where to write (default: into the package)")
+    parser.add_argument("--out", type=Path, default=TARGET, help="file to write (default: in the package)")
     parser.add_argument("--blocks", type=Path, default=BLOCKS_FILE, help="from training.train_image")
     parser.add_argument("--text", type=Path, default=TEXT_FILE, help="from training.train_text")
     given = parser.parse_args(arguments)
@@ -49,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def published() -> Parameters:
-    """The published parameters, from the installed package; nothing in the file can run."""
+    """Return the published parameters from the installed package, without running code in the file."""
     path = published_path()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != PUBLISHED:
@@ -66,7 +65,7 @@ def published_path() -> Path:
 
 
 def folded(parameters: Parameters) -> dict[str, Float64[torch.Tensor, "..."]]:
-    """Every convolution with its batch norm folded in, and the projection, in double precision."""
+    """Return every convolution with its batch norm folded in, and the projection, in float64."""
     weights: dict[str, torch.Tensor] = {}
     for name, convolution, norm in _names():
         scale, shift = _affine(parameters, norm=norm)
@@ -77,10 +76,10 @@ def folded(parameters: Parameters) -> dict[str, Float64[torch.Tensor, "..."]]:
 
 
 def projection(rows: Float32[torch.Tensor, "classes 1280"]) -> Float64[torch.Tensor, "256 1280"]:
-    """Onto the 256 directions along which the classifier's rows differ most; orthonormal.
+    """Return the orthonormal projection onto the 256 directions in which the classifier's rows differ most.
 
-    The mean row is taken out first: it moves all classes alike, and would otherwise take up a direction.
-    A direction's sign is arbitrary; the largest entry is made positive, so that it is the same everywhere.
+    The mean row is subtracted first: it moves all classes alike and would otherwise occupy a direction.
+    The sign of a direction is arbitrary; the largest entry is made positive so that it is reproducible.
     """
     centred = rows.double() - rows.double().mean(0)
     directions = torch.linalg.svd(centred, full_matrices=False).Vh[:DIM]
@@ -103,7 +102,7 @@ def _affine(
 
 
 def _names() -> Iterator[tuple[str, str, str]]:
-    """Our name of each convolution, the published one, and that of its batch norm."""
+    """Yield our name of each convolution, its published name, and that of its batch norm."""
     yield STEM, "_conv_stem", "_bn0"
     for block in BLOCKS:
         prefix = f"_{block.name}"

@@ -1,4 +1,4 @@
-"""How often pictures find their captions and captions their pictures, with an interval."""
+"""Recall between images and their captions in both directions, with intervals."""
 
 import math
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ Vectors = Float32[torch.Tensor, "pairs dim"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recall:
-    """Share of queries whose answer stands among the first `among`.
+    """Share of queries whose answer is among the first `among`.
 
     Attributes:
         direction: "image→text" or "text→image".
-        among: How many of the first answers count.
+        among: Number of first answers that count.
         share: In [0, 1].
-        queries: How many there were.
-        interval: Wilson's, 95 %.
+        queries: Number of queries.
+        interval: Wilson interval, 95 %.
     """
 
     direction: str
@@ -37,22 +37,22 @@ class Recall:
 
 
 def recalls(images: Vectors, texts: Vectors, *, captions: Sequence[str]) -> list[Recall]:
-    """R@1 and R@5 both ways over pairs of a picture and its caption.
+    """Return R@1 and R@5 in both directions over pairs of an image and its caption.
 
-    Equal captions are one answer: a picture looks among the different captions, and a caption has found its
-    picture with any of those that bear it. Where other answers are exactly as near as the right one, all
-    orders of them are taken to be equally likely.
+    Equal captions are one answer: an image is compared with the distinct captions, and a caption may find any
+    of the images that bear it. If other answers are exactly as near as the right one, all their orders count
+    as equally likely.
 
     Args:
-        images: Embeddings of the pictures, of any length.
+        images: Embeddings of the images, of any length.
         texts: Embeddings of the captions, of any length, in the same order.
-        captions: One for each picture.
+        captions: One for each image.
     """
     cosine = torch.nn.functional.normalize(images, dim=1) @ torch.nn.functional.normalize(texts, dim=1).T
     index = {caption: number for number, caption in reversed(list(enumerate(captions)))}
     numbers = torch.tensor([index[caption] for caption in captions])
     right = numbers[:, None] == numbers[None]
-    first = numbers == torch.arange(len(captions))  # each caption once
+    first = numbers == torch.arange(len(captions))  # marks each caption once
     ways = {"image→text": (cosine, ~right & first[None]), "text→image": (cosine.T, ~right)}
     return [
         _recall(_found(values, right=right, wrong=wrong, among=among), direction=direction, among=among)
@@ -62,7 +62,7 @@ def recalls(images: Vectors, texts: Vectors, *, captions: Sequence[str]) -> list
 
 
 def wilson(share: float, count: int, /) -> tuple[float, float]:
-    """Interval of a share of `count` trials.
+    """Return the Wilson interval of a share of `count` trials, 95 %.
 
     References:
         Wilson (1927), Probable Inference, the Law of Succession, and Statistical Inference.
@@ -81,7 +81,7 @@ def _found(
     wrong: Bool[torch.Tensor, "pairs pairs"],
     among: int,
 ) -> Float32[torch.Tensor, " pairs"]:
-    """Chance that the best right answer stands among the first."""
+    """Return the probability that the best right answer is among the first."""
     best = cosine.masked_fill(~right, -torch.inf).max(1, keepdim=True).values
     better = ((cosine > best + _TIED) & wrong).sum(1)
     tied = (((cosine - best).abs() <= _TIED) & wrong).sum(1)

@@ -1,9 +1,9 @@
-"""Gathers the pictures that ``lite`` is trained on, each with author and licence.
+"""Images that ``lite`` is trained on, each with author and licence.
 
-Run it from the repository's root: ``python -m training.sources``. It fetches two Debian packages (``apt-get
+Run ``python -m training.sources`` from the root of the repository. It fetches four Debian packages (``apt-get
 download``, ``dpkg-deb``; ``rsvg-convert`` renders the drawings), keeps what is in the public domain, CC0 or
-CC-BY, leaves out what resembles a picture of the evaluation, and writes ``build/training/pictures`` and two
-tables that belong into the repository: ``training/pictures.tsv`` and ``training/left_out.tsv``.
+CC-BY, leaves out what resembles an image of the evaluation, and writes ``build/training/pictures`` and two
+tables for the repository: ``training/pictures.tsv`` and ``training/left_out.tsv``.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LONGEST = 640
 DRAWING_SIDE = 256
 FREE = re.compile(r"public domain|cc0|cc-by[ -][0-9]", re.IGNORECASE)
 
-# Folders of the clip art collection that show things, not signs, stars, buttons or icons of programs.
+# Folders of the clip art collection that show objects, not signs, stars, buttons or program icons.
 # fmt: off
 THINGS = frozenset({
     "amphibians", "animals", "arthropods", "bears", "birds", "buildings", "bugs", "cats",
@@ -50,16 +50,16 @@ THINGS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture of the training set: a row of ``pictures.tsv``.
+    """One image of the training set: a row of ``pictures.tsv``.
 
     Attributes:
         name: File below ``build/training/pictures``.
         kind: "photograph" or "drawing" (cut out, with alpha).
-        package: Debian package that carries it.
+        package: Debian package that contains it.
         inside: Path inside the package.
-        licence: As its package states it.
-        author: As its package states it.
-        source: Address that the package names, if any.
+        licence: Licence, as stated in the package.
+        author: Author, as stated in the package.
+        source: Address that the package gives, if any.
         sha256: Digest of the file inside the package.
     """
 
@@ -74,7 +74,7 @@ class Picture:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Gather the training pictures of the bundled encoder.")
+    parser = argparse.ArgumentParser(description="Gather the training images of the bundled encoder.")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     threads: int = parser.parse_args(arguments).threads
     for package in (PHOTOGRAPHS, WALLPAPERS, DRAWINGS, STAMPS):
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def unpack(package: str) -> Path:
-    """Content of a Debian package, below ``build/training``; fetched once."""
+    """Fetch a Debian package once and return the folder of its content, below ``build/training``."""
     folder = BUILD / package
     if not folder.exists():
         BUILD.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def unpack(package: str) -> Path:
 
 
 def photographs() -> Iterator[Picture]:
-    """What the READMEs of the educational programs state as free."""
+    """Yield the photographs that the READMEs of the educational programs state as free."""
     activities = BUILD / PHOTOGRAPHS / "resources/gcompris/src/activities"
     for readme in sorted(activities.rglob("README")):
         for block in re.split(r"\n\s*\n", readme.read_text(errors="replace")):
@@ -116,7 +116,7 @@ def photographs() -> Iterator[Picture]:
                 continue
             for name in re.findall(r"[\w()+./-]+\.(?:webp|jpg|png)", block.partition("Files:")[2]):
                 path = readme.parent / name
-                # Slices of a painting and strips of an animation show no whole object.
+                # Parts of a painting and frames of an animation do not show a whole object.
                 if path.exists() and not re.search(r"_\d+$|clickgame", str(path.with_suffix(""))):
                     yield _picture(path, kind="photograph", package=PHOTOGRAPHS, licence=licence, block=block)
 
@@ -132,7 +132,7 @@ def wallpapers() -> Iterator[Picture]:
 
 
 def drawings() -> Iterator[Picture]:
-    """Drawings of things; the collection's own statement: dedicated to the public domain."""
+    """Yield drawings of objects; the collection states that they are dedicated to the public domain."""
     folder = BUILD / DRAWINGS / "usr/share/openclipart/svg"
     for path in sorted(folder.rglob("*.svg")):
         if THINGS.intersection(part.lower() for part in path.relative_to(folder).parts[:-1]):
@@ -140,7 +140,7 @@ def drawings() -> Iterator[Picture]:
 
 
 def make(picture: Picture) -> bool:
-    """Write a picture in the size of the training; whether it can be used."""
+    """Write an image in training size, and return whether it can be used."""
     target, source = PICTURES / picture.name, BUILD / picture.package / picture.inside
     if target.exists():
         return target.stat().st_size > 0
@@ -148,7 +148,7 @@ def make(picture: Picture) -> bool:
     good = pixels is not None and min(pixels.shape[:2]) >= 64
     good = good and (picture.kind == "photograph" or cut_out(pixels))
     content = cv2.imencode(target.suffix, smaller(pixels))[1].tobytes() if good else b""
-    # An empty file remembers what cannot be used.
+    # An empty file marks an image that cannot be used.
     target.write_bytes(content)
     return good
 
@@ -165,7 +165,7 @@ def rendered(source: Path) -> UInt8[np.ndarray, "height width 4"] | None:
 
 
 def cut_out(pixels: UInt8[np.ndarray, "height width 4"]) -> bool:
-    """Whether a drawing stands free: some of its rectangle is opaque, some is not, and it has contrast."""
+    """Return whether a drawing is isolated: its rectangle is partly opaque, and it has contrast."""
     opaque = pixels[..., 3] > 127
     return 0.12 < opaque.mean() < 0.92 and float(pixels[opaque][:, :3].std()) > 20
 

@@ -1,7 +1,7 @@
-"""How fast ``lite`` opens and encodes, beside the image half of CLIP ViT-B/32 with drawn weights.
+"""Speed of ``lite``, opening and encoding, next to the image tower of CLIP ViT-B/32 with random weights.
 
-Run it from the repository's root: ``python -m training.speed``. Both encode the same 32 views in single
-precision on the CPU, in turns, so that what else the machine does falls on both.
+Run ``python -m training.speed`` from the root of the repository. Both encode the same 32 views in float32 on
+the CPU, in turns, so that other load on the machine affects both.
 """
 
 import statistics
@@ -15,7 +15,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
-from embshift.encoders.lite.load_weights import PATH
+from embshift.encoders.lite.weight_file import PATH
 
 VIEWS, ROUNDS = 32, 8
 

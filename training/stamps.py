@@ -1,13 +1,14 @@
-"""The evaluation's pictures: captioned stamps of Tux Paint, and how well an encoder pairs them with captions.
+"""Images of the evaluation: captioned stamps of Tux Paint, and how well an encoder pairs them with captions.
 
-Run it from the repository's root: ``python -m training.stamps``. It writes R@1 and R@5 both ways for the
-shipped ``lite`` (or ``--training-free``: its trunk and projection alone), once with the noun table and once
-with the text side. These pictures are for judging: nothing is trained or chosen on them.
+Run ``python -m training.stamps`` from the root of the repository. It prints R@1 and R@5 in both directions
+for the shipped ``lite`` (or, with ``--training-free``, its trunk and projection alone), once with the noun
+table and once with the text side. These images are for evaluation: nothing is trained or chosen on them.
 
-Which stamps: PNG files of Debian's ``tuxpaint-stamps-default`` that are no mirror images, outside the folders
-``cartoon`` (drawings) and ``symbols`` (letters, numbers, coins, signs), whose English caption, the first line
-of the text beside them, holds a noun that the network knows (`training.words`). About
-forty drawings remain, clothes and road signs among them, as no rule on the files tells them from photographs.
+The stamps are PNG files of Debian's ``tuxpaint-stamps-default``, without mirror images and without the
+folders ``cartoon`` (drawings) and ``symbols`` (letters, numbers, coins, signs). Their English caption, the
+first line of the text file next to them, contains a noun that the network knows (`training.words`). About
+forty drawings remain, among them clothes and road signs, because no rule on the files separates them from
+photographs.
 """
 
 import argparse
@@ -29,9 +30,9 @@ from training.words import Knowledge, knowledge
 
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
-from embshift.encoders.lite.load_weights import read_weights
-from embshift.encoders.lite.text import text_vectors
-from embshift.encoders.lite.trunk import Weights, local_vectors
+from embshift.encoders.lite.text import embed_texts
+from embshift.encoders.lite.trunk import Weights, compute_local_vectors
+from embshift.encoders.lite.weight_file import read_weights
 
 __all__ = ["Stamp", "agreement", "lite", "named", "pictures", "read_stamps", "scored", "teacher_order"]
 
@@ -47,12 +48,12 @@ Encode = Callable[[Views], Embeddings]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stamp:
-    """A cut-out picture and its caption.
+    """A cut-out image and its caption.
 
     Attributes:
         name: Path below the package's folder of stamps.
-        caption: First line of the text beside it, English.
-        cut: RGB and alpha, as the file has them.
+        caption: First line of the text file next to it, in English.
+        cut: RGB and alpha, as in the file.
         nouns: Classes of each noun of the caption; at least one noun.
     """
 
@@ -63,11 +64,11 @@ class Stamp:
 
 
 def read_stamps(folder: Path | None = None, /, *, known: Knowledge | None = None) -> list[Stamp]:
-    """The stamps of the evaluation, by name.
+    """Return the stamps of the evaluation, sorted by name.
 
     Args:
-        folder: The package's folder of stamps; fetched without.
-        known: WordNet and the classes; fetched without.
+        folder: The package's folder of stamps; fetched if None.
+        known: WordNet and the classes; fetched if None.
     """
     folder, known = folder or sources.unpack(PACKAGE) / INSIDE, known or knowledge()
     found = list[Stamp]()
@@ -80,39 +81,39 @@ def read_stamps(folder: Path | None = None, /, *, known: Knowledge | None = None
 
 
 def pictures(stamps: Sequence[Stamp], /) -> Views:
-    """Stamps on white, in the middle of a square of their longer side, at 224 pixels.
+    """Return the stamps on white, centred in a square of their longer side, at 224 pixels.
 
-    Nothing is cut off and proportions stay. Squeezing the stamp to a square, or cropping it to what is
-    opaque, moves the training-free figures by at most 3 points.
+    Nothing is cut off, and proportions are kept. Squeezing a stamp to a square, or cropping it to its opaque
+    part, changes the training-free figures by at most 3 points.
     """
     return np.stack([_on_white(stamp.cut) for stamp in stamps])
 
 
 def named(stamps: Sequence[Stamp], /) -> list[Stamp]:
-    """Stamps whose caption has one noun, for at most five classes: it says what the picture shows."""
+    """Return the stamps whose caption has one noun, for at most five classes: it names what is shown."""
     return [s for s in stamps if len(set(s.nouns)) == 1 and len(s.nouns[0]) <= NAMED_CLASSES]
 
 
 def lite(views: Views, /) -> Embeddings:
-    """The shipped encoder."""
+    """Return the embeddings of the shipped encoder."""
     encoder = ENCODERS["lite"].open("lite", device="cpu", allow_pickle=False)
     parts = (views[at : at + BATCH] for at in range(0, len(views), BATCH))
     return torch.cat([encoder.encode(part, capture=Capture.PIXELS).embedding for part in parts])
 
 
 def training_free(views: Views, /) -> Embeddings:
-    """Trunk and projection alone: the mean over the grid of projected local vectors."""
+    """Return the embeddings of trunk and projection alone: mean projected local vectors over the grid."""
     weights = read_weights(device="cpu")
     return _pooled(views, weights=weights) @ weights["projection"].T
 
 
 def scored(images: Embeddings, stamps: Sequence[Stamp], *, texts: Embeddings) -> list[Recall]:
-    """R@1 and R@5 both ways, for embeddings of the captions in the order of the stamps."""
+    """Return R@1 and R@5 in both directions, for embeddings of the captions in the order of the stamps."""
     return recalls(images, texts, captions=[stamp.caption for stamp in stamps])
 
 
 def teacher_order(views: Views, /) -> Int64[torch.Tensor, "views classes"]:
-    """Classes by the published network's own classifier, the likeliest first."""
+    """Return the classes by the published network's own classifier, the most likely first."""
     parameters = published()
     logits = _pooled(views, weights=read_weights(device="cpu")) @ parameters["_fc.weight"].T
     return (logits + parameters["_fc.bias"]).argsort(dim=1, descending=True)
@@ -121,7 +122,7 @@ def teacher_order(views: Views, /) -> Int64[torch.Tensor, "views classes"]:
 def agreement(
     images: Embeddings, /, *, order: Int64[torch.Tensor, "views classes"], vectors: ClassVectors
 ) -> tuple[float, float]:
-    """Shares of pictures whose nearest class, by cosine, is the teacher's first, and is in its first five."""
+    """Return the shares of images whose nearest class by cosine is the teacher's first, or a first five."""
     unit = torch.nn.functional.normalize(vectors, dim=1)
     nearest = (images @ unit.T).argmax(1)
     return (
@@ -131,8 +132,10 @@ def agreement(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Pair the evaluation's pictures with their captions.")
-    parser.add_argument("--training-free", action="store_true", help="trunk and projection instead of lite")
+    parser = argparse.ArgumentParser(description="Pair the images of the evaluation with their captions.")
+    parser.add_argument(
+        "--training-free", action="store_true", help="use trunk and projection instead of lite"
+    )
     parser.add_argument("--text", type=Path, help="parameters of the text side (default: the shipped ones)")
     parser.add_argument("--stamps", type=Path, help="folder of stamps (default: fetched)")
     parser.add_argument("--wordnet", type=Path, help="folder with data.noun (default: fetched)")
@@ -146,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     _write("noun table", scored(images, stamps, texts=text_targets(captions, known=known, vectors=vectors)))
     weights = _text_weights(options.text)
     if "text.tokens" in weights:
-        _write("text side", scored(images, stamps, texts=text_vectors(captions, weights=weights)))
+        _write("text side", scored(images, stamps, texts=embed_texts(captions, weights=weights)))
     _write_agreement(images, stamps, vectors=vectors)
     return 0
 
@@ -181,12 +184,12 @@ def _text_weights(path: Path | None) -> Weights:
 def _pooled(views: Views, *, weights: Weights) -> Float32[torch.Tensor, "views 1280"]:
     parts = (views[at : at + BATCH] for at in range(0, len(views), BATCH))
     planes = ((torch.from_numpy(part).permute(0, 3, 1, 2).float() - 127) / 128 for part in parts)
-    return torch.cat([local_vectors(part, weights=weights).mean((2, 3)) for part in planes])
+    return torch.cat([compute_local_vectors(part, weights=weights).mean((2, 3)) for part in planes])
 
 
 def _caption(path: Path) -> str:
     beside = path.with_suffix(".txt")
-    # The mirror images have no text of their own.
+    # Mirror images have no text file.
     lines = beside.read_text(encoding="utf-8", errors="replace").splitlines() if beside.exists() else []
     return lines[0].strip() if lines else ""
 
@@ -194,7 +197,7 @@ def _caption(path: Path) -> str:
 def _cut(path: Path) -> UInt8[np.ndarray, "height width 4"]:
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise SystemExit(f"{path} cannot be read as a picture; unpack {PACKAGE} again")
+        raise SystemExit(f"{path} cannot be read as an image; unpack {PACKAGE} again")
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     if pixels.ndim == 2:

@@ -1,7 +1,7 @@
-"""The noun table: where a text lies in the space of the bundled encoder, by the nouns in it.
+"""The noun table: a vector for a text in the space of the bundled encoder, from the nouns in it.
 
-The network's classifier has one row per ImageNet class. A noun lies in the direction of the mean of its
-classes' rows, less the mean of all rows; a text in the direction of the mean of its nouns. No training.
+The network's classifier has one row for each ImageNet class. The direction of a noun is the mean of its
+classes' rows minus the mean of all rows; that of a text is the mean of its nouns. Nothing is trained.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,14 @@ ClassVectors = Float32[torch.Tensor, "classes 256"]
 
 
 def class_vectors() -> ClassVectors:
-    """The classifier's rows less their mean, projected; raw, as the classifier has them."""
+    """Return the classifier's rows minus their mean, projected and not normalised."""
     rows = make_lite_weights.published()["_fc.weight"]
     projection = make_lite_weights.projection(rows)
     return ((rows.double() - rows.double().mean(0)) @ projection.T).float()
 
 
 def combined(nouns: Iterable[frozenset[int]], /, *, vectors: ClassVectors) -> Float32[torch.Tensor, " 256"]:
-    """Unit vector of a text with nouns that stand for these classes; equal nouns count once."""
+    """Return the unit vector of a text with nouns that stand for these classes; equal nouns count once."""
     each = [functional.normalize(vectors[sorted(classes)].mean(0), dim=0) for classes in dict.fromkeys(nouns)]
     return functional.normalize(torch.stack(each).mean(0), dim=0)
 
@@ -33,7 +33,7 @@ def combined(nouns: Iterable[frozenset[int]], /, *, vectors: ClassVectors) -> Fl
 def text_targets(
     texts: Sequence[str], /, *, known: Knowledge, vectors: ClassVectors
 ) -> Float32[torch.Tensor, "texts 256"]:
-    """Unit vectors of texts; NaN for a text without a noun that the network knows."""
+    """Return the unit vectors of texts; NaN for a text without a noun that the network knows."""
     missing = torch.full((vectors.shape[1],), torch.nan)
     found = [[classes for _, classes in known.found(text)] for text in texts]
     return torch.stack([combined(nouns, vectors=vectors) if nouns else missing for nouns in found])

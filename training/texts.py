@@ -1,8 +1,8 @@
-"""Texts that the text side of ``lite`` is trained on, each with the classes of its nouns.
+"""Texts on which the text side of ``lite`` is trained, each with the classes of its nouns.
 
-Nouns in the 80 prompts that OpenAI's CLIP uses for ImageNet and in plain captions, two nouns in one caption,
-definitions, and WordNet's example sentences of all parts of speech. A fixed share of prompts, nouns and
-sentences is held out for validation.
+They are nouns in the 80 prompts that OpenAI's CLIP uses for ImageNet, nouns in plain captions, captions with
+two nouns, definitions, and WordNet's example sentences of all parts of speech. A fixed share of prompts,
+nouns and sentences is held out for validation.
 """
 
 import re
@@ -95,11 +95,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Corpus:
-    """What texts are made of; the same every time.
+    """The parts that texts are made of; the same every time.
 
     Attributes:
         nouns: Nouns that the network knows.
-        often: Chance of each noun: grows with the root of how often WordNet's own prose uses it.
+        often: Probability of each noun; it grows with the square root of its frequency in WordNet's prose.
         prompts: Prompts with a place for a noun, ``{c}``.
         definitions: A noun and its definition.
         sentences: Example sentences with a noun that the network knows.
@@ -117,11 +117,11 @@ class Corpus:
 
 
 def build(known: Knowledge, /, *, folder: Path) -> Corpus:
-    """Everything that texts are made of.
+    """Return the parts that texts are made of.
 
     Args:
         known: WordNet and the classes.
-        folder: WordNet's files; verbs, adjectives and adverbs are read for their sentences alone.
+        folder: WordNet's files; of verbs, adjectives and adverbs only the sentences are used.
     """
     rng = np.random.default_rng(SPLIT_SEED)
     examples = list(_examples(folder))
@@ -147,14 +147,14 @@ def build(known: Knowledge, /, *, folder: Path) -> Corpus:
 
 
 def drawn(corpus: Corpus, /, *, count: int, known: Knowledge, rng: np.random.Generator) -> list[Text]:
-    """Texts at random, of all kinds by their shares."""
+    """Draw texts of all kinds, according to their shares."""
     kinds = rng.choice(list(SHARES), p=list(SHARES.values()), size=count)
     texts = [_one(str(kind), corpus=corpus, known=known, rng=rng) for kind in kinds]
     return [text for text in texts if text.nouns]
 
 
 def read_prompts() -> list[str]:
-    """The 80 prompts, read as text: nothing of the package runs."""
+    """Return the 80 prompts, read as text; no code of the package runs."""
     with zipfile.ZipFile(wheel(OPEN_CLIP)) as archive:
         source = archive.read(PROMPTS).decode()
     block = source.partition("OPENAI_IMAGENET_TEMPLATES = (")[2].partition("\n)")[0]
@@ -162,7 +162,7 @@ def read_prompts() -> list[str]:
 
 
 def plain_forms(noun: str, /) -> list[str]:
-    """Simple captions of a noun, without a closing point."""
+    """Return simple captions of a noun, without a full stop."""
     one = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
     return [
         noun,
@@ -178,7 +178,7 @@ def plain_forms(noun: str, /) -> list[str]:
 
 
 def plural(noun: str, /) -> str:
-    """Regular plural."""
+    """Return the regular plural."""
     if noun.endswith("man"):
         return noun[:-2] + "en"
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
@@ -195,7 +195,7 @@ def _one(kind: str, *, corpus: Corpus, known: Knowledge, rng: np.random.Generato
     if kind == "prompt":
         return _prompted(first, corpus.prompts, rng)
     caption = _pair(first, second, rng) if kind == "pair" else _plain(first, rng)
-    # Looked up again: beside other words a noun may be part of another, or be lost.
+    # Looked up again: next to other words a noun may become part of another, or be lost.
     return Text(caption, tuple(classes for _, classes in known.found(caption)))
 
 
@@ -221,7 +221,7 @@ def _prompted(noun: Text, prompts: Sequence[str], rng: np.random.Generator) -> T
 
 
 def _shortened(definition: Text, rng: np.random.Generator) -> Text:
-    """Noun and definition, or the definition alone; of a long definition often the first part."""
+    """Return noun and definition, or the definition alone; long definitions are often cut."""
     noun, _, meaning = definition.words.partition(": ")
     parts = split(meaning)[: int(rng.integers(6, _MOST_WORDS))]
     return Text(" ".join(parts if rng.random() < 0.3 else [noun, *parts]), definition.nouns)

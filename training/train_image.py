@@ -1,9 +1,8 @@
-"""Trains the transformer of ``lite`` on cached tokens: where to look, starting from the teacher.
+"""Training of the transformer of ``lite`` on cached tokens: where to look, starting from the teacher.
 
-Run it from the repository's root: ``python -m training.train_image`` after ``python -m training.cache``. It
-goes on from its last checkpoint, ends after a set number of steps, and writes
-``build/training/blocks.safetensors`` and the figures on pictures that were held back to
-``training/logs/image.tsv``.
+Run ``python -m training.train_image`` from the root of the repository, after ``python -m training.cache``. It
+continues from its last checkpoint and ends after a given number of steps. It writes
+``build/training/blocks.safetensors``, and the figures on held-back images to ``training/logs/image.tsv``.
 """
 
 import argparse
@@ -20,8 +19,8 @@ from training.cache import SHARDS
 from training.make_lite_weights import published
 from training.sources import BUILD
 
-from embshift.encoders.lite.blocks import initial, look
-from embshift.encoders.lite.load_weights import read_weights
+from embshift.encoders.lite.blocks import make_initial_weights, run_transformer
+from embshift.encoders.lite.weight_file import read_weights
 
 TARGET = BUILD / "blocks.safetensors"
 CHECKPOINT = BUILD / "blocks.checkpoint.pt"
@@ -41,8 +40,8 @@ Batch = tuple[
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train the transformer of the bundled encoder.")
-    parser.add_argument("--steps", type=int, default=6000, help=f"of {BATCH} groups of 4 views")
-    parser.add_argument("--rate", type=float, default=1e-3, help="greatest learning rate")
+    parser.add_argument("--steps", type=int, default=6000, help=f"steps, each of {BATCH} groups of 4 views")
+    parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
     parser.add_argument("--map-weight", type=float, default=0.1, help="weight of the attention's target")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=TARGET)
@@ -54,9 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(given: argparse.Namespace) -> None:
     checkpoint = given.out.with_suffix(".checkpoint.pt")
-    weights = {
-        name: values.requires_grad_() for name, values in initial(torch.Generator().manual_seed(SEED)).items()
-    }
+    initial = make_initial_weights(torch.Generator().manual_seed(SEED))
+    weights = {name: values.requires_grad_() for name, values in initial.items()}
     optimiser = torch.optim.AdamW(groups(weights, rate=given.rate), betas=(0.9, 0.98))
     step = restored(checkpoint, weights, optimiser)
     rows = class_rows()
@@ -81,7 +79,7 @@ def train(given: argparse.Namespace) -> None:
 
 
 def groups(weights: Tensors, *, rate: float) -> list[dict[str, object]]:
-    """What is decayed, what is not, and the four gains, which have far to go."""
+    """Return the parameter groups: with decay, without, and the four gains, which need a higher rate."""
     gains = [values for name, values in weights.items() if name.endswith("gain")]
     decayed = [values for values in weights.values() if values.ndim > 1]
     plain = [values for name, values in weights.items() if values.ndim < 2 and not name.endswith("gain")]
@@ -95,12 +93,12 @@ def groups(weights: Tensors, *, rate: float) -> list[dict[str, object]]:
 def loss_of(
     batch: Batch, weights: Tensors, rows: Float[torch.Tensor, "classes 256"], *, map_weight: float
 ) -> torch.Tensor:
-    """Distance to the clean teacher: direction, length and classes; and of the last map to where it shows."""
+    """Return the loss: distance to the clean teacher (direction, length, classes), and of the last map."""
     tokens, clean, target = batch
     shown = target.isfinite().all(2)  # (groups, views)
     wanted = clean[:, None].expand(-1, tokens.shape[1], -1)[shown]
     with torch.autocast("cpu", torch.bfloat16):
-        looked = look(tokens[shown] * grain(tokens[shown]), weights=weights)
+        looked = run_transformer(tokens[shown] * grain(tokens[shown]), weights=weights)
     embedding = looked.embedding.float()
     direction = 1 - functional.cosine_similarity(embedding, wanted, dim=1)
     length = (embedding.norm(dim=1) / wanted.norm(dim=1)).log().square()
@@ -116,20 +114,20 @@ def loss_of(
 
 
 def grain(tokens: Float[torch.Tensor, "views patches 256"]) -> Float[torch.Tensor, "views patches 256"]:
-    """Noise on every channel of every patch: few photographs are known by heart less easily."""
+    """Return noise for every channel of every patch, which makes it harder to memorise few photographs."""
     return 1 + NOISE * torch.randn_like(tokens)
 
 
 @torch.no_grad()
 def figures(shards: list[Batch], weights: Tensors | None) -> dict[str, float]:
-    """On held-back pictures: cosine to the clean teacher, unchanged and in clutter, and the AUC."""
+    """Return cosines to the clean teacher, unchanged and in clutter, and the AUC, on held-back images."""
     cosines, areas = [], []
     for tokens, clean, target in shards:
         flat = tokens.flatten(0, 1)
         if weights is None:
             embedding, seen = flat.mean(1), torch.full(flat.shape[:2], 1 / flat.shape[1])
         else:
-            looked = look(flat, weights=weights)
+            looked = run_transformer(flat, weights=weights)
             embedding, seen = looked.embedding, looked.attention[-1].mean(1)
         cosines.append(
             functional.cosine_similarity(embedding.unflatten(0, (len(clean), -1)), clean[:, None], dim=2)
@@ -144,7 +142,7 @@ def figures(shards: list[Batch], weights: Tensors | None) -> dict[str, float]:
 
 
 def area(seen: Float[torch.Tensor, " patches"], target: Float[torch.Tensor, " patches"]) -> float:
-    """ROC-AUC of a map against the cells with over a quarter of the greatest share; NaN without two kinds."""
+    """Return the ROC-AUC of a map for cells above a quarter of the largest share; NaN if all are alike."""
     object_ = target > 0.25 * target.max()
     if not object_.any() or object_.all():
         return float("nan")
@@ -153,7 +151,7 @@ def area(seen: Float[torch.Tensor, " patches"], target: Float[torch.Tensor, " pa
 
 
 def batches(step: int, steps: int) -> Iterator[Batch]:
-    """Shuffled groups, the same in every run, from a given step on."""
+    """Yield shuffled groups from a given step on, the same in every run."""
     paths = sorted(SHARDS.glob("train-*.safetensors"))
     if not paths:
         raise SystemExit(f"no training shards in {SHARDS}; run: python -m training.cache")
@@ -178,13 +176,13 @@ def read_shard(path: Path) -> Batch:
 
 
 def class_rows() -> Float[torch.Tensor, "classes 256"]:
-    """The teacher's classifier on projected vectors, without what all classes share."""
+    """Return the teacher's classifier on projected vectors, without the mean row."""
     rows = published()["_fc.weight"]
     return (rows - rows.mean(0)) @ read_weights(device="cpu")["projection"].T
 
 
 def pace(step: int, steps: int) -> float:
-    """Share of the greatest learning rate: linear at first, then half a cosine."""
+    """Return the share of the largest learning rate: linear at first, then half a cosine."""
     if step < WARM_UP:
         return (step + 1) / WARM_UP
     return 0.5 + 0.5 * float(torch.cos(torch.tensor(torch.pi * (step - WARM_UP) / max(1, steps - WARM_UP))))

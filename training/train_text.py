@@ -1,10 +1,10 @@
-"""Trains the text side of ``lite``: texts towards the classifier rows of their nouns.
+"""Training of the text side of ``lite``: texts towards the classifier rows of their nouns.
 
-Run it from the repository's root: ``python -m training.train_text``. The loss is 1 - cosine to the noun
-table's vector, plus InfoNCE over the batch with equal targets left out. What a step draws depends on the seed
-and the step alone; a run that was cut short goes on where it stopped, and a greater ``--texts`` trains a
-finished one further. Writes ``build/training/text.safetensors``, the log ``training/logs/text.tsv`` and,
-once, the byte pairs beside the encoder's weights: new byte pairs need new training.
+Run ``python -m training.train_text`` from the root of the repository. The loss is 1 - cosine to the noun
+table's vector, plus InfoNCE over the batch without equal targets. What a step draws depends only on the seed
+and the step. An interrupted run continues where it stopped, and a larger ``--texts`` trains a finished one
+further. It writes ``build/training/text.safetensors``, the log ``training/logs/text.tsv`` and, once, the byte
+pairs next to the encoder's weights: new byte pairs need new training.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from training import sources, texts
 from training.targets import class_vectors, combined
 from training.words import INSIDE, PACKAGE, Knowledge, knowledge
 
-from embshift.encoders.lite.text import END, LENGTH, PADDING, TOKENIZER, token_rows, tower
+from embshift.encoders.lite.text import END, LENGTH, PADDING, TOKENIZER, run_text_tower, tokenize_texts
 
 TARGET = sources.BUILD / "text.safetensors"
 CHECKPOINT = sources.BUILD / "text.checkpoint"
 LOG = Path(__file__).parent / "logs" / "text.tsv"
 ENTRIES, WIDTH, LAYERS, RATIO, DIM = 4096, 192, 3, 2, 256
 BATCH, BATCHES = 256, 4
-"""Texts of a batch, and batches that are drawn together and sorted by length: less padding."""
+"""Texts in a batch, and batches that are drawn together and sorted by length, to reduce padding."""
 RATE, DECAY, WARM_UP, COOLING = 1.5e-3, 0.01, 200, 0.2
 TEMPERATURE = 0.07
 EVERY = 200
@@ -45,7 +45,7 @@ COLUMNS = ("step", "texts", "seconds", "rate", "loss", "cosine", "prompts", "nou
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """What a checkpoint holds."""
+    """The content of a checkpoint."""
 
     parameters: Parameters
     optimizer: torch.optim.AdamW
@@ -56,7 +56,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
-    """What is trained on: texts and where they shall go."""
+    """The training data: texts and their target vectors."""
 
     known: Knowledge
     corpus: texts.Corpus
@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(task: Task, *, state: State, until: float) -> None:
-    """Step after step until enough texts are seen or the time is up."""
+    """Train until enough texts are seen or the time is up."""
     began = time.perf_counter() - state.seconds
     while state.seen < task.wanted and time.perf_counter() < until:
         losses = [_stepped(batch, task=task, state=state) for batch in _batches(task, state=state)]
@@ -94,7 +94,7 @@ def train(task: Task, *, state: State, until: float) -> None:
 
 
 def initial(seed: int, /) -> Parameters:
-    """Normal draws of deviation .02 for what is looked up, 1 / sqrt(inputs) for products; norms at 1."""
+    """Return initial parameters: normal, deviation .02 for tables, 1 / sqrt(inputs) for products; norms 1."""
     random = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int, deviation: float) -> torch.Tensor:
@@ -120,7 +120,7 @@ def initial(seed: int, /) -> Parameters:
 
 
 def resumed(seed: int, /) -> State:
-    """The state of the checkpoint, or a fresh one."""
+    """Return the state of the checkpoint, or a new one."""
     parameters = initial(seed)
     optimizer = torch.optim.AdamW(parameters.values(), lr=RATE, betas=(0.9, 0.98), weight_decay=DECAY)
     state = State(parameters=parameters, optimizer=optimizer)
@@ -135,7 +135,7 @@ def resumed(seed: int, /) -> State:
 
 
 def loss_of(predicted: Vectors, wanted: Vectors) -> torch.Tensor:
-    """1 - cosine, plus InfoNCE over the batch in which a text with the same target is no other text."""
+    """Return 1 - cosine, plus InfoNCE over the batch without pairs that share a target."""
     predicted = functional.normalize(predicted, dim=1)
     same = (wanted @ wanted.T > 0.999).fill_diagonal_(False)
     logits = (predicted @ wanted.T / TEMPERATURE).masked_fill(same, -torch.inf)
@@ -144,13 +144,13 @@ def loss_of(predicted: Vectors, wanted: Vectors) -> torch.Tensor:
 
 
 def validated(task: Task, /) -> dict[str, dict[str, float]]:
-    """Held-out texts through the half-precision file: mean cosine, share whose own target is the nearest."""
+    """Return mean cosine and share of correct nearest targets of held-out texts, in half precision."""
     weights = {name: values.float() for name, values in load_file(TARGET).items()}
     return {kind: _agreement(held, task=task, weights=weights) for kind, held in task.corpus.held.items()}
 
 
 def byte_pairs(prose: Sequence[str], /) -> str:
-    """A tokenizer as JSON: lower case, bytes, 4096 entries with padding first and the end of text second."""
+    """Return a tokenizer as JSON: lower case, bytes, 4096 entries; first padding, then the end of text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -174,7 +174,7 @@ def halved(parameters: Parameters) -> dict[str, torch.Tensor]:
 def _batches(task: Task, *, state: State) -> list[tuple[Int64[torch.Tensor, "texts tokens"], Vectors]]:
     rng = np.random.default_rng([task.seed, state.step])
     drawn = texts.drawn(task.corpus, count=BATCH * BATCHES, known=task.known, rng=rng)
-    rows = token_rows([text.words for text in drawn], entries=ENTRIES)
+    rows = tokenize_texts([text.words for text in drawn], entries=ENTRIES)
     targets = torch.stack([combined(text.nouns, vectors=task.vectors) for text in drawn])
     lengths = (rows != PADDING).sum(1)
     order = lengths.argsort(stable=True).chunk(BATCHES)
@@ -187,7 +187,7 @@ def _stepped(batch: tuple[torch.Tensor, Vectors], *, task: Task, state: State) -
     rows, targets = batch
     for group in state.optimizer.param_groups:
         group["lr"] = _rate(state.step, share=state.seen / task.wanted)
-    predicted = tower(rows, weights=state.parameters)
+    predicted = run_text_tower(rows, weights=state.parameters)
     loss = loss_of(predicted, targets)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -198,7 +198,7 @@ def _stepped(batch: tuple[torch.Tensor, Vectors], *, task: Task, state: State) -
 
 
 def _rate(step: int, *, share: float) -> float:
-    """Rises over the first steps, stays, and falls to a hundredth over the last fifth of the texts."""
+    """Return the learning rate: it rises at first, and falls to a hundredth over the last fifth of texts."""
     falling = 0.5 + 0.5 * math.cos(math.pi * max(0.0, 1 - (1 - share) / COOLING))
     return RATE * min(1, (step + 1) / WARM_UP) * max(0.01, falling)
 
@@ -207,10 +207,10 @@ def _agreement(
     held: Sequence[texts.Text], *, task: Task, weights: Mapping[str, torch.Tensor]
 ) -> dict[str, float]:
     wanted = torch.stack([combined(text.nouns, vectors=task.vectors) for text in held])
-    rows = token_rows([text.words for text in held], entries=ENTRIES)
+    rows = tokenize_texts([text.words for text in held], entries=ENTRIES)
     with torch.no_grad():
-        got = functional.normalize(tower(rows, weights=weights), dim=1)
-    # Among all targets of the set, with equal ones counted as one.
+        got = functional.normalize(run_text_tower(rows, weights=weights), dim=1)
+    # Among all targets of the set; equal ones count as one.
     best = (got @ wanted.T).max(1).values
     own = (got * wanted).sum(1)
     return {
@@ -247,16 +247,21 @@ def _keep(state: State) -> None:
     counts = {"step": state.step, "seen": state.seen, "seconds": state.seconds}
     parameters = {name: values.detach() for name, values in state.parameters.items()}
     torch.save({"parameters": parameters, "optimizer": state.optimizer.state_dict(), **counts}, aside)
-    # A rename is all or nothing: a run that dies here leaves the checkpoint before.
+    # A rename is atomic: a run that dies here leaves the previous checkpoint.
     aside.replace(CHECKPOINT)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the text side of the bundled encoder.")
     parser.add_argument(
-        "--texts", type=int, default=1_100_000, help="texts to see in all; the rate falls towards it"
+        "--texts",
+        type=int,
+        default=1_100_000,
+        help="texts to see in total; the learning rate falls towards that number",
     )
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after; the next run goes on")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="stop after so many minutes; the next run continues"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wordnet", type=Path, help="folder with data.noun (default: fetched)")

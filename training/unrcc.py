@@ -1,7 +1,7 @@
-"""Unpacks Qt's binary resource files (``.rcc``), in which the educational programs keep their photographs.
+"""Reader of Qt's binary resource files (``.rcc``), which contain the photographs of the educational programs.
 
-The layout is Qt's, versions 1 to 3: a 20-byte big-endian header, a tree of nodes of one size, names in
-UTF-16, and the bodies, each stored plain or compressed.
+The layout is that of Qt, versions 1 to 3: a 20-byte big-endian header, a tree of nodes of one size, names in
+UTF-16, and the bodies, each stored as is or compressed.
 """
 
 import struct
@@ -14,11 +14,11 @@ GREATEST = 100 << 20
 
 
 def unpack(archive: Path, out: Path) -> int:
-    """Write every file of an archive below a folder; how many there were. zstd bodies need `zstandard`."""
+    """Write every file of an archive below a folder and return their number; zstd bodies need `zstandard`."""
     raw = archive.read_bytes()
     if raw[:4] != b"qres":
         raise SystemExit(
-            f"{archive} begins with {raw[:4]!r}; wanted a Qt resource file, which begins with b'qres'"
+            f"{archive} begins with {raw[:4]!r}; expected a Qt resource file, which begins with b'qres'"
         )
     written = 0
     for path, body in _files(raw, index=0, folder=out):
@@ -34,7 +34,7 @@ def _files(raw: bytes, *, index: int, folder: Path) -> Iterator[tuple[Path, byte
     name_at, flags = struct.unpack_from(">IH", raw, at)
     name = _name(raw, names + name_at)
     if not flags & DIRECTORY:
-        # The name alone: nothing lands outside the folder.
+        # Only the name is used, so that nothing is written outside the folder.
         yield folder / Path(name).name, _body(raw, data + struct.unpack_from(">I", raw, at + 10)[0], flags)
         return
     count, first = struct.unpack_from(">II", raw, at + 6)
@@ -54,7 +54,7 @@ def _body(raw: bytes, at: int, flags: int) -> bytes:
     if flags & ZLIB:
         return zlib.decompress(stored[4:])
     if flags & ZSTD:
-        import zstandard  # Only some archives need it.
+        import zstandard  # only some archives need it
 
         return zstandard.ZstdDecompressor().decompress(stored, max_output_size=GREATEST)
     return stored

