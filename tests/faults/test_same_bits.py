@@ -168,6 +168,6 @@ def test_a_picture_that_changes_under_a_run_is_told_and_not_mixed_in(tmp_path, c
         shutil.copy(pictures / "00.png", pictures / "03.png")
         with caplog.at_level("INFO", logger="embshift"):
             after = measure(pictures, out)
-    said = "1 pictures have changed since the run was started: 03.png" in caplog.text
+    said = "1 image changed since the run was started: 03.png" in caplog.text
     same = after.shifts().equals(before.shifts()) and after.images().equals(before.images())
     tally(tried=1, lost=[] if said and same else [caplog.text])

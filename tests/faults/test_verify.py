@@ -110,7 +110,7 @@ def test_the_one_input_in_a_thousand_that_has_rotted_is_named(samples, tmp_path,
     (fault,) = verdict.faults
     assert fault.message.startswith(f"{victim.name} (row {row}): SHA-256 was")
     assert "damaged where it lies" in fault.message
-    assert "1 pictures are no longer there, and were not compared: 07.png" in verdict.notes
+    assert "1 image missing and not compared: 07.png" in verdict.notes
     assert not fault.repairable
     tally(tried=count, lost=[] if kinds(verdict) == {"input changed"} else kinds(verdict))
 
@@ -229,8 +229,8 @@ def test_a_file_of_another_writer_and_one_that_is_gone(place):
     (place / "images" / "chunk-000002.parquet").unlink()
     messages = [fault.message for fault in verify(place, inputs=False).faults]
     assert "chunk 0: shifts/chunk-000000.parquet has no seal" in messages[0]
-    assert "chunk 1: attention/chunk-000001.parquet is not there" in messages[1]
-    assert "chunk 2 (rows 10 to 12) is not there, and run.json says that the run is finished" in messages[2]
+    assert "chunk 1: attention/chunk-000001.parquet is missing" in messages[1]
+    assert "chunk 2 (rows 10 to 12) is missing, although run.json marks the run as finished" in messages[2]
 
 
 def test_a_chunk_that_is_not_in_the_listing_is_dropped(original, place):

@@ -108,12 +108,12 @@ def test_a_limit_is_no_news(photos, samples, tmp_path):
     shutil.copytree(photos, folder)
     command = ("run", str(folder), *QUICK, "--limit", "3", "--out", str(out))
     first = invoke(*command)
-    assert "6 pictures found, the first 3 are taken" in first.stderr
+    assert "6 images found, using the first 3" in first.stderr
     shutil.copy(samples / "castle.jpg", folder / "aaa.jpg")
     for more in ((), ("--update",)):
         again = invoke(*command, *more)
         assert "no longer there" not in again.stderr
-        assert "new pictures" not in again.stderr
+        assert "new image" not in again.stderr
         assert "nothing left to do" in again.stderr
 
 

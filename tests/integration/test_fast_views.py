@@ -52,7 +52,7 @@ def test_the_plan_is_recorded(fast_run):
 def test_another_way_is_refused(fast_run, photos, option, said):
     ways = {"views": "fast", "decode": "scaled"}
     del ways[option]
-    with pytest.raises(ResumeError, match=f"{option}: {said} in the run, (reference|full) asked"):
+    with pytest.raises(ResumeError, match=f"{option}: {said} in the run, (reference|full) requested"):
         embshift.measure(
             photos,
             encoder="lite",

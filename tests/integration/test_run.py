@@ -22,11 +22,11 @@ def finished(photos, tmp_path_factory):
 def test_results_go_to_stdout_and_messages_to_stderr(finished):
     out, result = finished
     assert result.returncode == 0, result.stderr
-    assert result.stderr.startswith("6 pictures found")
+    assert result.stderr.startswith("6 images found")
     assert f"run folder: {out}" in result.stdout
     for word in ("noise", "coarse_dropout", "overall", "rank", "▲", "▼"):
         assert word in result.stdout
-    assert "pictures found" not in result.stdout
+    assert "images found" not in result.stdout
 
 
 def test_run_json_holds_what_a_reader_needs(finished):
@@ -64,14 +64,14 @@ def test_the_same_command_returns_at_once_when_finished(finished, photos):
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (("--seed", "1"), "seed: 0 in the run, 1 asked"),
-        (("--draws", "2"), "draws: 1 in the run, 2 asked"),
-        (("--image-size", "96"), "image_size: (64, 64) in the run, (96, 96) asked"),
-        (("--resize", "area"), "resize: linear in the run, area asked"),
+        (("--seed", "1"), "seed: 0 in the run, 1 requested"),
+        (("--draws", "2"), "draws: 1 in the run, 2 requested"),
+        (("--image-size", "96"), "image_size: (64, 64) in the run, (96, 96) requested"),
+        (("--resize", "area"), "resize: linear in the run, area requested"),
         (("--transform", "noise"), "transforms: noise"),
         (("--metric", "cosine"), "metrics: "),
-        (("--metric-sample", "3"), "metric_sample: 2000 in the run, 3 asked"),
-        (("--batch", "16"), "batch: 32 in the run, 16 asked"),
+        (("--metric-sample", "3"), "metric_sample: 2000 in the run, 3 requested"),
+        (("--batch", "16"), "batch: 32 in the run, 16 requested"),
     ],
 )
 def test_another_plan_into_the_same_folder_is_refused(finished, photos, changed, named):
@@ -123,7 +123,7 @@ def test_nothing_readable_is_exit_code_3(tmp_path):
     (tmp_path / "none").mkdir()
     empty = invoke("run", str(tmp_path / "none"), *QUICK, "--out", str(tmp_path / "run2"))
     assert empty.returncode == 3
-    assert "no picture in" in empty.stderr
+    assert "no image in" in empty.stderr
     assert "jpeg jpg png" in empty.stderr
 
 
@@ -185,7 +185,7 @@ def test_new_pictures_are_left_out_unless_asked_for(photos, samples, tmp_path):
     before = read(out, "images").to_pylist()
     shutil.copy(samples / "castle.jpg", folder / "a-new-one.jpg")
     left_out = invoke(*command)
-    assert "1 new pictures left out (--update appends them): a-new-one.jpg" in left_out.stderr
+    assert "1 new image left out (--update appends them): a-new-one.jpg" in left_out.stderr
     assert read(out, "images").to_pylist() == before
     assert invoke(*command, "--update").returncode == 0
     after = read(out, "images").to_pylist()

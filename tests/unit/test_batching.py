@@ -48,7 +48,7 @@ def through(encoder, views, *, size, **options):
     """What each picture brought back, and what was left at the end."""
     batches = Batches(encoder, size=size, **OPTIONS | {"mishaps": Mishaps()} | options)
     with patch(
-        "embshift.measurement.pipeline.batches.marked",
+        "embshift.measurement.pipeline.batches.record_event",
         getattr(encoder, "marked", lambda device: lambda: None),
     ):
         found = [batches.add(each, sampled=True) for each in views]

@@ -326,7 +326,7 @@ class TestDifference:
         assert len(lines) == 1
         assert lines[0].startswith(f"{name}: ")
         assert " in the run, " in lines[0]
-        assert lines[0].endswith(" asked")
+        assert lines[0].endswith(" requested")
 
     def test_each_field_is_one_or_the_other(self):
         assert set(OTHER) == set(COUNTED)
@@ -344,7 +344,7 @@ class TestDifference:
     def test_the_index_of_a_device_is_free(self, recorded):
         one, other = (dataclasses.replace(recorded, device=f"cuda:{index}") for index in range(2))
         assert list_differences(one, other) == []
-        assert list_differences(one, recorded) == ["device: cuda in the run, cpu asked"]
+        assert list_differences(one, recorded) == ["device: cuda in the run, cpu requested"]
 
     def test_a_changed_parameter_is_shown_by_itself(self, recorded):
         noise, *others = recorded.transforms
@@ -352,7 +352,7 @@ class TestDifference:
         lines = list_differences(recorded, dataclasses.replace(recorded, transforms=(changed, *others)))
         assert lines[-1] == (
             "transform noise: GaussNoise {'std_range': [0.44, 0.88]} in the run,"
-            " GaussNoise {'std_range': [0.1, 0.2]} asked"
+            " GaussNoise {'std_range': [0.1, 0.2]} requested"
         )
 
     def test_the_order_of_transforms_counts(self, recorded):

@@ -92,8 +92,8 @@ def settle(asked, encoders, *, info=None, items=None, transforms=None):
             encoders["float32" if asked == "auto" else asked],
             info=info,
             reopen=lambda *, precision: encoders[precision],
-            items=listing() if items is None else items,
-            recipe=recipe,
+            rows=listing() if items is None else items,
+            build=recipe,
             metrics=CHOSEN,
             note=notes.append,
         )
@@ -222,7 +222,7 @@ def test_a_chunk_without_pictures_leaves_float32():
     ]
     used, record, _ = settle("auto", three(bfloat16={}, float16={}), items=missing)
     assert (used, record["images"], record["views"]) == ("float32", 0, 0)
-    assert record["trials"][1]["reason"] == "no picture of the first chunk could be read"
+    assert record["trials"][1]["reason"] == "no image of the first chunk could be read"
     chosen, record, _ = settle("bfloat16", three(bfloat16={}, float16={}), items=missing)
     assert chosen == "bfloat16"
     assert "cosine" not in read_precision_errors({"precision": record})
@@ -326,9 +326,9 @@ class TestRun:
 
     def test_another_precision_is_refused_and_auto_takes_what_was_chosen(self, half_run, photos, monkeypatch):
         run, options = half_run
-        with pytest.raises(ResumeError, match="precision: bfloat16 in the run, float32 asked"):
+        with pytest.raises(ResumeError, match="precision: bfloat16 in the run, float32 requested"):
             embshift.measure(photos, out=run.folder, **options | {"precision": "float32"})
-        with pytest.raises(ResumeError, match="runtime: torch in the run, openvino asked"):
+        with pytest.raises(ResumeError, match="runtime: torch in the run, openvino requested"):
             embshift.measure(photos, out=run.folder, **options | {"runtime": "openvino"})
         monkeypatch.setattr(
             "embshift.measurement.pipeline.precision_trial.prepare_stage",

@@ -73,7 +73,7 @@ def test_a_worker_that_has_ended_is_noticed_though_its_pipe_is_held_open():
 
 
 def test_workers_that_cannot_start_blame_no_picture(capfd):
-    with pytest.raises(UsageError, match=r"worker processes cannot start .*; use --workers 0 to measure in the main process"):
+    with pytest.raises(UsageError, match=r"worker processes cannot start .*; use --workers 0 to measure"):
         list(perturb_images(items(3), build=partial(build_in, os.getpid()), workers=1))
     assert "no module of that name" in capfd.readouterr().err
 

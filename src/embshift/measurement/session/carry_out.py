@@ -14,6 +14,7 @@ from typing import Any
 
 from embshift.core.progress import Reporter
 from embshift.core.types import ImageRecord
+from embshift.core.words import count_noun
 from embshift.images import stream_sources
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.encoder_files import same_files
@@ -71,7 +72,7 @@ def carry_out(
     records, count = _list_images(sources)
     fewer = asked.limit is not None and asked.limit < count
     within = f", using the first {asked.limit:,}" if fewer else ""
-    reporter.note(f"{count:,} images found{within}; run folder: {out}")
+    reporter.note(f"{count_noun(count, 'image')} found{within}; run folder: {out}")
     listing = out / "listing.parquet"
     with lock_folder(out), hold_draft(listing), ExitStack() as held:
         info = read_record(out)

@@ -29,9 +29,9 @@ def encoder_files(source: str) -> list[dict[str, Any]] | None:
         return None
     try:
         # Importing encoders loads torch, which a finished run is answered without.
-        from embshift.encoders.hub import resolve
+        from embshift.encoders.hub import resolve_hub_name
 
-        folder = resolve(source, allow_pickle=True)
+        folder = resolve_hub_name(source, allow_pickle=True)
     except (ShiftError, OSError):
         return None
     return _describe_files(_list_checkpoint(folder))

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from embshift.core.errors import ResumeError
 from embshift.core.types import FrozenRow, ImageRecord
+from embshift.core.words import count_noun
 from embshift.measurement.plan.plan import CHUNK, Plan
 from embshift.measurement.session.resume import NEW_FOLDER
 from embshift.runs.files import rename_into_place
@@ -109,9 +110,9 @@ def _check_committed(folder: Path, rows: Listing) -> None:
 def _describe_change(change: ListingChange, *, update: bool) -> list[str]:
     new = "appended" if update else "left out (--update appends them)"
     notes = {
-        f"{change.new.count:,} new images {new}": change.new,
-        f"{change.changed.count:,} images have changed since the run was started": change.changed,
-        f"{change.gone.count:,} images of the run are missing": change.gone,
+        f"{count_noun(change.new.count, 'new image')} {new}": change.new,
+        f"{count_noun(change.changed.count, 'image')} changed since the run was started": change.changed,
+        f"{count_noun(change.gone.count, 'image')} of the run missing": change.gone,
     }
     return [f"{note}: {_name_some(named)}" for note, named in notes.items() if named.count]
 

@@ -11,6 +11,7 @@ from typing import Any
 from embshift.core.encoding import Encoder
 from embshift.core.progress import Reporter
 from embshift.core.types import Capture
+from embshift.core.words import count_noun
 from embshift.measurement.engine.local import Work, measure_chunks
 from embshift.measurement.engine.worker import WorkerLimits
 from embshift.measurement.pipeline.batches import Mishaps
@@ -239,10 +240,11 @@ def _measure(session: Session, reporter: Reporter) -> Mapping[str, Any]:
 
 
 def _announce(session: Session, reporter: Reporter) -> None:
-    plan, count = session.plan, session.plan.workers or 0
+    plan = session.plan
+    workers = count_noun(plan.workers or 0, "worker process", "worker processes")
     reporter.note(
         f"encoder {plan.encoder} on {plan.device}, {plan.threads} threads, batches of {plan.batch} views,"
-        f" {count} worker process{'' if count == 1 else 'es'}"
+        f" {workers}"
     )
     for name, reason in session.info["choices"].items():
         if reason != "as given":

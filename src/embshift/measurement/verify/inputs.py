@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from embshift.core.errors import ShiftError
 from embshift.core.types import FrozenRow
+from embshift.core.words import count_noun
 from embshift.measurement.session.provenance import encoder_content
 from embshift.measurement.verify.verdict import Fault
 
@@ -66,7 +67,7 @@ def _report_change(line: Mapping[str, Any], *, found: str, frozen: FrozenRow) ->
 def _report_missing(members: Sequence[str]) -> str:
     more = f" and {len(members) - 3:,} more" if len(members) > 3 else ""
     named = ", ".join(members[:3]) + more
-    return f"{len(members):,} images are missing and were not compared: {named}"
+    return f"{count_noun(len(members), 'image')} missing and not compared: {named}"
 
 
 _COMPARED = {"digest": "weights", "config": "config.json", "preprocessing": "preprocessing"}
