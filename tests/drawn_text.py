@@ -5,7 +5,7 @@ from itertools import combinations
 
 from matplotlib.text import Text
 
-from embshift.show.figures.layout.style import drawn_alike
+from embshift.show.figures.layout.style import use_house_style
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def recorded_text():
 def drawn_text(figure):
     """The texts of a figure with their rectangles, at 144 pixels an inch."""
     figure.set_dpi(144)
-    with drawn_alike(), recorded_text() as seen:
+    with use_house_style(), recorded_text() as seen:
         figure.canvas.draw()
     return list(seen)
 

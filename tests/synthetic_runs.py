@@ -1,4 +1,4 @@
-"""Run folders made of random numbers: any number of transforms and images, with whatever is missing."""
+"""Synthetic run folders: random numbers for any number of transforms, images and metrics."""
 
 import hashlib
 import json
@@ -39,27 +39,27 @@ THIRTY = NINE + tuple(f"{_MORE[at % 5]}_{at // 5 + 1}" for at in range(21))
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the folder shall hold.
+    """Contents of a synthetic run folder.
 
     Attributes:
-        transforms: Names.
-        images: Pictures, all readable.
+        transforms: Names of the transforms.
+        images: Number of images, all readable.
         metrics: Names of registered metrics.
-        draws: Repeats.
-        undefined: (transform, metric) whose values are NaN; None for either stands for all.
+        draws: Number of draws.
+        undefined: Pairs (transform, metric) whose values are NaN; None stands for all transforms or metrics.
         missing: Transforms whose views all failed.
         constant_map: The transform whose maps are constant; empty for none.
-        views: Whether pictures of views were kept.
+        views: Whether views were kept.
         maps: Whether there are maps.
         size: Height and width of the views.
-        encoder: Its name.
+        encoder: Name of the encoder.
         map_name: What the maps are.
         same: Whether every image has the same values.
-        uneven: Whether the distances of one transform lie much closer together than another's.
+        uneven: Whether the distances of one transform lie much closer together than those of another.
         dim: Length of an embedding.
         seed: Seed of all numbers.
-        swept: The one registered transform that all are severities of; each its own where empty.
-        members: Names of the pictures, as far as they are given.
+        swept: The registered transform of which all transforms are severities; empty for one each.
+        members: Names of the first images; the others get a name of their own.
     """
 
     transforms: tuple[str, ...] = NINE
@@ -102,18 +102,19 @@ def make_run(folder: Path, wanted: Wanted) -> embshift.Run:
             for name, rows in tables.items()
         },
     )
-    (folder / "run.json").write_text(json.dumps(_info(wanted)), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(run_info(wanted)), encoding="utf-8")
     return embshift.open_run(folder)
 
 
 def _transform(wanted, at):
-    """A severity of its own, or one of those of the transform that is swept."""
+    """Return a transform of the plan: a severity of itself, or of the swept transform."""
     name = wanted.transforms[at]
     level = {"severity": at % 5 + 1, "strength": 2.0 * (at % 5 + 1)}
     return {"name": name, "kind": "registered", "target": wanted.swept or name} | level
 
 
-def _info(wanted):
+def run_info(wanted):
+    """Return the content of ``run.json``."""
     specs = [METRICS[name].spec for name in wanted.metrics]
     return {
         "schema": SCHEMA_VERSION,
@@ -148,6 +149,7 @@ def _info(wanted):
 
 
 def image_id(row):
+    """Return the identifier of an image, 32 hexadecimal digits."""
     return hashlib.sha256(str(row).encode()).hexdigest()[:32]
 
 
@@ -171,7 +173,7 @@ def _keys(wanted, row):
 
 
 def _strength(wanted, at):
-    """How much a transform does: from little to a lot, in no order of the names."""
+    """Return how much a transform changes an image, from 0.0025 to 0.9; not in the order of the names."""
     return (0.05 + 0.9 * ((at * 7) % len(wanted.transforms)) / len(wanted.transforms)) ** 2
 
 
@@ -193,11 +195,12 @@ def _shifts(wanted, row, rng):
         for place, metric in enumerate(wanted.metrics):
             moved = strength * rng.gamma(4, 0.25)
             distance = 10 * moved if wanted.uneven else (2 + 8 * strength**0.5) * rng.gamma(9, 1 / 9)
-            value = distance if metric == "l2" else 1 - moved * (1.1, 1, 0.08, 0.2, 0.3, 0.6)[place % 6]
+            spec = METRICS[metric].spec
+            value = 1 - moved * (1.1, 1, 0.08, 0.2, 0.3, 0.6)[place % 6] if spec.identity == 1 else distance
             taken = [(key["transform"], metric), (None, metric), (key["transform"], None), (None, None)]
             if set(taken) & set(wanted.undefined):
                 value = np.nan
-            rows.append(key | {"metric": metric, "value": max(value, -1.0) if value == value else value})
+            rows.append(key | {"metric": metric, "value": np.clip(value, *spec.bounds)})
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What every registered figure promises; a new figure is held to it by being there."""
+"""Promises of every registered figure; a new figure is tested without any change here."""
 
 import re
 import subprocess
@@ -10,78 +10,93 @@ import pytest
 from PIL import Image
 
 from embshift.core.errors import FigureError
+from embshift.metrics import METRICS
 from embshift.show.figures import FIGURES
-from embshift.show.figures.layout.labels import shown
+from embshift.show.figures.layout.labels import format_name
 from embshift.show.figures.layout.style import SIZES
 from embshift.show.figures.material import Material
-from embshift.show.figures.render import COLUMN, FORMATS, FULL, draw, write_figure
+from embshift.show.figures.render import COLUMN, FORMATS, FULL, render_pages, write_figure
 from tests.drawn_text import drawn_text, meeting, outside, words
-from tests.synthetic_runs import NINE, THIRTY, Wanted, make_run
+from tests.synthetic_runs import NINE, PAPER, THIRTY, Wanted, make_run
+
+STATED = (metric for entry in FIGURES.values() for metric in entry.needs_metrics)
+METRICS_OF_RUNS = tuple(dict.fromkeys([*PAPER, *STATED]))
+"""Metrics of the synthetic runs: those of the paper, and what the figures state that they need."""
+
+PERFORMANCE = tuple(name for name in PAPER if METRICS[name].spec.performance)
+
+
+def wanted(**options):
+    return Wanted(**{"metrics": METRICS_OF_RUNS} | options)
+
 
 CASES = {
-    "nine": Wanted(),
-    "thirty": Wanted(transforms=THIRTY, images=40),
-    "one_image": Wanted(images=1),
-    "one_transform": Wanted(transforms=("blur",)),
-    "one_of_either": Wanted(transforms=("blur",), images=1),
-    "two_images": Wanted(images=2, transforms=NINE[:4]),
-    "equal_images": Wanted(same=True, images=4),
-    "undefined": Wanted(undefined=(("blur", None), ("noise", "detail_similarity")), constant_map="blur"),
-    "undefined_metric": Wanted(undefined=((None, "attention_similarity"),)),
-    "missing_transform": Wanted(missing=("elastic",)),
-    "wide_pictures": Wanted(size=(20, 90), images=5),
-    "tall_pictures": Wanted(size=(90, 20), images=5),
-    "uneven": Wanted(uneven=True),
-    "draws": Wanted(draws=3, images=5),
-    "swept": Wanted(transforms=tuple(f"blur_s{at}" for at in range(1, 6)), swept="blur", images=20),
-    "one_metric": Wanted(metrics=("cosine",), maps=False),
-    "no_performance_metric": Wanted(metrics=("l2",), maps=False),
-    "strange_names": Wanted(
+    "nine": wanted(),
+    "thirty": wanted(transforms=THIRTY, images=40),
+    "two_images": wanted(images=2, transforms=NINE[:4]),
+    "undefined": wanted(undefined=(("blur", None), ("noise", "detail_similarity")), constant_map="blur"),
+    "wide_images": wanted(size=(20, 90), images=5),
+    "tall_images": wanted(size=(90, 20), images=5),
+    "uneven": wanted(uneven=True),
+    "draws": wanted(draws=3, images=5),
+    "swept": wanted(transforms=tuple(f"blur_s{at}" for at in range(1, 6)), swept="blur", images=20),
+    "strange_names": wanted(
         images=3,
         encoder="/some/where/$weird_{x}$ \u6d4b\u8bd5 encoder with a rather long name of its own-patch32",
         members=("folder/$a$_\u6f22\u5b57.jpg", "b\n\x07.jpg", "c" * 200 + ".jpg"),
     ),
 }
+"""Runs that every figure renders."""
 
-ALWAYS = {
-    "calibration": {"one_image", "one_of_either", "equal_images"},
-    "clustermap": {"one_transform", "one_of_either", "missing_transform"},
-    "clustermap_profiles": {"one_transform", "one_of_either", "undefined_metric"},
-    "dendrogram": {"one_transform", "one_of_either", "missing_transform"},
-    "radar": {"one_metric"},
-    "attention_grid": {"one_metric", "no_performance_metric"},
+SPARSE = {
+    "one_image": wanted(images=1),
+    "one_transform": wanted(transforms=("blur",)),
+    "one_of_either": wanted(transforms=("blur",), images=1),
+    "equal_images": wanted(same=True, images=4),
+    "undefined_metric": wanted(undefined=((None, "attention_similarity"),)),
+    "missing_transform": wanted(missing=("elastic",)),
 }
-"""Cases in which a figure must be refused, since what it shows is not there. All others it must draw."""
-NEEDS = {
-    "no_performance_metric": {
-        "clustermap",
-        "clustermap_profiles",
-        "comparison",
-        "cosine_distribution",
-        "heatmap",
-        "profiles",
-        "radar",
-        "sample_heatmap",
-    },
-    "one_metric": {"l2_bar", "l2_density"},
-}
+"""Runs that only a figure that states its `needs` may refuse."""
 
+FAST = {("nine", COLUMN), ("undefined", COLUMN), ("one_of_either", COLUMN), ("strange_names", COLUMN)}
+WIDE = ("nine", "thirty", "one_of_either", "undefined", "strange_names")
+"""Cases that are rendered at full width too, where the content of the others matters less."""
 
-def refused(name, case):
-    return case in ALWAYS.get(name, ()) or name in NEEDS.get(case, ())
+LAYOUTS = [
+    pytest.param(case, width, marks=() if (case, width) in FAST else pytest.mark.slow)
+    for case, width in [*((case, COLUMN) for case in (*CASES, *SPARSE)), *((case, FULL) for case in WIDE)]
+]
 
 
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory):
-    """A run of every case, made when it is first asked for."""
+    """A run of every content, made when it is first asked for."""
     made = {}
 
-    def material(case):
-        if case not in made:
-            made[case] = Material(run=make_run(tmp_path_factory.mktemp(case), CASES[case]))
-        return made[case]
+    def material(content):
+        if content not in made:
+            made[content] = Material(run=make_run(tmp_path_factory.mktemp("run"), content))
+        return made[content]
 
     return material
+
+
+@pytest.fixture(scope="module")
+def nine(materials):
+    return materials(CASES["nine"])
+
+
+@pytest.fixture(scope="module")
+def files(nine, tmp_path_factory):
+    """The files of a figure in one format, written when they are first asked for."""
+    folder, written = tmp_path_factory.mktemp("files"), {}
+
+    def write(name, style):
+        if (name, style) not in written:
+            written[name, style] = write_figure(nine, name, folder=folder, style=style, pictures=1)
+        return written[name, style]
+
+    return write
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
@@ -92,23 +107,12 @@ def test_a_figure_states_itself(name):
     assert entry.shows
     assert not entry.shows.endswith(".")
     assert entry.source
-    assert (entry.draw.__doc__ or "").strip()
+    assert set(entry.needs_metrics) <= set(METRICS)
+    assert 0 <= entry.needs_performance <= len(PERFORMANCE)
+    assert (entry.render.__doc__ or "").strip()
 
 
-WIDE = ("nine", "thirty", "one_of_either", "undefined", "strange_names")
-"""Cases that are drawn over the whole width too; what the others hold matters less there."""
-
-
-@pytest.mark.parametrize(
-    ("case", "width"), [(case, COLUMN) for case in CASES] + [(case, FULL) for case in WIDE]
-)
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_text_neither_overlaps_nor_leaves_the_page(name, case, width, materials):
-    if refused(name, case):
-        with pytest.raises(FigureError, match=r"; .|need"):
-            list(draw(materials(case), name, width=width))
-        return
-    pages = list(draw(materials(case), name, width=width, pictures=2))
+def check_layout(pages, *, width):
     assert pages
     for page in pages:
         texts = drawn_text(page.figure)
@@ -119,41 +123,92 @@ def test_text_neither_overlaps_nor_leaves_the_page(name, case, width, materials)
         assert page.figure.get_figheight() <= 10.5
 
 
+def render(material, name, *, width):
+    """The pages of a figure, or else why the run is refused."""
+    try:
+        return list(render_pages(material, name, width=width, pictures=2)), ""
+    except FigureError as error:
+        return [], str(error)
+
+
+@pytest.mark.parametrize(("case", "width"), LAYOUTS)
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_the_question_is_the_title(name, materials):
-    page = next(draw(materials("nine"), name))
+def test_text_neither_overlaps_nor_leaves_the_page(name, case, width, materials):
+    pages, refusal = render(materials((CASES | SPARSE)[case]), name, width=width)
+    if refusal:
+        assert case in SPARSE
+        assert FIGURES[name].needs
+        assert re.search(r"; .|need", refusal)
+        return
+    check_layout(pages, width=width)
+
+
+def metrics_for(entry):
+    """The fewest metrics with which a figure can be rendered; a run needs one in any case."""
+    others = [name for name in PERFORMANCE if name not in entry.needs_metrics]
+    stated = sum(METRICS[name].spec.performance for name in entry.needs_metrics)
+    enough = others[: max(entry.needs_performance - stated, 0)]
+    return (*entry.needs_metrics, *enough) or ("l2",)
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_the_metrics_that_a_figure_states_are_enough(name, materials):
+    material = materials(Wanted(metrics=metrics_for(FIGURES[name]), images=5))
+    check_layout(list(render_pages(material, name, width=COLUMN, pictures=1)), width=COLUMN)
+
+
+NEEDED = [(name, metric) for name, entry in FIGURES.items() for metric in entry.needs_metrics]
+
+
+@pytest.mark.parametrize(("name", "metric"), NEEDED)
+def test_a_run_without_a_stated_metric_is_refused(name, metric, materials):
+    others = tuple(each for each in METRICS_OF_RUNS if each != metric)
+    material = materials(Wanted(metrics=others, images=2, views=False, maps=False))
+    with pytest.raises(FigureError, match=rf"the metric {metric}, .*; .* --metric {metric}$"):
+        next(render_pages(material, name))
+
+
+@pytest.mark.parametrize("name", [name for name, entry in FIGURES.items() if entry.needs_performance])
+def test_a_run_with_too_few_performance_metrics_is_refused(name, materials):
+    few = PERFORMANCE[: FIGURES[name].needs_performance - 1]
+    stated = [each for each in FIGURES[name].needs_metrics if not METRICS[each].spec.performance]
+    metrics = tuple(dict.fromkeys(["l2", *stated, *few]))
+    material = materials(Wanted(metrics=metrics, images=2, views=False, maps=False))
+    with pytest.raises(FigureError, match=r"performance metric.*; .* --metric"):
+        next(render_pages(material, name))
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_the_page_shows_its_question_the_number_of_images_and_the_encoder(name, nine):
+    page = next(render_pages(nine, name))
     texts = [text for text, _ in drawn_text(page.figure)]
     title = max(texts, key=lambda text: text.get_fontsize())
     assert " ".join(title.get_text().split()) == FIGURES[name].question
-
-
-@pytest.mark.parametrize("case", ["nine", "thirty"])
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_alt_text_names_every_transform_and_has_numbers(name, case, materials):
-    material = materials(case)
-    told = " ".join(page.alt for page in draw(material, name, pictures=1))
-    assert [one for one in material.run.transforms if shown(one) not in told] == []
-    assert len(re.findall(r"\d", told)) >= len(material.run.transforms)
-    assert "nan" not in told
-
-
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_alt_text_follows_the_numbers(name, materials, tmp_path):
-    other = Material(run=make_run(tmp_path, Wanted(seed=1)))
-    assert next(draw(materials("nine"), name)).alt != next(draw(other, name)).alt
-
-
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_how_many_images_and_which_encoder_stand_on_the_page(name, materials):
-    written = words(next(draw(materials("nine"), name)).figure)
+    written = words(page.figure)
     assert "encoder synthetic" in written
     assert re.search(r"\b12 (of 12 )?images|image \d+", written)
 
 
+@pytest.mark.parametrize("case", ["nine", pytest.param("thirty", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_alt_text_names_every_transform_and_has_numbers(name, case, materials):
+    material = materials(CASES[case])
+    alt = " ".join(page.alt for page in render_pages(material, name, pictures=1))
+    assert [one for one in material.run.transforms if format_name(one) not in alt] == []
+    assert len(re.findall(r"\d", alt)) >= len(material.run.transforms)
+    assert "nan" not in alt
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_alt_text_follows_the_numbers(name, nine, materials):
+    other = materials(wanted(seed=1))
+    assert next(render_pages(nine, name)).alt != next(render_pages(other, name)).alt
+
+
 @pytest.mark.parametrize("name", list(FIGURES))
 @pytest.mark.parametrize("style", FORMATS)
-def test_files_are_the_same_every_time_whatever_the_users_settings(name, style, materials, tmp_path):
-    first = write_figure(materials("nine"), name, folder=tmp_path / "a", style=style, pictures=1)
+def test_files_are_the_same_every_time_whatever_the_users_settings(name, style, nine, files, tmp_path):
+    first = files(name, style)
     with mpl.rc_context(
         {
             "font.size": 30,
@@ -164,23 +219,20 @@ def test_files_are_the_same_every_time_whatever_the_users_settings(name, style, 
         }
     ):
         before = dict(mpl.rcParams)
-        second = write_figure(materials("nine"), name, folder=tmp_path / "b", style=style, pictures=1)
+        second = write_figure(nine, name, folder=tmp_path, style=style, pictures=1)
         assert dict(mpl.rcParams) == before
     assert [path.name for path in first] == [path.name for path in second]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_alt_text_is_in_every_format(name, materials, tmp_path):
-    page = next(draw(materials("nine"), name, pictures=1))
+def test_alt_text_is_in_every_format(name, nine, files):
+    page = next(render_pages(nine, name, pictures=1))
     assert page.figure.get_label() == page.alt
-    paths = {
-        style: write_figure(materials("nine"), name, folder=tmp_path, style=style, pictures=1)[0]
-        for style in FORMATS
-    }
-    with Image.open(paths["png"]) as picture:
-        assert picture.info["Description"] == page.alt
-        assert picture.info["Title"] == FIGURES[name].question
+    paths = {style: files(name, style)[0] for style in FORMATS}
+    with Image.open(paths["png"]) as image:
+        assert image.info["Description"] == page.alt
+        assert image.info["Title"] == FIGURES[name].question
     svg = paths["svg"].read_text(encoding="utf-8")
     assert f"<dc:description>{page.alt.replace('&', '&amp;')}</dc:description>" in svg
     assert f"<title>{FIGURES[name].question}</title>" in svg
@@ -191,20 +243,18 @@ def test_alt_text_is_in_every_format(name, materials, tmp_path):
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_vector_files_hold_text_and_type_42_fonts(name, materials, tmp_path):
-    svg = write_figure(materials("nine"), name, folder=tmp_path, style="svg", pictures=1)[0]
-    text = svg.read_text(encoding="utf-8")
+def test_vector_files_hold_text_and_type_42_fonts(name, files):
+    text = files(name, "svg")[0].read_text(encoding="utf-8")
     assert not re.search(r'id="DejaVuSans-[0-9a-f]+"', text), "text drawn as curves"
     for word in ("encoder", "noise", "perspective"):
         assert re.search(rf"<t(ext|span)[^>]*>[^<]*\b{word}", text), word
-    assert "noise" in re.sub(r"<metadata>.*</metadata>", "", text, flags=re.DOTALL)
-    pdf = write_figure(materials("nine"), name, folder=tmp_path, style="pdf", pictures=1)[0].read_bytes()
+    pdf = files(name, "pdf")[0].read_bytes()
     assert b"/Type3" not in pdf
     assert b"/FontFile2" in pdf
 
 
-def test_drawing_needs_neither_pyplot_nor_torch(tmp_path):
-    make_run(tmp_path, Wanted(images=3))
+def test_rendering_needs_neither_pyplot_nor_torch(tmp_path):
+    make_run(tmp_path, wanted(images=3))
     code = (
         "import sys, embshift\n"
         "from embshift.show.figures import FIGURES\n"
@@ -218,15 +268,15 @@ def test_drawing_needs_neither_pyplot_nor_torch(tmp_path):
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_a_transform_keeps_its_colour(name, materials, tmp_path):
-    """The colour of the last transform is drawn where it is there, and not where it is not."""
-    fewer = Material(run=make_run(tmp_path, Wanted(transforms=NINE[:8])))
+def test_a_transform_keeps_its_colour(name, nine, materials):
+    """The colour of the last transform is on the page where the run has it, and only there."""
+    fewer = materials(wanted(transforms=NINE[:8]))
     last = np.array([0xAA, 0x44, 0x99], np.uint8)
-    assert coloured(next(draw(materials("nine"), name)), last)
-    assert not coloured(next(draw(fewer, name)), last)
+    assert has_colour(next(render_pages(nine, name)), last)
+    assert not has_colour(next(render_pages(fewer, name)), last)
 
 
-def coloured(page, colour):
+def has_colour(page, colour):
     page.figure.set_dpi(200)
     page.figure.canvas.draw()
     pixels = np.asarray(page.figure.canvas.buffer_rgba())[:, :, :3]

@@ -1,4 +1,4 @@
-"""From a run to pages and files: asked for rightly, refused clearly, written whole."""
+"""Figures in memory, in files and by command: rendered where possible, else refused with a clear message."""
 
 import json
 import re
@@ -13,9 +13,10 @@ import embshift
 from embshift.cli.main import main
 from embshift.cli.parser import build_parser
 from embshift.core.errors import FigureError, PlanError, StorageError, UnknownNameError
+from embshift.core.registry import Registry
 from embshift.show.figures import FIGURES, figure
 from embshift.show.figures.material import Material
-from embshift.show.figures.render import FORMATS, draw, write_figure
+from embshift.show.figures.render import FORMATS, render_pages, write_figure
 from tests.drawn_text import drawn_text, meeting, outside
 from tests.synthetic_runs import NINE, Wanted, make_run
 
@@ -32,14 +33,14 @@ def test_a_run_gives_a_figure_with_its_alt_text(nine):
     ("name", "options", "error", "message"),
     [
         ("dendogram", {}, UnknownNameError, "unknown figure 'dendogram'; did you mean dendrogram?"),
-        ("l2_bar", {"width": 1}, PlanError, "width is 1; wanted 2.5 to 20 inches, e.g. 3.3 or 6.9"),
-        ("l2_bar", {"width": float("nan")}, PlanError, "width is nan; wanted"),
-        ("attention_grid", {"pictures": 0}, PlanError, "pictures is 0; wanted 1 or more"),
-        ("l2_bar", {"page": 2}, FigureError, "page is 2, and figure 'l2_bar' has 1; wanted 1 to 1"),
+        ("l2_bar", {"width": 1}, PlanError, "width is 1; expected 2.5 to 20 inches, e.g. 3.3 or 6.9"),
+        ("l2_bar", {"width": float("nan")}, PlanError, "width is nan; expected"),
+        ("attention_grid", {"pictures": 0}, PlanError, "pictures is 0; expected 1 or more"),
+        ("l2_bar", {"page": 2}, FigureError, "page is 2, but figure 'l2_bar' has 1; expected 1 to 1"),
         ("l2_bar", {"page": 0}, FigureError, "page is 0"),
     ],
 )
-def test_wrong_wishes(nine, name, options, error, message):
+def test_options_out_of_range_are_refused(nine, name, options, error, message):
     with pytest.raises(error) as raised:
         nine.figure(name, **options)
     assert message in str(raised.value)
@@ -49,17 +50,32 @@ def test_wrong_wishes(nine, name, options, error, message):
     ("name", "wanted", "message"),
     [
         ("dendrogram", Wanted(transforms=NINE[:1]), "clusters need at least two transforms; the run has 1"),
-        ("l2_bar", Wanted(metrics=("cosine",)), "holds no l2, only cosine; measure it with --metric l2"),
-        ("profiles", Wanted(metrics=("l2",)), "holds no performance metric, only l2; measure one of them"),
-        ("gallery", Wanted(views=False), "views holds no picture with its views; they are written when"),
+        ("clustermap", Wanted(transforms=NINE[:1]), "clusters need at least two transforms; the run has 1"),
+        ("clustermap", Wanted(missing=NINE[:1]), "noise"),
+        ("dendrogram", Wanted(missing=NINE[:1]), "noise"),
+        ("clustermap_profiles", Wanted(transforms=NINE[:1]), "holds 1 transform with a value of every"),
+        (
+            "clustermap_profiles",
+            Wanted(undefined=((None, "attention_similarity"),)),
+            "holds 0 transforms with a value of every performance metric; clusters of profiles need two",
+        ),
+        ("calibration", Wanted(images=1), "holds no two images whose embeddings differ; measure"),
+        ("calibration", Wanted(images=4, same=True), "holds no two images whose embeddings differ; measure"),
+        (
+            "l2_bar",
+            Wanted(metrics=("cosine",)),
+            "not hold the metric l2, only cosine; measure it with --metric l2",
+        ),
+        ("profiles", Wanted(metrics=("l2",)), "holds no performance metric, only l2; measure one, e.g."),
+        ("gallery", Wanted(views=False), "views holds no image with its views; a run writes them when"),
         ("attention_grid", Wanted(maps=False), "holds no attention maps; measure with --metric attention_"),
-        ("attention_grid", Wanted(views=False), "views holds no picture with its views"),
+        ("attention_grid", Wanted(views=False), "views holds no image with its views"),
         ("heatmap", Wanted(images=0), "holds no values; a figure needs at least one measured view"),
         ("heatmap", Wanted(undefined=((None, None),)), "holds no values"),
         (
             "radar",
             Wanted(metrics=("cosine", "l2")),
-            "has 1 performance metrics, and a radar chart needs three",
+            "holds 1 performance metric (cosine), and figure 'radar' needs 3; measure more of them",
         ),
     ],
 )
@@ -87,18 +103,18 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path):
     run = make_run(tmp_path, Wanted(images=1))
     path = next(iter((tmp_path / "views").glob("*/blur-0.png")))
     path.write_bytes(b"no picture")
-    with pytest.raises(FigureError, match=r"blur-0\.png cannot be read as a picture: .+; remove it"):
+    with pytest.raises(FigureError, match=r"blur-0\.png cannot be read as an image: .+; remove it"):
         run.figure("gallery")
 
 
 def test_pictures_with_all_their_views_come_first_in_a_seeded_order(tmp_path):
     run = make_run(tmp_path, Wanted(images=8))
-    first = [picture.row for picture in Material(run=run).pictures(8)]
+    first = [picture.row for picture in Material(run=run).choose_images(8)]
     assert sorted(first) == list(range(8))
     assert first != list(range(8))
-    path = Material(run=run).pictures(1)[0].views["blur"]
+    path = Material(run=run).choose_images(1)[0].views["blur"]
     path.unlink()
-    again = [picture.row for picture in Material(run=run).pictures(8)]
+    again = [picture.row for picture in Material(run=run).choose_images(8)]
     assert again == [*first[1:], first[0]]
 
 
@@ -107,7 +123,7 @@ def test_equal_pictures_are_shown_once(photos, tmp_path):
     for name in ("cat.jpg", "copy-of-cat.jpg"):
         shutil.copy(photos / "cat.jpg", tmp_path / "photos" / name)
     run = embshift.measure(tmp_path / "photos", encoder="lite", out=tmp_path / "run", transforms=["blur"])
-    assert len(Material(run=run).pictures(5)) == 1
+    assert len(Material(run=run).choose_images(5)) == 1
 
 
 def test_files_are_named_and_further_pages_numbered(material, tmp_path):
@@ -144,7 +160,7 @@ def test_an_unknown_format(material, tmp_path):
 
 def test_settings_hold_while_a_page_is_drawn_and_not_between_pages(material):
     before = mpl.rcParams["font.size"]
-    pages = draw(material, "attention_grid", width=3.3, pictures=4)
+    pages = render_pages(material, "attention_grid", width=3.3, pictures=4)
     next(pages)
     assert mpl.rcParams["font.size"] == before
     next(pages)
@@ -152,21 +168,23 @@ def test_settings_hold_while_a_page_is_drawn_and_not_between_pages(material):
 
 
 @pytest.fixture
-def documented():
-    """The figure that the documentation writes, registered while a test runs."""
+def documented(monkeypatch):
+    """The example figure of the documentation, registered while a test runs."""
     page = (Path(__file__).parents[3] / "docs" / "figures.md").read_text(encoding="utf-8")
     code = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "@figure" in block)
-    before = dict(FIGURES._entries)
+    registry = Registry(kind="figure", packages=(), group="embshift.no_figures")
+    for name, entry in FIGURES.items():
+        registry.add(name, entry)
+    monkeypatch.setattr("embshift.show.figures.FIGURES", registry)
+    monkeypatch.setattr("embshift.show.figures.render.FIGURES", registry)
     found = {}
     exec(code, found)
-    yield found["scatter"]
-    FIGURES._entries.clear()
-    FIGURES._entries.update(before)
+    return found["scatter"]
 
 
 def test_a_figure_of_ones_own_is_drawn_like_the_others(documented, nine, tmp_path):
     found = nine.figure("scatter")
-    assert found.get_label() == "Cosine against L2 distance, one point an image."
+    assert found.get_label() == "Cosine against L2 distance, one point for each image."
     assert len(found.axes[0].lines) == 9
     texts = drawn_text(found)
     assert outside(found, texts) == []
@@ -174,7 +192,9 @@ def test_a_figure_of_ones_own_is_drawn_like_the_others(documented, nine, tmp_pat
     assert main(["figures", str(nine.folder), "--only", "scatter", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "scatter.png").is_file()
     with pytest.raises(PlanError, match="'scatter' is already registered"):
-        figure(name="scatter", question="Is it taken?", shows="a page", source="here")(documented)
+        figure(name="scatter", question="Is it taken?", shows="a page", source="here", needs_metrics=())(
+            documented
+        )
 
 
 # The command ----------------------------------------------------------------------------------------------

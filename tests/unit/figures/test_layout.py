@@ -10,12 +10,18 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.stats import gaussian_kde
 
 from embshift.show.figures.layout.density import bandwidth, density, has_density
-from embshift.show.figures.layout.labels import fitted, printable, text_height, text_width, wrapped
-from embshift.show.figures.layout.panels import by_page, grid
-from embshift.show.figures.layout.placing import placed
+from embshift.show.figures.layout.label_boxes import place_labels
+from embshift.show.figures.layout.labels import (
+    replace_unprintable,
+    shorten_text,
+    text_height,
+    text_width,
+    wrap_text,
+)
+from embshift.show.figures.layout.panels import make_grid, split_pages
 from embshift.show.figures.layout.sheets import HIGHEST, Frame, open_sheet
-from embshift.show.figures.layout.style import drawn_alike
-from embshift.show.figures.layout.trees import laid_out
+from embshift.show.figures.layout.style import use_house_style
+from embshift.show.figures.layout.trees import lay_out_tree
 from embshift.show.text.names import join_names
 from embshift.show.text.numbers import format_number
 
@@ -25,7 +31,7 @@ from embshift.show.text.numbers import format_number
 @pytest.mark.parametrize("text", ["random brightness contrast", "iiiill", "WWW", "0.972 ± 0.015", "…▲−"])
 @pytest.mark.parametrize("weight", ["normal", "bold"])
 def test_text_is_as_wide_as_measured(text, weight):
-    with drawn_alike():
+    with use_house_style():
         figure = Figure(dpi=200)
         canvas = FigureCanvasAgg(figure)
         drawn = figure.text(0.5, 0.5, text, size=7.5, weight=weight)
@@ -40,17 +46,17 @@ WORDS = st.text("abcdefghij _", min_size=0, max_size=90)
 @given(text=WORDS, width=st.floats(0.2, 3), size=st.sampled_from([5.5, 8.5]))
 @settings(max_examples=80, deadline=None)
 def test_wrapped_lines_fit_and_lose_nothing_that_fits(text, width, size):
-    found = wrapped(text, width=width, size=size)
+    found = wrap_text(text, width=width, size=size)
     assert all(text_width(line, size=size) <= width for line in found)
     if all("…" not in line for line in found):
         assert "".join(" ".join(found).split()) == "".join(text.split())
-    short = wrapped(text, width=width, size=size, lines=2)
+    short = wrap_text(text, width=width, size=size, lines=2)
     assert len(short) <= 2
     assert short[:1] == found[:1] or len(found) == 1
 
 
 def test_a_shortened_text_keeps_both_ends():
-    found = fitted("an_uncommonly_long_name_7", width=0.7, size=6.5)
+    found = shorten_text("an_uncommonly_long_name_7", width=0.7, size=6.5)
     assert found.startswith("an_")
     assert found.endswith("7")
     assert "…" in found
@@ -58,12 +64,12 @@ def test_a_shortened_text_keeps_both_ends():
 
 
 def test_where_nothing_fits_that_is_said():
-    assert fitted("mmmm", width=0.13, size=8.5) == "…"
-    assert fitted("mmmm", width=0.3, size=8.5) == "m…"
+    assert shorten_text("mmmm", width=0.13, size=8.5) == "…"
+    assert shorten_text("mmmm", width=0.3, size=8.5) == "m…"
 
 
 def test_lines_are_not_broken_where_they_must_not_be():
-    assert wrapped("one (1:\u00a0like\u00a0it)", width=0.8, size=8.5) == ["one", "(1:\u00a0like\u00a0it)"]
+    assert wrap_text("one (1:\u00a0like\u00a0it)", width=0.8, size=8.5) == ["one", "(1:\u00a0like\u00a0it)"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ def test_a_small_negative_number_is_no_negative_zero():
 
 
 def test_what_the_font_lacks_is_replaced():
-    assert printable("a\u6d4b\n\x07é…") == "a\ufffd\ufffd\ufffdé…"
+    assert replace_unprintable("a\u6d4b\n\x07é…") == "a\ufffd\ufffd\ufffdé…"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +113,7 @@ POINTS = st.lists(st.tuples(st.floats(0, 3), st.floats(0, 2)), min_size=0, max_s
 @settings(max_examples=150, deadline=None)
 def test_labels_keep_apart_stay_inside_and_above_their_points(points, widths):
     sizes = [(width, 0.1) for width in widths[: len(points)]]
-    found = placed(points, sizes, width=3.0)
+    found = place_labels(points, sizes, width=3.0)
     for at, (box, (_, y)) in enumerate(zip(found, points)):
         assert box.left >= 0
         assert box.left + box.width <= 3.0 + 1e-9
@@ -116,7 +122,7 @@ def test_labels_keep_apart_stay_inside_and_above_their_points(points, widths):
 
 
 def test_a_label_alone_stands_on_its_point():
-    (box,) = placed([(1.0, 0.5)], [(0.4, 0.1)], width=3.0)
+    (box,) = place_labels([(1.0, 0.5)], [(0.4, 0.1)], width=3.0)
     assert (box.left, box.low) == pytest.approx((0.8, 0.54))
 
 
@@ -130,10 +136,10 @@ def test_a_label_alone_stands_on_its_point():
     height=st.floats(0.3, 9),
 )
 def test_panels_fit_the_page_and_every_one_is_there(count, width, least, height):
-    found = grid(count, width=width, least=least, height=height)
+    found = make_grid(count, width=width, least=least, height=height)
     assert found.columns * found.width <= width + 1e-9
     assert found.columns == 1 or found.width >= least - 1e-9
-    pages = list(by_page(range(count), found))
+    pages = list(split_pages(range(count), found))
     assert [one for page in pages for one in page] == list(range(count))
     for page in pages:
         assert found.body(len(page)) <= max(HIGHEST, height) + 1e-9
@@ -143,8 +149,8 @@ def test_panels_fit_the_page_and_every_one_is_there(count, width, least, height)
 
 
 def test_rows_are_as_even_as_they_can_be():
-    assert grid(9, width=6.9, least=0.8, height=1).columns == 5 or 9 % 8 == 1
-    assert grid(10, width=6.9, least=1.0, height=1).columns == 5
+    assert make_grid(9, width=6.9, least=0.8, height=1).columns == 5 or 9 % 8 == 1
+    assert make_grid(10, width=6.9, least=1.0, height=1).columns == 5
 
 
 def test_a_sheet_is_as_high_as_what_stands_on_it():
@@ -201,7 +207,7 @@ def test_a_spread_needs_two_different_values(values, spread):
 @settings(max_examples=40, deadline=None)
 def test_a_tree_has_its_leaves_side_by_side_and_its_merges_between(leaves, seed, method):
     tree = linkage(np.random.default_rng(seed).random((leaves, 3)), method=method)
-    found = laid_out(tree)
+    found = lay_out_tree(tree)
     assert list(found.order) == leaves_list(tree).tolist()
     assert sorted(found.along[:leaves]) == list(range(leaves))
     for merge, (one, other) in enumerate(found.joins, start=leaves):

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from embshift.show.figures.layout.style import drawn_alike, looks, on, readable, scale_colour
+from embshift.show.figures.layout.style import (
+    assign_looks,
+    darken_colour,
+    heat_colour,
+    ink_on,
+    use_house_style,
+)
 from tests.synthetic_runs import NINE, THIRTY
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, for linear RGB.
@@ -57,52 +63,52 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("sight", list(SIGHT))
 def test_nine_colours_stay_apart_for_every_sight(sight):
-    seen = [lab(SIGHT[sight] @ linear(look.colour)) for look in looks(NINE).values()]
+    seen = [lab(SIGHT[sight] @ linear(look.colour)) for look in assign_looks(NINE).values()]
     # 2.3 is a just noticeable difference (Mahy et al. 1994); neighbours on a page need a multiple of it.
     assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 12
 
 
 def test_a_look_depends_on_the_place_in_the_plan_alone():
-    few, many = looks(NINE), looks(THIRTY)
+    few, many = assign_looks(NINE), assign_looks(THIRTY)
     assert {name: many[name] for name in NINE} == few
-    assert looks(("other",))["other"] == few[NINE[0]]
+    assert assign_looks(("other",))["other"] == few[NINE[0]]
 
 
 @pytest.mark.parametrize("count", [9, 30, 63])
 def test_every_transform_differs_as_area_and_as_point(count):
-    known = looks([f"t{at}" for at in range(count)]).values()
+    known = assign_looks([f"t{at}" for at in range(count)]).values()
     assert len({(look.colour, look.hatch) for look in known}) == count
     assert len({(look.colour, look.marker) for look in known}) == count
 
 
 def test_thirty_six_curves_differ():
-    known = looks([f"t{at}" for at in range(36)]).values()
+    known = assign_looks([f"t{at}" for at in range(36)]).values()
     assert len({(look.colour, look.line) for look in known}) == 36
 
 
-@pytest.mark.parametrize("look", looks(THIRTY).values(), ids=THIRTY)
+@pytest.mark.parametrize("look", assign_looks(THIRTY).values(), ids=THIRTY)
 def test_what_is_drawn_is_seen(look):
     assert contrast(look.edge, "white") >= 3
     assert contrast(look.text, "white") >= 4.5
-    assert contrast(on(look.colour), look.colour) >= 4.5
+    assert contrast(ink_on(look.colour), look.colour) >= 4.5
     if look.hatch:
         assert contrast(look.over, look.colour) >= 1.7
 
 
 def test_numbers_are_read_on_every_cell_of_a_heat_map():
     for share in np.linspace(0, 1, 101):
-        colour = scale_colour(share)
-        assert contrast(on(colour), colour) >= 4
+        colour = heat_colour(share)
+        assert contrast(ink_on(colour), colour) >= 4
 
 
 def test_a_heat_map_grows_lighter_throughout():
-    light = [linear(scale_colour(share)) @ [0.2126, 0.7152, 0.0722] for share in np.linspace(0, 1, 101)]
+    light = [linear(heat_colour(share)) @ [0.2126, 0.7152, 0.0722] for share in np.linspace(0, 1, 101)]
     assert (np.diff(light) > 0).all()
 
 
 def test_a_colour_that_is_dark_enough_stays():
-    assert readable("#332288", contrast=4.5).upper() == "#332288"
-    assert readable("#DDCC77", contrast=4.5).upper() != "#DDCC77"
+    assert darken_colour("#332288", contrast=4.5).upper() == "#332288"
+    assert darken_colour("#DDCC77", contrast=4.5).upper() != "#DDCC77"
 
 
 def test_settings_come_back_also_after_an_error():
@@ -113,7 +119,7 @@ def test_settings_come_back_also_after_an_error():
         raise ZeroDivisionError
 
     with mpl.rc_context({"font.size": 31.0}):
-        with pytest.raises(ZeroDivisionError), drawn_alike():
+        with pytest.raises(ZeroDivisionError), use_house_style():
             fail()
         assert mpl.rcParams["font.size"] == 31.0
     assert (seen["font.size"], seen["svg.fonttype"], seen["pdf.fonttype"]) == (6.5, "none", 42)

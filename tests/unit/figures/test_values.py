@@ -11,20 +11,20 @@ from PIL import Image
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from embshift.show.figures.layout.labels import shown
-from embshift.show.figures.layout.style import looks
+from embshift.show.figures.layout.labels import format_name
+from embshift.show.figures.layout.style import assign_looks
 from embshift.show.figures.material import Material
-from embshift.show.figures.render import draw, draw_page
+from embshift.show.figures.render import render_page, render_pages
 from embshift.show.text.numbers import format_number
 from embshift.show.text.summary import short_name
 from tests.drawn_text import drawn_text, words
 from tests.synthetic_runs import NINE, PAPER, THIRTY, Wanted, make_run
 
-SHOWN = {shown(name): name for name in NINE}
+SHOWN = {format_name(name): name for name in NINE}
 
 
 def pages(material, name, **options):
-    return [page.figure for page in draw(material, name, **options)]
+    return [page.figure for page in render_pages(material, name, **options)]
 
 
 def rows(axes):
@@ -73,7 +73,7 @@ def test_l2_bars_are_means_with_deviation_and_interval_from_the_nearest(material
     axes, names = figure.axes[0], rows(figure.axes[0])
     means, statistics = [], nine.statistics()
     for at, name in names.items():
-        found, known = cell(nine, name, "l2"), looks(NINE)[name]
+        found, known = cell(nine, name, "l2"), assign_looks(NINE)[name]
         assert bars(axes)[at] == (pytest.approx(found.mean), known.colour)
         ((low, high),) = lines(axes, at=at, width=0.6)
         assert (low, high) == pytest.approx((found.mean - found.deviation, found.mean + found.deviation))
@@ -120,14 +120,14 @@ def test_profiles_stand_in_the_order_of_rank_with_the_best_marked(material, nine
     for axes, row in zip(figure.axes, ranked):
         found = [bars(axes)[at][0] for at in range(5)]
         assert found == pytest.approx([row.cells[metric].mean for metric in metrics])
-        assert bars(axes)[0][1] == looks(NINE)[row.transform].colour
+        assert bars(axes)[0][1] == assign_looks(NINE)[row.transform].colour
         marked = [metric for metric, text in zip(metrics, axes.texts) if text.get_text().startswith("▲")]
         assert marked == [metric for metric in metrics if row.transform in ranks.closest(metric)]
         (line,) = [line for line in axes.lines if line.is_dashed()]
         assert line.get_xdata()[0] == pytest.approx(row.overall)
     texts = [text.get_text().replace("\u00a0", " ") for text in figure.texts]
     for row in ranked:
-        first = shown(row.transform).split()[0]
+        first = format_name(row.transform).split()[0]
         assert any(text.startswith(f"{row.rank} · {first}") for text in texts)
         assert f"average {row.overall:.3f}" in texts
 
@@ -176,7 +176,7 @@ def test_l2_densities_hold_all_their_values_and_are_labelled_at_the_peak(materia
     values = nine.values()
     figure.canvas.draw()
     for at, name in enumerate(NINE):
-        curve = found[looks(NINE)[name].edge]
+        curve = found[assign_looks(NINE)[name].edge]
         assert np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(1, abs=0.03)
         centre = np.trapezoid(curve[:, 0] * curve[:, 1], curve[:, 0])
         # Mirroring at 0 moves the centre up, and never down.
@@ -192,7 +192,7 @@ def test_a_label_stands_above_its_own_peak_or_is_tied_to_it(tmp_path):
     axes, found = figure.axes[0], curves(figure.axes[0])
     drawn_text(figure)
     for text in axes.texts:
-        curve = found[looks(NINE[:3])[SHOWN[text.get_text()]].edge]
+        curve = found[assign_looks(NINE[:3])[SHOWN[text.get_text()]].edge]
         peak = curve[curve[:, 1].argmax()]
         x = axes.transAxes.transform(text.get_position())[0]
         y = axes.transAxes.transform(text.get_position())[1]
@@ -321,7 +321,7 @@ def test_dendrogram_is_the_linkage_with_threshold_and_clusters(material, nine):
     assert line.get_xdata()[0] == pytest.approx(found.threshold)
     written = words(figure)
     for label, members in found.members().items():
-        assert f"{label} {', '.join(shown(name) for name in members)}" in written
+        assert f"{label} {', '.join(format_name(name) for name in members)}" in written
     assert "mean cosine distance between views of one image" in written
 
 
@@ -363,7 +363,7 @@ def test_sample_heat_map_shows_fifty_seeded_images(tmp_path):
 
 def test_gallery_shows_the_kept_views_of_one_image_with_its_cosines(material, nine):
     (figure,) = pages(material, "gallery")
-    picture = material.pictures(1)[0]
+    picture = material.choose_images(1)[0]
     drawn = [np.asarray(image.get_array()) for image in figure.axes[0].images]
     kept = [np.asarray(Image.open(picture.views[name])) for name in ("original", *NINE)]
     assert len(drawn) == 10
@@ -379,7 +379,7 @@ def test_attention_grid_shows_views_above_their_maps(material):
     figures = pages(material, "attention_grid", pictures=3)
     images = [image for figure in figures for image in figure.axes[0].images]
     assert len(images) == 3 * 2 * 10
-    picture = material.pictures(1)[0]
+    picture = material.choose_images(1)[0]
     views = list(images[:20:2])
     for name, view in zip(("original", *NINE), views):
         np.testing.assert_array_equal(view.get_array(), np.asarray(Image.open(picture.views[name])))
@@ -394,8 +394,8 @@ def test_a_map_lies_where_the_encoder_looked(tmp_path):
     run = make_run(tmp_path, Wanted(images=2, size=(64, 64)))
     material = Material(run=run)
     (figure,) = pages(material, "attention_grid", pictures=1)
-    picture = material.pictures(1)[0]
-    found = material.maps([picture.row])[picture.row, "original"]
+    picture = material.choose_images(1)[0]
+    found = material.read_maps([picture.row])[picture.row, "original"]
     view, below = (np.asarray(image.get_array()).astype(float) for image in figure.axes[0].images[:2])
     grey = view @ [0.299, 0.587, 0.114]
     top, left, height, width = (round(side) for side in found.field)
@@ -468,9 +468,9 @@ def test_radar_polygons_are_the_means_between_best_and_worst(material, nine):
 
 
 def test_a_page_by_its_number(material):
-    several = list(draw(material, "attention_grid", width=3.3, pictures=4))
+    several = list(render_pages(material, "attention_grid", width=3.3, pictures=4))
     assert len(several) > 1
-    second = draw_page(material, "attention_grid", page=2, width=3.3, pictures=4)
+    second = render_page(material, "attention_grid", page=2, width=3.3, pictures=4)
     assert second.alt == several[1].alt != several[0].alt
 
 
@@ -478,7 +478,7 @@ def test_a_page_by_its_number(material):
 
 
 def alt(material, name, **options):
-    return " ".join(page.alt for page in draw(material, name, **options))
+    return " ".join(page.alt for page in render_pages(material, name, **options))
 
 
 MAPS = ("heatmap", "clustermap", "clustermap_profiles", "radar")
@@ -492,18 +492,20 @@ def test_alt_texts_tell_the_runs_numbers(material, nine):
         l2, cosine = cell(nine, name, "l2"), cell(nine, name, "cosine")
         low, high = means.low[at, 1], means.high[at, 1]
         assert (
-            f"{shown(name)} {format_number(l2.mean)} ({format_number(low)} to {format_number(high)})"
+            f"{format_name(name)} {format_number(l2.mean)} ({format_number(low)} to {format_number(high)})"
             in told["l2_bar"]
         )
         spread = f"{format_number(cosine.mean, places=3)} ± {format_number(cosine.deviation, places=3)}"
-        assert f"{shown(name)} {spread}" in told["cosine_distribution"]
+        assert f"{format_name(name)} {spread}" in told["cosine_distribution"]
         row = summary(nine)[name]
-        assert f"{shown(name)}: rank {row.rank}, average {format_number(row.overall)}" in told["profiles"]
+        assert (
+            f"{format_name(name)}: rank {row.rank}, average {format_number(row.overall)}" in told["profiles"]
+        )
         own = ", ".join(f"{short_name(m)} {format_number(row.cells[m].mean)}" for m in PAPER if m != "l2")
         for figure in MAPS:
-            assert f"{shown(name)}: {own}" in told[figure]
-        cosines = material.column("cosine")[:, at]
-        ends = f"{shown(name)} {format_number(cosines.min())} to {format_number(cosines.max())}"
+            assert f"{format_name(name)}: {own}" in told[figure]
+        cosines = material.select_metric("cosine")[:, at]
+        ends = f"{format_name(name)} {format_number(cosines.min())} to {format_number(cosines.max())}"
         assert ends in told["sample_heatmap"]
     assert f"cut at {format_number(found.threshold)} it gives cluster 1: " in told["dendrogram"]
     assert told["dendrogram"].endswith(" 12 images, encoder synthetic.")
@@ -511,7 +513,7 @@ def test_alt_texts_tell_the_runs_numbers(material, nine):
 
 def test_alt_text_of_several_pages_tells_each_pages_own_numbers(tmp_path):
     run = make_run(tmp_path, Wanted(transforms=THIRTY, views=False, maps=False))
-    told = list(draw(Material(run=run), "comparison", width=3.3))
+    told = list(render_pages(Material(run=run), "comparison", width=3.3))
     assert len(told) == 2
     for metric in [name for name in PAPER if name != "l2"]:
         means = {name: cell(run, name, metric).mean for name in THIRTY}
@@ -524,5 +526,5 @@ def test_alt_text_of_several_pages_tells_each_pages_own_numbers(tmp_path):
         own = page.split(f"{short_name(metric)} {format_number(average)} on average")[1].split(". ")[0]
         below = own.split("; below it ")[1]
         assert set(re.split(", | and ", below.rstrip("."))) == {
-            shown(name) for name, mean in means.items() if mean < average
+            format_name(name) for name, mean in means.items() if mean < average
         }

@@ -1,4 +1,4 @@
-"""Run folders of very many images; ``python -m tests.unit.report.large_runs N`` measures a report."""
+"""Run folders of many images; ``python -m tests.unit.report.large_runs N`` measures a report."""
 
 import json
 import resource
@@ -15,14 +15,31 @@ from embshift.core.types import ORIGINAL
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.schema import TABLES
 from embshift.runs.view_files import view_path, write_view
-from tests.synthetic_runs import Wanted, image_id, run_info
+from tests.synthetic_runs import NINE, Wanted, image_id, run_info
 
 CHUNK = 20_000
 
 
-def make_large_run(folder: Path, *, images: int, shown: int = 320, side: int = 224, grid: int = 16):
-    """Nine transforms, six metrics; views of the pictures furthest out are noise, the largest there is."""
-    wanted = Wanted(images=images, dim=16)
+def make_large_run(
+    folder: Path,
+    *,
+    images: int,
+    transforms: tuple[str, ...] = NINE,
+    shown: int = 320,
+    side: int = 224,
+    grid: int = 16,
+):
+    """Write a run with six metrics; the views of the extreme images are noise, which compresses worst.
+
+    Args:
+        folder: The run folder.
+        images: Number of images.
+        transforms: Names of the transforms.
+        shown: Number of images with views and maps; they are the most and the least shifted ones.
+        side: Pixels of a side of a view.
+        grid: Cells of a side of a map.
+    """
+    wanted = Wanted(images=images, transforms=transforms, dim=16)
     rng = np.random.default_rng(0)
     sink = ParquetSink(folder=folder, fingerprint="synthetic")
     for chunk, first in enumerate(range(0, images, CHUNK)):
@@ -80,7 +97,7 @@ def _shifts(wanted, rows, ids, rng, *, shown):
     transforms, metrics = len(wanted.transforms), len(wanted.metrics)
     each = transforms * metrics
     moved = rng.gamma(4, 0.02, size=(len(rows), transforms, metrics)) * np.arange(1, transforms + 1)[:, None]
-    # The pictures with views lie furthest out, at both ends.
+    # The images with views are the extremes, at both ends.
     out = rows < shown
     moved[out] *= np.where(rng.random((out.sum(), 1, 1)) < 0.5, 1e-3, 3)
     values = np.where(np.array(wanted.metrics) == "l2", 10 * moved, np.maximum(1 - moved / 3, -1))
@@ -117,7 +134,7 @@ def _views(folder, wanted, rng, *, shown, side):
 
 
 def measure(images: int) -> None:
-    """Print seconds, peak memory and size of the report of a run of so many images."""
+    """Print time, peak memory and file size of the report of a run with a number of images."""
     with tempfile.TemporaryDirectory() as folder:
         run = make_large_run(Path(folder) / "run", images=images)
         before = time.perf_counter()
@@ -125,7 +142,8 @@ def measure(images: int) -> None:
         took = time.perf_counter() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"{images:,} images: {size / 1e6:.2f} MB in {took:.0f} s; {peak:.1f} GiB at most, with making the run"
+        f"{images:,} images: {size / 1e6:.2f} MB in {took:.0f} s; peak memory {peak:.1f} GiB,"
+        " including the making of the run"
     )
 
 

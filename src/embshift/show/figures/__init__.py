@@ -1,10 +1,10 @@
-"""Figures: one function each, from what a run holds to pages that answer one question.
+"""Figures: one function for each, which renders a run as pages that answer one question.
 
-Never loads torch, and uses matplotlib through its objects alone: no current figure, no global setting stays
-changed.
+The package never loads torch. It uses matplotlib through its objects alone: no current figure, and no global
+setting stays changed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,36 +14,39 @@ from embshift.core.registry import Registry
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.material import Material
 
-__all__ = ["FIGURES", "Drawing", "FigureEntry", "figure"]
+__all__ = ["FIGURES", "FigureEntry", "Page", "figure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drawing:
+class Page:
     """One page of a figure.
 
     Attributes:
-        figure: The page, for matplotlib.
-        alt: What it shows, in words and numbers, for whoever cannot see it.
+        figure: The matplotlib figure of the page.
+        alt: Alt text: what the page shows, in words and numbers.
     """
 
     figure: Figure
     alt: str
 
 
-DrawFunction: TypeAlias = Callable[[Material, Frame], Iterator[Drawing]]
+RenderFunction: TypeAlias = Callable[[Material, Frame], Iterator[Page]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureEntry:
-    """A row of ``embshift list figures``, and what draws it.
+    """A row of ``embshift list figures``, with the function that renders the figure.
 
     Attributes:
-        name: Its name on the command line and of its file.
-        question: What it answers; stands in its title.
-        shows: What is drawn, in one line.
+        name: Name on the command line and of the file.
+        question: The question that the figure answers; its title.
+        shows: What the figure shows, in one line.
         source: The figure of the paper that it follows.
-        needs: What the run must hold beside numbers; empty for nothing.
-        draw: ``(material, frame)`` to its pages; raises `FigureError` where the run lacks what it needs.
+        needs: What the run must hold besides metrics; empty for nothing.
+        needs_metrics: Names of the metrics that the run must hold; empty for none.
+        needs_performance: Number of performance metrics that the run must hold at least.
+        render: Takes ``(material, frame)`` and yields the pages; raises `FigureError` where the run lacks
+            what the figure needs.
     """
 
     name: str
@@ -51,7 +54,9 @@ class FigureEntry:
     shows: str
     source: str
     needs: str
-    draw: DrawFunction
+    needs_metrics: tuple[str, ...]
+    needs_performance: int
+    render: RenderFunction
 
 
 FIGURES: Registry[FigureEntry] = Registry(
@@ -60,27 +65,43 @@ FIGURES: Registry[FigureEntry] = Registry(
 
 
 def figure(
-    *, name: str, question: str, shows: str, source: str, needs: str = ""
-) -> Callable[[DrawFunction], DrawFunction]:
+    *,
+    name: str,
+    question: str,
+    shows: str,
+    source: str,
+    needs_metrics: Sequence[str],
+    needs_performance: int = 0,
+    needs: str = "",
+) -> Callable[[RenderFunction], RenderFunction]:
     """Register a figure.
 
     Args:
-        name: Its name.
-        question: What it answers, ending in a question mark; stands in its title.
-        shows: What is drawn, in one line.
+        name: Name of the figure.
+        question: The question that the figure answers, with its question mark; the title.
+        shows: What the figure shows, in one line.
         source: The figure of the paper that it follows, or where it comes from.
-        needs: What the run must hold beside numbers.
+        needs_metrics: Names of the metrics that the run must hold; an empty tuple for none.
+        needs_performance: Number of performance metrics that the run must hold at least, whichever they are.
+        needs: What the run must hold besides metrics.
 
     Returns:
-        A decorator that gives the function back unchanged.
+        A decorator that returns the function unchanged.
 
     Raises:
-        PlanError: The name is taken.
+        PlanError: If the name is taken.
     """
 
-    def register(function: DrawFunction) -> DrawFunction:
+    def register(function: RenderFunction) -> RenderFunction:
         entry = FigureEntry(
-            name=name, question=question, shows=shows, source=source, needs=needs, draw=function
+            name=name,
+            question=question,
+            shows=shows,
+            source=source,
+            needs=needs,
+            needs_metrics=tuple(needs_metrics),
+            needs_performance=needs_performance,
+            render=function,
         )
         FIGURES.add(name, entry)
         return function

@@ -1,4 +1,4 @@
-"""What figures are drawn from: a run folder, each part of it read once."""
+"""Material of figures: a run whose parts are read and computed once, when they are first needed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.errors import FigureError, PlanError
 from embshift.core.seeding import make_generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
-from embshift.metrics.maps import drawn_map
+from embshift.metrics.upsampling import upsample_map
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
 from embshift.runs.view_files import view_path
 
-__all__ = ["EncoderMap", "Material", "Picture", "read_picture"]
+__all__ = ["EncoderMap", "KeptImage", "Material", "read_view"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One picture whose views were kept.
+class KeptImage:
+    """An image whose views were kept.
 
     Attributes:
-        row: Its row in the listing.
-        name: Its file, without folders.
-        views: The kept picture of the original and of each transform's first draw.
+        row: Row of the image in the listing.
+        name: Name of its file, without folders.
+        views: Path of the kept file, for the original and for the first draw of each transform.
     """
 
     row: int
@@ -41,11 +41,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EncoderMap:
-    """The encoder's map of one view, drawn over what the encoder saw.
+    """The encoder's map of one view, upsampled to the pixels that the encoder saw.
 
     Attributes:
-        field: The rectangle of the resized picture that it covers, in pixels.
-        shares: From 0 to 1 over that rectangle; NaN everywhere for a constant map.
+        field: The rectangle of the resized image that the map covers, in pixels.
+        shares: Values from 0 to 1 over that rectangle; NaN everywhere for a constant map.
     """
 
     field: Field
@@ -54,7 +54,7 @@ class EncoderMap:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Material:
-    """A run, with what was computed from it kept while figures are drawn.
+    """A run, and what was computed from it, kept while figures are rendered.
 
     Attributes:
         run: The run.
@@ -64,10 +64,10 @@ class Material:
 
     @cached_property
     def values(self) -> ImageValues:
-        """One value an image, transform and metric.
+        """One value for each image, transform and metric.
 
         Raises:
-            FigureError: If the run holds none.
+            FigureError: If the run holds no values.
         """
         found = self.run.values()
         if np.isnan(found.values).all():
@@ -76,17 +76,17 @@ class Material:
 
     @cached_property
     def summary(self) -> Summary:
-        """Means, deviations, ranks."""
+        """Means, standard deviations and ranks."""
         return summarise(self.values, metrics=self.run.metrics, map_name=self.map_name)
 
     @cached_property
     def statistics(self) -> Statistics:
-        """Intervals."""
+        """Means with their intervals."""
         return compute_statistics(self.values, metrics=self.run.metrics)
 
     @cached_property
     def clusters(self) -> Clusters:
-        """Equations (1) to (3) with the defaults of `Run.clusters`.
+        """Clusters of the transforms: equations (1) to (3) with the defaults of `Run.clusters`.
 
         Raises:
             FigureError: If the transforms cannot be clustered.
@@ -98,78 +98,81 @@ class Material:
 
     @property
     def map_name(self) -> str:
-        """What the encoder's maps are."""
+        """What the encoder's maps are, e.g. "attention map"."""
         return str(self.run.info["encoder"]["map_name"])
 
     @property
     def encoder(self) -> str:
-        """The encoder's name, without folders."""
+        """Name of the encoder, without folders."""
         return Path(str(self.run.info["encoder"]["name"])).name
 
     @property
     def performance(self) -> tuple[MetricSpec, ...]:
-        """The metrics of the overall score.
+        """The performance metrics of the run: those in the overall score.
 
         Raises:
-            FigureError: If the run has none.
+            FigureError: If the run holds none.
         """
         found = tuple(spec for spec in self.run.metrics if spec.performance)
         if not found:
             raise FigureError(
                 f"{self.run.folder} holds no performance metric, only"
-                f" {', '.join(spec.name for spec in self.run.metrics) or 'embeddings'}; measure one of them,"
-                " e.g. --metric cosine"
+                f" {', '.join(spec.name for spec in self.run.metrics) or 'embeddings'}; measure one,"
+                " e.g. with --metric cosine"
             )
         return found
 
-    def column(self, metric: str) -> Float64[np.ndarray, "images transforms"]:
-        """Values of one metric.
+    def select_metric(self, metric: str) -> Float64[np.ndarray, "images transforms"]:
+        """Return the values of one metric; NaN where undefined.
 
         Raises:
-            FigureError: If the run does not hold it.
+            FigureError: If the run does not hold the metric.
         """
         if metric not in self.values.metrics:
             raise FigureError(
-                f"{self.run.folder} holds no {metric}, only {', '.join(self.values.metrics)};"
+                f"{self.run.folder} does not hold the metric {metric}, only {', '.join(self.values.metrics)};"
                 f" measure it with --metric {metric}"
             )
         return self.values.values[:, :, self.values.metrics.index(metric)]
 
-    def means(self) -> Float64[np.ndarray, "transforms metrics"]:
-        """Means of the performance metrics."""
+    def compute_means(self) -> Float64[np.ndarray, "transforms metrics"]:
+        """Return the mean of each transform on each performance metric; NaN where undefined."""
         names = [spec.name for spec in self.performance]
         return np.array([[row.cells[name].mean for name in names] for row in self.summary.rows])
 
-    def counted(self, metrics: Sequence[str]) -> str:
-        """How many images stand behind some metrics, by which encoder: the first note of most figures."""
+    def format_sample(self, metrics: Sequence[str]) -> str:
+        """Format the number of images with values of the metrics, and the encoder, for the first note."""
         counts = [row.cells[name].n for row in self.summary.rows for name in metrics]
         few, many = min(counts), max(counts)
         images = f"{many:,}" if few == many else f"{few:,} to {many:,}"
         return f"{images} image{'' if images == '1' else 's'} · encoder {self.encoder}"
 
-    def mapped(self) -> str:
-        """What "attention" stands for in the figures, where it is no attention; else empty."""
+    def format_map_note(self) -> str:
+        """Format what "attention" stands for where the encoder's map is no attention map; else empty."""
         takes = any(Capture.ATTENTION in spec.needs for spec in self.performance)
         if not takes or self.map_name == "attention map":
             return ""
         return f"“attention” compares this encoder's {self.map_name}"
 
-    def pictures(self, most: int) -> tuple[Picture, ...]:
-        """Pictures with kept views: those with the most views first, in a seeded order.
+    def choose_images(self, most: int) -> tuple[KeptImage, ...]:
+        """Return images with kept views: those with the most views first, otherwise in a seeded order.
+
+        Args:
+            most: Number of images at most.
 
         Raises:
-            FigureError: If the folder ``views`` holds none.
+            FigureError: If the folder ``views`` holds no image with its views.
         """
-        found = self._kept
+        found = self._kept_images
         order = make_generator(self.run.info["plan"]["seed"], "figures").permutation(len(found)).tolist()
-        # Sorting is stable: among as many views the seeded order stands.
-        return tuple(sorted((found[at] for at in order), key=_views_missing)[:most])
+        # Sorting is stable: images with equally many views stay in the seeded order.
+        return tuple(sorted((found[at] for at in order), key=_count_views, reverse=True)[:most])
 
     @cached_property
-    def _kept(self) -> tuple[Picture, ...]:
+    def _kept_images(self) -> tuple[KeptImage, ...]:
         folder = self.run.folder
         names = (ORIGINAL, *self.run.transforms)
-        found = list[Picture]()
+        found = list[KeptImage]()
         skip = self.run.repeated()
         for line in self.run.images().select(["row", "image_id", "member", "status"]).to_pylist():
             if line["status"] != "ok" or line["row"] in skip:
@@ -179,21 +182,21 @@ class Material:
             }
             views = {name: path for name, path in paths.items() if path.is_file()}
             if ORIGINAL in views and len(views) > 1:
-                found.append(Picture(row=line["row"], name=Path(line["member"]).name, views=views))
+                found.append(KeptImage(row=line["row"], name=Path(line["member"]).name, views=views))
         if not found:
             raise FigureError(
-                f"{folder / 'views'} holds no picture with its views; they are written when a run finishes:"
-                " finish it, or measure into a new folder"
+                f"{folder / 'views'} holds no image with its views; a run writes them when it finishes:"
+                " finish the run, or measure into a new folder"
             )
         return tuple(found)
 
-    def maps(self, rows: Sequence[int]) -> dict[tuple[int, str], EncoderMap]:
-        """The encoder's maps of some pictures' first draws, by row and transform."""
+    def read_maps(self, rows: Sequence[int]) -> dict[tuple[int, str], EncoderMap]:
+        """Return the encoder's maps of the first draws of some images, by row and transform."""
         table = self.run.attention(rows=rows)
         found = dict[tuple[int, str], EncoderMap]()
         for line in table.filter(table["draw"].to_numpy() == 0).to_pylist():
             field = Field(*line["field"])
-            shares = drawn_map(
+            shares = upsample_map(
                 np.array(line["map"], np.float64),
                 grid=(line["rows"], line["columns"]),
                 height=max(round(field.height), 1),
@@ -202,17 +205,17 @@ class Material:
             found[line["row"], line["transform"]] = EncoderMap(field=field, shares=shares)
         return found
 
-    def mapped_rows(self) -> frozenset[int]:
-        """Rows of the pictures that have maps."""
+    def find_rows_with_maps(self) -> frozenset[int]:
+        """Return the rows of the images that have maps."""
         return frozenset(self.run.attention(columns=["row"])["row"].to_pylist())
 
 
-def _views_missing(picture: Picture) -> int:
-    return -len(picture.views)
+def _count_views(image: KeptImage) -> int:
+    return len(image.views)
 
 
-def read_picture(path: Path) -> Pixels:
-    """The pixels of a kept view.
+def read_view(path: Path) -> Pixels:
+    """Read the pixels of a kept view.
 
     Raises:
         FigureError: If the file cannot be read.
@@ -221,4 +224,4 @@ def read_picture(path: Path) -> Pixels:
         with Image.open(path) as opened:
             return np.asarray(opened.convert("RGB"))
     except OSError as error:
-        raise FigureError(f"{path} cannot be read as a picture: {error}; remove it or run again") from error
+        raise FigureError(f"{path} cannot be read as an image: {error}; remove it or run again") from error

@@ -1,4 +1,4 @@
-"""From a run to figures in memory and in files: one page after the other, the same bytes every time."""
+"""Rendering of figures, in memory and into files: page after page, with the same bytes every time."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -10,76 +10,91 @@ from matplotlib.figure import Figure
 from embshift.core.errors import FigureError, PlanError, UnknownNameError
 from embshift.core.version import __version__
 from embshift.runs.files import write_aside
-from embshift.show.figures import FIGURES, Drawing
+from embshift.show.figures import FIGURES, FigureEntry, Page
 from embshift.show.figures.layout.sheets import Frame
-from embshift.show.figures.layout.style import drawn_alike
+from embshift.show.figures.layout.style import use_house_style
 from embshift.show.figures.material import Material
 
-__all__ = ["COLUMN", "FORMATS", "FULL", "draw", "draw_page", "write_figure"]
+__all__ = ["COLUMN", "FORMATS", "FULL", "render_page", "render_pages", "write_figure"]
 
 COLUMN, FULL = 3.3, 6.9
-"""Inches of a column and of a page of two columns."""
+"""Inches of a column, and of a page of two columns."""
 
 FORMATS = ("png", "svg", "pdf")
-"""Names for ``--format``."""
+"""Values of ``--format``."""
 
 _NARROWEST, _WIDEST = 2.5, 20.0
 
 
-def draw(material: Material, name: str, /, *, width: float = FULL, pictures: int = 4) -> Iterator[Drawing]:
-    """The pages of one figure.
+def render_pages(
+    material: Material, name: str, /, *, width: float = FULL, pictures: int = 4
+) -> Iterator[Page]:
+    """Render the pages of one figure.
 
     Args:
         material: The run.
         name: A figure of `FIGURES`.
         width: Inches, from 2.5 to 20; the height follows.
-        pictures: How many pictures to show, where pictures are shown.
+        pictures: Number of images to show, in figures that show images.
 
     Raises:
         FigureError: If the run lacks what the figure needs.
-        PlanError: If the width or the number of pictures is out of range.
+        PlanError: If the width or the number of images is out of range.
         UnknownNameError: If there is no such figure.
     """
     entry = FIGURES[name]
     if not _NARROWEST <= width <= _WIDEST:
         raise PlanError(
-            f"width is {width:g}; wanted {_NARROWEST:g} to {_WIDEST:g} inches, e.g. {COLUMN:g} or {FULL:g}"
+            f"width is {width:g}; expected {_NARROWEST:g} to {_WIDEST:g} inches, e.g. {COLUMN:g} or {FULL:g}"
         )
     if pictures < 1:
-        raise PlanError(f"pictures is {pictures}; wanted 1 or more")
-    pages = entry.draw(material, Frame(title=entry.question, width=width, pictures=pictures))
+        raise PlanError(f"pictures is {pictures}; expected 1 or more")
+    _check_metrics(material, entry)
+    pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures))
     while True:
-        # Settings hold while a page is drawn, and not while whoever asked for it does something else.
-        with drawn_alike():
+        # The style holds while a page is rendered, not while the caller does something else with it.
+        with use_house_style():
             page = next(pages, None)
         if page is None:
             return
-        # An artist's label is what matplotlib has for a name; nothing draws a figure's.
+        # A figure's label is the only text that matplotlib keeps with it and never draws.
         page.figure.set_label(page.alt)
         yield page
 
 
-def draw_page(
+def _check_metrics(material: Material, entry: FigureEntry) -> None:
+    """Refuse a figure whose metrics the run lacks."""
+    for metric in entry.needs_metrics:
+        material.select_metric(metric)
+    found = [spec.name for spec in material.performance] if entry.needs_performance else []
+    if len(found) < entry.needs_performance:
+        raise FigureError(
+            f"{material.run.folder} holds {len(found)} performance metric{'s' * (len(found) != 1)}"
+            f" ({', '.join(found)}), and figure '{entry.name}' needs {entry.needs_performance};"
+            " measure more of them with --metric"
+        )
+
+
+def render_page(
     material: Material, name: str, /, *, page: int = 1, width: float = FULL, pictures: int = 4
-) -> Drawing:
-    """One page of a figure.
+) -> Page:
+    """Render one page of a figure.
 
     Args:
         material: The run.
         name: A figure of `FIGURES`.
-        page: Which page, from 1.
+        page: Number of the page, from 1.
         width: Inches.
-        pictures: How many pictures to show, where pictures are shown.
+        pictures: Number of images to show, in figures that show images.
 
     Raises:
         FigureError: If the run lacks what the figure needs, or the figure has no such page.
     """
-    seen = 0
-    for drawing in draw(material, name, width=width, pictures=pictures):
-        seen += 1
-        if seen == page:
-            return drawing
-    raise FigureError(f"page is {page}, and figure '{name}' has {seen}; wanted 1 to {seen}")
+    count = 0
+    for count, found in enumerate(render_pages(material, name, width=width, pictures=pictures), start=1):
+        if count == page:
+            return found
+    raise FigureError(f"page is {page}, but figure '{name}' has {count}; expected 1 to {count}")
 
 
 def write_figure(
@@ -94,18 +109,18 @@ def write_figure(
 ) -> list[Path]:
     """Write the pages of one figure; each file appears whole or not at all.
 
-    Pages beyond the last that stand there from before, under the same name, are removed.
+    Pages beyond the last that an earlier call left under the same name are removed.
 
     Args:
         material: The run.
         name: A figure of `FIGURES`.
-        folder: Where to; ``<name>.<style>``, and ``<name>-2.<style>`` onward for further pages.
+        folder: Folder of the files ``<name>.<style>`` and, for further pages, ``<name>-2.<style>`` and so on.
         style: A name in `FORMATS`.
         width: Inches.
-        pictures: How many pictures to show, where pictures are shown.
+        pictures: Number of images to show, in figures that show images.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
         FigureError: If the run lacks what the figure needs.
@@ -115,31 +130,30 @@ def write_figure(
     if style not in FORMATS:
         raise UnknownNameError("format", style, FORMATS)
     written = list[Path]()
-    for page, drawing in enumerate(draw(material, name, width=width, pictures=pictures), start=1):
-        path = folder / f"{name}{'' if page == 1 else f'-{page}'}.{style}"
-        metadata = _metadata(style, title=FIGURES[name].question, alt=drawing.alt)
-        save = partial(_save, drawing.figure, style=style, metadata=metadata)
-        write_aside(path, save)
+    for number, page in enumerate(render_pages(material, name, width=width, pictures=pictures), start=1):
+        path = folder / f"{name}{'' if number == 1 else f'-{number}'}.{style}"
+        metadata = _make_metadata(style, title=FIGURES[name].question, alt=page.alt)
+        write_aside(path, partial(_save_page, page.figure, style=style, metadata=metadata))
         written.append(path)
-    _forget_pages(folder, name, style=style, after=len(written))
+    _remove_pages(folder, name, style=style, after=len(written))
     return written
 
 
-def _forget_pages(folder: Path, name: str, *, style: str, after: int) -> None:
-    """Remove the further pages of an earlier drawing: they would pass for pages of this one."""
+def _remove_pages(folder: Path, name: str, *, style: str, after: int) -> None:
+    """Remove further pages of an earlier, longer figure; they would pass for pages of this one."""
     page = after + 1
     while (stale := folder / f"{name}-{page}.{style}").is_file():
         stale.unlink()
         page += 1
 
 
-def _save(figure: Figure, path: Path, /, *, style: str, metadata: dict[str, Any]) -> None:
-    with drawn_alike():
+def _save_page(figure: Figure, path: Path, /, *, style: str, metadata: dict[str, Any]) -> None:
+    with use_house_style():
         figure.savefig(path, format=style, metadata=metadata)
 
 
-def _metadata(style: str, *, title: str, alt: str) -> dict[str, Any]:
-    """Title, words for whoever cannot see it, and no date: the same run gives the same bytes."""
+def _make_metadata(style: str, *, title: str, alt: str) -> dict[str, Any]:
+    """Return title, alt text and program, and no date, so that the same run gives the same bytes."""
     made = f"embshift {__version__}"
     if style == "png":
         return {"Title": title, "Description": alt, "Software": made}

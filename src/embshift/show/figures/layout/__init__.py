@@ -1,1 +1,1 @@
-"""Layout: what plots are put together from: panels, labels, scales, colours."""
+"""Layout: the parts of a plot, such as panels, labels, scales and colours."""

@@ -1,4 +1,4 @@
-"""How values are spread: a Gaussian kernel density that keeps to the values' bounds."""
+"""Gaussian kernel density within the bounds of the values."""
 
 import numpy as np
 from jaxtyping import Float64
@@ -10,12 +10,12 @@ _BINS = 2048
 
 
 def has_density(values: Float64[np.ndarray, " images"]) -> bool:
-    """Whether there is a spread to draw: two different values."""
+    """Return whether a density exists: whether two values differ."""
     return len(values) > 1 and float(np.ptp(values)) > 1e-9 * float(np.abs(values).max())
 
 
 def bandwidth(values: Float64[np.ndarray, " images"]) -> float:
-    """Scott's: the standard deviation over the fifth root of the number of values."""
+    """Return Scott's bandwidth: the standard deviation over the fifth root of the number of values."""
     return float(values.std(ddof=1)) * len(values) ** -0.2
 
 
@@ -25,13 +25,14 @@ def density(
     at: Float64[np.ndarray, " points"],
     bounds: tuple[float, float],
 ) -> Float64[np.ndarray, " points"]:
-    """Gaussian kernel density with Scott's bandwidth, mirrored at the bounds, so that none lies beyond them.
+    """Return the Gaussian kernel density with Scott's bandwidth, mirrored at the bounds.
 
-    Each bound mirrors once: of a kernel as wide as the whole range a little is lost.
+    No density lies beyond the bounds. Each bound mirrors once, so a kernel as wide as the whole range loses
+    a little.
 
     Args:
-        values: Defined values, two or more that differ.
-        at: Where to take it, within the bounds.
+        values: Defined values, at least two of which differ.
+        at: Points at which to evaluate the density, within the bounds.
         bounds: Least and greatest possible value.
 
     Returns:
@@ -45,17 +46,17 @@ def density(
     images = [at]
     images += [2 * low - at] if np.isfinite(low) else []
     images += [2 * high - at] if np.isfinite(high) else []
-    kernels, counts = _binned(values)
+    kernels, counts = _bin_values(values)
     total = np.zeros(len(at))
     for points in images:
         total += np.exp(-0.5 * ((points[:, None] - kernels) / width) ** 2) @ counts
     return total / (len(values) * width * np.sqrt(2 * np.pi))
 
 
-def _binned(
+def _bin_values(
     values: Float64[np.ndarray, " images"],
 ) -> tuple[Float64[np.ndarray, " bins"], Float64[np.ndarray, " bins"]]:
-    """Values, or where they are many the bins that they fall into, far narrower than a kernel; and counts."""
+    """Return the values, or for many values bins far narrower than a kernel; and the count of each."""
     if len(values) <= _BINS:
         return values, np.ones(len(values))
     counts, edges = np.histogram(values, bins=_BINS)

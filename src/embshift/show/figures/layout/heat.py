@@ -1,4 +1,4 @@
-"""Heat maps: cells with their numbers, one scale of lightness, and that scale beside them."""
+"""Heat maps: cells with their numbers, and a bar that shows the colour scale."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,21 @@ from jaxtyping import Float64
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from embshift.show.figures.layout.labels import text_height, text_width, wrapped
+from embshift.show.figures.layout.labels import text_height, text_width, wrap_text
 from embshift.show.figures.layout.sheets import Sheet
-from embshift.show.figures.layout.style import PALE, SIZES, SLIDE, on, scale_colour
+from embshift.show.figures.layout.style import HEAT_COLOURS, PALE, SIZES, heat_colour, ink_on
 from embshift.show.text.numbers import format_number
 
-__all__ = ["Scale", "bar_height", "cells", "colour_bar"]
+__all__ = ["Scale", "add_cells", "add_colour_bar", "colour_bar_height"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """What the colours mean.
+    """Colour scale of a heat map.
 
     Attributes:
-        low: Value of the darkest.
-        high: Value of the lightest.
+        low: Value of the darkest colour.
+        high: Value of the lightest colour.
         label: What is measured, with its unit.
     """
 
@@ -31,26 +31,26 @@ class Scale:
 
     @classmethod
     def to_one(cls, values: Float64[np.ndarray, "*shape"], *, label: str) -> "Scale":
-        """From the tenth below the least value to 1."""
+        """Return the scale from the tenth below the smallest value to 1."""
         defined = values[~np.isnan(values)]
         least = float(np.floor(10 * defined.min())) / 10 if len(defined) else 0.0
         return cls(low=min(least, 0.9), high=1.0, label=label)
 
     def share(self, value: float) -> float:
-        """Where a value stands, from 0 to 1."""
+        """Return where a value lies on the scale, from 0 to 1."""
         return (value - self.low) / (self.high - self.low)
 
 
-def cells(
+def add_cells(
     axes: Axes, values: Float64[np.ndarray, "rows columns"], *, scale: Scale, size: tuple[float, float]
 ) -> None:
-    """One cell a value, with its number where it fits; an undefined one is pale and hatched.
+    """Add one cell for each value, with its number where it fits; undefined cells are pale and hatched.
 
     Args:
         axes: The panel.
-        values: From the upper left.
-        scale: What the colours mean.
-        size: Inches of the panel, across and down.
+        values: The values, from the upper left.
+        scale: The colour scale.
+        size: Width and height of the panel in inches.
     """
     rows, columns = values.shape
     axes.set_facecolor(PALE)
@@ -58,17 +58,17 @@ def cells(
     axes.patch.set_edgecolor("white")
     axes.imshow(
         np.ma.masked_invalid(values),
-        cmap=SLIDE,
+        cmap=HEAT_COLOURS,
         norm=Normalize(scale.low, scale.high),
         aspect="auto",
         interpolation="nearest",
         interpolation_stage="data",
     )
     axes.spines[:].set_visible(False)
-    _numbers(axes, values, scale=scale, cell=(size[0] / columns, size[1] / rows))
+    _add_numbers(axes, values, scale=scale, cell=(size[0] / columns, size[1] / rows))
 
 
-def _numbers(
+def _add_numbers(
     axes: Axes, values: Float64[np.ndarray, "rows columns"], *, scale: Scale, cell: tuple[float, float]
 ) -> None:
     across = text_width("0.00", size=SIZES.small) + 0.04
@@ -86,7 +86,7 @@ def _numbers(
                 va="center" if turned else "center_baseline",
                 rotation=90 if turned else 0,
                 size=SIZES.small,
-                color=on(scale_colour(scale.share(float(value)))),
+                color=ink_on(heat_colour(scale.share(float(value)))),
             )
 
 
@@ -94,23 +94,23 @@ def _fits(size: tuple[float, float], cell: tuple[float, float]) -> bool:
     return size[0] <= cell[0] and size[1] <= cell[1]
 
 
-def bar_height(scale: Scale, *, width: float) -> float:
-    """Inches downward that `colour_bar` takes."""
-    return 0.28 + text_height(len(wrapped(scale.label, width=width, size=SIZES.label)), size=SIZES.label)
+def colour_bar_height(scale: Scale, *, width: float) -> float:
+    """Return the inches that `add_colour_bar` takes downward."""
+    return 0.28 + text_height(len(wrap_text(scale.label, width=width, size=SIZES.label)), size=SIZES.label)
 
 
-def colour_bar(sheet: Sheet, left: float, top: float, *, width: float, scale: Scale) -> None:
-    """The scale of a heat map, lying, with its label."""
+def add_colour_bar(sheet: Sheet, left: float, top: float, *, width: float, scale: Scale) -> None:
+    """Add the horizontal colour scale of a heat map, with its label."""
     axes = sheet.axes(left, top, width=width, height=0.09)
     axes.imshow(
         np.linspace(0, 1, 256)[None],
-        cmap=SLIDE,
+        cmap=HEAT_COLOURS,
         aspect="auto",
         extent=(scale.low, scale.high, 0, 1),
         interpolation="nearest",
     )
     axes.spines[:].set_visible(False)
     axes.set_yticks([])
-    lines = wrapped(scale.label, width=width, size=SIZES.label)
+    lines = wrap_text(scale.label, width=width, size=SIZES.label)
     axes.set_xlabel("\n".join(lines), linespacing=1.05)
     axes.locator_params(axis="x", nbins=max(2, int(width / 0.35)))

@@ -1,14 +1,22 @@
-"""Text that fits: measured before it is drawn, broken where it may be, shortened where it must be."""
+"""Text that fits: measured before it is placed, wrapped, and shortened where it is too long."""
 
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
-__all__ = ["LINE", "fitted", "printable", "shown", "text_height", "text_width", "wrapped"]
+__all__ = [
+    "LINE",
+    "format_name",
+    "replace_unprintable",
+    "shorten_text",
+    "text_height",
+    "text_width",
+    "wrap_text",
+]
 
 LINE = 1.22
-"""Height of a line of text, in its size."""
+"""Height of a line of text, relative to its size."""
 
 _POINTS = 72.0
 
@@ -19,13 +27,13 @@ def _font(size: float, weight: str) -> FontProperties:
 
 
 def text_width(text: str, *, size: float, weight: str = "normal") -> float:
-    """Width of one line in inches, at a size in points."""
+    """Return the width of one line in inches, at a size in points."""
     width, _, _ = text_to_path.get_text_width_height_descent(text, _font(size, weight), ismath=False)
     return width / _POINTS
 
 
 def text_height(lines: int, *, size: float) -> float:
-    """Height of some lines in inches, at a size in points."""
+    """Return the height of a number of lines in inches, at a size in points."""
     return lines * size * LINE / _POINTS
 
 
@@ -35,18 +43,18 @@ def _characters() -> frozenset[int]:
     return frozenset(get_font(path).get_charmap())
 
 
-def printable(text: str) -> str:
-    """The text with U+FFFD for what the font lacks: names of encoders and files may hold anything."""
+def replace_unprintable(text: str) -> str:
+    """Replace characters that the font lacks by U+FFFD; names of encoders and files may contain any."""
     return "".join(one if ord(one) in _characters() and ord(one) >= 32 else "\ufffd" for one in text)
 
 
-def shown(name: str) -> str:
-    """A name for readers: spaces for underscores, so that it may be broken."""
+def format_name(name: str) -> str:
+    """Format a name for readers: with spaces for underscores, so that it can be wrapped."""
     return name.replace("_", " ")
 
 
-def fitted(text: str, *, width: float, size: float, weight: str = "normal") -> str:
-    """The text, its middle left out as far as it is wider than some inches; both ends tell names apart."""
+def shorten_text(text: str, *, width: float, size: float, weight: str = "normal") -> str:
+    """Shorten a text to a width in inches by leaving out its middle; both ends distinguish names."""
     if text_width(text, size=size, weight=weight) <= width:
         return text
     for kept in range(len(text) - 1, 0, -1):
@@ -56,20 +64,20 @@ def fitted(text: str, *, width: float, size: float, weight: str = "normal") -> s
     return "…"
 
 
-def wrapped(
+def wrap_text(
     text: str, *, width: float, size: float, lines: int | None = None, weight: str = "normal"
 ) -> list[str]:
-    """The text broken at spaces into lines of some inches; what is beyond the last line is left out.
+    """Wrap a text at spaces into lines of a width; the last line is shortened where the text is too long.
 
     Args:
         text: One line.
         width: Inches.
         size: Points.
-        lines: Lines at most; as many as it takes where None.
+        lines: Largest number of lines; unlimited where None.
         weight: Weight of the font.
     """
     found = [""]
-    for word in text.split(" "):  # and not at spaces that must not be broken
+    for word in text.split(" "):  # not at non-breaking spaces
         longer = f"{found[-1]} {word}".strip()
         if not found[-1] or text_width(longer, size=size, weight=weight) <= width:
             found[-1] = longer
@@ -77,4 +85,4 @@ def wrapped(
             found.append(word)
     if lines is not None and len(found) > lines:
         found[lines - 1 :] = [" ".join(found[lines - 1 :])]
-    return [fitted(line, width=width, size=size, weight=weight) for line in found]
+    return [shorten_text(line, width=width, size=size, weight=weight) for line in found]

@@ -1,4 +1,4 @@
-"""Many small panels: how many stand in a row, and how many on a page."""
+"""Grids of small panels: how many fit in a row, and how many on a page."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from embshift.show.figures.layout.sheets import HIGHEST
 
-__all__ = ["Grid", "by_page", "grid"]
+__all__ = ["Grid", "make_grid", "split_pages"]
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Where panels stand on a page.
+    """Places of panels on a page.
 
     Attributes:
         columns: Panels in a row.
@@ -29,23 +29,23 @@ class Grid:
     height: float
 
     def place(self, at: int) -> tuple[float, float]:
-        """Left and upper side of a panel of the page, from 0."""
+        """Return the left and upper side of a panel, in inches; panels count from 0 on each page."""
         return (at % self.columns) * self.width, (at // self.columns) * self.height
 
     def body(self, count: int) -> float:
-        """Inches that some panels take on a page."""
+        """Return the inches that a number of panels takes downward on a page."""
         return math.ceil(count / self.columns) * self.height
 
 
-def grid(count: int, *, width: float, least: float, height: float, wide: float = float("inf")) -> Grid:
-    """As many panels in a row as there is room for, in rows as even as they can be.
+def make_grid(count: int, *, width: float, least: float, height: float, wide: float = float("inf")) -> Grid:
+    """Make a grid with as many panels in a row as fit, in rows as even as possible.
 
     Args:
-        count: Panels.
-        width: Inches for a row.
-        least: Inches that a panel takes at least.
+        count: Number of panels.
+        width: Inches of a row.
+        least: Smallest width of a panel in inches.
         height: Inches of a row.
-        wide: Inches that a panel takes at most.
+        wide: Largest width of a panel in inches.
     """
     most = max(1, int(width / least + 1e-9))
     columns = math.ceil(count / math.ceil(count / most))
@@ -53,8 +53,8 @@ def grid(count: int, *, width: float, least: float, height: float, wide: float =
     return Grid(columns=columns, rows=max(1, int(HIGHEST / height)), width=across, height=height)
 
 
-def by_page(items: Sequence[Item], places: Grid) -> Iterator[Sequence[Item]]:
-    """The items of each page; a page's last row is filled where it can be."""
+def split_pages(items: Sequence[Item], places: Grid) -> Iterator[Sequence[Item]]:
+    """Yield the items of each page; every page but the last is full."""
     full = places.columns * places.rows
     for start in range(0, len(items), full):
         yield items[start : start + full]

@@ -1,4 +1,4 @@
-"""A page laid out in inches: question and notes on top, panels below, nothing left to chance."""
+"""Pages laid out in inches: question and notes on top, panels below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from embshift.show.figures.layout.labels import printable, text_height, wrapped
+from embshift.show.figures.layout.labels import replace_unprintable, text_height, wrap_text
 from embshift.show.figures.layout.style import GREY, SIZES
 
 __all__ = ["HIGHEST", "MARGIN", "Frame", "Sheet", "open_sheet"]
 
 MARGIN = 0.06
-"""Inches left free at every side."""
+"""Inches of margin on every side."""
 
 HIGHEST = 8.0
-"""Inches of panels on a page where there are more than fit."""
+"""Largest height of a page's panels in inches; more panels go on to the next page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every figure is asked for.
+    """Options of a figure.
 
     Attributes:
-        title: The question that it answers.
+        title: The question that the figure answers.
         width: Inches.
-        pictures: How many pictures to show, where pictures are shown.
+        pictures: Number of images to show, in figures that show images.
     """
 
     title: str
@@ -36,17 +36,17 @@ class Frame:
 
     @property
     def inner(self) -> float:
-        """Inches between the margins."""
+        """Inches of width between the margins."""
         return self.width - 2 * MARGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sheet:
-    """A page; places are inches from the left margin and from the top of its body.
+    """A page; places are in inches from the left margin and from the top of the body.
 
     Attributes:
         figure: The page.
-        head: Inches above the body.
+        head: Inches of title and notes above the body.
     """
 
     figure: Figure
@@ -57,13 +57,13 @@ class Sheet:
         return (left + MARGIN) / width, 1 - (self.head + top) / height
 
     def axes(self, left: float, top: float, *, width: float, height: float, **options: Any) -> Axes:
-        """A panel."""
+        """Add a panel."""
         whole_width, whole_height = self.figure.get_size_inches()
         x, y = self._at(left, top + height)
         return self.figure.add_axes((x, y, width / whole_width, height / whole_height), **options)
 
     def canvas(self) -> Axes:
-        """A panel under all of the body, measured in the same inches: many pictures cost one panel."""
+        """Add one panel under the whole body, in the same inches, so that many images share it."""
         width, height = self.figure.get_size_inches()
         axes = self.axes(0, 0, width=width - 2 * MARGIN, height=height - self.head - MARGIN)
         axes.set_xlim(0, width - 2 * MARGIN)
@@ -72,22 +72,26 @@ class Sheet:
         return axes
 
     def text(self, left: float, top: float, text: str, **options: Any) -> None:
-        """Text with its upper left corner at a place, unless options say otherwise."""
+        """Add text with its upper left corner at a place, unless options say otherwise."""
         x, y = self._at(left, top)
         asked: dict[str, Any] = {"va": "top", "size": SIZES.label} | options
         self.figure.text(x, y, text, **asked)
 
 
 def open_sheet(frame: Frame, *, body: float, notes: Sequence[str]) -> Sheet:
-    """A page with its question and notes, of the height that they and the body take.
+    """Open a page with its question and notes; its height is what these and the body take.
 
     Args:
         frame: Title and width.
         body: Inches below the notes.
-        notes: Paragraphs below the question: what is drawn, over how many images, by which encoder.
+        notes: Paragraphs below the question: what is shown, of how many images, by which encoder.
     """
-    title = wrapped(frame.title, width=frame.inner, size=SIZES.title, weight="bold")
-    lines = [line for note in notes for line in wrapped(printable(note), width=frame.inner, size=SIZES.note)]
+    title = wrap_text(frame.title, width=frame.inner, size=SIZES.title, weight="bold")
+    lines = [
+        line
+        for note in notes
+        for line in wrap_text(replace_unprintable(note), width=frame.inner, size=SIZES.note)
+    ]
     upper = MARGIN + text_height(len(title), size=SIZES.title)
     head = upper + 0.03 + text_height(len(lines), size=SIZES.note) + 0.08
     figure = Figure(figsize=(frame.width, head + body + MARGIN))

@@ -1,4 +1,4 @@
-"""How figures look: one palette in which a transform keeps its colour, sizes for print, vector text."""
+"""Style of figures: one palette in which a transform keeps its colour, sizes for print, vector text."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from matplotlib.colors import to_hex, to_rgb
 
 __all__ = [
     "GREY",
+    "HEAT_COLOURS",
     "INK",
     "PALE",
     "SIZES",
-    "SLIDE",
     "Look",
-    "area",
-    "drawn_alike",
-    "looks",
-    "on",
-    "readable",
-    "scale_colour",
+    "area_style",
+    "assign_looks",
+    "darken_colour",
+    "heat_colour",
+    "ink_on",
+    "use_house_style",
 ]
 
 _COLOURS = (
@@ -35,7 +35,7 @@ _COLOURS = (
     "#999933",
     "#AA4499",
 )
-"""Nine colours that stay apart for the colour-blind: Paul Tol's "muted" scheme (SRON/EPS/TN/09-002)."""
+"""Nine colours that colour-blind readers can tell apart: Paul Tol's "muted" scheme (SRON/EPS/TN/09-002)."""
 
 _HATCHES = ("", "/////", ".....", "xxxxx", "-----", "|||||", "ooo")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -43,13 +43,13 @@ _LINES = ("-", "--", ":", "-.")
 
 INK, GREY, PALE = "#1A1A1A", "#555555", "#D5D5D5"
 
-SLIDE = "cividis"
-"""Colours of a heat map: the same order of lightness for every kind of sight."""
+HEAT_COLOURS = "cividis"
+"""Colours of a heat map: they run from dark to light for every kind of colour vision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sizes:
-    """Points. Nothing is below 5.5 at the width that it is drawn for."""
+    """Text sizes in points; none is below 5.5 at the width of the figure."""
 
     title: float = 8.5
     note: float = 6.5
@@ -60,10 +60,10 @@ class _Sizes:
 SIZES = _Sizes()
 
 _SETTINGS = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib; a generic name would take what the machine has
+    "font.family": "DejaVu Sans",  # comes with matplotlib; a generic name depends on the machine
     "font.size": SIZES.label,
-    "text.hinting": "none",  # else a text is up to a tenth wider than measured, by the resolution
-    "text.parse_math": False,  # a name may hold a dollar
+    "text.hinting": "none",  # else text is up to a tenth wider than measured, depending on the resolution
+    "text.parse_math": False,  # a name may contain a dollar sign
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": GREY,
@@ -91,34 +91,34 @@ _SETTINGS = {
     "hatch.linewidth": 0.5,
     "lines.linewidth": 1.0,
     "patch.linewidth": 0.5,
-    "image.composite_image": False,  # each picture by itself in vector files, and not one of the whole page
+    "image.composite_image": False,  # vector files hold each image by itself, not one image of the whole page
     "savefig.dpi": 300,
     "savefig.bbox": None,
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "embshift",  # else identifiers are drawn by chance
+    "svg.hashsalt": "embshift",  # else identifiers are random
     "pdf.fonttype": 42,
 }
 
 
 @contextmanager
-def drawn_alike() -> Generator[None]:
-    """Settings of all figures, whatever the user's own matplotlibrc says; the user's come back after."""
+def use_house_style() -> Generator[None]:
+    """Use the settings of all figures instead of the user's matplotlibrc, which comes back afterwards."""
     with style.context([_SETTINGS], after_reset=True):
         yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What marks one transform in every figure.
+    """Look of one transform in every figure.
 
     Attributes:
-        colour: Of areas.
-        edge: The same colour, dark enough for lines on white: contrast 3 to 1.
-        text: The same, dark enough for text on white: 4.5 to 1.
-        hatch: Tells apart transforms of one colour, in areas.
-        over: Colour of the hatch and of the edge around it, seen on `colour`.
-        marker: The same, for points.
-        line: The same, for curves.
+        colour: Colour of areas.
+        edge: The same colour, dark enough for lines on white (contrast 3 to 1).
+        text: The same colour, dark enough for text on white (contrast 4.5 to 1).
+        hatch: Hatch of areas; distinguishes transforms of one colour.
+        over: Colour of the hatch and of the edge around it, visible on `colour`.
+        marker: Marker of points; distinguishes transforms of one colour.
+        line: Line style of curves; distinguishes transforms of one colour.
     """
 
     colour: str
@@ -130,10 +130,11 @@ class Look:
     line: str
 
 
-def looks(transforms: Sequence[str]) -> dict[str, Look]:
-    """The look of each transform: a function of its place in the plan alone.
+def assign_looks(transforms: Sequence[str]) -> dict[str, Look]:
+    """Assign a look to each transform; it depends only on the transform's place in the plan.
 
-    The nine colours come again with another hatch, marker and line: 63 areas and points and 36 curves differ.
+    From the tenth transform on the nine colours repeat with another hatch, marker and line style: 63 areas,
+    63 points and 36 curves differ.
     """
     found = dict[str, Look]()
     for place, name in enumerate(transforms):
@@ -141,18 +142,21 @@ def looks(transforms: Sequence[str]) -> dict[str, Look]:
         hatch = _HATCHES[turn % len(_HATCHES)]
         found[name] = Look(
             colour=colour,
-            edge=readable(colour, contrast=3.0),
-            text=readable(colour, contrast=4.5),
+            edge=darken_colour(colour, contrast=3.0),
+            text=darken_colour(colour, contrast=4.5),
             hatch=hatch,
-            over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else readable(colour, contrast=3.0),
+            over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else darken_colour(colour, contrast=3.0),
             marker=_MARKERS[turn % len(_MARKERS)],
             line=_LINES[turn % len(_LINES)],
         )
     return found
 
 
-def area(look: Look) -> dict[str, Any]:
-    """A look for matplotlib's patches; a hatched area has no edge, which would have the hatch's colour."""
+def area_style(look: Look) -> dict[str, Any]:
+    """Return the options of matplotlib's patches for a look.
+
+    A hatched area has no edge, because matplotlib gives edge and hatch one colour.
+    """
     return {
         "facecolor": look.colour,
         "edgecolor": look.over,
@@ -162,13 +166,13 @@ def area(look: Look) -> dict[str, Any]:
 
 
 def _luminance(colour: str) -> float:
-    """Relative luminance of WCAG 2.1, from 0 to 1."""
+    """Return the relative luminance of WCAG 2.1, from 0 to 1."""
     linear = [(c / 12.92) if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def readable(colour: str, *, contrast: float) -> str:
-    """The colour, darkened until it has some contrast with white; WCAG 2.1 asks for 3 and 4.5 (level AA)."""
+def darken_colour(colour: str, *, contrast: float) -> str:
+    """Darken a colour until it has a contrast with white; WCAG 2.1 asks for 3 and 4.5 (level AA)."""
     red, green, blue = to_rgb(colour)
     for step in range(100):
         left = 1 - step / 100
@@ -178,13 +182,13 @@ def readable(colour: str, *, contrast: float) -> str:
     return INK
 
 
-def on(colour: str) -> str:
-    """White or dark ink, whichever stands out more on a colour."""
+def ink_on(colour: str) -> str:
+    """Return white or the dark ink, whichever has more contrast with a colour."""
     luminance = _luminance(colour)
     dark = (luminance + 0.05) / (_luminance(INK) + 0.05)
     return INK if dark >= 1.05 / (luminance + 0.05) else "#FFFFFF"
 
 
-def scale_colour(share: float) -> str:
-    """The heat map's colour at a share of its range, from 0 to 1."""
-    return to_hex(mpl.colormaps[SLIDE](share))
+def heat_colour(share: float) -> str:
+    """Return the colour of a heat map at a share of its range, from 0 to 1."""
+    return to_hex(mpl.colormaps[HEAT_COLOURS](share))

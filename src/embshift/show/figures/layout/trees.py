@@ -1,4 +1,4 @@
-"""A linkage as a tree of lines: one node a leaf or merge, legs from each merge down to what it joins."""
+"""Trees of a linkage: a node for each leaf and merge, and lines from each merge to the nodes it joins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from scipy.cluster.hierarchy import leaves_list
 
 from embshift.show.figures.layout.style import INK
 
-__all__ = ["Tree", "laid_out", "tree_lines"]
+__all__ = ["Tree", "add_tree", "lay_out_tree"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """Where the nodes of a linkage stand: leaves first, then merges, as the linkage matrix numbers them.
+    """Places of the nodes of a linkage: leaves first, then merges, as the linkage matrix numbers them.
 
     Attributes:
-        order: Leaves from the first to the last, as they were numbered.
-        along: Place of each node among the leaves: 0 for the first of them, 1 for the next.
-        heights: Distance at which each node was merged; 0 for leaves.
+        order: Numbers of the leaves, in the order in which they stand side by side.
+        along: Place of each node along the row of leaves: 0 is the first leaf, 1 the next.
+        heights: Distance at which each node merges two others; 0 for leaves.
         joins: The two nodes that each merge joins.
         leaves: The leaves below each node.
     """
@@ -33,8 +33,8 @@ class Tree:
     leaves: tuple[frozenset[int], ...]
 
 
-def laid_out(tree: Float64[np.ndarray, "merges 4"]) -> Tree:
-    """The nodes of a linkage matrix of SciPy; a merge stands midway between what it joins."""
+def lay_out_tree(tree: Float64[np.ndarray, "merges 4"]) -> Tree:
+    """Place the nodes of a SciPy linkage matrix; a merge stands midway between the nodes it joins."""
     order = leaves_list(tree).tolist()
     along = [float(order.index(leaf)) for leaf in range(len(order))]
     heights, leaves = [0.0] * len(order), [frozenset([leaf]) for leaf in range(len(order))]
@@ -52,20 +52,20 @@ def laid_out(tree: Float64[np.ndarray, "merges 4"]) -> Tree:
     )
 
 
-def tree_lines(
+def add_tree(
     axes: Axes, tree: Tree, /, *, lying: bool, colours: Sequence[str] | None = None, width: float = 0.9
 ) -> None:
-    """Draw a tree: leaves along the panel's lower side, or its left side from above where it is lying.
+    """Add a tree: its leaves run along the lower side of the panel, or down its left side if it is lying.
 
     Args:
-        axes: The panel; gets its limits.
-        tree: The nodes.
-        lying: Whether distance goes to the right, in place of up.
-        colours: Of each node and of the leg that leads to it.
-        width: Points of the lines.
+        axes: The panel, whose limits are set.
+        tree: Places of the nodes.
+        lying: Whether distance increases to the right instead of upward.
+        colours: Colour of each node and of the line that leads to it.
+        width: Width of the lines in points.
     """
     inks = list(colours or [INK] * len(tree.along))
-    lines, drawn = list[list[tuple[float, float]]](), list[str]()
+    lines, inked = list[list[tuple[float, float]]](), list[str]()
     for merge, joined in enumerate(tree.joins, start=len(tree.order)):
         height = tree.heights[merge]
         ends = [(tree.along[node], height) for node in joined]
@@ -73,10 +73,10 @@ def tree_lines(
             ends,
             *([(x, tree.heights[node]), (x, y)] for node, (x, y) in zip(joined, ends, strict=True)),
         ]
-        drawn += [inks[merge], *(inks[node] for node in joined)]
+        inked += [inks[merge], *(inks[node] for node in joined)]
     if lying:
         lines = [[(y, x) for x, y in line] for line in lines]
-    axes.add_collection(LineCollection(lines, colors=drawn, linewidths=width, capstyle="projecting"))
+    axes.add_collection(LineCollection(lines, colors=inked, linewidths=width, capstyle="projecting"))
     top, last = 1.05 * max(tree.heights) or 1.0, len(tree.order) - 0.5
     if lying:
         axes.set_xlim(0, top)

@@ -1,1 +1,1 @@
-"""Plots: one registered figure each."""
+"""Plots: the registered figures."""

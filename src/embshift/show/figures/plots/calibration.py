@@ -1,4 +1,4 @@
-"""How far is far: shifts beside the distances between different pictures."""
+"""Calibration: shifts relative to the distances between different images."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,21 @@ from matplotlib.ticker import MaxNLocator
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.of_run import calibrate_shifts
 from embshift.core.errors import FigureError
-from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.labels import shown, text_width
-from embshift.show.figures.layout.rows import row_chart
+from embshift.show.figures import Page, figure
+from embshift.show.figures.layout.labels import format_name, text_width
+from embshift.show.figures.layout.rows import open_row_chart
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import GREY, SIZES
 from embshift.show.figures.material import Material
-from embshift.show.figures.measured_rows import Bar, bars_of, counted, draw_bar, end, measured, row_height
+from embshift.show.figures.measured_rows import (
+    Bar,
+    add_bar,
+    analyse_run,
+    bar_end,
+    format_sample,
+    make_bars,
+    row_height,
+)
 from embshift.show.text.numbers import format_number
 
 __all__ = ["calibration"]
@@ -23,38 +31,39 @@ __all__ = ["calibration"]
 
 @figure(
     name="calibration",
-    question="How far is a shift beside the distances between pictures?",
-    shows="cosine shift of each transform over the mean distance to other pictures, with its interval; beside"
-    " it the shift over the distance to the nearest one",
+    question="How large is a shift relative to the distances between images?",
+    shows="cosine shift of each transform over the mean distance to the other images, with its interval, and"
+    " the shift over the distance to the nearest one",
     source="own: calibration",
-    needs="two pictures or more",
+    needs_metrics=(),
+    needs="two different images or more",
 )
-def calibration(material: Material, frame: Frame, /) -> Iterator[Drawing]:
-    """Bars from the least shift to the greatest; 1 is as far as another picture lies."""
-    found = measured(material, calibrate_shifts)
-    bars = sorted(bars_of(found, "relative_shift"), key=lambda bar: (bar.value != bar.value, bar.value))
+def calibration(material: Material, frame: Frame, /) -> Iterator[Page]:
+    """Render bars from the smallest shift to the largest; at 1 a view is as far away as another image."""
+    found = analyse_run(material, calibrate_shifts)
+    bars = sorted(make_bars(found, "relative_shift"), key=lambda bar: (bar.value != bar.value, bar.value))
     if all(np.isnan(bar.value) for bar in bars):
         raise FigureError(
-            f"{material.run.folder} holds no two pictures whose embeddings differ; measure more of them"
+            f"{material.run.folder} holds no two images whose embeddings differ; measure more images"
         )
-    beside = {bar.name: bar.value for bar in bars_of(found, "neighbour_ratio")}
+    beside = {bar.name: bar.value for bar in make_bars(found, "neighbour_ratio")}
     column = 0.55
-    chart = row_chart(
+    chart = open_row_chart(
         frame,
         names=[bar.name for bar in bars],
-        label="cosine shift / mean cosine distance to the other pictures (1)",
+        label="cosine shift / mean cosine distance to the other images (1)",
         notes=[
-            counted(material, found),
+            format_sample(material, found),
             "bar: mean · line: 95 % interval (BCa bootstrap over images) · at 1 a view lies as far from its"
-            " original as another picture does · right: shift over the distance to the nearest other picture,"
-            " mean; above 1 the view lies further away than that picture",
+            " original as another image does · right: shift over the distance to the nearest other image,"
+            " mean; above 1 the view lies further away than that image",
         ],
         row=row_height(bars),
         beside=column,
     )
-    _scale(chart.axes, bars, width=chart.width)
+    _set_scale(chart.axes, bars, width=chart.width)
     for at, bar in enumerate(bars):
-        draw_bar(chart.axes, bar, at=at)
+        add_bar(chart.axes, bar, at=at)
         text = f"{format_number(beside[bar.name])} ×"
         chart.axes.annotate(
             text,
@@ -66,12 +75,12 @@ def calibration(material: Material, frame: Frame, /) -> Iterator[Drawing]:
             size=SIZES.small,
             color=GREY,
         )
-    yield Drawing(figure=chart.sheet.figure, alt=_alt(material, found, bars=bars, beside=beside))
+    yield Page(figure=chart.sheet.figure, alt=_write_alt(material, found, bars=bars, beside=beside))
 
 
-def _scale(axes: Axes, bars: list[Bar], *, width: float) -> None:
+def _set_scale(axes: Axes, bars: list[Bar], *, width: float) -> None:
     taken = max(text_width(format_number(bar.value), size=SIZES.small) for bar in bars) + 0.08
-    most = max(end(bar) for bar in bars) or 1.0
+    most = max(bar_end(bar) for bar in bars) or 1.0
     axes.set_xlim(0, most / (1 - taken / width))
     if most >= 1:
         axes.axvline(1, color=GREY, linewidth=0.7, linestyle="--", zorder=0.5)
@@ -80,13 +89,13 @@ def _scale(axes: Axes, bars: list[Bar], *, width: float) -> None:
     axes.grid(visible=True, axis="x")
 
 
-def _alt(material: Material, found: Measured, *, bars: list[Bar], beside: dict[str, float]) -> str:
+def _write_alt(material: Material, found: Measured, *, bars: list[Bar], beside: dict[str, float]) -> str:
     each = "; ".join(
-        f"{shown(bar.name)} {format_number(bar.value)} of the mean,"
+        f"{format_name(bar.name)} {format_number(bar.value)} of the mean,"
         f" {format_number(beside[bar.name])} of the nearest"
         for bar in bars
     )
     return (
-        "Bars of the cosine shift over the mean cosine distance to the other pictures, least first, beside"
-        f" the shift over the distance to the nearest other picture: {each}. {counted(material, found)}."
+        "Bars of the cosine shift over the mean cosine distance to the other images, smallest first, and the"
+        f" shift over the distance to the nearest other image: {each}. {format_sample(material, found)}."
     )

@@ -1,4 +1,4 @@
-"""S16: every metric's bars in the order of the plan, each beside its own name, with the metric's average."""
+"""Comparison (S16): the bars of every metric in the order of the plan, with the metric's average."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,13 +6,13 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.axes import Axes
 
-from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.bars import lowest, scale_from, similarity_bar
-from embshift.show.figures.layout.labels import shown, text_width
-from embshift.show.figures.layout.panels import by_page, grid
-from embshift.show.figures.layout.rows import name_width, names_beside
+from embshift.show.figures import Page, figure
+from embshift.show.figures.layout.bars import add_similarity_bar, scale_start, set_similarity_scale
+from embshift.show.figures.layout.labels import format_name, text_width
+from embshift.show.figures.layout.panels import make_grid, split_pages
+from embshift.show.figures.layout.rows import add_names_beside, name_width
 from embshift.show.figures.layout.sheets import Frame, open_sheet
-from embshift.show.figures.layout.style import INK, SIZES, Look, looks
+from embshift.show.figures.layout.style import INK, SIZES, Look, assign_looks
 from embshift.show.figures.material import Material
 from embshift.show.text.names import join_names
 from embshift.show.text.numbers import format_number
@@ -29,23 +29,25 @@ _HEAD, _FOOT, _GAP = 0.28, 0.24, 0.1
     question="Which transforms lie above and below each metric's average?",
     shows="bars of every metric in the order of the plan, with the average over transforms",
     source="Fig. 8b, 4c",
+    needs_metrics=(),
+    needs_performance=1,
 )
-def comparison(material: Material, frame: Frame, /) -> Iterator[Drawing]:
-    """One panel a metric; all share the names on the left, so that no bar can stand at another's name."""
-    means, names = material.means(), material.run.transforms
+def comparison(material: Material, frame: Frame, /) -> Iterator[Page]:
+    """Render one panel for each metric; the panels of a row share the names and the order of the bars."""
+    means, names = material.compute_means(), material.run.transforms
     metrics = [short_name(spec.name) for spec in material.performance]
     height = len(names) * (0.19 if len(names) <= 12 else 0.14)
     gutter = name_width(names, most=0.46 * frame.inner) + 0.05
     least = max(text_width(name, size=SIZES.label) for name in metrics) + _GAP + 0.04
-    places = grid(len(metrics), width=frame.inner - gutter, least=least, height=_HEAD + _FOOT + height)
+    places = make_grid(len(metrics), width=frame.inner - gutter, least=least, height=_HEAD + _FOOT + height)
     notes = [
-        material.counted([spec.name for spec in material.performance]),
+        material.format_sample([spec.name for spec in material.performance]),
         "bar: mean over images, a pure number; 1: like the original, higher is closer · dashed line, and"
         " number above: average over transforms",
-        material.mapped(),
+        material.format_map_note(),
     ]
-    marks = list(looks(names).values())
-    for page in by_page(range(len(metrics)), places):
+    marks = list(assign_looks(names).values())
+    for page in split_pages(range(len(metrics)), places):
         sheet = open_sheet(frame, body=places.body(len(page)), notes=[note for note in notes if note])
         for at, metric in enumerate(page):
             left, top = places.place(at)
@@ -53,38 +55,44 @@ def comparison(material: Material, frame: Frame, /) -> Iterator[Drawing]:
             axes = sheet.axes(gutter + left, top + _HEAD, width=width, height=height)
             axes.set_ylim(len(names) - 0.5, -0.5)
             own = names if at % places.columns == 0 else [""] * len(names)
-            names_beside(axes, own, width=gutter - 0.05, panel=width)
-            average = _average(means[:, metric])
+            add_names_beside(axes, own, width=gutter - 0.05, panel=width)
+            average = _average_defined(means[:, metric])
             axes.set_title(f"{metrics[metric]}\n{format_number(average)}", fontsize=SIZES.label, pad=3)
-            _bars(axes, means[:, metric], marks=marks, width=width)
-        yield Drawing(figure=sheet.figure, alt=_alt(material, [metrics[at] for at in page], means[:, page]))
+            _add_bars(axes, means[:, metric], marks=marks, width=width)
+        yield Page(
+            figure=sheet.figure, alt=_write_alt(material, [metrics[at] for at in page], means[:, page])
+        )
 
 
-def _average(column: Float64[np.ndarray, " transforms"]) -> float:
-    """Over the transforms with a value."""
+def _average_defined(column: Float64[np.ndarray, " transforms"]) -> float:
+    """Return the average over the transforms with a value; NaN where there is none."""
     defined = column[~np.isnan(column)]
     return float(defined.mean()) if len(defined) else float("nan")
 
 
-def _bars(
+def _add_bars(
     axes: Axes, column: Float64[np.ndarray, " transforms"], *, marks: Sequence[Look], width: float
 ) -> None:
-    scale_from(axes, lowest(column))
-    average = _average(column)
+    set_similarity_scale(axes, scale_start(column))
+    average = _average_defined(column)
     if not np.isnan(average):
         axes.axvline(average, color=INK, linewidth=0.8, linestyle=(0, (3, 1.5)), zorder=2.5)
     for at, (value, look) in enumerate(zip(column.tolist(), marks, strict=True)):
-        similarity_bar(axes, value, at=at, look=look, width=width)
+        add_similarity_bar(axes, value, at=at, look=look, width=width)
 
 
-def _alt(material: Material, metrics: Sequence[str], means: Float64[np.ndarray, "transforms metrics"]) -> str:
-    told = [f"{name} {_sides(material, column)}" for name, column in zip(metrics, means.T, strict=True)]
-    return f"Bars of each transform's mean for every metric. {'. '.join(told)}."
+def _write_alt(
+    material: Material, metrics: Sequence[str], means: Float64[np.ndarray, "transforms metrics"]
+) -> str:
+    parts = [
+        f"{name} {_format_sides(material, column)}" for name, column in zip(metrics, means.T, strict=True)
+    ]
+    return f"Bars of each transform's mean for every metric. {'. '.join(parts)}."
 
 
-def _sides(material: Material, column: Float64[np.ndarray, " transforms"]) -> str:
-    """One metric's average, and which transforms lie on which side of it."""
-    average, names = _average(column), [shown(name) for name in material.run.transforms]
+def _format_sides(material: Material, column: Float64[np.ndarray, " transforms"]) -> str:
+    """Format a metric's average and the transforms on either side of it."""
+    average, names = _average_defined(column), [format_name(name) for name in material.run.transforms]
     pairs = list(zip(names, column.tolist(), strict=True))
     sides = {
         "not below it": [name for name, value in pairs if value >= average],

@@ -1,4 +1,4 @@
-"""S20: how the cosines of every transform are spread over images, with mean and deviation."""
+"""Distribution of the cosines over images for every transform (S20), with mean and standard deviation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.show.figures import Drawing, figure
+from embshift.show.figures import Page, figure
 from embshift.show.figures.layout.density import bandwidth, has_density
-from embshift.show.figures.layout.labels import shown, text_width
-from embshift.show.figures.layout.ridges import ridge
-from embshift.show.figures.layout.rows import RowChart, row_chart
+from embshift.show.figures.layout.labels import format_name, text_width
+from embshift.show.figures.layout.ridges import add_ridge
+from embshift.show.figures.layout.rows import RowChart, open_row_chart
 from embshift.show.figures.layout.sheets import Frame
-from embshift.show.figures.layout.style import INK, SIZES, Look, looks
+from embshift.show.figures.layout.style import INK, SIZES, Look, assign_looks
 from embshift.show.figures.material import Material
 from embshift.show.text.numbers import format_number
 
@@ -23,7 +23,7 @@ _BOUNDS = (-1.0, 1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Row:
-    """One transform: the cosines of its images."""
+    """Cosines of one transform over images."""
 
     name: str
     look: Look
@@ -32,44 +32,45 @@ class _Row:
     deviation: float
 
     @property
-    def told(self) -> str:
-        """Mean and deviation."""
+    def text(self) -> str:
+        """Mean and standard deviation, for readers."""
         spread = "" if np.isnan(self.deviation) else f" ± {format_number(self.deviation, places=3)}"
         return f"{format_number(self.mean, places=3)}{spread}"
 
 
 @figure(
     name="cosine_distribution",
-    question="How far do embeddings turn, picture by picture?",
-    shows="distribution of the cosine over images for each transform, with mean and deviation",
+    question="How far does the embedding of each image turn?",
+    shows="distribution of the cosine over images for each transform, with mean and standard deviation",
     source="Sec. 4",
+    needs_metrics=("cosine",),
 )
-def cosine_distribution(material: Material, frame: Frame, /) -> Iterator[Drawing]:
-    """A curve a transform, the closest on top, each scaled to its own height; below it mean and deviation."""
-    rows = _rows(material)
-    beside = max(text_width(row.told, size=SIZES.small) for row in rows) + 0.1
-    chart = row_chart(
+def cosine_distribution(material: Material, frame: Frame, /) -> Iterator[Page]:
+    """Render one curve for each transform, closest first, above its mean and standard deviation."""
+    rows = _make_rows(material)
+    beside = max(text_width(row.text, size=SIZES.small) for row in rows) + 0.1
+    chart = open_row_chart(
         frame,
         names=[row.name for row in rows],
         label="cosine between embeddings",
         notes=[
-            material.counted(["cosine"]),
+            material.format_sample(["cosine"]),
             "curve: kernel density over images, each scaled to its own peak · dot: mean · line: ± one"
             " standard deviation, as on the right · 1 is the original's direction, higher is closer",
         ],
         row=0.3 if len(rows) <= 12 else 0.23,
         beside=beside,
     )
-    low = _lowest(rows)
+    low = _scale_start(rows)
     chart.axes.set_xlim(low, 1.0)
     chart.axes.grid(visible=True, axis="x")
     for at, row in enumerate(rows):
-        _draw(chart, row, at=at, low=low)
-    yield Drawing(figure=chart.sheet.figure, alt=_alt(material, rows))
+        _add_row(chart, row, at=at, low=low)
+    yield Page(figure=chart.sheet.figure, alt=_write_alt(material, rows))
 
 
-def _rows(material: Material) -> list[_Row]:
-    columns, known = material.column("cosine"), looks(material.run.transforms)
+def _make_rows(material: Material) -> list[_Row]:
+    columns, known = material.select_metric("cosine"), assign_looks(material.run.transforms)
     rows = [
         _Row(
             name=row.transform,
@@ -83,19 +84,19 @@ def _rows(material: Material) -> list[_Row]:
     return sorted(rows, key=lambda row: np.inf if np.isnan(row.mean) else -row.mean)
 
 
-def _lowest(rows: Sequence[_Row]) -> float:
-    """The next tenth below what is drawn: every curve runs out within the panel, but for the bound."""
+def _scale_start(rows: Sequence[_Row]) -> float:
+    """Return the tenth below all that is shown, so that every curve ends within the panel or at the bound."""
     ends = [row.mean - row.deviation for row in rows if not np.isnan(row.deviation)]
     ends += [float(row.values.min()) for row in rows if len(row.values)]
     ends += [float(row.values.min()) - 2 * bandwidth(row.values) for row in rows if has_density(row.values)]
     return max(-1.0, float(np.floor(min(ends) * 10 - 0.2)) / 10)
 
 
-def _draw(chart: RowChart, row: _Row, *, at: int, low: float) -> None:
+def _add_row(chart: RowChart, row: _Row, *, at: int, low: float) -> None:
     axes, base = chart.axes, at + 0.22
-    ridge(axes, row.values, base=base, look=row.look, span=(low, 1.0), bounds=_BOUNDS)
+    add_ridge(axes, row.values, base=base, look=row.look, span=(low, 1.0), bounds=_BOUNDS)
     axes.annotate(
-        row.told if len(row.values) else "undefined",
+        row.text if len(row.values) else "undefined",
         (1.0, at),
         xytext=(5, 0),
         textcoords="offset points",
@@ -109,9 +110,9 @@ def _draw(chart: RowChart, row: _Row, *, at: int, low: float) -> None:
     axes.plot(row.mean, base + 0.12, "o", color=INK, markersize=2.4, clip_on=False)
 
 
-def _alt(material: Material, rows: Sequence[_Row]) -> str:
-    told = "; ".join(f"{shown(row.name)} {row.told}" for row in rows)
+def _write_alt(material: Material, rows: Sequence[_Row]) -> str:
+    each = "; ".join(f"{format_name(row.name)} {row.text}" for row in rows)
     return (
         f"Distribution over images of the cosine between the embeddings of original and view, closest first,"
-        f" as mean ± standard deviation: {told}. {material.counted(['cosine'])}."
+        f" as mean ± standard deviation: {each}. {material.format_sample(['cosine'])}."
     )

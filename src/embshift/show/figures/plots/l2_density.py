@@ -1,4 +1,4 @@
-"""S14: how the L2 distances of every transform are spread over images, labelled at the peak."""
+"""Density of the L2 distances over images for every transform (S14), labelled at its peak."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.axes import Axes
 
-from embshift.show.figures import Drawing, figure
+from embshift.show.figures import Page, figure
 from embshift.show.figures.layout.density import bandwidth, density, has_density
-from embshift.show.figures.layout.labels import fitted, shown, text_height, text_width
-from embshift.show.figures.layout.placing import Box, placed
-from embshift.show.figures.layout.ridges import peak, ridge
-from embshift.show.figures.layout.rows import row_chart, scale_height
+from embshift.show.figures.layout.label_boxes import Box, place_labels
+from embshift.show.figures.layout.labels import format_name, shorten_text, text_height, text_width
+from embshift.show.figures.layout.ridges import add_ridge, find_peak
+from embshift.show.figures.layout.rows import open_row_chart, scale_height
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
-from embshift.show.figures.layout.style import GREY, SIZES, Look, looks
+from embshift.show.figures.layout.style import GREY, SIZES, Look, assign_looks
 from embshift.show.figures.material import Material
 from embshift.show.text.numbers import format_number
 
@@ -22,18 +22,18 @@ __all__ = ["l2_density"]
 
 _BOUNDS = (0.0, float("inf"))
 _TOGETHER = 12
-"""Curves that can still be told apart in one panel; more stand one below the other."""
+"""Largest number of curves that can be told apart in one panel; more are stacked."""
 
 _UNEVEN = 8.0
-"""Highest peak in the median one, above which the others would lie flat on the scale."""
+"""Ratio of the highest peak to the median one above which most curves would look flat in one panel."""
 
 _HEIGHT, _LEFT = 2.0, 0.42
-"""Inches of the curves, and of the scale on their left."""
+"""Height of the curves and width of the scale on their left, in inches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Curve:
-    """One transform: the distances of its images."""
+    """Distances of one transform over images."""
 
     name: str
     look: Look
@@ -42,37 +42,39 @@ class _Curve:
 
 @figure(
     name="l2_density",
-    question="How are the distances of each transform spread over pictures?",
+    question="How are the distances of each transform distributed over images?",
     shows="density of the L2 distance over images for each transform, labelled at its peak",
     source="Fig. 4b",
+    needs_metrics=("l2",),
 )
-def l2_density(material: Material, frame: Frame, /) -> Iterator[Drawing]:
-    """Curves in one panel; one below the other where they are many, or one much higher than the others."""
-    curves, unit = _curves(material), next(spec.unit for spec in material.run.metrics if spec.name == "l2")
-    span = (0.0, _furthest(curves))
+def l2_density(material: Material, frame: Frame, /) -> Iterator[Page]:
+    """Render curves in one panel, or stacked where they are many or one is much higher than the others."""
+    curves = _make_curves(material)
+    unit = next(spec.unit for spec in material.run.metrics if spec.name == "l2")
+    span = (0.0, _scale_end(curves))
     label = f"L2 distance between raw embeddings ({unit})"
     notes = [
-        material.counted(["l2"]),
+        material.format_sample(["l2"]),
         "kernel density over images (Gaussian, Scott's bandwidth, mirrored at 0) · lower is closer to the"
         " original",
     ]
-    if len(curves) > _TOGETHER or _uneven(curves, span=span):
-        sheet = _one_below_the_other(curves, frame, label=label, notes=notes, span=span)
+    if len(curves) > _TOGETHER or _is_uneven(curves, span=span):
+        sheet = _stack_curves(curves, frame, label=label, notes=notes, span=span)
     else:
-        sheet = _together(curves, frame, label=label, notes=notes, span=span)
-    yield Drawing(figure=sheet.figure, alt=_alt(material, curves, span=span))
+        sheet = _overlay_curves(curves, frame, label=label, notes=notes, span=span)
+    yield Page(figure=sheet.figure, alt=_write_alt(material, curves, span=span))
 
 
-def _curves(material: Material) -> list[_Curve]:
-    columns, known = material.column("l2"), looks(material.run.transforms)
+def _make_curves(material: Material) -> list[_Curve]:
+    columns, known = material.select_metric("l2"), assign_looks(material.run.transforms)
     return [
         _Curve(name=name, look=known[name], values=columns[~np.isnan(columns[:, at]), at])
         for at, name in enumerate(material.run.transforms)
     ]
 
 
-def _furthest(curves: Sequence[_Curve]) -> float:
-    """Where the last curve has run out."""
+def _scale_end(curves: Sequence[_Curve]) -> float:
+    """Return where the last curve ends."""
     ends = [
         float(curve.values.max()) + (2 * bandwidth(curve.values) if has_density(curve.values) else 0.0)
         for curve in curves
@@ -81,20 +83,20 @@ def _furthest(curves: Sequence[_Curve]) -> float:
     return 1.02 * max(ends, default=1.0) or 1.0
 
 
-def _uneven(curves: Sequence[_Curve], *, span: tuple[float, float]) -> bool:
-    """Whether one curve is so much higher than most that these could not be read beside it."""
+def _is_uneven(curves: Sequence[_Curve], *, span: tuple[float, float]) -> bool:
+    """Return whether one curve is so much higher than most that these would be unreadable in one panel."""
     at = np.linspace(*span, 600)
-    lines = [line for curve in curves if (line := _line(curve, at)) is not None]
+    lines = [line for curve in curves if (line := _compute_density(curve, at)) is not None]
     peaks = [float(line.max()) for line in lines]
     return bool(peaks) and max(peaks) > _UNEVEN * float(np.median(peaks))
 
 
-def _one_below_the_other(
+def _stack_curves(
     curves: Sequence[_Curve], frame: Frame, *, label: str, notes: Sequence[str], span: tuple[float, float]
 ) -> Sheet:
-    peaks = {curve.name: peak(curve.values, span=span, bounds=_BOUNDS) for curve in curves}
+    peaks = {curve.name: find_peak(curve.values, span=span, bounds=_BOUNDS) for curve in curves}
     ordered = sorted(curves, key=lambda curve: np.nan_to_num(peaks[curve.name], nan=np.inf))
-    chart = row_chart(
+    chart = open_row_chart(
         frame,
         names=[curve.name for curve in ordered],
         label=label,
@@ -105,7 +107,7 @@ def _one_below_the_other(
     chart.axes.set_xlim(*span)
     chart.axes.grid(visible=True, axis="x")
     for at, curve in enumerate(ordered):
-        ridge(chart.axes, curve.values, base=at + 0.36, look=curve.look, span=span, bounds=_BOUNDS)
+        add_ridge(chart.axes, curve.values, base=at + 0.36, look=curve.look, span=span, bounds=_BOUNDS)
         chart.axes.annotate(
             format_number(peaks[curve.name]) if len(curve.values) else "–",
             (span[1], at),
@@ -118,22 +120,24 @@ def _one_below_the_other(
     return chart.sheet
 
 
-def _together(
+def _overlay_curves(
     curves: Sequence[_Curve], frame: Frame, *, label: str, notes: Sequence[str], span: tuple[float, float]
 ) -> Sheet:
-    drawn = [curve for curve in curves if len(curve.values)]
+    defined = [curve for curve in curves if len(curve.values)]
     width = frame.inner - _LEFT - 0.12
     at = np.linspace(*span, 600)
-    lines = [_line(curve, at) for curve in drawn]
+    lines = [_compute_density(curve, at) for curve in defined]
     highest = max((float(line.max()) for line in lines if line is not None), default=0.0) or 1.0
-    points = [_peak(curve, line, at, highest=highest) for curve, line in zip(drawn, lines, strict=True)]
+    points = [
+        _find_peak(curve, line, at, highest=highest) for curve, line in zip(defined, lines, strict=True)
+    ]
     places = [(width * x / span[1], _HEIGHT * y / highest) for x, y in points]
-    texts = [fitted(shown(curve.name), width=width, size=SIZES.label) for curve in drawn]
+    texts = [shorten_text(format_name(curve.name), width=width, size=SIZES.label) for curve in defined]
     sizes = [(text_width(text, size=SIZES.label) + 0.02, text_height(1, size=SIZES.label)) for text in texts]
-    boxes = placed(places, sizes, width=width)
+    boxes = place_labels(places, sizes, width=width)
     # The panel grows with the labels; the curves keep their height.
     height = max([_HEIGHT, *(box.low + box.height for box in boxes)]) + 0.02
-    missing = [shown(curve.name) for curve in curves if not len(curve.values)]
+    missing = [format_name(curve.name) for curve in curves if not len(curve.values)]
     extra = [f"undefined on every image: {', '.join(missing)}"] if missing else []
     sheet = open_sheet(frame, body=height + scale_height(label, width=width), notes=[*notes, *extra])
     axes = sheet.axes(_LEFT, 0, width=width, height=height)
@@ -141,35 +145,37 @@ def _together(
     axes.set_ylim(0, highest * height / _HEIGHT)
     axes.set_xlabel(label)
     axes.set_ylabel("density (1 / embedding unit)")
-    for curve, line, point in zip(drawn, lines, points, strict=True):
-        _draw(axes, curve, line, at=at, point=point)
-    for text, curve, place, box in zip(texts, drawn, places, boxes, strict=True):
-        _label(axes, text, look=curve.look, place=place, box=box, panel=(width, height))
+    for curve, line, point in zip(defined, lines, points, strict=True):
+        _add_curve(axes, curve, line, at=at, point=point)
+    for text, curve, place, box in zip(texts, defined, places, boxes, strict=True):
+        _add_label(axes, text, look=curve.look, place=place, box=box, panel=(width, height))
     if all(line is None for line in lines):
         axes.set_yticks([])
     return sheet
 
 
-def _line(curve: _Curve, at: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"] | None:
-    """The density; None where there is no spread."""
+def _compute_density(
+    curve: _Curve, at: Float64[np.ndarray, " points"]
+) -> Float64[np.ndarray, " points"] | None:
+    """Return the density; None where all values are equal."""
     return density(curve.values, at=at, bounds=_BOUNDS) if has_density(curve.values) else None
 
 
-def _peak(
+def _find_peak(
     curve: _Curve,
     line: Float64[np.ndarray, " points"] | None,
     at: Float64[np.ndarray, " points"],
     *,
     highest: float,
 ) -> tuple[float, float]:
-    """Where a curve is highest; without spread, the end of an upright line."""
+    """Return the highest point of a curve; the end of an upright line where all values are equal."""
     if line is None:
         return float(curve.values[0]), 0.5 * highest
     top = int(line.argmax())
     return float(at[top]), float(line[top])
 
 
-def _draw(
+def _add_curve(
     axes: Axes,
     curve: _Curve,
     line: Float64[np.ndarray, " points"] | None,
@@ -185,7 +191,7 @@ def _draw(
     axes.plot(at, line, color=look.edge, linestyle=look.line, linewidth=1.1)
 
 
-def _label(
+def _add_label(
     axes: Axes,
     text: str,
     *,
@@ -194,7 +200,7 @@ def _label(
     box: Box,
     panel: tuple[float, float],
 ) -> None:
-    """A curve's name above its peak, with a line to it where it had to move away."""
+    """Add a curve's name above its peak, with a line between them where the name had to move away."""
     x, y = box.left + box.width / 2, box.low
     if y - place[1] > 0.08:
         axes.plot(
@@ -214,17 +220,17 @@ def _label(
         va="bottom",
         size=SIZES.label,
         color=look.text,
-        # In vector files an outlined text would be curves, and no text.
+        # A box, not an outline: in vector files outlined text would be curves.
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.3},
     )
 
 
-def _alt(material: Material, curves: Sequence[_Curve], *, span: tuple[float, float]) -> str:
-    told = "; ".join(
-        f"{shown(curve.name)} {format_number(peak(curve.values, span=span, bounds=_BOUNDS))}"
+def _write_alt(material: Material, curves: Sequence[_Curve], *, span: tuple[float, float]) -> str:
+    each = "; ".join(
+        f"{format_name(curve.name)} {format_number(find_peak(curve.values, span=span, bounds=_BOUNDS))}"
         for curve in curves
     )
     return (
         "Density over images of the L2 distance between the raw embeddings of original and view. Each"
-        f" transform's peak: {told}. {material.counted(['l2'])}."
+        f" transform's peak: {each}. {material.format_sample(['l2'])}."
     )

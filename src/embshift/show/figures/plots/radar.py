@@ -1,4 +1,4 @@
-"""S19: every transform's metrics between the best and the worst of all transforms."""
+"""Radar charts (S19): the metrics of each transform between the best and the worst of all transforms."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,12 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.axes import Axes
 
-from embshift.core.errors import FigureError
-from embshift.show.figures import Drawing, figure
-from embshift.show.figures.layout.bars import lowest
-from embshift.show.figures.layout.labels import shown, text_height, text_width, wrapped
-from embshift.show.figures.layout.panels import Grid, by_page, grid
+from embshift.show.figures import Page, figure
+from embshift.show.figures.layout.bars import scale_start
+from embshift.show.figures.layout.labels import format_name, text_height, text_width, wrap_text
+from embshift.show.figures.layout.panels import Grid, make_grid, split_pages
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
-from embshift.show.figures.layout.style import GREY, INK, PALE, SIZES, Look, looks
+from embshift.show.figures.layout.style import GREY, INK, PALE, SIZES, Look, assign_looks
 from embshift.show.figures.material import Material
 from embshift.show.text.numbers import format_number
 from embshift.show.text.summary import short_name
@@ -22,7 +21,7 @@ from embshift.show.text.summary import short_name
 __all__ = ["radar"]
 
 _SPOKE = text_height(1, size=SIZES.small) + 0.05
-"""Inches for the spokes' names above and below."""
+"""Inches for the names of the spokes above and below."""
 
 
 @figure(
@@ -30,45 +29,45 @@ _SPOKE = text_height(1, size=SIZES.small) + 0.05
     question="Where does each transform stand between the best and the worst?",
     shows="the performance metrics of each transform against the best and the worst of all",
     source="Fig. 3",
+    needs_metrics=(),
+    needs_performance=3,
 )
-def radar(material: Material, frame: Frame, /) -> Iterator[Drawing]:
-    """One panel a transform, a spoke a metric; full line the best of all transforms, dotted the worst."""
-    means, names = material.means(), material.run.transforms
+def radar(material: Material, frame: Frame, /) -> Iterator[Page]:
+    """Render one panel for each transform, with one spoke for each metric and outlines of best and worst."""
+    means, names = material.compute_means(), material.run.transforms
     metrics = [short_name(spec.name) for spec in material.performance]
-    if len(metrics) < 3:
-        raise FigureError(
-            f"{material.run.folder} has {len(metrics)} performance metrics, and a radar chart needs three;"
-            " figure 'comparison' shows them"
-        )
-    places, head, radius = _places(names, metrics, width=frame.inner)
-    low = lowest(means)
+    places, head, radius = _arrange_panels(names, metrics, width=frame.inner)
+    low = scale_start(means)
     notes = [
-        material.counted([spec.name for spec in material.performance]),
+        material.format_sample([spec.name for spec in material.performance]),
         "filled: means over images · full line: best of all transforms on each metric, dotted: worst ·"
-        f" rings: {_plain((1 + low) / 2)} and 1, centre {_plain(low)}; pure numbers, 1: like the original",
-        material.mapped(),
+        f" rings: {_format_mark((1 + low) / 2)} and 1, centre {_format_mark(low)}; pure numbers,"
+        " 1: like the original",
+        material.format_map_note(),
     ]
-    best, worst = _extremes(means)
-    marks = looks(names)
-    for page in by_page(range(len(names)), places):
+    best, worst = _find_extremes(means)
+    marks = assign_looks(names)
+    for page in split_pages(range(len(names)), places):
         sheet = open_sheet(frame, body=places.body(len(page)), notes=[note for note in notes if note])
         for at, transform in enumerate(page):
             left, top = places.place(at)
             middle = left + places.width / 2
-            _title(sheet, names[transform], middle=middle, low=top + head, width=places.width)
+            _add_title(sheet, names[transform], middle=middle, low=top + head, width=places.width)
             upper = top + head + _SPOKE
             axes = sheet.axes(middle - radius, upper, width=2 * radius, height=2 * radius)
             web = _Web(axes=axes, radius=radius, low=low)
-            _spokes(web, metrics)
-            _shape(web, best, {"color": INK, "linewidth": 0.7})
-            _shape(web, worst, {"color": INK, "linewidth": 0.8, "linestyle": ":"})
-            _filled(web, means[transform], marks[names[transform]])
-        yield Drawing(figure=sheet.figure, alt=_alt([names[at] for at in page], metrics, means[list(page)]))
+            _add_spokes(web, metrics)
+            _add_outline(web, best, {"color": INK, "linewidth": 0.7})
+            _add_outline(web, worst, {"color": INK, "linewidth": 0.8, "linestyle": ":"})
+            _add_shape(web, means[transform], marks[names[transform]])
+        yield Page(
+            figure=sheet.figure, alt=_write_alt([names[at] for at in page], metrics, means[list(page)])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Web:
-    """A panel measured in inches from its centre."""
+    """Panel whose coordinates are inches from its centre."""
 
     axes: Axes
     radius: float
@@ -77,71 +76,73 @@ class _Web:
     def points(
         self, values: Float64[np.ndarray, " metrics"]
     ) -> tuple[Float64[np.ndarray, " metrics"], Float64[np.ndarray, " metrics"]]:
-        """Where values stand on the spokes, the first of which points up; the others follow clockwise."""
+        """Return the coordinates of values on the spokes, clockwise from the one that points up."""
         turns = np.arange(len(values)) * 2 * np.pi / len(values)
         reach = self.radius * (values - self.low) / (1 - self.low)
         return reach * np.sin(turns), reach * np.cos(turns)
 
 
-def _plain(value: float) -> str:
-    """A mark of the scale, as short as it is exact."""
+def _format_mark(value: float) -> str:
+    """Format a mark of the scale as the shortest exact number."""
     return f"{value:g}".replace("-", "−")
 
 
-def _places(names: Sequence[str], metrics: Sequence[str], *, width: float) -> tuple[Grid, float, float]:
-    """Where panels stand, inches of their names, and a radius that leaves room for the spokes' names."""
+def _arrange_panels(
+    names: Sequence[str], metrics: Sequence[str], *, width: float
+) -> tuple[Grid, float, float]:
+    """Return the grid, the height of the titles and a radius that leaves room for the names of the spokes."""
     beside = max(text_width(name, size=SIZES.small) for name in metrics) + 0.1
-    across = grid(len(names), width=width, least=2 * beside + 0.66, height=1.0).width
+    across = make_grid(len(names), width=width, least=2 * beside + 0.66, height=1.0).width
     radius = min(across / 2 - beside, 0.5)
-    head = text_height(max(len(_lines(name, width=across)) for name in names), size=SIZES.label) + 0.02
+    head = text_height(max(len(_wrap_name(name, width=across)) for name in names), size=SIZES.label) + 0.02
     height = head + 2 * radius + 2 * _SPOKE + 0.1
-    return grid(len(names), width=width, least=2 * beside + 0.66, height=height), head, radius
+    return make_grid(len(names), width=width, least=2 * beside + 0.66, height=height), head, radius
 
 
-def _lines(name: str, *, width: float) -> list[str]:
-    return wrapped(shown(name), width=width - 0.1, size=SIZES.label, lines=3, weight="bold")
+def _wrap_name(name: str, *, width: float) -> list[str]:
+    return wrap_text(format_name(name), width=width - 0.1, size=SIZES.label, lines=3, weight="bold")
 
 
-def _extremes(
+def _find_extremes(
     means: Float64[np.ndarray, "transforms metrics"],
 ) -> tuple[Float64[np.ndarray, " metrics"], Float64[np.ndarray, " metrics"]]:
-    """Greatest and least mean of each metric; NaN where no transform has one."""
+    """Return the largest and the smallest mean of each metric; NaN where no transform has one."""
     known = ~np.isnan(means)
     best = np.where(known, means, -np.inf).max(axis=0)
     worst = np.where(known, means, np.inf).min(axis=0)
     return np.where(known.any(axis=0), best, np.nan), np.where(known.any(axis=0), worst, np.nan)
 
 
-def _title(sheet: Sheet, name: str, *, middle: float, low: float, width: float) -> None:
-    for line, text in enumerate(reversed(_lines(name, width=width)), start=1):
+def _add_title(sheet: Sheet, name: str, *, middle: float, low: float, width: float) -> None:
+    for line, text in enumerate(reversed(_wrap_name(name, width=width)), start=1):
         top = low - line * text_height(1, size=SIZES.label)
         sheet.text(middle, top, text, weight="bold", ha="center")
 
 
-def _spokes(web: _Web, metrics: Sequence[str]) -> None:
+def _add_spokes(web: _Web, metrics: Sequence[str]) -> None:
     web.axes.set_xlim(-web.radius, web.radius)
     web.axes.set_ylim(-web.radius, web.radius)
     web.axes.axis("off")
     for share in (0.5, 1.0):
         ring = np.full(len(metrics), web.low + share * (1 - web.low))
-        _shape(web, ring, {"color": PALE, "linewidth": 0.6})
+        _add_outline(web, ring, {"color": PALE, "linewidth": 0.6})
     outer = np.stack(web.points(np.ones(len(metrics))), axis=1)
     for (x, y), name in zip(outer.tolist(), metrics, strict=True):
         web.axes.plot([0, x], [0, y], color=PALE, linewidth=0.6)
         away = 1 + 0.045 / web.radius
-        # Beside the circle where there is room, above and below it at the top and at the bottom.
+        # Names stand beside the circle, but above it at the top and below it at the bottom.
         across = "center" if abs(x) < 0.1 * web.radius else "left" if x > 0 else "right"
         up = "center" if abs(y) < 0.5 * web.radius else "bottom" if y > 0 else "top"
         web.axes.text(x * away, y * away, name, ha=across, va=up, size=SIZES.small, color=GREY)
 
 
-def _shape(web: _Web, values: Float64[np.ndarray, " metrics"], line: Mapping[str, Any]) -> None:
+def _add_outline(web: _Web, values: Float64[np.ndarray, " metrics"], line: Mapping[str, Any]) -> None:
     x, y = web.points(values)
     web.axes.plot([*x, x[0]], [*y, y[0]], clip_on=False, **line)
 
 
-def _filled(web: _Web, values: Float64[np.ndarray, " metrics"], look: Look) -> None:
-    """The transform's own shape; an undefined metric leaves its spoke free, and the shape unfilled."""
+def _add_shape(web: _Web, values: Float64[np.ndarray, " metrics"], look: Look) -> None:
+    """Add the shape of a transform; an undefined metric leaves its spoke free and the shape unfilled."""
     x, y = web.points(values)
     if not np.isnan(values).any():
         web.axes.fill(x, y, color=look.colour, alpha=0.45, linewidth=0)
@@ -149,12 +150,12 @@ def _filled(web: _Web, values: Float64[np.ndarray, " metrics"], look: Look) -> N
     web.axes.plot([*x, x[0]], [*y, y[0]], marker=look.marker, markersize=2.2, **options)
 
 
-def _alt(
+def _write_alt(
     names: Sequence[str], metrics: Sequence[str], means: Float64[np.ndarray, "transforms metrics"]
 ) -> str:
-    told = [
-        f"{shown(name)}: "
+    parts = [
+        f"{format_name(name)}: "
         + ", ".join(f"{m} {format_number(v)}" for m, v in zip(metrics, row.tolist(), strict=True))
         for name, row in zip(names, means, strict=True)
     ]
-    return f"Radar charts of the performance metrics' means over images. {'; '.join(told)}."
+    return f"Radar charts of the performance metrics' means over images. {'; '.join(parts)}."

@@ -1,9 +1,9 @@
-"""Labels put where nothing stands yet: each as near to its point as the others leave room."""
+"""Boxes of labels that do not overlap, each as near to its point as the others allow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Box", "placed"]
+__all__ = ["Box", "place_labels"]
 
 _GAP = 0.015
 """Inches between two labels."""
@@ -26,7 +26,7 @@ class Box:
     height: float
 
     def meets(self, other: "Box") -> bool:
-        """Whether the two overlap, or nearly."""
+        """Return whether two boxes overlap, or nearly do."""
         return (
             self.left < other.left + other.width + _GAP
             and other.left < self.left + self.width + _GAP
@@ -35,20 +35,20 @@ class Box:
         )
 
 
-def placed(
+def place_labels(
     points: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], *, width: float
 ) -> list[Box]:
-    """A box for each label: above its point, centred on it, as low as is free, within the panel's sides.
+    """Place each label above its point, centred on it, as low as is free, between the panel's sides.
 
-    There is always room further up, and the caller makes the panel as high as the highest box.
+    There is always room further up; the caller makes the panel as high as the highest box.
 
     Args:
-        points: What each label names, in inches from the panel's lower left corner.
+        points: The point of each label, in inches from the panel's lower left corner.
         sizes: Width and height of each label in inches.
         width: Width of the panel.
     """
     found: dict[int, Box] = {}
-    # The highest points first: what stands high cannot be passed below by the label of a low one.
+    # The highest points come first: the label of a lower point cannot pass below a label already placed.
     for at in sorted(range(len(points)), key=lambda at: (-points[at][1], points[at][0])):
         x, y = points[at]
         across, up = sizes[at]

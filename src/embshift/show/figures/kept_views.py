@@ -1,4 +1,4 @@
-"""Kept views on a page: as they are, or with the encoder's map over them."""
+"""Kept views on a page: as they are, or under the encoder's map."""
 
 from dataclasses import dataclass
 
@@ -12,24 +12,24 @@ from embshift.core.types import Pixels
 from embshift.show.figures.layout.style import GREY, PALE, SIZES, Look
 from embshift.show.figures.material import EncoderMap
 
-__all__ = ["MAP", "Place", "overlaid", "picture_height", "show_nothing", "show_picture"]
+__all__ = ["MAP_COLOURS", "Place", "image_height", "overlay_map", "show_image", "show_placeholder"]
 
-MAP = "inferno"
-"""Colours of a map: from dark to light for every kind of sight."""
+MAP_COLOURS = "inferno"
+"""Colours of an encoder's map: they run from dark to light for every kind of colour vision."""
 
 _TALLEST = 1.6
-"""Height of a picture's place in its width; a taller picture is shown smaller."""
+"""Largest height of an image's place, relative to its width; a taller image is shown narrower."""
 
 
-def picture_height(pixels: Pixels, *, width: float) -> float:
-    """Inches that a picture takes downward at a width."""
+def image_height(pixels: Pixels, *, width: float) -> float:
+    """Return the inches that an image takes downward at a width."""
     height, across, _ = pixels.shape
     return width * min(height / across, _TALLEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a picture stands on a canvas, in inches."""
+    """Place of an image on a canvas, in inches."""
 
     left: float
     top: float
@@ -37,8 +37,8 @@ class Place:
     height: float
 
 
-def show_picture(canvas: Axes, pixels: Pixels, /, *, place: Place, look: Look | None = None) -> None:
-    """A picture in its place, as large as fits, its edge in the transform's colour."""
+def show_image(canvas: Axes, pixels: Pixels, /, *, place: Place, look: Look | None = None) -> None:
+    """Show an image as large as its place allows, framed in the transform's colour."""
     height, across, _ = pixels.shape
     width = min(place.width, place.height * across / height)
     tall = width * height / across
@@ -46,7 +46,7 @@ def show_picture(canvas: Axes, pixels: Pixels, /, *, place: Place, look: Look | 
     extent = (left, left + width, place.top + tall, place.top)
     limits = canvas.axis()
     canvas.imshow(pixels, extent=extent, aspect="auto")
-    canvas.axis(limits)  # which a picture would set to its own
+    canvas.axis(limits)  # imshow sets the limits to those of the image
     edge = GREY if look is None else look.colour
     canvas.add_patch(
         Rectangle(
@@ -55,8 +55,8 @@ def show_picture(canvas: Axes, pixels: Pixels, /, *, place: Place, look: Look | 
     )
 
 
-def show_nothing(canvas: Axes, why: str, /, *, place: Place) -> None:
-    """An empty place, and why it is empty."""
+def show_placeholder(canvas: Axes, why: str, /, *, place: Place) -> None:
+    """Show a pale rectangle with the reason why there is no image."""
     canvas.add_patch(
         Rectangle((place.left, place.top), place.width, place.height, facecolor=PALE, edgecolor="none")
     )
@@ -64,12 +64,12 @@ def show_nothing(canvas: Axes, why: str, /, *, place: Place) -> None:
     canvas.text(*middle, why, ha="center", va="center", size=SIZES.small)
 
 
-def overlaid(pixels: Pixels, found: EncoderMap) -> UInt8[np.ndarray, "height width 3"]:
-    """The picture in grey, with the map's colours over what the encoder saw; darker where it saw nothing.
+def overlay_map(pixels: Pixels, found: EncoderMap) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the image in grey with the map's colours over what the encoder saw; darker where it saw nothing.
 
     Args:
         pixels: The view.
-        found: Its map, not constant.
+        found: Its map, which must not be constant.
     """
     grey = pixels @ np.array([0.299, 0.587, 0.114])
     result = np.repeat(0.35 * grey[:, :, None], 3, axis=2)
@@ -77,6 +77,6 @@ def overlaid(pixels: Pixels, found: EncoderMap) -> UInt8[np.ndarray, "height wid
     height = min(found.shares.shape[0], pixels.shape[0] - top)
     width = min(found.shares.shape[1], pixels.shape[1] - left)
     seen = (slice(top, top + height), slice(left, left + width))
-    colours = mpl.colormaps[MAP](found.shares[:height, :width])[:, :, :3] * 255.0
+    colours = mpl.colormaps[MAP_COLOURS](found.shares[:height, :width])[:, :, :3] * 255.0
     result[seen] = 0.4 * grey[seen][:, :, None] + 0.6 * colours
     return np.clip(np.round(result), 0, 255).astype(np.uint8)
