@@ -72,7 +72,7 @@ def test_halves_are_apart_and_the_same_each_time():
     assert sorted(one.row for one in first + second) == list(range(11))
     assert split_halves(records, seed=3) == (first, second)
     assert split_halves(records, seed=4) != (first, second)
-    with pytest.raises(SourceError, match="1 pictures were found; matching needs two halves"):
+    with pytest.raises(SourceError, match="1 image found; matching needs at least 2, one for each half"):
         split_halves(records[:1], seed=0)
 
 

@@ -142,7 +142,7 @@ def analyse_retrieval(
         seed: Seed of sample, index and resamples.
 
     Raises:
-        MissingExtraError: If faiss is wanted and not installed.
+        MissingExtraError: If faiss is needed and not installed.
     """
     pairs = pair_views(run, images=images, seed=seed)
     return retrieve(pairs, neighbours=neighbours, queries=queries, search=search, seed=seed)

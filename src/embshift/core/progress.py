@@ -36,7 +36,7 @@ class Silent:
         _log.info("%s", text)
 
     def begin(self, *, total: int, done: int) -> None:
-        _log.info("%d of %d pictures are done", done, total)
+        _log.info("%d of %d images are done", done, total)
 
     def advance(self, *, failed: bool) -> None:
         pass

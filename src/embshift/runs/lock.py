@@ -53,9 +53,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK)
     except OSError as error:
-        raise UsageError(
-            f"{folder} cannot be a run folder: {error.strerror}; give another --out"
-        ) from error
+        raise UsageError(f"{folder} cannot be a run folder: {error.strerror}; give another --out") from error
     if not writable:
         raise UsageError(f"{folder} cannot be a run folder: it is not writable; give another --out")
 

@@ -21,6 +21,9 @@ _KEY, _ZEROS = "seal", b"0" * 64
 _ENTRY = re.compile(rb"\x18\x04seal\x18\x40([0-9a-f]{64})")
 """A key and its value as Thrift's compact protocol writes two strings, each after its field and length."""
 
+BYTES_AT_ONCE = 2**20
+"""Bytes of a file that are read and hashed at once."""
+
 
 def write_sealed(path: Path, table: pa.Table, **options: Any) -> None:
     """Write a table as a sealed Parquet file.
@@ -97,6 +100,3 @@ def _found(file: BinaryIO) -> tuple[int | None, str]:
 def _read(file: BinaryIO, start: int, count: int) -> bytes:
     file.seek(start)
     return file.read(count)
-
-
-BYTES_AT_ONCE = 2**20

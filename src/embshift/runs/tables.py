@@ -50,8 +50,10 @@ def read_table(
 
 
 _VALUE = ["row", "transform", "metric", "value"]
-_IMAGES_PER_CHUNK = 64  # pictures, about
-IDS_AT_ONCE = 2**21  # pictures whose ids are compared at once: 64 MiB, and as much again to sort them
+_IMAGES_PER_CHUNK = 64  # about
+
+IDS_AT_ONCE = 2**21
+"""Images whose ids are compared at once: 64 MiB, and as much again to sort them."""
 
 
 def to_matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
@@ -286,7 +288,5 @@ def open_tables(folder: str | Path) -> RunTables:
             f"{path / 'run.json'} does not describe a run; give the output folder of 'embshift run'"
         )
     if info["schema"] > SCHEMA_VERSION:
-        raise RunError(
-            f"{path} has schema {info['schema']}, newer than {SCHEMA_VERSION}; upgrade embshift"
-        )
+        raise RunError(f"{path} has schema {info['schema']}, newer than {SCHEMA_VERSION}; upgrade embshift")
     return RunTables(folder=path, info=info)

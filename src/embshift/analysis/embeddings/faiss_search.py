@@ -37,7 +37,10 @@ _MOST = 0.25
 
 _BLOCK = 1 << 14  # queries at once
 _TRAINING = 64  # images for each centre; faiss warns below 39
-FIRST_PROBES = 8  # lists that are searched if they suffice
+
+FIRST_PROBES = 8
+"""Lists that are searched first; more are added only if these do not suffice."""
+
 _SPARE = 8  # candidates beyond the nearest asked for, whose order in float32 is uncertain
 
 

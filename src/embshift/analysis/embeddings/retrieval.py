@@ -188,8 +188,8 @@ def _missed(
 
 def _told(search: ApproximateSearch, missed: Sequence[Mapping[str, float]], check: _Check) -> tuple[str, ...]:
     """Return the notes on an approximate search."""
-    told = [one for one in missed if one]
-    errors = {name: max(one[name] for one in told) for name in (told[0] if told else ())}
+    checked = [one for one in missed if one]
+    errors = {name: max(one[name] for one in checked) for name in (checked[0] if checked else ())}
     overlooked = errors.pop(_OVERLOOKED, float("nan"))
     shown = ", ".join(f"{name} {error:.2g}" for name, error in errors.items() if error == error)
     return (

@@ -202,9 +202,9 @@ def _half_width(
     known: Bool[np.ndarray, " transforms"],
 ) -> Float64[np.ndarray, "transforms transforms"]:
     width = np.full(error.shape, np.inf)
-    told = known[:, None] & known
+    both = known[:, None] & known
     if np.isfinite(critical):
-        width[told] = critical * error[told]
+        width[both] = critical * error[both]
     np.fill_diagonal(width, 0.0)
     return width
 

@@ -11,6 +11,7 @@ ALL_PAIRS = 5_000
 """Number of images up to which the L2 distance of every pair is computed; 12.5 million pairs."""
 
 BLOCK = 512
+"""Images whose distances to all others are computed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
