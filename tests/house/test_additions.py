@@ -102,9 +102,12 @@ FIGURE = '''
 
 from collections.abc import Iterator
 
-from embshift.show.figures import Drawing, figure
+from embshift.show.figures import Page, figure
+from embshift.show.figures.layout.labels import format_name
 from embshift.show.figures.layout.sheets import Frame, open_sheet
+from embshift.show.figures.layout.style import assign_looks
 from embshift.show.figures.material import Material
+from embshift.show.text.numbers import format_number
 
 __all__ = ["cosine_against_ssim"]
 
@@ -112,19 +115,29 @@ __all__ = ["cosine_against_ssim"]
 @figure(
     name="cosine_against_ssim",
     question="Does structural damage explain the shift?",
-    shows="one point for each image",
+    shows="one point for each image and transform",
     source="this package's own",
     needs_metrics=("cosine", "ssim"),
 )
-def cosine_against_ssim(material: Material, frame: Frame, /) -> Iterator[Drawing]:
-    """Draw one point for each image and transform."""
-    sheet = open_sheet(frame, body=2.5, notes=[material.{counted}(["cosine", "ssim"])])
+def cosine_against_ssim(material: Material, frame: Frame, /) -> Iterator[Page]:
+    """Render one point for each image and transform."""
+    names = material.run.transforms
+    listed = ", ".join(format_name(name) for name in names)
+    notes = [material.format_sample(["cosine", "ssim"]), f"each transform in its colour: {listed}"]
+    sheet = open_sheet(frame, body=2.5, notes=notes)
     axes = sheet.axes(0.5, 0.1, width=frame.inner - 0.7, height=2.0)
-    axes.plot(material.column("ssim"), material.column("cosine"), ".", markersize=2)
+    columns = zip(material.select_metric("ssim").T, material.select_metric("cosine").T, strict=True)
+    for look, (ssim, cosine) in zip(assign_looks(names).values(), columns, strict=True):
+        axes.plot(ssim, cosine, ".", markersize=4, color=look.colour)
     axes.set_xlabel("structural similarity")
     axes.set_ylabel("cosine")
-    names = ", ".join(material.run.transforms)
-    yield Drawing(figure=sheet.figure, alt=f"Cosine against structural similarity of {{names}}, a point per image.")
+    means = "; ".join(
+        f"{format_name(row.transform)} {format_number(row.cells['ssim'].mean)}"
+        f" and {format_number(row.cells['cosine'].mean)}"
+        for row in material.summary.rows
+    )
+    alt = f"Cosine against structural similarity, a point per image; means by transform: {means}."
+    yield Page(figure=sheet.figure, alt=alt)
 '''
 
 ENCODER = '''
@@ -269,10 +282,7 @@ def test_a_transform_with_severities_is_one_file(copy):
 
 
 def test_a_figure_of_an_optional_metric_is_one_file(copy):
-    from embshift.show.figures.material import Material
-
-    counted = next(name for name in dir(Material) if "count" in name)
-    write(copy, "show/figures/plots/cosine_against_ssim.py", FIGURE.format(counted=counted))
+    write(copy, "show/figures/plots/cosine_against_ssim.py", FIGURE)
     assert check(copy, "tests/contracts/test_figures.py", only="cosine_against_ssim") > 8
     assert "cosine_against_ssim" in embshift(copy, "list", "figures")
 
