@@ -58,11 +58,11 @@ def test_solved_twice_agrees(pictures):
 def test_out_of_reach_is_said_and_nothing_extrapolated(pictures):
     (solved,) = solve("hue", pictures, targets=(0.1,))
     assert solved.strength is None
-    assert solved.why == f"even 180 reaches only {solved.achieved:.3g}"
+    assert solved.why == f"even strength 180 gives only {solved.achieved:.3g}"
     (solved,) = solve("jpeg", pictures, targets=(0.99999,))
     assert solved.strength is None or abs(solved.achieved - 0.99999) <= 0.005
     (solved,) = solve("rotate", pictures, targets=(500.0,))
-    assert solved.why.startswith("even 180 reaches only")
+    assert solved.why.startswith("even strength 180 gives only")
 
 
 def test_halves_are_apart_and_the_same_each_time():

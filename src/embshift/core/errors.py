@@ -19,7 +19,6 @@ ShiftError
 Every message says what came, what was expected, and what to do.
 """
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = [
@@ -63,6 +62,8 @@ class UnknownNameError(UsageError):
     """A name is not in its registry; near names are suggested."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        import difflib  # only now: it delays every start of the command
+
         known = sorted(known)
         begun = [other for other in known if name and other.startswith(name)]
         alike = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
