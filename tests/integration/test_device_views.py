@@ -1,5 +1,6 @@
-"""`--views gpu` through whole runs: the CPU stands for the device, and the reference views for the truth."""
+"""`--views gpu` in whole runs: the CPU takes the place of the device; reference views are the truth."""
 
+import shutil
 from contextlib import nullcontext
 from itertools import chain
 from unittest.mock import patch
@@ -54,11 +55,10 @@ def recipe_of(**options):
     return build_recipe(plan, metrics={name: METRICS[name].compute for name in PIXEL}, objects={})
 
 
-@pytest.mark.parametrize(("workers", "batch"), [(1, 16), (2, 16)])
-def test_workers_change_no_bit(run, pictures, tmp_path, workers, batch):
-    options = OPTIONS | {"batch": batch}
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_workers_change_no_bit(run, pictures, tmp_path, workers):
     other = embshift.measure(
-        pictures, out=tmp_path / "run", views="gpu", workers=workers, metric_sample=9, **options
+        pictures, out=tmp_path / "run", views="gpu", workers=workers, metric_sample=9, **OPTIONS
     )
     assert_identical(run.folder, other.folder)
 
@@ -90,19 +90,19 @@ def test_the_shifts_are_those_of_the_reference_views(run, pictures, tmp_path):
             )
 
 
-def test_a_run_goes_on_to_the_same_bits(run, pictures, tmp_path):
-    out = tmp_path / "run"
-    with patch("embshift.measurement.session.frozen_listing.CHUNK", 4):
-        whole = embshift.measure(
-            pictures, out=tmp_path / "whole", views="gpu", workers=0, metric_sample=9, **OPTIONS
-        )
-        embshift.measure(pictures, out=out, views="gpu", workers=0, metric_sample=9, **OPTIONS)
+def test_a_run_goes_on_to_the_same_bits(pictures, tmp_path):
+    out, options = tmp_path / "run", OPTIONS | {"views": "gpu", "limit": 7, "metric_sample": 5}
+    with patch("embshift.measurement.session.frozen_listing.CHUNK", 3):
+        whole = embshift.measure(pictures, out=tmp_path / "whole", workers=0, **options)
+        shutil.copytree(whole.folder, out)
         next((out / "images").glob("chunk-000001*")).unlink()
-        again = embshift.measure(pictures, out=out, views="gpu", workers=1, metric_sample=9, **OPTIONS)
+        again = embshift.measure(pictures, out=out, workers=1, **options)
     assert_identical(whole.folder, again.folder)
 
 
-@pytest.mark.parametrize("together", [1, 3, 5])
+@pytest.mark.parametrize(
+    "together", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_made_together_or_alone_the_views_are_those_of_the_whole_form(pictures, together):
     recipe = recipe_of(draws=2)
     drawn = [draft_image(item, recipe=recipe) for item in items_of(pictures)]
@@ -165,7 +165,7 @@ def test_what_has_no_device_form_is_made_by_workers_and_said(pictures, tmp_path,
         limit=3,
         **OPTIONS,
     )
-    assert "views gpu: jpeg have no device form" in caplog.text
+    assert "views gpu: no GPU form of jpeg; rendered by the workers" in caplog.text
     assert {view["status"] for view in table(run, "embeddings")} == {"ok"}
 
 

@@ -1,4 +1,4 @@
-"""A run says how its views were made and its pictures decoded, and is not continued otherwise."""
+"""A run records how its views were made and its images decoded, and is not continued in another way."""
 
 import json
 
@@ -28,9 +28,8 @@ def digests(folder, transform):
 def test_the_run_names_what_has_no_fast_form(fast_run):
     result, _ = fast_run
     assert result.returncode == 0, result.stderr
-    assert "views fast: identity have no fast form and are made as in 'reference'" in " ".join(
-        result.stderr.split()
-    )
+    said = " ".join(result.stderr.split())
+    assert "views fast: no fast form of identity; rendered as with --views reference" in said
 
 
 def test_only_what_has_another_law_of_rounding_changes(fast_run, photos, tmp_path):

@@ -46,10 +46,11 @@ def test_the_papers_nine_have_fast_forms():
     assert not list_without_fast_form({name: to_fast_form(build(plan)) for name, plan in PAPER.items()})
 
 
+@pytest.mark.parametrize("count", [12, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", EXACT)
-def test_the_bytes_are_the_reference_views(name, pictures):
+def test_the_bytes_are_the_reference_views(name, count, pictures):
     reference, fast = pair(PAPER[name])
-    for number in range(40):
+    for number in range(count):
         picture = pictures[number % 3]
         one, other = (perturb(picture, each, key=key(name, number)) for each in (reference, fast))
         np.testing.assert_array_equal(one.pixels, other.pixels)
@@ -66,13 +67,14 @@ def test_the_picture_itself_is_left_as_it_was(pictures):
         np.testing.assert_array_equal(pictures[0], before)
 
 
+@pytest.mark.parametrize("count", [3, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("settings", [{}, {"alpha": 300, "sigma": 40}, {"border_mode": cv2.BORDER_REFLECT}])
-def test_elastic_differs_by_rounding_alone(settings, pictures):
+def test_elastic_differs_by_rounding_alone(settings, count, pictures):
     thing = albumentations.ElasticTransform(**{"alpha": 30, "sigma": 60, "p": 1} | settings)
     reference, fast = pair(thing)
     assert isinstance(fast, FastTransform)
     differing = []
-    for number in range(12):
+    for number in range(count):
         picture = pictures[number % 3]
         one, other = (perturb(picture, each, key=key("tried", number)) for each in (reference, fast))
         difference = np.abs(one.pixels.astype(int) - other.pixels)
