@@ -7,6 +7,7 @@ from typing import Any
 from docs.refresh.commands import run_options
 from docs.refresh.docstrings import attributes
 from docs.refresh.markup import code, codes, sentence, table
+from embshift.measurement.plan.auto import CHOICES
 from embshift.measurement.plan.plan import COUNTED, Plan
 from embshift.measurement.session.provenance import versions
 from embshift.runs.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
@@ -50,7 +51,7 @@ def plan_table(*, counted: bool) -> str:
 def default(field: Field[Any]) -> str:
     value = field.default
     if value is MISSING or value is None:
-        return "chosen at the start" if field.name in ("batch", "threads", "workers") else "none"
+        return "chosen at the start" if field.name in CHOICES else "none"
     if field.name in ("sources", "transforms"):
         return "the preset's" if field.name == "transforms" else "none"
     return codes(value) if isinstance(value, tuple) else code(value)

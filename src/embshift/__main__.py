@@ -1,4 +1,5 @@
-"""``python -m embshift``."""
+"""The command ``python -m embshift``."""
+# PYTHON_ARGCOMPLETE_OK
 
 from embshift.cli import program
 

@@ -156,7 +156,7 @@ def test_an_unfinished_run_says_so(photos, tmp_path):
     info = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(info | {"state": "running"}))
     for command in ("summarise", "clusters"):
-        assert "the run is not finished; 6 pictures are measured so far" in invoke(command, str(out)).stderr
+        assert "the run is not finished; 6 images are measured so far" in invoke(command, str(out)).stderr
 
 
 def test_a_record_that_is_not_a_runs_is_named(tmp_path):

@@ -76,7 +76,7 @@ def test_unknown_names_offer_the_nearest(lite_run, photos, tmp_path):
         lite_run.embeddings("nose")
     with pytest.raises(UnknownNameError, match="plan field 'sed'; did you mean seed"):
         embshift.measure(photos, out=tmp_path / "run", sed=1)
-    with pytest.raises(PlanError, match="draws is 'two'; wanted a whole number"):
+    with pytest.raises(PlanError, match="draws is 'two'; expected a whole number"):
         embshift.measure(photos, out=tmp_path / "run", draws="two")
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import embshift
-from embshift.cli.draw import draw_paper
+from embshift.cli.commands.figures import render_paper
 from tests.integration.command import invoke
 
 
@@ -54,7 +54,7 @@ def test_it_loads_no_measuring(run):
 
 
 def test_the_demo_ends_with_the_figures_of_the_paper_and_the_report(run, capsys):
-    draw_paper(run)
+    render_paper(run)
     figures, report = capsys.readouterr().out.splitlines()
     count = len(list((run.folder / "figures").glob("*.png")))
     assert count > 10

@@ -104,7 +104,7 @@ def test_bad_pictures_are_rows_and_the_run_goes_on(photos, tmp_path):
     (folder / "folder.jpg").mkdir()
     result = invoke("run", str(folder), *QUICK, "--out", str(tmp_path / "run"))
     assert result.returncode == 1
-    assert "3 of 9 pictures could not be used" in result.stderr
+    assert "3 of 9 images could not be used" in result.stderr
     statuses = {row["member"]: row["status"] for row in read(tmp_path / "run", "images").to_pylist()}
     assert len(statuses) == 9
     assert statuses["empty.jpg"] == "empty"
@@ -138,7 +138,7 @@ def test_nothing_readable_is_exit_code_3(tmp_path):
         (("{photos}", "--preset", "nowhere.toml"), "cannot be read"),
         (("{photos}", "--resize", "linea"), "did you mean linear"),
         (("{photos}", "--image-size", "2"), "8 to 4096"),
-        (("{photos}", "--draws", "0"), "wanted 1 or more"),
+        (("{photos}", "--draws", "0"), "expected 1 or more"),
         ((), "no source given"),
     ],
 )

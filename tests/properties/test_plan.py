@@ -10,33 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embshift.core.errors import UsageError
-from embshift.images import RESIZE_RULES
 from embshift.measurement.plan.files import list_differences, load_plan, plan_from_content, plan_to_toml
-from embshift.measurement.plan.plan import COUNTED, Plan, make_plan
+from embshift.measurement.plan.plan import COUNTED, DEFAULTS, Plan, make_plan
 from embshift.measurement.session.provenance import plan_content
 from tests.faults.amounts import amount
+from tests.plan_values import values_of
 
-FIELDS = {
-    "encoder": st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30),
-    "limit": st.none() | st.integers(1, 10**9),
-    "metric_sample": st.integers(0, 10**6),
-    "draws": st.integers(1, 100),
-    "seed": st.integers(0, 2**63 - 1),
-    "image_size": st.tuples(st.integers(8, 4096), st.integers(8, 4096)),
-    "resize": st.sampled_from(sorted(RESIZE_RULES)),
-    "max_pixels": st.integers(1, 10**12),
-    "max_aspect": st.floats(1, 1e9),
-    "background": st.tuples(*[st.integers(0, 255)] * 3),
-    "allow_pickle": st.booleans(),
-    "batch": st.none() | st.integers(1, 4096),
-    "threads": st.none() | st.integers(1, 512),
-    "workers": st.none() | st.integers(0, 64),
-    "keep_views": st.integers(0, 1000),
-    "max_error_rate": st.floats(0, 1),
-    "sources": st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=3).map(
-        tuple
-    ),
-}
+# The preset must exist, and transforms are names; a device and a precision may be asked for as "auto", which
+# is no difference from what was recorded.
+LEFT_OUT = ("preset", "transforms", "device", "precision")
+FIELDS = {name: values_of(name) for name in DEFAULTS if name not in LEFT_OUT}
 fields = st.fixed_dictionaries({}, optional=FIELDS)
 
 

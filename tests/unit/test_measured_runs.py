@@ -12,7 +12,7 @@ from embshift.analysis.embeddings.catalogue import MEASURES
 from embshift.analysis.embeddings.floors import floor
 from embshift.analysis.embeddings.pairs import unit_vectors
 from embshift.cli import main
-from embshift.cli.measures import SHOWN
+from embshift.cli.commands.measures import SHOWN
 from embshift.cli.show_options import SHOWS
 from embshift.core.errors import PlanError, RunError, UnknownNameError, UsageError
 from embshift.show.text.measures import format_differences, format_measured
@@ -231,7 +231,7 @@ def test_the_table_says_what_is_noted(run, capsys):
     assert re.search(r"blur: subtracting the mean shift removes −?\d+ % \(", text)
     main(["summarise", str(run.folder), "--show", "differences", "--detect", "0.05"])
     text = capsys.readouterr().out
-    assert "mean Kendall τ of the order by so many images with that by all: 10: " in text
+    assert "mean Kendall τ between the order of N images and that of all, by N: 10: " in text
     assert "images_needed" in text
     main(["summarise", str(run.folder), "--show", "calibration", "--images", "9"])
     assert re.search(r" 9 +$", capsys.readouterr().out, flags=re.MULTILINE)

@@ -1,4 +1,5 @@
 """The command ``embshift``: parses, calls, prints."""
+# PYTHON_ARGCOMPLETE_OK
 
 from embshift.cli.main import main, program
 

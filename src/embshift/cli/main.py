@@ -1,15 +1,15 @@
-"""Entry point: one place turns errors and signals into messages and exit codes."""
+"""The entry point, which turns errors and signals into messages and exit codes."""
 
+import argparse
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from embshift.cli.parser import build_parser
-from embshift.cli.terminal import harmless
+from embshift.cli.parser import build_parser, parse
+from embshift.cli.terminal import print_message
 from embshift.core.errors import ShiftError
 
 __all__ = ["main", "program"]
@@ -17,30 +17,30 @@ __all__ = ["main", "program"]
 _DEFECT, _INTERRUPTED, _TERMINATED, _NO_READER = 70, 130, 143, 141
 
 _ENVIRONMENT = {
-    # No library may ask a server for news.
+    # No library may contact a server on its own.
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    # Threads that wait by spinning take the cores from the workers: ten times slower on busy machines.
+    # Threads that spin while they wait take the cores from the workers: ten times slower on busy machines.
     "OMP_WAIT_POLICY": "PASSIVE",
-    # Arrow's own pool keeps what a chunk took to be written, beside the encoder's batches: a twentieth more.
+    # Arrow's own pool keeps the memory that writing a chunk took, beside the encoder's batches: 5 % more.
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
-"""What the libraries read when they are imported, so it is set before; the user's own values stand."""
+"""Variables that libraries read when they are imported, so they are set before; the user's values stand."""
 
 
 class _Terminated(BaseException):
-    """SIGTERM came: unwinds like Ctrl-C, so that workers end and nothing half-written stays."""
+    """Raised at SIGTERM; unwinds as Ctrl-C does, so that workers end and nothing half-written stays."""
 
 
 def program() -> NoReturn:
-    """The command as a process, which ends with the code of `main` whatever comes while it ends."""
+    """Run the command as a process, which ends with the code of `main` whatever signals come meanwhile."""
     try:
         code = main()
-    except KeyboardInterrupt:  # between an answer and its return
+    except KeyboardInterrupt:  # between the end of a command and the return of its code
         code = _INTERRUPTED
     for number in (signal.SIGINT, signal.SIGTERM):
-        # The interpreter takes a while to end and gives signals back to the system before: a late one would
-        # turn the code of a finished run into that of a killed one.
+        # The interpreter restores the system's handlers some time before it ends: a late signal would turn
+        # the code of a finished run into that of a killed one.
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
@@ -49,39 +49,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 for success; 1 when too many pictures failed; 2 for wrong use or a wrong plan; 3 when nothing was
-        readable; 4 when results could not be written; 70 for a defect of embshift; 130 and 143 after
-        Ctrl-C and SIGTERM.
+        0 for success; 1 when too many images failed; 2 for wrong use or a wrong plan; 3 when no image could
+        be read; 4 when results could not be written; 70 for a defect of embshift; 130 and 143 after Ctrl-C
+        and SIGTERM.
     """
-    parsed = build_parser().parse_args(arguments)
+    if "_ARGCOMPLETE" in os.environ:
+        from embshift.cli.commands.completion import answer_shell
+
+        answer_shell(build_parser())
+    try:
+        parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    except ShiftError as error:
+        return _fail(f"error: {error}", error.exit_code)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    return _carry_out(parsed)
+
+
+def _carry_out(parsed: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return parsed.command(parsed)
     except ShiftError as error:
         if parsed.verbose:
-            traceback.print_exc()
-        return _say(f"error: {error}", error.exit_code)
+            _print_traceback()
+        return _fail(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        return _say("interrupted; the same command with --out of this run continues from here", _INTERRUPTED)
+        return _fail("interrupted; to continue, run the same command with --out of this run", _INTERRUPTED)
     except _Terminated:
-        return _say("terminated; the same command with --out of this run continues from here", _TERMINATED)
+        return _fail("terminated; to continue, run the same command with --out of this run", _TERMINATED)
     except BrokenPipeError:
-        # The reader of our output has gone, e.g. `| head`; what is left to flush would raise again.
+        # The reader of the output has gone, e.g. `| head`; flushing the rest would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _NO_READER
-    except Exception:  # noqa: BLE001 - a defect of ours must not end with the code of a finished run
-        traceback.print_exc()
-        return _say("this is a defect of embshift; please report it with the lines above", _DEFECT)
+    except Exception:  # noqa: BLE001 - a defect must not end with the code of a finished run
+        _print_traceback()
+        return _fail("this is a defect of embshift; please report it with the lines above", _DEFECT)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise _Terminated
 
 
-def _say(text: str, code: int) -> int:
-    print(harmless(text), file=sys.stderr)
+def _fail(text: str, code: int) -> int:
+    print_message(text)
     return code

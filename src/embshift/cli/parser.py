@@ -1,121 +1,139 @@
-"""What the command line takes; every default in the help is read from the plan."""
+"""The parser of the command line; every default in the help is read from the plan.
+
+What a command needs is imported when its own parser is built, so that each command, and each mistake, is
+answered at once.
+"""
 
 import argparse
-import importlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
-from embshift.cli.drawing_options import add_figures_options, add_report_options
-from embshift.cli.run_options import add_run_options
-from embshift.cli.show_options import add_show_options
-from embshift.cli.sweep_options import add_match_options, add_sweep_options
+from embshift.cli.completers import complete, no_words, paths, words
+from embshift.core.errors import UnknownNameError, UsageError
 from embshift.core.version import __version__
 
-__all__ = ["build_parser"]
+__all__ = ["build_parser", "parse"]
+
+Command = Callable[[argparse.Namespace], int]
 
 
 class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32, width=100)
+        self._action_max_length = 14  # argparse leaves too little for the names of commands
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the command ``embshift``."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments of one command.
+
+    Raises:
+        UsageError: If the command or an option is not known; the nearest is offered.
+        SystemExit: After help and version, and where arguments are wrong in another way.
+    """
+    given = next((text for text in arguments if not text.startswith("-")), "")
+    if given and given not in _COMMANDS:
+        raise UnknownNameError("command", given, _COMMANDS)
+    parsed, rest = build_parser(given).parse_known_args(arguments)
+    if rest:
+        _refuse(rest, given, parsed.parser)
+    return parsed
+
+
+def _refuse(rest: Sequence[str], command: str, parser: argparse.ArgumentParser) -> NoReturn:
+    """Raise for arguments that the command does not take."""
+    known: Mapping[str, argparse.Action] = vars(parser)["_option_string_actions"]
+    for name in (text.partition("=")[0] for text in rest if text.startswith("-")):
+        if name in known:
+            raise UsageError(f"{name} stands before the command; write 'embshift {command} {name} …'")
+        raise UnknownNameError("option", name, [each for each in known if each.startswith("--")])
+    parser.error(f"unexpected argument '{rest[0]}'")
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of the command ``embshift``.
+
+    Args:
+        only: The command that is needed; "" for all without their arguments, None for all.
+    """
     parser = argparse.ArgumentParser(
         prog="embshift",
         formatter_class=_Help,
-        description="Measure and explain how image embeddings move when a picture is changed.",
+        description="Measure and explain how image embeddings move when an image is changed.",
         epilog="A first look, with nothing to download: embshift demo",
     )
     parser.add_argument("--version", action="version", version=f"embshift {__version__}")
-    commands_ = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_run(commands_)
-    _add_demo(commands_)
-    _add_sweep(commands_)
-    _add_match(commands_)
-    _add_summarise(commands_)
-    _add_clusters(commands_)
-    _add_figures(commands_)
-    _add_report(commands_)
-    _add_verify(commands_)
-    _add_list(commands_)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, (summary, fill) in _COMMANDS.items():
+        if only and only != name:
+            continue
+        command = commands.add_parser(name, help=summary, description=summary, formatter_class=_Help)
+        command.add_argument("-q", "--quiet", action="store_true", help="print only results and errors")
+        command.add_argument("-v", "--verbose", action="store_true", help="print errors with their traceback")
+        if only != "":
+            command.set_defaults(parser=command, command=fill(command))
     return parser
 
 
-def _late(name: str) -> Callable[[argparse.Namespace], int]:
-    """A command that is imported when it is called: help and version need none of what commands load."""
+def _fill_run(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.measure import run
+    from embshift.cli.run_options import add_run_options
 
-    def call(parsed: argparse.Namespace) -> int:
-        return getattr(importlib.import_module("embshift.cli.commands"), name)(parsed)
-
-    return call
-
-
-def _command(group: Any, name: str, run: str, summary: str, **more: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = group.add_parser(
-        name, help=summary, description=more.pop("description", summary), formatter_class=_Help, **more
-    )
-    parser.set_defaults(command=_late(run))
-    parser.add_argument("-q", "--quiet", action="store_true", help="only results and errors")
-    parser.add_argument("-v", "--verbose", action="store_true", help="errors with where they arose")
-    return parser
-
-
-def _add_run(group: Any) -> None:
-    parser = _command(
-        group,
-        "run",
-        "run",
-        "measure pictures into a run folder",
-        description="Measure how the embeddings of pictures move under transforms, into a run folder. The"
-        " same command continues an interrupted run and returns at once when it is finished.",
+    parser.description = (
+        "Measure how the embeddings of images move under transforms, into a run folder. The same command"
+        " continues an interrupted run and returns at once when the run is finished."
     )
     add_run_options(parser)
+    return run
 
 
-def _add_demo(group: Any) -> None:
-    parser = _command(
-        group,
-        "demo",
-        "demo",
-        "the main job on 36 sample photographs, with the encoder inside the package",
-    )
-    parser.add_argument(
+def _fill_demo(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.measure import demo
+
+    out = parser.add_argument(
         "--out", metavar="RUN", default="demo-run", help="the run folder (default: %(default)s)"
     )
+    complete(out, paths)
+    return demo
 
 
-def _add_sweep(group: Any) -> None:
-    parser = _command(
-        group,
-        "sweep",
-        "sweep",
-        "how the shift grows with severity",
-        description="Measure transforms at several severities, all of one draw, into a run folder: curves of"
-        " the shift, the area below each, and the severity at which half of the views no longer find their"
-        " original. The same command continues an interrupted run.",
+def _fill_sweep(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.studies import sweep
+    from embshift.cli.sweep_options import add_sweep_options
+
+    parser.description = (
+        "Measure transforms at several severities, all with the same draw, into a run folder. The result is a"
+        " curve of the shift for each transform, the area below it, and the severity at which half of the"
+        " views no longer find their original. The same command continues an interrupted run."
     )
     add_sweep_options(parser)
+    return sweep
 
 
-def _add_match(group: Any) -> None:
-    parser = _command(
-        group,
-        "match",
-        "match",
-        "which transform shifts most at equal damage",
-        description="Solve, on one half of the pictures, the strengths at which transforms do equal damage;"
-        " measure the other half at these strengths into a run folder, and rank. Where a transform cannot"
-        " reach an amount of damage, that is said.",
+def _fill_match(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.studies import match
+    from embshift.cli.sweep_options import add_match_options
+
+    parser.description = (
+        "Find, on one half of the images, the strengths at which transforms do equal damage; measure the"
+        " other half at these strengths into a run folder, and rank the transforms. A transform that cannot"
+        " reach an amount of damage is reported as such."
     )
     add_match_options(parser)
+    return match
 
 
-def _add_summarise(group: Any) -> None:
-    parser = _command(group, "summarise", "summarise", "a run's table: transforms by metrics")
-    parser.add_argument("run", metavar="RUN", help="a run folder")
+def _fill_summarise(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.summaries import summarise
+    from embshift.cli.show_options import add_show_options
+
+    _add_run(parser)
     add_show_options(parser)
     _add_format(parser)
+    return summarise
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    complete(parser.add_argument("run", metavar="RUN", help="a run folder"), paths)
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
@@ -123,78 +141,113 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("table", "markdown", "csv", "json", "latex"),
         default="table",
-        help="(default: %(default)s; csv and json hold full precision)",
+        help="(default: %(default)s; csv and json have full precision)",
     )
 
 
-def _add_clusters(group: Any) -> None:
-    parser = _command(group, "clusters", "clusters", "which transforms move embeddings alike")
-    parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument(
+def _fill_clusters(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.summaries import clusters
+
+    _add_run(parser)
+    add = parser.add_argument
+    distance = add(
         "--distance",
         default="cosine",
         metavar="NAME",
-        help="between two views of one picture: cosine, euclidean, … (default: %(default)s)",
+        help="distance between two views of one image: cosine, euclidean, … (default: %(default)s)",
     )
-    parser.add_argument(
+    linkage = add(
         "--linkage",
         default="average",
         metavar="NAME",
         help="average, complete, single, ward, … (default: %(default)s)",
     )
-    parser.add_argument(
+    threshold = add(
         "--threshold",
         type=float,
         metavar="T",
         help="distance at which the tree is cut (default: 0.7 of its greatest height)",
     )
+    complete(distance, words("cosine", "euclidean"))
+    complete(linkage, words("average", "complete", "single", "ward"))
+    complete(threshold, no_words)
     _add_format(parser)
+    return clusters
 
 
-def _add_figures(group: Any) -> None:
-    parser = _command(
-        group,
-        "figures",
-        "figures",
-        "draw a run's figures into files",
-        description="Draw a run's figures into files, each under its name in 'embshift list figures'. A"
-        " figure that the run holds too little for is skipped with the reason; the others are drawn.",
+def _fill_figures(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.figures import figures
+    from embshift.cli.figure_options import add_figures_options
+
+    parser.description = (
+        "Render a run's figures into files, each under its name in 'embshift list figures'. A figure for"
+        " which the run lacks data is skipped, and the reason is printed."
     )
+    _add_run(parser)
     add_figures_options(parser)
+    return figures
 
 
-def _add_report(group: Any) -> None:
-    parser = _command(
-        group,
-        "report",
-        "report",
-        "write a run's report: one HTML file",
-        description="Write what was found, every number, the pictures behind them and how they were made into"
-        " one HTML file that opens without a network. Only the run folder is read.",
+def _fill_report(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.figures import report
+
+    parser.description = (
+        "Write the findings, every number, the images behind them and the method into one HTML file that"
+        " opens without a network. Only the run folder is read."
     )
-    add_report_options(parser)
+    _add_run(parser)
+    complete(parser.add_argument("--out", metavar="FILE", help="the file (default: RUN/report.html)"), paths)
+    return report
 
 
-def _add_verify(group: Any) -> None:
-    parser = _command(
-        group,
-        "verify",
-        "verify",
-        "whether a run folder is sound, and its inputs and encoder are those it was made with",
-        description="Check every file of a run folder, its listing, counts and kept views, and hash the"
-        " pictures and the encoder again. Exit code 0 for a sound run, 1 for another, 2 for wrong use.",
+def _fill_verify(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.verify import verify
+
+    parser.description = (
+        "Check every file of a run folder, its listing, counts and kept views, and hash the images and the"
+        " encoder again. The exit code is 0 for a sound run, 1 for an unsound one, 2 for wrong use."
     )
-    parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument(
+    _add_run(parser)
+    add = parser.add_argument
+    add(
         "--repair",
         action="store_true",
-        help="remove what is broken and can be made again; the next embshift run makes it again",
+        help="remove broken files that can be made again; the next embshift run makes them again",
     )
-    parser.add_argument(
-        "--folder-only", action="store_true", help="read neither the pictures nor the encoder again"
-    )
+    add("--folder-only", action="store_true", help="do not read the images and the encoder again")
+    return verify
 
 
-def _add_list(group: Any) -> None:
-    parser = _command(group, "list", "list_names", "what can be chosen")
-    parser.add_argument("what", choices=("transforms", "metrics", "encoders", "presets", "figures"))
+def _fill_list(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.lists import LISTED, list_names
+
+    parser.description = "List everything that can be chosen by name, one line a kind; or one kind in detail."
+    what = parser.add_argument("what", nargs="?", metavar="|".join(LISTED), help="the kind to list in detail")
+    complete(what, words(*LISTED))
+    return list_names
+
+
+def _fill_completion(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.completion import SHELLS, completion
+
+    parser.description = (
+        "Print a script with which a shell completes commands, options and names at the Tab key."
+    )
+    parser.add_argument("shell", choices=SHELLS, help="the shell")
+    return completion
+
+
+_COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]] = {
+    "run": ("measure images into a run folder", _fill_run),
+    "demo": ("run the full pipeline on 36 sample photographs, with the bundled encoder", _fill_demo),
+    "sweep": ("measure how the shift grows with severity", _fill_sweep),
+    "match": ("compare transforms at equal damage to the image", _fill_match),
+    "summarise": ("print a run's table: transforms by metrics", _fill_summarise),
+    "clusters": ("group transforms that move embeddings alike", _fill_clusters),
+    "figures": ("render a run's figures into files", _fill_figures),
+    "report": ("write a run's report: one HTML file", _fill_report),
+    "verify": ("check a run folder and its inputs", _fill_verify),
+    "list": ("list transforms, metrics, encoders, presets and figures", _fill_list),
+    "completion": ("print a script that completes embshift commands in a shell", _fill_completion),
+}
+"""Every command: its summary, and what adds its arguments and returns the function that carries it out."""

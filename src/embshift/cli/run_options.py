@@ -1,183 +1,128 @@
-"""Options of ``embshift run``."""
+"""Options of ``embshift run``: one line for each field of the plan that can be given.
+
+The field itself stands in ``embshift/measurement/plan/plan.py``; nothing else names it.
+"""
 
 import argparse
 
-from embshift.measurement.plan.plan import DEFAULT_ENCODER, DEFAULTS
+from embshift.cli.completers import complete, named, paths, words
+from embshift.cli.plan_options import adder, colour, size
 
-__all__ = ["add_run_options"]
+__all__ = ["add_run_options", "add_sources"]
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a run takes."""
-    parser.add_argument(
+    """Add everything that a run takes."""
+    add_sources(parser, count="*")
+    _add_results(parser)
+    _add_execution(parser)
+
+
+def add_sources(parser: argparse.ArgumentParser, *, count: str) -> None:
+    """Add the images.
+
+    Args:
+        parser: Where to.
+        count: "*" where they may be left out, else "+".
+    """
+    sources = parser.add_argument(
         "sources",
-        nargs="*",
+        nargs=count,
         metavar="SOURCE",
-        help="a folder (searched recursively), a picture, a glob in quotes, or a text file of paths",
+        help="a folder (searched recursively), an image, a glob in quotes, or a text file of paths",
     )
-    _add_what(parser)
-    _add_how(parser)
+    complete(sources, paths)
 
 
-def _size(text: str) -> tuple[int, int]:
-    try:
-        sides = [int(side) for side in text.split(",")]
-    except ValueError:
-        sides = []
-    if len(sides) not in (1, 2):
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is no size; wanted N or H,W in pixels, e.g. 224 or 224,336"
-        )
-    return (sides[0], sides[-1])
-
-
-def _colour(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no colour; wanted R,G,B from 0 to 255") from None
-
-
-def _add_what(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_argument_group("what is measured (a run folder holds one answer to these)")
-    add = what.add_argument
-    add(
-        "--encoder",
-        metavar="NAME|FOLDER",
-        help=f"'lite' (inside the package), a checkpoint's folder, or a hub"
-        f" name (default: {DEFAULT_ENCODER})",
-    )
-    add("--preset", metavar="NAME|FILE.toml", help=f"set of transforms (default: {DEFAULTS['preset']})")
-    add(
-        "--transform",
-        metavar="NAME",
-        action="append",
-        help="only this transform; blur:3 for severity 3, blur=2.5 for strength 2.5; may be repeated",
-    )
-    add(
-        "--metric",
-        metavar="NAME",
-        action="append",
-        help="only this metric; may be repeated (default: the paper's)",
-    )
-    add(
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is measured (fixed within a run folder)")
+    plan = group.add_argument(
         "--plan",
         metavar="FILE.toml",
-        help="take everything not given here from a plan, e.g. another run's plan.toml",
+        help="take everything that is not given here from a plan file, e.g. another run's plan.toml",
+    )
+    complete(plan, paths)
+    add, once_more = adder(group), {"action": "append"}
+    add(
+        "encoder",
+        "NAME|FOLDER",
+        "'lite' (bundled), a checkpoint's folder, or a hub name",
+        completer=named("encoders", files="/"),
+    )
+    add("preset", "NAME|FILE.toml", "set of transforms", completer=named("presets", files=".toml"))
+    add(
+        "transforms",
+        "NAME",
+        "only this transform; blur:3 for severity 3, blur=2.5 for strength 2.5; may be repeated"
+        " (default: those of the preset)",
+        flag="--transform",
+        completer=named("transforms"),
+        **once_more,
     )
     add(
-        "--limit",
-        type=int,
-        metavar="N",
-        help="only the first N pictures of the sorted listing (default: all)",
+        "metrics",
+        "NAME",
+        "only this metric; may be repeated (default: the six of the paper)",
+        flag="--metric",
+        completer=named("metrics"),
+        **once_more,
     )
-    add(
-        "--metric-sample",
-        type=int,
-        metavar="N",
-        help="pictures, seeded, whose attention and pixel metrics are taken"
-        f" (default: {DEFAULTS['metric_sample']})",
-    )
-    add(
-        "--draws",
-        type=int,
-        metavar="N",
-        help=f"repeats of every transform with other random numbers (default: {DEFAULTS['draws']})",
-    )
-    add("--seed", type=int, metavar="S", help=f"the run's seed (default: {DEFAULTS['seed']})")
-    add(
-        "--image-size",
-        type=_size,
-        metavar="N|H,W",
-        help=f"pixels after the resize (default: {DEFAULTS['image_size'][0]})",
-    )
-    add(
-        "--resize",
-        metavar="RULE",
-        help=f"linear, area, cubic, lanczos or nearest (default: {DEFAULTS['resize']}, the paper's)",
-    )
-    add("--decode", metavar="full|scaled", help=f"scaled: large JPEG faster (default: {DEFAULTS['decode']})")
-    add(
-        "--views",
-        metavar="reference|fast|gpu",
-        help=f"fast: in less time; gpu: on the encoder's device (default: {DEFAULTS['views']})",
-    )
-    add(
-        "--background", type=_colour, metavar="R,G,B", help="behind transparent pixels (default: 255,255,255)"
-    )
-    add(
-        "--max-pixels",
-        type=int,
-        metavar="N",
-        help=f"largest picture that is decoded (default: {DEFAULTS['max_pixels']})",
-    )
-    add(
-        "--max-aspect",
-        type=float,
-        metavar="R",
-        help=f"greatest ratio of sides that is decoded (default: {DEFAULTS['max_aspect']:g})",
-    )
+    add("limit", "N", "use only the first N images of the sorted listing (default: all)")
+    add("metric_sample", "N", "compute attention and pixel metrics for a seeded sample of N images")
+    add("draws", "N", "repeats of every transform with other random numbers")
+    add("seed", "S", "the run's seed")
+    add("image_size", "N|H,W", "size after the resize, in pixels", type=size)
+    add("resize", "", "interpolation of the resize")
+    add("decode", "", "scaled: decode large JPEG files faster, at a fraction of their size")
+    add("views", "", "fast: make views in less time; gpu: make them on the encoder's device")
+    add("background", "R,G,B", "colour behind transparent pixels", type=colour)
+    add("max_pixels", "N", "decode no image of more pixels")
+    add("max_aspect", "R", "decode no image whose sides have a greater ratio")
 
 
-def _add_how(parser: argparse.ArgumentParser) -> None:
-    how = parser.add_argument_group("how it is done")
-    add = how.add_argument
-    add("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is computed")
+    out = group.add_argument("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
+    complete(out, paths)
+    add = adder(group)
+    add("batch", "N", "views in one encoder batch (default: 32 on a CPU, 64 with openvino, else 256)")
+    add("threads", "N", "threads of the encoder on a CPU (default: torch's choice)")
     add(
-        "--batch",
-        type=int,
-        metavar="N",
-        help="views in one encoder batch (default: 32 on a CPU, 64 with openvino, else 256)",
-    )
-    add("--threads", type=int, metavar="N", help="threads of the encoder on a CPU (default: torch's choice)")
-    add(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that decode and make views (default: one core less than there are, at most 8 on a CPU"
-        " and 16 beside a GPU; fewer for few pictures)",
+        "workers",
+        "N",
+        "processes that decode images and make views (default: one less than the cores, at most 8 on a CPU"
+        " and 16 beside a GPU; fewer for few images)",
     )
     add(
-        "--worker-memory",
-        type=int,
-        metavar="MIB",
-        help="memory that one picture may take of a worker (default: 1 GiB and what the limits may need)",
+        "worker_memory",
+        "MIB",
+        "memory that one image may use in a worker (default: 1 GiB and what the limits need)",
+    )
+    add("timeout", "S", "seconds that one image may take in a worker (default: 60, and 0.5 for every view)")
+    add(
+        "precision",
+        "",
+        "number format of the encoder; auto: the fastest that qualifies; all but float32 are compared with"
+        " float32 on the first chunk",
+    )
+    add("runtime", "", "what runs the encoder")
+    group.add_argument(
+        "--compile",
+        dest="runtime",
+        action="store_const",
+        const="compiled",
+        help="short for --runtime compiled",
     )
     add(
-        "--timeout",
-        type=int,
-        metavar="S",
-        help="seconds that one picture may take of a worker (default: 60, and half of one a view)",
+        "device", "auto|cpu|cuda|mps", "where the encoder runs", completer=words("auto", "cpu", "cuda", "mps")
+    )
+    add("keep_views", "N", "images whose views are written while the run goes on")
+    add("max_error_rate", "R", "failed fraction above which the exit code is 1")
+    group.add_argument(
+        "--update", action="store_true", help="append images that were added since the run started"
     )
     add(
-        "--precision",
-        metavar="NAME",
-        help="float32, float16, bfloat16 or auto: the fastest that qualifies"
-        f" (default: {DEFAULTS['precision']}); others are measured against float32 on the first chunk",
-    )
-    add(
-        "--runtime",
-        metavar="NAME",
-        help=f"what runs the encoder: torch, compiled or openvino (default: {DEFAULTS['runtime']})",
-    )
-    add("--compile", dest="runtime", action="store_const", const="compiled", help="--runtime compiled")
-    add("--device", metavar="auto|cpu|cuda|mps", help=f"(default: {DEFAULTS['device']})")
-    add(
-        "--keep-views",
-        type=int,
-        metavar="N",
-        help=f"pictures whose views are written while the run goes on (default: {DEFAULTS['keep_views']})",
-    )
-    add(
-        "--max-error-rate",
-        type=float,
-        metavar="R",
-        help=f"failed fraction above which the exit code is 1 (default: {DEFAULTS['max_error_rate']})",
-    )
-    add("--update", action="store_true", help="append pictures that are new since the run was started")
-    add(
-        "--allow-pickle",
-        action="store_true",
-        default=None,
-        help="read weights from a pickle that is not pinned (only from a source that you trust)",
+        "allow_pickle",
+        "",
+        "read weights from a pickle that is not pinned (only from a source that you trust)",
     )

@@ -1,7 +1,8 @@
-"""Options of ``embshift summarise`` for what it shows beside the table of shifts."""
+"""Options of ``embshift summarise`` that choose and adjust what is shown."""
 
 import argparse
 
+from embshift.cli.completers import complete, named, no_words, paths
 from embshift.core.errors import UsageError
 
 __all__ = ["SHOWS", "add_show_options", "check_show_options"]
@@ -22,58 +23,65 @@ _BELONGS = {
 
 
 def add_show_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--show`` and what belongs to it."""
+    """Add ``--show`` and the options that belong to it."""
     add = parser.add_argument
     add(
         "--show",
         choices=SHOWS,
         default="shifts",
-        help="shifts by transform and metric; the same against distances between pictures (calibration);"
-        " whether views find their originals (retrieval), whether all pictures move one way (direction),"
-        " whether their arrangement stays (structure), which transforms differ (differences) (default:"
-        " %(default)s)",
+        help="shifts: the mean of every metric for each transform; calibration: shifts relative to the"
+        " distances between images; retrieval: how often a view finds its original; direction: whether all"
+        " images shift the same way; structure: whether the geometry of the embeddings is preserved;"
+        " differences: which transforms differ (default: %(default)s)",
     )
-    add(
+    floor = add(
         "--floor",
         metavar="RUN",
         action="append",
-        help="with calibration: a run of the same pictures, prepared or computed otherwise; may be repeated",
+        help="for calibration: a run of the same images, otherwise prepared or computed; may be repeated",
     )
-    add(
+    images = add(
         "--images",
         type=int,
         metavar="N",
-        help="only a seeded sample of N pictures (default: all; they are compared with each other)",
+        help="use a seeded sample of N images, which are compared with each other (default: all)",
     )
-    add(
+    queries = add(
         "--queries",
         type=int,
         metavar="N",
-        help="with calibration and retrieval: views of N pictures, a seeded sample, against all originals"
-        " (default: all up to 100,000 pictures, 2000 of more)",
+        help="for calibration and retrieval: compare the views of a seeded sample of N images with all"
+        " originals (default: all up to 100,000 images, 2000 of more)",
     )
     add(
         "--search",
-        choices=("exact", "approximate"),  # named here: the help waits for nothing heavy
-        help="with retrieval: compare views with every original (exact, the default), or all through an"
-        " index that may miss a few (approximate; needs faiss, for more than 100,000 pictures)",
+        choices=("exact", "approximate"),  # named here, since the help imports nothing heavy
+        help="for retrieval: compare views with every original (exact, the default), or use an index that may"
+        " miss a few (approximate; for more than 100,000 images, needs faiss)",
     )
-    add("--by", metavar="METRIC", help="with differences: the metric (default: cosine)")
-    add("--against", metavar="RUN", help="with differences: compare each transform with that of another run")
-    add(
+    by = add("--by", metavar="METRIC", help="for differences: the metric (default: cosine)")
+    against = add(
+        "--against", metavar="RUN", help="for differences: compare each transform with another run's"
+    )
+    detect = add(
         "--detect",
         type=float,
         metavar="D",
-        help="with differences: say how many pictures would show a difference of D",
+        help="for differences: report how many images would show a difference of D",
     )
+    complete(by, named("metrics"))
+    for action in (floor, against):
+        complete(action, paths)
+    for action in (images, queries, detect):
+        complete(action, no_words)
 
 
 def check_show_options(parsed: argparse.Namespace) -> None:
-    """Raise `UsageError` where an option is given that says nothing to what is shown."""
+    """Raise `UsageError` where an option is given that does not belong to what is shown."""
     for option, where in _BELONGS.items():
         if getattr(parsed, option) is not None and parsed.show not in where:
             raise UsageError(
                 f"--{option} was given with --show {parsed.show}; it belongs to --show {' or '.join(where)}"
             )
     if parsed.images is not None and parsed.images < 2:
-        raise UsageError(f"--images is {parsed.images}; wanted 2 or more")
+        raise UsageError(f"--images is {parsed.images}; expected 2 or more")

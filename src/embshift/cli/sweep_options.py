@@ -2,40 +2,35 @@
 
 import argparse
 
-from embshift.measurement.plan.plan import DEFAULT_ENCODER, DEFAULTS
+from embshift.cli.completers import complete, named, no_words, paths, words
+from embshift.cli.plan_options import adder
+from embshift.cli.run_options import add_sources
 
-__all__ = ["OPTIONS", "add_match_options", "add_sweep_options"]
-
-OPTIONS = ("encoder", "limit", "draws", "seed", "image_size", "batch", "threads", "workers", "device")
-"""Options that are fields of the plan under the same name."""
+__all__ = ["add_match_options", "add_sweep_options"]
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a sweep takes."""
+    """Add everything that a sweep takes."""
     _add_common(parser)
-    add = parser.add_argument
-    add(
-        "--severities",
-        type=int,
-        nargs="+",
-        metavar="S",
-        help="levels from 1 to 5 (default: all five)",
+    severities = parser.add_argument(
+        "--severities", type=int, nargs="+", metavar="S", help="severities from 1 to 5 (default: all five)"
     )
-    add(
+    complete(severities, words("1", "2", "3", "4", "5"))
+    strengths = parser.add_argument(
         "--strengths",
         type=float,
         nargs="+",
         metavar="X",
-        help="in place of severities: strengths of the one transform named, in its unit",
+        help="instead of severities: strengths of a single transform, in its unit",
     )
+    complete(strengths, no_words)
     _add_plan_options(parser)
 
 
 def add_match_options(parser: argparse.ArgumentParser) -> None:
-    """Add what matched severity takes."""
+    """Add everything that matched severity takes."""
     _add_common(parser)
-    add = parser.add_argument
-    add(
+    ssim = parser.add_argument(
         "--ssim",
         type=float,
         nargs="+",
@@ -43,53 +38,56 @@ def add_match_options(parser: argparse.ArgumentParser) -> None:
         help="structural similarities at which transforms that move no pixel are compared"
         " (default: 0.9 0.7 0.5)",
     )
-    add(
+    displacement = parser.add_argument(
         "--displacement",
         type=float,
         nargs="+",
         metavar="PX",
-        help="mean ways of the pixels at which those that move pixels are compared (default: 4 10 20)",
+        help="mean pixel displacements at which transforms that move pixels are compared (default: 4 10 20)",
     )
+    for action in (ssim, displacement):
+        complete(action, no_words)
     _add_plan_options(parser)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
+    add_sources(parser, count="+")
     add = parser.add_argument
-    add(
-        "sources",
-        nargs="+",
-        metavar="SOURCE",
-        help="a folder (searched recursively), a picture, a glob in quotes, or a text file of paths",
-    )
-    add(
+    transforms = add(
         "--transforms",
         nargs="+",
         metavar="NAME",
         help="registered transforms that have a strength; 'all' for every one (default: the paper's eight)",
     )
-    add("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
+    complete(transforms, named("transforms", "all"))
+    out = add("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
+    complete(out, paths)
     add(
         "--format",
         choices=("table", "markdown", "csv", "json", "latex"),
         default="table",
-        help="(default: %(default)s; csv and json hold full precision)",
+        help="(default: %(default)s; csv and json have full precision)",
     )
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--encoder", metavar="NAME|FOLDER", help=f"as for run (default: {DEFAULT_ENCODER})")
-    add("--metric", metavar="NAME", action="append", help="may be repeated (default: cosine alone)")
-    add("--limit", type=int, metavar="N", help="only the first N pictures of the listing (default: all)")
-    add("--draws", type=int, metavar="N", help=f"repeats of every view (default: {DEFAULTS['draws']})")
-    add("--seed", type=int, metavar="S", help=f"the run's seed (default: {DEFAULTS['seed']})")
+    add = adder(parser)
+    add("encoder", "NAME|FOLDER", "as for embshift run", completer=named("encoders", files="/"))
     add(
-        "--image-size",
-        type=int,
-        metavar="N",
-        help=f"side after the resize, in pixels (default: {DEFAULTS['image_size'][0]})",
+        "metrics",
+        "NAME",
+        "may be repeated (default: cosine alone)",
+        flag="--metric",
+        completer=named("metrics"),
+        action="append",
     )
-    add("--batch", type=int, metavar="N", help="views in one encoder batch")
-    add("--threads", type=int, metavar="N", help="threads of the encoder on a CPU")
-    add("--workers", type=int, metavar="N", help="processes that decode and make views")
-    add("--device", metavar="auto|cpu|cuda|mps", help=f"(default: {DEFAULTS['device']})")
+    add("limit", "N", "use only the first N images of the sorted listing (default: all)")
+    add("draws", "N", "repeats of every view with other random numbers")
+    add("seed", "S", "the run's seed")
+    add("image_size", "N", "side after the resize, in pixels", type=int)
+    add("batch", "N", "views in one encoder batch")
+    add("threads", "N", "threads of the encoder on a CPU")
+    add("workers", "N", "processes that decode images and make views")
+    add(
+        "device", "auto|cpu|cuda|mps", "where the encoder runs", completer=words("auto", "cpu", "cuda", "mps")
+    )

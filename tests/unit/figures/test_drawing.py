@@ -250,7 +250,7 @@ def test_an_unfinished_run_is_drawn_with_a_note(bare, capsys):
     info = bare.info | {"state": "running"}
     (bare.folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
     assert main(["figures", str(bare.folder), "--only", "heatmap"]) == 0
-    assert "note: the run is not finished; 4 pictures are measured so far" in capsys.readouterr().err
+    assert "note: the run is not finished; 4 images are measured so far" in capsys.readouterr().err
 
 
 def test_a_disk_that_is_full_ends_the_command(bare, capsys):

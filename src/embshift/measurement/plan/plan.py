@@ -47,12 +47,7 @@ CHUNK = 64
 
 
 def _counted(default: Any, **rules: Any) -> Any:
-    """Return a field that the results depend on.
-
-    Args:
-        default: Its default.
-        **rules: What its values must be: ``least`` for a number, ``one_of`` for a name.
-    """
+    """Return a field that the results depend on; the rules are those of `RULES`."""
     return field(default=default, metadata={"counted": True, **rules})
 
 
@@ -105,7 +100,7 @@ class Plan:
     sources: tuple[str, ...] = _free(())  # the listing itself is what counts
     encoder: str = _counted(DEFAULT_ENCODER)
     preset: str = _free("paper")  # its transforms are what counts
-    transforms: "tuple[TransformPlan, ...]" = _counted(())
+    transforms: "tuple[TransformPlan, ...]" = _counted(())  # noqa: RUF009 - a frozen class, imported late
     metrics: tuple[str, ...] = _counted(DEFAULT_METRICS)
     limit: int | None = _counted(None, least=1)
     metric_sample: int = _counted(2000, least=0)

@@ -1,4 +1,4 @@
-"""What ``embshift summarise --show`` prints beside the table of shifts: each in one place."""
+"""Measurements that ``embshift summarise --show`` prints beside the table of shifts."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from embshift.show.text.measures import (
     measured_table,
 )
 
-__all__ = ["SHOWN", "shown"]
+__all__ = ["SHOWN", "measure_table"]
 
 
 def _calibration(run: Run, parsed: argparse.Namespace) -> Measured:
@@ -45,7 +45,9 @@ def _differences(run: Run, parsed: argparse.Namespace) -> PairedTests:
     by = parsed.by or "cosine"
     found = run.differences(by=by, against=against, detect=parsed.detect)
     order = ", ".join(f"{one.images:,}: {one.tau:.3f}" for one in run.order_stability(by=by))
-    return replace(found, notes=(f"mean Kendall τ of the order by so many images with that by all: {order}",))
+    return replace(
+        found, notes=(f"mean Kendall τ between the order of N images and that of all, by N: {order}",)
+    )
 
 
 SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]] = {
@@ -55,11 +57,11 @@ SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]]
     "structure": _structure,
     "differences": _differences,
 }
-"""What can be shown beside "shifts"."""
+"""Everything that can be shown beside "shifts"."""
 
 
-def shown(run: Run, parsed: argparse.Namespace) -> Table | str:
-    """What was asked for: a table for a terminal, or text in another format."""
+def measure_table(run: Run, parsed: argparse.Namespace) -> Table | str:
+    """Return what was asked for: a table for a terminal, or text in another format."""
     found = SHOWN[parsed.show](run, parsed)
     if isinstance(found, Measured):
         table, text = measured_table(found), partial(format_measured, found)

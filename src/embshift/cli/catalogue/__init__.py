@@ -1,0 +1,1 @@
+"""Names of everything that can be chosen, read without importing what registers them."""

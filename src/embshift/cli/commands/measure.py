@@ -1,0 +1,110 @@
+"""``embshift run`` and ``embshift demo``."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embshift.cli.catalogue.checks import check_encoder, check_names, check_preset, is_bundled
+from embshift.cli.plan_options import plan_options
+from embshift.cli.terminal import print_message, print_text
+from embshift.core.errors import UsageError
+from embshift.measurement.plan.plan import Plan, make_plan
+
+if TYPE_CHECKING:
+    from embshift.show.run import Run
+
+__all__ = ["NOTHING_READABLE", "demo", "run"]
+
+NOTHING_READABLE = 3
+"""Exit code where no image could be used."""
+
+_TOO_MANY_FAILED = 1
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Carry out ``embshift run``."""
+    _check_names(parsed)
+    plan = make_plan(base=_base(parsed), **plan_options(parsed))
+    if not plan.sources:
+        raise _no_source()
+    out = Path(parsed.out) if parsed.out else None
+    return _finish(_carry_out(plan, out, quiet=parsed.quiet, update=parsed.update), plan)
+
+
+def demo(parsed: argparse.Namespace) -> int:
+    """Carry out ``embshift demo``."""
+    from importlib.resources import as_file, files
+
+    from embshift.cli.commands.figures import render_paper
+
+    with as_file(files("embshift.images") / "samples") as folder:
+        plan = make_plan(sources=[str(folder)], encoder="lite")
+        found = _carry_out(plan, Path(parsed.out), quiet=parsed.quiet)
+    code = _finish(found, plan)
+    if code != NOTHING_READABLE:
+        render_paper(found)
+    return code
+
+
+def _check_names(parsed: argparse.Namespace) -> None:
+    """Raise for unknown names at once, before anything is imported that takes seconds."""
+    if not (parsed.sources or parsed.plan):
+        raise _no_source()
+    check_preset(parsed.preset)
+    check_names("metrics", parsed.metrics)
+    check_encoder(parsed.encoder)
+    if parsed.plan is None and is_bundled(parsed.preset):  # other transforms are known only when it is read
+        check_names("transforms", parsed.transforms)
+
+
+def _no_source() -> UsageError:
+    return UsageError("no source given; expected a folder, an image, a glob or a text file of paths")
+
+
+def _base(parsed: argparse.Namespace) -> Plan | None:
+    if not parsed.plan:
+        return None
+    from embshift.measurement.plan.files import load_plan
+
+    return load_plan(Path(parsed.plan))
+
+
+def _carry_out(plan: Plan, out: Path | None, *, quiet: bool, update: bool = False) -> "Run":
+    from embshift.cli.progress import reporter
+    from embshift.measurement.session.carry_out import carry_out, default_folder
+
+    return carry_out(
+        plan,
+        sources=plan.sources,
+        out=out or default_folder(plan),
+        reporter=reporter(quiet=quiet),
+        update=update,
+    )
+
+
+def _finish(found: "Run", plan: Plan) -> int:
+    """Print the summary, the run folder and what failed; return the exit code."""
+    from embshift.cli.commands.summaries import print_summary
+
+    counts = found.info["counts"]
+    if counts["failed"] == counts["images"]:
+        print_message(_failures(found))
+        return NOTHING_READABLE
+    print_summary(found.summary())
+    print_text(f"run folder: {found.folder}")
+    if counts["failed"] or counts["views_failed"]:
+        print_message(_failures(found))
+    views = counts["views_failed"] / counts["views"] if counts["views"] else 0.0
+    rate = max(counts["failed"] / counts["images"], views)
+    return _TOO_MANY_FAILED if rate > plan.max_error_rate else 0
+
+
+def _failures(found: "Run") -> str:
+    counts = found.info["counts"]
+    parts = [f"{counts['failed']:,} of {counts['images']:,} images could not be used"]
+    if counts["views_failed"]:
+        parts.append(
+            f"{counts['views_failed']:,} of {counts['views']:,} views failed (column status of embeddings)"
+        )
+    named = [f"  {one['member']}: {one['status']}: {one['error']}" for one in found.info["failures"][:5]]
+    return "\n".join(["; ".join(parts), *named])
