@@ -242,7 +242,7 @@ def open_network(
 def _open_programs(encoder: str, *, runtime: str, precision: str, device: str) -> Any:
     from transformers import CLIPVisionModelWithProjection
 
-    from embshift.encoders.speed.half_precision import halve
+    from embshift.encoders.speed.half_precision import use_half_precision
     from embshift.encoders.speed.patch_product import multiply_patches
     from embshift.encoders.speed.runtimes import Programs
 
@@ -251,7 +251,7 @@ def _open_programs(encoder: str, *, runtime: str, precision: str, device: str) -
     if device.startswith("cuda"):
         multiply_patches(network)
     if runtime != "openvino":
-        halve(network, precision=precision)
+        use_half_precision(network, precision=precision)
 
     def look(inputs: Mapping[str, Any], /, *, capture: object) -> tuple[Any]:
         del capture

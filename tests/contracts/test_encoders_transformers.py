@@ -1,4 +1,4 @@
-"""What every encoder that opens through transformers must do, held on a small checkpoint of each kind."""
+"""The contract of every encoder that the transformers library opens, on a small checkpoint of each kind."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ def views(request):
 
 
 def library_inputs(family, folder, views):
-    """What the library's own processor makes of the views, one at a time."""
+    """Return the views as the library's own processor prepares them, one at a time."""
     kind = FAMILIES[family]
     if not kind.processor.startswith("DINOv3"):
         processor = getattr(transformers, kind.processor).from_pretrained(folder)
@@ -62,7 +62,7 @@ def library_embedding(family, network, inputs):
 
 
 def library_attentions(network, inputs):
-    """Every block's attention, (views, heads, tokens, tokens), computed step by step."""
+    """Return every block's attention, (views, heads, tokens, tokens), computed step by step."""
     seeing = getattr(network, "vision_model", network)
     with torch.inference_mode():
         return seeing(**inputs, output_attentions=True).attentions
@@ -82,7 +82,7 @@ def test_embedding_is_the_library_s(encoder, family, folder, views):
     network.set_attn_implementation("sdpa")
     with torch.inference_mode():
         expected = library_embedding(family, network, library_inputs(family, folder, views))
-    # AIMv2's head runs step by step, where the library fuses it and rounds otherwise.
+    # AIMv2's head runs step by step; the library fuses it and rounds differently.
     close = 3e-6 if family in ("aimv2", "aimv2-head") else 1e-6
     found = encoder.encode(views, capture=Capture.EMBEDDING).embedding
     assert found.dtype == torch.float32
@@ -120,7 +120,7 @@ def test_final_map(encoder, family, folder, views):
     assert (found.attention >= 0).all()
     assert found.attention.std(dim=-1).min() > 1e-3
     prefix = FAMILIES[family].prefix
-    if family in POOLED:  # held to a literal writing in tests/unit/encoders/test_pooling.py
+    if family in POOLED:  # compared with a literal reference in tests/unit/encoders/test_pooling.py
         torch.testing.assert_close(found.attention.sum(dim=-1), torch.ones(4, 2))
         return
     last = library_attentions(reference_network(family), library_inputs(family, folder, views))[-1]
@@ -165,7 +165,7 @@ def test_rows_do_not_depend_on_their_neighbours(encoder, views):
             assert torch.equal(getattr(padded, name)[1], getattr(whole, name)[0]), name
 
 
-def test_field_lies_in_the_picture(encoder, views):
+def test_field_lies_in_the_image(encoder, views):
     field = encoder.encode(views, capture=Capture.EMBEDDING).field
     assert isinstance(field, Field)
     assert 0 <= field.top < field.top + field.height <= views.shape[1]

@@ -12,11 +12,12 @@ __all__ = ["ENCODERS", "EncoderEntry", "OpenEncoder", "encoder"]
 
 @runtime_checkable
 class OpenEncoder(Protocol):
-    """What opens an encoder.
+    """A function that opens an encoder.
 
-    ``source`` is a name, a folder or a hub name; ``device`` as torch spells it; ``precision`` is "float32",
-    "float16" or "bfloat16"; ``runtime`` is "torch", "compiled" or "openvino". One that cannot do what it is
-    asked for raises `EncoderError`; ``spec.precision`` and ``spec.runtime`` of what it opens say what runs.
+    ``source`` is a name, a folder or a hub name; ``device`` is a device as torch spells it; ``precision`` is
+    "float32", "float16" or "bfloat16"; ``runtime`` is "torch", "compiled" or "openvino". The function raises
+    `EncoderError` if it cannot do what is asked. ``spec.precision`` and ``spec.runtime`` of the opened
+    encoder say what runs.
     """
 
     def __call__(
@@ -39,10 +40,10 @@ class EncoderEntry:
         name: Name of the encoder, or of the family of checkpoints.
         summary: One line: what it is.
         embedding: What its embedding is.
-        map_source: What its map is, and where it is taken from.
+        map_source: What its map is taken from.
         model_types: For a family: the values of ``model_type`` in ``config.json`` that it opens; empty for
             an encoder that is selected by its own name.
-        open: What opens it.
+        open: The function that opens it.
     """
 
     name: str
@@ -63,7 +64,7 @@ Opener = TypeVar("Opener", bound=Callable[..., Encoder])
 def encoder(
     *, name: str, summary: str, embedding: str, map_source: str, model_types: tuple[str, ...] = ()
 ) -> Callable[[Opener], Opener]:
-    """Register what opens an encoder, or a family of checkpoints, under a name."""
+    """Register a function that opens an encoder, or a family of checkpoints, under a name."""
 
     def register(opener: Opener) -> Opener:
         ENCODERS.add(

@@ -1,7 +1,7 @@
-"""Hub names to local folders: from the cache without a connection, else a download that cannot hang.
+"""Local folders of hub names: from the cache without a connection, else by a download that cannot hang.
 
-The hub is asked once, in a thread that is left behind if it does not answer in time: a name server that never
-replies is bounded by nothing else.
+The hub is asked once, in a thread that is abandoned if the hub does not answer in time. Nothing else limits
+how long a name server takes to reply.
 """
 
 import importlib
@@ -14,57 +14,57 @@ from typing import Any, NoReturn
 from embshift.core.errors import EncoderError, OfflineError, WeightsError
 from embshift.encoders.checkpoints import PINNED
 
-__all__ = ["REPLY_S", "resolve"]
+__all__ = ["REPLY_S", "resolve_hub_name"]
 
 REPLY_S = 8.0
-"""Seconds that the hub has to answer the one question."""
+"""Seconds that the hub has for its one answer."""
 
 PREPROCESSING = ("preprocessor_config.json", "processor_config.json")
 SAFE, PICKLE = "model.safetensors", "pytorch_model.bin"
 
 
-def resolve(name: str, /, *, allow_pickle: bool = False) -> Path:
-    """The local folder of a hub name, downloaded if it is not in the cache.
+def resolve_hub_name(name: str, /, *, allow_pickle: bool = False) -> Path:
+    """Return the local folder of a hub name; download the checkpoint if it is not in the cache.
 
     Args:
         name: A hub name, "organisation/name".
-        allow_pickle: Whether a pickle may be downloaded that is not pinned.
+        allow_pickle: Whether a pickle that is not pinned may be downloaded.
 
     Raises:
-        OfflineError: It is not in the cache and the hub does not answer.
-        EncoderError: The hub has no such repository, or does not give it out.
+        OfflineError: The checkpoint is not in the cache and the hub does not answer.
+        EncoderError: The hub has no such repository, or refuses access to it.
         WeightsError: The repository holds no weights that may be read.
     """
-    return _cached_folder(name) or _download(name, allow_pickle=allow_pickle)
+    return _find_cached_folder(name) or _download(name, allow_pickle=allow_pickle)
 
 
-def _cached(name: str, file: str) -> Path | None:
+def _find_cached(name: str, file: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(name, file, cache_dir=os.environ.get("HF_HUB_CACHE"))
     return Path(found) if isinstance(found, str) else None
 
 
-def _cached_folder(name: str) -> Path | None:
+def _find_cached_folder(name: str) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        config = _cached(name, "config.json")
+        config = _find_cached(name, "config.json")
     except HFValidationError as error:
         raise EncoderError(f"'{name}' is not a hub name: {error}") from error
-    described = any(_cached(name, file) for file in PREPROCESSING)
+    described = any(_find_cached(name, file) for file in PREPROCESSING)
     if config is None or not described:
         return None
     return config.parent if _has_weights(config.parent) else None
 
 
 def _has_weights(folder: Path) -> bool:
-    from embshift.encoders.checkpoints import weight_files
+    from embshift.encoders.checkpoints import find_weight_files
 
     try:
-        return all(file.exists() for file in weight_files(folder))
+        return all(file.exists() for file in find_weight_files(folder))
     except WeightsError:
-        # Nothing, or only some shards: a download was broken off.
+        # No file, or only some shards: a download was interrupted.
         return False
 
 
@@ -74,25 +74,25 @@ def _download(name: str, *, allow_pickle: bool) -> Path:
     files: list[Any] = listing.siblings or []
     digests: dict[str, str | None] = {file.rfilename: getattr(file.lfs, "sha256", None) for file in files}
     folder: Path | None = None
-    for file in _wanted(name, digests, allow_pickle=allow_pickle):
+    for file in _choose_files(name, digests, allow_pickle=allow_pickle):
         try:
             path = hub.hf_hub_download(
                 name, file, cache_dir=os.environ.get("HF_HUB_CACHE"), endpoint=os.environ.get("HF_ENDPOINT")
             )
         except (OSError, ValueError, RuntimeError) as error:
-            _explain(name, error)
+            _raise_explained(name, error)
         folder = folder or Path(path).parent
     if folder is None:
-        raise EncoderError(f"the hub's repository '{name}' holds no encoder")
+        raise EncoderError(f"the hub's repository '{name}' has no encoder")
     return folder
 
 
-def _wanted(name: str, digests: dict[str, str | None], *, allow_pickle: bool) -> list[str]:
+def _choose_files(name: str, digests: dict[str, str | None], *, allow_pickle: bool) -> list[str]:
     described = [file for file in ("config.json", *PREPROCESSING) if file in digests]
     if "config.json" not in described or len(described) < 2:
         raise EncoderError(
             f"the hub's repository '{name}' lacks config.json or preprocessor_config.json; "
-            "a checkpoint saved by transformers is wanted"
+            "expected a checkpoint saved by transformers"
         )
     for stem in (SAFE, PICKLE):
         index = f"{stem}.index.json"
@@ -101,7 +101,7 @@ def _wanted(name: str, digests: dict[str, str | None], *, allow_pickle: bool) ->
         if weights:
             _check_pickles(name, weights, digests, allow_pickle=allow_pickle)
             return [*described, *weights]
-    raise WeightsError(f"the hub's repository '{name}' holds no {SAFE}; a checkpoint that has it is wanted")
+    raise WeightsError(f"the hub's repository '{name}' has no {SAFE}; choose a checkpoint that has it")
 
 
 def _is_shard(file: str, *, stem: str) -> bool:
@@ -112,12 +112,12 @@ def _is_shard(file: str, *, stem: str) -> bool:
 def _check_pickles(
     name: str, weights: list[str], digests: dict[str, str | None], *, allow_pickle: bool
 ) -> None:
-    # Refused before hundreds of megabytes are fetched; the file's own digest is checked when it is read.
+    # Refused before hundreds of megabytes are downloaded; reading checks the digest of the file itself.
     refused = [file for file in weights if file.endswith(".bin") and digests[file] not in PINNED]
     if refused and not allow_pickle:
         raise WeightsError(
             f"the hub's repository '{name}' has its weights only as a pickle ({refused[0]}), a format that "
-            "may run code; use a checkpoint with model.safetensors, or trust this one with --allow-pickle"
+            "can run code; use a checkpoint with model.safetensors, or trust this one with --allow-pickle"
         )
 
 
@@ -137,37 +137,37 @@ def _ask(name: str) -> Any:
     def ask() -> None:
         try:
             reply.listing = api.model_info(name, timeout=REPLY_S - 2, files_metadata=True)
-        except Exception as error:  # noqa: BLE001 - carried to the thread that waits
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits
             reply.error = error
         reply.done.set()
 
-    # A daemon, so that leaving the program does not wait for it either.
+    # A daemon thread, so that the end of the program does not wait for it either.
     threading.Thread(target=ask, name="embshift-hub", daemon=True).start()
     if not reply.done.wait(REPLY_S):
-        _explain(name, TimeoutError(f"no answer in {REPLY_S:.0f} s"))
+        _raise_explained(name, TimeoutError(f"no answer in {REPLY_S:.0f} s"))
     if reply.error is not None:
-        _explain(name, reply.error)
+        _raise_explained(name, reply.error)
     return reply.listing
 
 
-def _explain(name: str, error: Exception) -> NoReturn:
+def _raise_explained(name: str, error: Exception) -> NoReturn:
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
     hub = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
     if isinstance(error, GatedRepoError):
         raise EncoderError(
-            f"the hub gives '{name}' only to those who accepted its terms; "
+            f"the hub gives '{name}' only to users who accepted its terms; "
             "accept them there, then run: hf auth login"
         ) from error
     if isinstance(error, RepositoryNotFoundError | HFValidationError):
         raise EncoderError(
             f"the hub at {hub} has no repository '{name}', and there is no folder of that name here; "
-            "check the spelling (a private one needs: hf auth login)"
+            "check the spelling (a private repository needs: hf auth login)"
         ) from error
     raise OfflineError(
         f"encoder '{name}' is not in the local cache and the hub at {hub} does not answer "
         f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}); "
         "use --encoder lite, which needs no download, or download it on a connected machine with "
-        f"'hf download {name} --local-dir FOLDER' and give --encoder FOLDER"
+        f"'hf download {name} --local-dir FOLDER' and use --encoder FOLDER"
     ) from error

@@ -1,4 +1,4 @@
-"""From what the user names to an opened encoder: a registered name, a folder, or a hub name."""
+"""Opening of an encoder by a registered name, a folder or a hub name."""
 
 import difflib
 import re
@@ -7,11 +7,11 @@ from pathlib import Path
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, UnknownNameError, UsageError
 from embshift.encoders import ENCODERS, EncoderEntry
-from embshift.encoders.checkpoints import config_of
+from embshift.encoders.checkpoints import read_config
 from embshift.encoders.devices import choose_device
-from embshift.encoders.hub import resolve
+from embshift.encoders.hub import resolve_hub_name
 
-__all__ = ["choose_device", "entry_of", "open_encoder"]
+__all__ = ["choose_device", "find_entry", "open_encoder"]
 
 WANTED = "a folder that holds a checkpoint (config.json, preprocessor_config.json, model.safetensors)"
 
@@ -25,21 +25,21 @@ def open_encoder(
     precision: str = "float32",
     runtime: str = "torch",
 ) -> Encoder:
-    """Open an encoder.
+    """Open an encoder by a registered name, a folder or a hub name.
 
     Args:
         source: A registered name such as "lite", a checkpoint's folder, or a hub name "organisation/name".
-        device: "auto", or as torch spells it.
+        device: "auto", or a device as torch spells it.
         allow_pickle: Whether weights may be read from a pickle that is not pinned.
         precision: Number format of the products: "float32", "float16" or "bfloat16".
         runtime: What runs the encoder: "torch", "compiled" or "openvino".
 
     Raises:
-        UsageError: The name is no encoder's; the nearest names are offered.
+        UsageError: No encoder has this name; the message offers the nearest names.
         EncoderError: The checkpoint cannot be opened.
-        OfflineError: It must be downloaded and the hub does not answer.
+        OfflineError: The checkpoint must be downloaded and the hub does not answer.
     """
-    entry = entry_of(source, allow_pickle=allow_pickle)
+    entry = find_entry(source, allow_pickle=allow_pickle)
     return entry.open(
         source,
         device=choose_device(device),
@@ -49,35 +49,35 @@ def open_encoder(
     )
 
 
-def entry_of(source: str, /, *, allow_pickle: bool = False) -> EncoderEntry:
-    """The registered entry that opens a source; downloads a hub name that is not in the cache."""
+def find_entry(source: str, /, *, allow_pickle: bool = False) -> EncoderEntry:
+    """Return the registered entry that opens a source; download a hub name that is not in the cache."""
     if source in ENCODERS and not ENCODERS[source].model_types:
         return ENCODERS[source]
     if Path(source).is_dir():
-        return _family(Path(source))
+        return _find_family(Path(source))
     if source in ENCODERS:
         raise UsageError(
-            f"'{source}' is a family of checkpoints, not one of them; "
+            f"'{source}' is a family of checkpoints, not a checkpoint; "
             f"give {WANTED}, or a hub name such as openai/clip-vit-base-patch32"
         )
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source) and not Path(source).exists():
-        return _family(resolve(source, allow_pickle=allow_pickle))
-    raise _unknown(source)
+        return _find_family(resolve_hub_name(source, allow_pickle=allow_pickle))
+    raise _make_unknown_error(source)
 
 
-def _family(folder: Path) -> EncoderEntry:
-    stated: str = config_of(folder)["model_type"]
+def _find_family(folder: Path) -> EncoderEntry:
+    stated: str = read_config(folder)["model_type"]
     known = {kind: entry for entry in ENCODERS.values() for kind in entry.model_types}
     if stated in known:
         return known[stated]
     near: list[str] = difflib.get_close_matches(stated, known, n=1)
     hint = f"; the nearest is {near[0]}" if near else ""
     raise EncoderError(
-        f"{folder} holds a '{stated}', which no encoder opens{hint}; supported are {', '.join(sorted(known))}"
+        f"'{folder}' holds a '{stated}', which no encoder opens{hint}; supported: {', '.join(sorted(known))}"
     )
 
 
-def _unknown(source: str) -> Exception:
+def _make_unknown_error(source: str) -> Exception:
     if Path(source).is_file():
         return UsageError(f"'{source}' is a file; give {WANTED}")
     if "/" in source or "\\" in source:

@@ -1,6 +1,6 @@
-"""Small checkpoints with random weights, one of each kind that opens through transformers.
+"""Small checkpoints with random weights, one for each kind that the transformers library opens.
 
-`make_checkpoint(family, folder)` writes one and gives the folder; nothing here needs pytest.
+`make_checkpoint(family, folder)` writes one and returns the folder; nothing here needs pytest.
 """
 
 import json
@@ -30,7 +30,7 @@ TEXT = {k: v for k, v in TEXT.items() if k not in ("image_size", "patch_size")}
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How a small checkpoint of one kind is made.
+    """Recipe for a small checkpoint of one kind.
 
     `prefix` counts the tokens before the patches; `name` is the registered family.
     """
@@ -43,7 +43,7 @@ class Kind:
 
 
 def _whole(kind: str, **more: Any) -> Callable[[], torch.nn.Module]:
-    # A projection in the seeing half that the whole does not use, as published checkpoints have it.
+    # The vision configuration states a projection that is not used, as in published checkpoints.
     vision = {**VISION, "projection_dim": 16, **more.pop("vision", {})}
 
     def build() -> torch.nn.Module:
@@ -162,16 +162,16 @@ FAMILIES: dict[str, Kind] = {
 
 
 def make_checkpoint(family: str, folder: Path, *, seed: int = 0, **saving: Any) -> Path:
-    """A small checkpoint of one kind of `FAMILIES` in a new folder, which is given back.
+    """Write a small checkpoint of one kind of `FAMILIES` to a new folder, and return the folder.
 
-    Its attention is far from even, and no two of its views have the same embedding. `saving` goes to
+    Its attention is far from uniform, and no two views have the same embedding. `saving` goes to
     `save_pretrained`, e.g. max_shard_size="20KB".
     """
     kind = FAMILIES[family]
     folder.mkdir(parents=True, exist_ok=True)
-    _quietly(lambda: _lively(kind, seed=seed).save_pretrained(folder, **saving))
+    _quietly(lambda: _make_network(kind, seed=seed).save_pretrained(folder, **saving))
     if kind.processor.startswith("DINOv3"):
-        # Its class needs torchvision; the file is what the published checkpoints carry.
+        # Its class needs torchvision; this is the file of the published checkpoints.
         stated = {"image_processor_type": kind.processor, "resample": 2, **kind.options}
         (folder / "preprocessor_config.json").write_text(json.dumps(stated), encoding="utf-8")
     else:
@@ -180,18 +180,18 @@ def make_checkpoint(family: str, folder: Path, *, seed: int = 0, **saving: Any) 
 
 
 def reference_network(family: str, *, seed: int = 0) -> torch.nn.Module:
-    """The network whose weights `make_checkpoint` writes, computing its attention step by step."""
-    network: Any = _quietly(lambda: _lively(FAMILIES[family], seed=seed))
+    """Return the network whose weights `make_checkpoint` writes, with attention computed step by step."""
+    network: Any = _quietly(lambda: _make_network(FAMILIES[family], seed=seed))
     network.set_attn_implementation("eager")
     return network.eval()
 
 
-def _lively(kind: Kind, *, seed: int) -> torch.nn.Module:
+def _make_network(kind: Kind, *, seed: int) -> torch.nn.Module:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         network = kind.network()
         for name, values in network.named_parameters():
-            # Fresh weights are so small that every token attends evenly to all; norms stay as they are.
+            # New weights are so small that every token attends uniformly to all; norms stay unchanged.
             if values.ndim > 1:
                 fan = values[0].numel()
                 spread = 0.5 if "embed" in name or "token" in name or "probe" in name else 1.5 / fan**0.5

@@ -1,4 +1,4 @@
-"""Weights: which are read, which are refused, and what is said."""
+"""Weights of checkpoints: which are read, which are refused, and the messages."""
 
 import hashlib
 import json
@@ -72,7 +72,7 @@ def test_an_index_stays_in_its_folder(folder, name):
 def test_an_unpinned_pickle_is_refused(folder):
     expected = embedding(folder)
     file = as_pickle(folder)
-    with pytest.raises(WeightsError, match=r"a pickle .* not a pinned one; .*--allow-pickle"):
+    with pytest.raises(WeightsError, match=r"a pickle .* it is not pinned; .*--allow-pickle"):
         embedding(folder)
     assert torch.equal(embedding(folder, allow_pickle=True), expected)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -100,10 +100,10 @@ def test_an_allowed_pickle_runs_nothing(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (folder / "model.safetensors").unlink()
     torch.save({"a": Harmful()}, folder / "pytorch_model.bin")
-    with pytest.raises(WeightsError, match="cannot be read as weights alone"):
+    with pytest.raises(WeightsError, match="cannot be read as weights only"):
         embedding(folder, allow_pickle=True)
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Harmful(), protocol=2))
-    with pytest.raises(WeightsError, match="cannot be read as weights alone"):
+    with pytest.raises(WeightsError, match="cannot be read as weights only"):
         embedding(folder, allow_pickle=True)
     assert not (tmp_path / "harmed").exists()
 
@@ -111,7 +111,7 @@ def test_an_allowed_pickle_runs_nothing(folder, tmp_path, monkeypatch):
 def test_a_pickle_of_something_else_is_refused(folder):
     (folder / "model.safetensors").unlink()
     torch.save([torch.zeros(2)], folder / "pytorch_model.bin")
-    with pytest.raises(WeightsError, match="does not hold tensors by name"):
+    with pytest.raises(WeightsError, match="does not hold named tensors"):
         embedding(folder, allow_pickle=True)
 
 
@@ -120,7 +120,7 @@ def test_truncated_weights_are_refused(folder):
     whole = file.read_bytes()
     for size in (len(whole) - 5, len(whole) // 2, 20, 4, 0):
         file.write_bytes(whole[:size])
-        with pytest.raises(WeightsError, match="damaged or cut short"):
+        with pytest.raises(WeightsError, match="damaged or truncated"):
             embedding(folder)
 
 
@@ -162,7 +162,7 @@ def test_a_weight_that_is_no_number_is_refused(folder):
         embedding(folder)
 
 
-def test_a_missing_text_half_is_fine(folder):
+def test_a_missing_text_tower_is_fine(folder):
     expected = embedding(folder)
 
     def cut(tensors):
@@ -176,7 +176,7 @@ def test_a_missing_text_half_is_fine(folder):
 def test_half_precision_is_loaded_as_float32(folder):
     change(folder, lambda tensors: tensors.update({k: v.half() for k, v in tensors.items()}))
     encoder = open_encoder(str(folder), device="cpu")
-    assert {values.dtype for values in encoder._tower.network.parameters()} == {torch.float32}
+    assert {values.dtype for values in encoder.network.parameters()} == {torch.float32}
     assert encoder.encode(VIEWS, capture=Capture.EMBEDDING).embedding.dtype == torch.float32
 
 
@@ -219,11 +219,11 @@ def test_a_config_that_is_not_one(folder):
     with pytest.raises(EncoderError, match="cannot be read as JSON"):
         embedding(folder)
     (folder / "config.json").write_text("{}")
-    with pytest.raises(EncoderError, match="names no model_type"):
+    with pytest.raises(EncoderError, match="has no model_type"):
         embedding(folder)
     stated = {"model_type": "clip", "vision_config": {"hidden_size": "wide"}}
     (folder / "config.json").write_text(json.dumps(stated))
-    with pytest.raises(EncoderError, match=r"config\.json is not one of a clip encoder"):
+    with pytest.raises(EncoderError, match=r"config\.json is not that of a clip encoder"):
         embedding(folder)
 
 

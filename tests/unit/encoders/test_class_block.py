@@ -1,4 +1,4 @@
-"""The last block computes the class token alone, and what it gives is the whole block's."""
+"""The last block computes only the class token, with the same result as the whole block."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ OTHERS = sorted(set(FAMILIES) - set(CLASSED))
 
 
 def cut_blocks(encoder):
-    return [module for module in encoder._tower.network.modules() if isinstance(module, ClassBlock)]
+    return [module for module in encoder.network.modules() if isinstance(module, ClassBlock)]
 
 
 def opened(family, folder):
@@ -32,7 +32,7 @@ def test_every_family_with_a_class_token_sees_the_same(family, tmp_path, monkeyp
     found, wanted = (encoder.encode(views, capture=ALL) for encoder in (cut, whole))
     torch.testing.assert_close(found.embedding, wanted.embedding, rtol=1e-5, atol=1e-6)
     assert torch.equal(found.attention, wanted.attention)
-    assert torch.equal(found.layers, wanted.layers), "nothing before the last inner layers is another"
+    assert torch.equal(found.layers, wanted.layers), "only the last inner layers may differ"
 
 
 @pytest.mark.parametrize("family", CLASSED)
@@ -44,7 +44,7 @@ def test_only_the_class_token_goes_through_the_inner_layers(family, tmp_path):
     assert seen == [(4, 1, 32)]
 
 
-def test_an_attention_that_gives_no_weights_is_taken_whole(tmp_path):
+def test_an_attention_that_returns_no_weights_is_supported(tmp_path):
     encoder = opened("dinov2", tmp_path)
     views = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     wanted = encoder.encode(views, capture=Capture.EMBEDDING).embedding
@@ -62,7 +62,7 @@ def test_without_a_class_token_the_last_block_stays_whole(family, tmp_path):
 @pytest.mark.parametrize("change", ["more", "fewer", "none"])
 def test_a_block_of_unknown_parts_stays_whole(change, tmp_path, monkeypatch):
     monkeypatch.setattr("embshift.encoders.towers.vision.cut_last_block", lambda network: None)
-    network = opened("clip", tmp_path)._tower.network
+    network = opened("clip", tmp_path).network
     last = network.vision_model.encoder.layers[-1]
     if change == "more":
         last.gate = torch.nn.Identity()

@@ -1,4 +1,4 @@
-"""Preprocessing: the processor's own numbers, and the part of the picture that is seen."""
+"""Preprocessing: the processor's own numbers, and the part of the image that is seen."""
 
 import json
 
@@ -10,14 +10,14 @@ import transformers
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, Field
 from embshift.encoders.open import open_encoder
-from embshift.encoders.towers.framing import field_of, frame_of
+from embshift.encoders.towers.frame import compute_field, compute_frame
 from embshift.encoders.towers.preprocessing import open_preprocessing
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 PILLOW = ["clip", "siglip", "dinov2", "vit"]
 
 
-def pictures(height, width, count=3):
+def images(height, width, count=3):
     return np.random.default_rng(4).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
@@ -33,7 +33,7 @@ def square(size, crop, **more):
 @pytest.mark.parametrize("family", PILLOW)
 @pytest.mark.parametrize("sides", [(32, 32), (40, 40), (32, 45), (51, 33), (33, 33), (200, 32)])
 def test_is_the_processor_s_own(family, sides, tmp_path):
-    name, views = FAMILIES[family].processor, pictures(*sides)
+    name, views = FAMILIES[family].processor, images(*sides)
     processor = getattr(transformers, name)(**FAMILIES[family].options)
     processor.save_pretrained(tmp_path)
     expected = processor(images=list(views), input_data_format="channels_last", return_tensors="pt")
@@ -47,13 +47,13 @@ def test_is_the_processor_s_own(family, sides, tmp_path):
 def test_follows_its_settings(change, tmp_path):
     stated = square(32, 32, **change)
     expected = transformers.CLIPImageProcessorPil(**stated)(
-        images=list(pictures(32, 32)), input_data_format="channels_last", return_tensors="pt"
+        images=list(images(32, 32)), input_data_format="channels_last", return_tensors="pt"
     )
-    found = state(tmp_path, **stated).prepare(pictures(32, 32))["pixel_values"]
+    found = state(tmp_path, **stated).prepare(images(32, 32))["pixel_values"]
     torch.testing.assert_close(found, expected["pixel_values"].float(), rtol=0, atol=0)
 
 
-def test_an_untouched_picture_does_not_pass_through_the_processor(tmp_path, monkeypatch):
+def test_an_untouched_image_does_not_pass_through_the_processor(tmp_path, monkeypatch):
     found = state(tmp_path, **square(32, 32))
 
     def refuse(*_, **__):
@@ -61,9 +61,9 @@ def test_an_untouched_picture_does_not_pass_through_the_processor(tmp_path, monk
 
     monkeypatch.setattr(transformers.CLIPImageProcessorPil, "preprocess", refuse)
     monkeypatch.setattr(transformers.CLIPImageProcessorPil, "__call__", refuse)
-    assert found.prepare(pictures(32, 32))["pixel_values"].shape == (3, 3, 32, 32)
+    assert found.prepare(images(32, 32))["pixel_values"].shape == (3, 3, 32, 32)
     with pytest.raises(AssertionError, match="identity"):
-        found.prepare(pictures(33, 32))
+        found.prepare(images(33, 32))
 
 
 def test_an_older_file_is_understood(tmp_path):
@@ -98,7 +98,7 @@ def test_a_broken_file(tmp_path):
 
 
 def test_another_processor(tmp_path):
-    with pytest.raises(EncoderError, match="is 'OwlViTImageProcessor'; supported are"):
+    with pytest.raises(EncoderError, match="is 'OwlViTImageProcessor'; supported:"):
         state(tmp_path, image_processor_type="OwlViTImageProcessor")
 
 
@@ -109,49 +109,49 @@ def test_another_resample(tmp_path):
 
 @pytest.mark.parametrize("size", [{"longest_edge": 32, "shortest_edge": 16}, {"height": 3}])
 def test_another_size(size):
-    with pytest.raises(EncoderError, match="shortest_edge, or height and width, is wanted"):
-        frame_of({"do_resize": True, "size": size}, height=32, width=32)
+    with pytest.raises(EncoderError, match="expected shortest_edge, or height and width"):
+        compute_frame({"do_resize": True, "size": size}, height=32, width=32)
 
 
 def test_padding_is_refused():
     settings = {"do_center_crop": True, "crop_size": {"height": 40, "width": 40}}
     with pytest.raises(EncoderError, match="padding is not supported"):
-        frame_of(settings, height=32, width=32)
+        compute_frame(settings, height=32, width=32)
 
 
 def test_field_of_the_usual_crop():
     settings = {"do_resize": True, "do_center_crop": True, **square(224, 224)}
-    wide = frame_of(settings, height=224, width=300)
-    assert field_of(wide, seen=(224, 224)) == Field(top=0, left=38, height=224, width=224)
-    tall = frame_of(settings, height=900, width=448)
+    wide = compute_frame(settings, height=224, width=300)
+    assert compute_field(wide, seen=(224, 224)) == Field(top=0, left=38, height=224, width=224)
+    tall = compute_frame(settings, height=900, width=448)
     assert tall.resized == (450, 224)
-    assert field_of(tall, seen=(224, 224)) == Field(top=226, left=0, height=448, width=448)
-    assert frame_of(settings, height=224, width=224).is_whole
+    assert compute_field(tall, seen=(224, 224)) == Field(top=226, left=0, height=448, width=448)
+    assert compute_frame(settings, height=224, width=224).is_untouched
 
 
-def embedding(encoder, picture):
-    return encoder.encode(picture[None], capture=Capture.EMBEDDING).embedding
+def embedding(encoder, image):
+    return encoder.encode(image[None], capture=Capture.EMBEDDING).embedding
 
 
 @pytest.mark.parametrize("family", ["clip", "dinov2-registers"])
 @pytest.mark.parametrize("sides", [(32, 46), (53, 32)])
 def test_nothing_outside_the_field_is_seen(family, sides, tmp_path):
     encoder = open_encoder(str(make_checkpoint(family, tmp_path / family)), device="cpu")
-    picture = pictures(*sides, count=1)[0] // 2
-    field = encoder.encode(picture[None], capture=Capture.EMBEDDING).field
+    image = images(*sides, count=1)[0] // 2
+    field = encoder.encode(image[None], capture=Capture.EMBEDDING).field
     top, left, height, width = (int(side) for side in field)
     assert (height, width) == (32, 32)
     assert Field(top, left, height, width) == field
     inside = np.zeros(sides, dtype=bool)
     inside[top : top + height, left : left + width] = True
-    outside = picture.copy()
+    outside = image.copy()
     outside[~inside] = 255
-    assert (outside != picture).any()
-    assert torch.equal(embedding(encoder, outside), embedding(encoder, picture))
+    assert (outside != image).any()
+    assert torch.equal(embedding(encoder, outside), embedding(encoder, image))
     for corner in ((top, left), (top + height - 1, left + width - 1)):
-        bright = picture.copy()
+        bright = image.copy()
         bright[corner] = 255
-        assert not torch.equal(embedding(encoder, bright), embedding(encoder, picture))
+        assert not torch.equal(embedding(encoder, bright), embedding(encoder, image))
 
 
 def test_pixels_that_no_whole_patch_covers_are_outside(tmp_path):
@@ -164,11 +164,11 @@ def test_pixels_that_no_whole_patch_covers_are_outside(tmp_path):
     stated["size"] = {"height": 36, "width": 36}
     (folder / "preprocessor_config.json").write_text(json.dumps(stated))
     encoder = open_encoder(str(folder), device="cpu")
-    picture = pictures(36, 36, count=1)[0] // 2
-    found = encoder.encode(picture[None], capture=Capture.EMBEDDING)
+    image = images(36, 36, count=1)[0] // 2
+    found = encoder.encode(image[None], capture=Capture.EMBEDDING)
     assert found.grid == (4, 4)
     assert found.field == Field(0, 0, 32, 32)
-    outside = picture.copy()
+    outside = image.copy()
     outside[32:] = outside[:, 32:] = 255
     assert torch.equal(embedding(encoder, outside), found.embedding)
     outside[31, 31] = 255
@@ -182,7 +182,7 @@ def test_a_grid_that_does_not_fit(tmp_path):
     (folder / "preprocessor_config.json").write_text(json.dumps(stated))
     encoder = open_encoder(str(folder), device="cpu")
     with pytest.raises(EncoderError, match=r"become 48 by 48 .* it takes 32 by 32 in patches of 8"):
-        encoder.encode(pictures(32, 32), capture=Capture.EMBEDDING)
+        encoder.encode(images(32, 32), capture=Capture.EMBEDDING)
 
 
 def test_dinov2_takes_another_grid(tmp_path):
@@ -191,7 +191,7 @@ def test_dinov2_takes_another_grid(tmp_path):
     stated.update(square(48, 48))
     (folder / "preprocessor_config.json").write_text(json.dumps(stated))
     found = open_encoder(str(folder), device="cpu").encode(
-        pictures(48, 48), capture=Capture.EMBEDDING | Capture.ATTENTION
+        images(48, 48), capture=Capture.EMBEDDING | Capture.ATTENTION
     )
     assert found.grid == (6, 6)
     assert found.attention.shape == (3, 2, 36)

@@ -1,17 +1,17 @@
-"""CLIP's activation in place is the library's, bit for bit."""
+"""CLIP's activation in place equals the library's, bit for bit."""
 
 import pytest
 import torch
 from transformers.activations import QuickGELUActivation
 
 from embshift.encoders.open import open_encoder
-from embshift.encoders.speed.quick_gelu import QuickGelu, quicken
+from embshift.encoders.speed.quick_gelu import QuickGelu, use_quick_gelu
 from tests.unit.encoders.families import make_checkpoint
 
 
 @pytest.fixture
 def threads():
-    """Sets torch's number of threads, and sets it back."""
+    """A function that sets torch's number of threads; the number is restored afterwards."""
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
@@ -35,7 +35,7 @@ def test_same_bits_in_the_same_memory(shape, form, count, threads):
 
 @pytest.mark.parametrize("count", [7, 11, 13])
 def test_bits_do_not_depend_on_the_place_with_any_number_of_threads(count, threads):
-    # The library's own do with these: its shares are no multiple of a register.
+    # The library's own bits depend on the place here: its shares are not a multiple of a register.
     threads(count)
     values, order = drawn(8, 50, 3072), torch.randperm(8, generator=torch.Generator().manual_seed(2))
     turned = QuickGelu()(values[order])
@@ -50,13 +50,13 @@ def test_what_is_not_finite_stays_so():
 
 def test_only_this_activation_is_replaced():
     network = torch.nn.Sequential(QuickGELUActivation(), torch.nn.GELU(), torch.nn.ReLU())
-    quicken(network)
+    use_quick_gelu(network)
     assert [type(module) for module in network] == [QuickGelu, torch.nn.GELU, torch.nn.ReLU]
 
 
 @pytest.mark.parametrize(("runtime", "count"), [("torch", 3), ("openvino", 0), ("compiled", 0)])
 def test_graphs_keep_the_library_s(runtime, count, tmp_path, monkeypatch):
-    monkeypatch.setattr("embshift.encoders.speed.runtimes._check_compiler", lambda device: None)
+    monkeypatch.setattr("embshift.encoders.speed.runtimes.check_compiler", lambda device: None)
     encoder = open_encoder(str(make_checkpoint("clip", tmp_path / "clip")), device="cpu", runtime=runtime)
-    found = [module for module in encoder._tower.network.modules() if isinstance(module, QuickGelu)]
+    found = [module for module in encoder.network.modules() if isinstance(module, QuickGelu)]
     assert len(found) == count

@@ -1,4 +1,4 @@
-"""Compiled and in OpenVINO: the numbers of torch, whatever is captured."""
+"""Compiled torch and OpenVINO give the numbers of torch, whatever is captured."""
 
 import sys
 
@@ -9,12 +9,12 @@ import torch
 from embshift.core.errors import EncoderError, MissingExtraError
 from embshift.core.types import Capture
 from embshift.encoders.open import open_encoder
-from embshift.encoders.speed.program import traced
+from embshift.encoders.speed.program import trace_program
 from embshift.encoders.speed.runtimes import Programs
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
-# A graph's fixed shape is not that of NaFlex.
+# A graph has a fixed shape, a NaFlex encoder has not.
 TRACEABLE = ["lite", *(name for name in sorted(FAMILIES) if name != "siglip2")]
 
 
@@ -75,12 +75,12 @@ def test_openvino_reports_to_nobody():
 
 
 def test_openvino_refuses_what_it_does_not_do():
-    with pytest.raises(EncoderError, match="takes float32 or bfloat16, and float16 was asked for"):
+    with pytest.raises(EncoderError, match="cannot compute in float16; use float32 or bfloat16"):
         open_encoder("lite", device="cpu", runtime="openvino", precision="float16")
 
 
 def test_openvino_runs_on_a_cpu():
-    with pytest.raises(EncoderError, match="'openvino' was asked for on cuda:0; it runs with --device cpu"):
+    with pytest.raises(EncoderError, match="'openvino' cannot run on cuda:0; use --device cpu"):
         Programs(lambda inputs, /, *, capture: (), runtime="openvino", device="cuda:0", precision="float32")
 
 
@@ -93,22 +93,22 @@ def test_without_openvino_the_install_line_is_named(monkeypatch):
 @pytest.mark.parametrize("runtime", ["compiled", "openvino"])
 def test_naflex_stays_in_torch(tmp_path, runtime):
     source = str(make_checkpoint("siglip2", tmp_path / "siglip2"))
-    with pytest.raises(EncoderError, match=f"NaFlex encoder cannot be run by '{runtime}'"):
+    with pytest.raises(EncoderError, match=f"runtime '{runtime}' cannot run a NaFlex encoder"):
         open_encoder(source, device="cpu", runtime=runtime)
 
 
 def test_a_pooling_head_is_not_compiled(tmp_path):
     source = str(make_checkpoint("siglip", tmp_path / "siglip"))
-    with pytest.raises(EncoderError, match="a view's embedding would depend on where"):
+    with pytest.raises(EncoderError, match="a view's embedding would depend on its place"):
         open_encoder(source, device="cpu", runtime="compiled")
 
 
 def test_an_unknown_runtime_is_refused():
-    with pytest.raises(EncoderError, match="runtime 'onnx' is not known; use torch, compiled, openvino"):
+    with pytest.raises(EncoderError, match="unknown runtime 'onnx'; use one of torch, compiled, openvino"):
         open_encoder("lite", device="cpu", runtime="onnx")
 
 
-def test_without_a_compiler_it_is_said_at_once(monkeypatch):
+def test_a_missing_compiler_is_reported_at_once(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("No working C++ compiler found")
 
@@ -118,19 +118,18 @@ def test_without_a_compiler_it_is_said_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["lite", "clip", "siglip", "dinov2", "dinov3", "aimv2", "vit"])
-def test_a_traced_graph_gives_what_its_python_gives(tmp_path, name):
+def test_a_traced_graph_gives_what_its_python_gives(tmp_path, name, monkeypatch):
     source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
     views = drawn(4, source=source)
-    encoder = open_encoder(source, device="cpu")
-    plain, program = encoder.encode(views, capture=ALL), encoder._programs
+    plain = open_encoder(source, device="cpu").encode(views, capture=ALL)
 
-    def traceable(inner, inputs):
-        graph = traced(inner, inputs).module()
+    def build(program, inputs):
+        graph = trace_program(program, inputs).module()
         return lambda given: graph(*given.values())
 
-    program._build = traceable
-    program._held.clear()
-    assert_same(encoder.encode(views, capture=ALL), plain, close=1e-6)
+    monkeypatch.setattr("embshift.encoders.speed.runtimes.choose_build", lambda *_, **__: build)
+    traced = open_encoder(source, device="cpu")
+    assert_same(traced.encode(views, capture=ALL), plain, close=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore")

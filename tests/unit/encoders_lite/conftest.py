@@ -14,11 +14,11 @@ def lite():
 
 @pytest.fixture(scope="session")
 def photographs(samples):
-    """Ten sample photographs of different things, as they are: name -> RGB pixels."""
+    """Ten sample photographs of different things, unchanged: name -> RGB pixels."""
     return {name: np.ascontiguousarray(cv2.imread(str(samples / f"{name}.jpg"))[..., ::-1]) for name in NAMES}
 
 
 @pytest.fixture(scope="session")
 def squares(photographs):
-    """The same at 224 by 224."""
+    """The same photographs at 224 by 224 pixels."""
     return np.stack([cv2.resize(p, (224, 224), interpolation=cv2.INTER_AREA) for p in photographs.values()])

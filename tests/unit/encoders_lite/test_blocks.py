@@ -1,4 +1,4 @@
-"""The transformer: what it is before training, and a second, literal writing of what it does."""
+"""The transformer: before training, and against a second, literal implementation."""
 
 import math
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from embshift.encoders.lite.blocks import BLOCKS, HEADS, LAYERS, WIDTH, initial, look
+from embshift.encoders.lite.blocks import BLOCKS, HEADS, LAYERS, WIDTH, make_initial_weights, run_transformer
 
 
 def drawn(*, seed=3, scale=0.05):
-    """Weights away from the start, where every branch does something."""
+    """Return weights that differ from the initial ones, so that every branch has an effect."""
     generator = torch.Generator().manual_seed(seed)
-    weights = initial(generator)
+    weights = make_initial_weights(generator)
     return {name: v + scale * torch.randn(v.shape, generator=generator) for name, v in weights.items()}
 
 
@@ -21,7 +21,7 @@ def tokens(views, patches, *, seed=4):
 
 
 def literal(patches, weights):
-    """One picture in float64, loops over heads and places."""
+    """Compute one image in float64, with loops over heads and places."""
     w = {name: values.double().numpy() for name, values in weights.items()}
     x0 = patches.double().numpy()
     x = np.concatenate([w["class_token"][None], x0])
@@ -70,14 +70,14 @@ def literal(patches, weights):
 
 def test_untrained_embedding_is_the_mean_of_the_patches():
     patches = tokens(3, 49)
-    looked = look(patches, weights=initial(torch.Generator().manual_seed(1)))
+    looked = run_transformer(patches, weights=make_initial_weights(torch.Generator().manual_seed(1)))
     torch.testing.assert_close(looked.embedding, patches.mean(1), rtol=1e-5, atol=1e-6)
     assert torch.equal(looked.tokens[-1][:, 1:], patches)
 
 
-def test_it_does_what_the_literal_writing_does():
+def test_it_equals_the_literal_implementation():
     patches, weights = tokens(2, 6), drawn()
-    looked = look(patches, weights=weights)
+    looked = run_transformer(patches, weights=weights)
     for row in range(2):
         embedding, maps, states = literal(patches[row], weights)
         np.testing.assert_allclose(looked.embedding[row], embedding, rtol=1e-4, atol=1e-5)
@@ -88,7 +88,7 @@ def test_it_does_what_the_literal_writing_does():
 
 def test_embedding_is_what_came_in_weighted_by_the_mean_map():
     patches = tokens(2, 9)
-    looked = look(patches, weights=drawn())
+    looked = run_transformer(patches, weights=drawn())
     weighted = (looked.attention[-1].mean(1)[..., None] * patches).sum(1)
     torch.testing.assert_close(looked.embedding, weighted, rtol=1e-5, atol=1e-6)
 
@@ -96,28 +96,31 @@ def test_embedding_is_what_came_in_weighted_by_the_mean_map():
 def test_gain_turns_to_long_vectors():
     patches = tokens(1, 5)
     patches[0, 3] *= 4
-    weights = initial(torch.Generator().manual_seed(1))
+    weights = make_initial_weights(torch.Generator().manual_seed(1))
     weights["last.gain"] = torch.tensor([0.0, 1.0, 2.0, 3.0])
-    share = look(patches, weights=weights).attention[-1][0, :, 3]
+    share = run_transformer(patches, weights=weights).attention[-1][0, :, 3]
     assert share[0] == pytest.approx(0.2)
     assert (share.diff() > 0).all()
 
 
-def test_black_pictures_give_numbers():
-    assert look(torch.zeros(1, 4, WIDTH), weights=drawn()).embedding.isfinite().all()
+def test_black_images_give_numbers():
+    assert run_transformer(torch.zeros(1, 4, WIDTH), weights=drawn()).embedding.isfinite().all()
 
 
 def test_order_of_the_patches_does_not_matter():
     patches, weights = tokens(2, 12), drawn()
     order = torch.randperm(12, generator=torch.Generator().manual_seed(5))
-    straight, shuffled = look(patches, weights=weights), look(patches[:, order], weights=weights)
+    straight, shuffled = (
+        run_transformer(patches, weights=weights),
+        run_transformer(patches[:, order], weights=weights),
+    )
     torch.testing.assert_close(shuffled.embedding, straight.embedding, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(shuffled.attention[0], straight.attention[0][..., order], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("patches", [1, 4, 49, 200])
 def test_any_grid_is_taken(patches):
-    looked = look(tokens(2, patches), weights=drawn())
+    looked = run_transformer(tokens(2, patches), weights=drawn())
     assert len(looked.attention) == len(looked.tokens) == LAYERS
     assert all(rows.shape == (2, HEADS, patches) for rows in looked.attention)
     assert all(states.shape == (2, patches + 1, WIDTH) for states in looked.tokens)
@@ -128,8 +131,8 @@ def test_training_and_use_compute_the_same():
     patches, weights = tokens(2, 9), drawn()
     learning = {name: values.clone().requires_grad_() for name, values in weights.items()}
     torch.testing.assert_close(
-        look(patches, weights=learning).embedding,
-        look(patches, weights=weights).embedding,
+        run_transformer(patches, weights=learning).embedding,
+        run_transformer(patches, weights=weights).embedding,
         rtol=1e-5,
         atol=1e-5,
     )
@@ -137,8 +140,8 @@ def test_training_and_use_compute_the_same():
 
 def test_everything_that_can_be_trained_has_a_gradient_once_it_has_begun():
     learning = {name: values.clone().requires_grad_() for name, values in drawn().items()}
-    look(tokens(2, 9), weights=learning).embedding.square().sum().backward()
-    # What is added to every key alike changes no attention.
+    run_transformer(tokens(2, 9), weights=learning).embedding.square().sum().backward()
+    # The same addition to every key changes no attention.
     idle = {
         name for name, values in learning.items() if values.grad is None or not values.grad.abs().max() > 1e-9
     }

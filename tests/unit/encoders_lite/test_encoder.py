@@ -9,10 +9,10 @@ from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, Field
 from embshift.encoders import ENCODERS
-from embshift.encoders.lite.blocks import HEADS, LAYERS, initial
-from embshift.encoders.lite.encoder import LiteEncoder, workable_side
-from embshift.encoders.lite.load_weights import read_weights
-from embshift.encoders.lite.trunk import local_vectors
+from embshift.encoders.lite.blocks import HEADS, LAYERS, make_initial_weights
+from embshift.encoders.lite.encoder import LiteEncoder, round_side
+from embshift.encoders.lite.trunk import compute_local_vectors
+from embshift.encoders.lite.weight_file import read_weights
 
 EVERYTHING = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS | Capture.TOKENS
 
@@ -24,7 +24,7 @@ def embed(lite, views):
 def tokens(views):
     weights = read_weights(device="cpu")
     planes = (torch.from_numpy(views).permute(0, 3, 1, 2).float() - 127) / 128
-    return local_vectors(planes, weights=weights).flatten(2).transpose(1, 2) @ weights["projection"].T
+    return compute_local_vectors(planes, weights=weights).flatten(2).transpose(1, 2) @ weights["projection"].T
 
 
 def noise(*shape, seed=1):
@@ -36,8 +36,8 @@ def test_it_is_an_encoder(lite):
 
 
 def untrained():
-    """The encoder as it was before training, over the shipped trunk."""
-    weights = {**read_weights(device="cpu"), **initial(torch.Generator().manual_seed(1))}
+    """Return the encoder as it was before training, on the shipped trunk."""
+    weights = {**read_weights(device="cpu"), **make_initial_weights(torch.Generator().manual_seed(1))}
     spec = ENCODERS["lite"].open("lite", device="cpu", allow_pickle=False).spec
     return LiteEncoder(weights=weights, spec=spec)
 
@@ -53,19 +53,19 @@ def test_training_moved_it(lite, squares):
     assert cosine.mean() > 0.8
 
 
-def test_embedding_is_what_the_map_weighs(lite, squares):
+def test_embedding_is_the_mean_weighted_by_the_map(lite, squares):
     seen = lite.encode(squares[:4], capture=EVERYTHING)
     weighted = (seen.attention.mean(1)[..., None] * tokens(squares[:4])).sum(1)
     torch.testing.assert_close(seen.embedding, weighted, rtol=1e-4, atol=1e-4)
 
 
-def test_every_layer_is_given(lite, squares):
+def test_every_layer_is_returned(lite, squares):
     seen = lite.encode(squares[:3], capture=EVERYTHING)
     assert seen.layers.shape == (3, LAYERS, HEADS, 49)
     assert seen.tokens.shape == (3, LAYERS, 50, 256)
     assert torch.equal(seen.layers[:, -1], seen.attention)
     assert torch.equal(seen.tokens[:, -1, 0], seen.embedding)
-    assert (seen.layers[:, :-1].sum(-1) < 1).all()  # the class token looks at itself too
+    assert (seen.layers[:, :-1].sum(-1) < 1).all()  # the class token also attends to itself
 
 
 def test_map_is_a_distribution(lite, squares):
@@ -74,7 +74,7 @@ def test_map_is_a_distribution(lite, squares):
     torch.testing.assert_close(attention.sum(-1), torch.ones(len(squares), HEADS))
 
 
-def test_map_of_a_flat_picture_is_finite(lite):
+def test_map_of_a_uniform_image_is_finite(lite):
     black = np.zeros((1, 64, 64, 3), np.uint8)
     encoding = lite.encode(black, capture=EVERYTHING)
     assert encoding.attention.isfinite().all()
@@ -102,9 +102,9 @@ def test_only_what_is_wanted_is_captured(lite, squares):
 
 
 def test_crops_of_one_photograph_are_nearest_to_each_other(lite, photographs):
-    def corner(picture, *, last):
-        height, width = (int(side * 0.8) for side in picture.shape[:2])
-        part = picture[-height:, -width:] if last else picture[:height, :width]
+    def corner(image, *, last):
+        height, width = (int(side * 0.8) for side in image.shape[:2])
+        part = image[-height:, -width:] if last else image[:height, :width]
         return cv2.resize(np.ascontiguousarray(part), (224, 224), interpolation=cv2.INTER_AREA)
 
     first = embed(lite, np.stack([corner(p, last=False) for p in photographs.values()]))
@@ -125,7 +125,7 @@ def test_mirroring_moves_less_than_blurring(lite, squares):
 
 
 @pytest.mark.parametrize("shape", [(16, 96, 96), (32, 64, 64), (5, 64, 128), (7, 224, 224)])
-def test_row_depends_on_its_own_picture_alone(lite, shape):
+def test_row_depends_only_on_its_own_image(lite, shape):
     views = noise(*shape, 3)
     order = np.random.default_rng(2).permutation(len(views))
     straight = lite.encode(views, capture=EVERYTHING)
@@ -145,7 +145,7 @@ def test_row_depends_on_its_own_picture_alone(lite, shape):
     ("height", "width", "grid"),
     [(224, 224, (7, 7)), (64, 160, (2, 5)), (100, 250, (3, 8)), (20, 20, (2, 2)), (79, 80, (2, 3))],
 )
-def test_grid_follows_the_size_and_the_whole_picture_is_seen(lite, height, width, grid):
+def test_grid_follows_the_size_and_the_whole_image_is_seen(lite, height, width, grid):
     encoding = lite.encode(noise(2, height, width, 3), capture=EVERYTHING)
     assert encoding.grid == grid
     assert encoding.attention.shape == (2, HEADS, grid[0] * grid[1])
@@ -162,10 +162,10 @@ def test_other_sizes_are_resized_linearly(lite):
 
 @pytest.mark.parametrize(("side", "wanted"), [(1, 64), (64, 64), (79, 64), (80, 96), (224, 224), (239, 224)])
 def test_workable_side_is_the_nearest(side, wanted):
-    assert workable_side(side) == wanted
+    assert round_side(side) == wanted
 
 
-def test_read_only_and_strided_pictures_pass(lite, squares):
+def test_read_only_and_strided_images_pass(lite, squares):
     views = squares[:2].copy()
     wanted = embed(lite, views)
     views.setflags(write=False)
@@ -182,7 +182,7 @@ def test_views_that_are_on_the_device_are_encoded_alike(lite, side):
     assert torch.equal(there.attention, here.attention)
 
 
-def test_pictures_are_left_as_they_were(lite, squares):
+def test_images_are_not_changed(lite, squares):
     views = squares[:2].copy()
     embed(lite, views)
     assert np.array_equal(views, squares[:2])
@@ -201,5 +201,5 @@ def test_pictures_are_left_as_they_were(lite, squares):
 def test_what_is_no_batch_of_pictures_is_refused(lite, views, monkeypatch):
     # As in use, where no checker of shapes stands before the encoder's own.
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-    with pytest.raises(EncoderError, match=r"given an array of shape .* wanted \(views, height, width, 3\)"):
+    with pytest.raises(EncoderError, match=r"got an array of shape .* expected \(views, height, width, 3\)"):
         lite.encode(views, capture=Capture.EMBEDDING)

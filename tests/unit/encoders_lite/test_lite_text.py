@@ -1,4 +1,4 @@
-"""The text side: small drawn weights for how it computes, the shipped ones for what it means."""
+"""The text tower: small random weights test the computation, the shipped weights test the meaning."""
 
 import subprocess
 import sys
@@ -11,17 +11,17 @@ from torch import nn
 from embshift.core.errors import EncoderError, WeightsError
 from embshift.core.types import Capture
 from embshift.encoders.lite import text as lite_text
-from embshift.encoders.lite.load_weights import read_weights
 from embshift.encoders.lite.text import (
     END,
     HEADS,
     LENGTH,
     PADDING,
     TOKENIZER,
-    text_vectors,
-    token_rows,
-    tower,
+    embed_texts,
+    run_text_tower,
+    tokenize_texts,
 )
+from embshift.encoders.lite.weight_file import read_weights
 
 ENTRIES, WIDTH = 4096, 16
 LONG = "a " * LENGTH
@@ -51,7 +51,7 @@ def drawn(*, blocks=2, ratio=3, dtype=torch.float32):
 
 
 def torchs_own(weights, *, ratio=3):
-    """The same tower from torch's layers."""
+    """Return the same tower, built of torch's layers."""
     torchs = {
         "self_attn.in_proj_": "qkv.",
         "self_attn.out_proj.": "out.",
@@ -85,11 +85,11 @@ def test_tower_equals_one_of_torchs_layers():
     for layer in layers:
         values = layer(values, src_key_padding_mask=rows == PADDING)
     wanted = norm(torch.stack([values[0, 3], values[1, 5]])) @ weights["text.projection"].T
-    torch.testing.assert_close(tower(rows, weights=weights), wanted)
+    torch.testing.assert_close(run_text_tower(rows, weights=weights), wanted)
 
 
 def test_vectors_have_unit_length():
-    found = text_vectors(["a dog", "a black cat on a table.", ""], weights=drawn())
+    found = embed_texts(["a dog", "a black cat on a table.", ""], weights=drawn())
     assert found.shape == (3, 256)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
@@ -97,12 +97,12 @@ def test_vectors_have_unit_length():
 
 def test_neighbours_in_the_batch_change_nothing():
     weights = drawn()
-    together = text_vectors(["a dog", LONG], weights=weights)
-    torch.testing.assert_close(together[:1], text_vectors(["a dog"], weights=weights))
+    together = embed_texts(["a dog", LONG], weights=weights)
+    torch.testing.assert_close(together[:1], embed_texts(["a dog"], weights=weights))
 
 
 def test_case_changes_nothing_and_order_does():
-    upper, lower, turned = text_vectors(
+    upper, lower, turned = embed_texts(
         ["A Dog ON a table", "a dog on a table", "a table on a dog"], weights=drawn()
     )
     assert torch.equal(upper, lower)
@@ -110,7 +110,7 @@ def test_case_changes_nothing_and_order_does():
 
 
 def test_long_texts_are_cut_before_the_end():
-    rows = token_rows([LONG + "dog", LONG + "cat", "dog"], entries=ENTRIES)
+    rows = tokenize_texts([LONG + "dog", LONG + "cat", "dog"], entries=ENTRIES)
     assert rows.shape == (3, LENGTH)
     assert torch.equal(rows[0], rows[1])
     assert rows[0, -1] == END
@@ -120,20 +120,20 @@ def test_long_texts_are_cut_before_the_end():
 
 @pytest.mark.parametrize("text", ["", "犬", "🐕", "\t\n", "<end>", "naïve café"])
 def test_any_text_is_closed_once(text):
-    row = token_rows([text], entries=ENTRIES)[0].tolist()
+    row = tokenize_texts([text], entries=ENTRIES)[0].tolist()
     assert row.count(END) == 1
     assert row[-1] == END
     assert PADDING not in row
 
 
 def test_no_texts_are_refused():
-    with pytest.raises(EncoderError, match="given no texts; wanted a list of at least one"):
-        text_vectors([], weights=drawn())
+    with pytest.raises(EncoderError, match="got no texts; expected a list of at least one"):
+        embed_texts([], weights=drawn())
 
 
 def test_one_text_alone_is_refused():
-    with pytest.raises(EncoderError, match=r"given one text, 'a dog'; wanted a list .*: \['a dog'\]"):
-        text_vectors("a dog", weights=drawn())
+    with pytest.raises(EncoderError, match=r"got one text, 'a dog'; expected a list .*: \['a dog'\]"):
+        embed_texts("a dog", weights=drawn())
 
 
 def test_what_is_no_text_is_named(monkeypatch):
@@ -141,32 +141,30 @@ def test_what_is_no_text_is_named(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     for strange in (7, None):
         with pytest.raises(
-            EncoderError, match=rf"given {strange} among the texts; wanted .* each of them a str"
+            EncoderError, match=rf"got {strange} among the texts; expected .* each of them a str"
         ):
-            text_vectors(["a dog", strange], weights=drawn())
+            embed_texts(["a dog", strange], weights=drawn())
 
 
 def test_half_a_surrogate_pair_is_named():
     with pytest.raises(EncoderError, match=r"'a \\ud83d', which holds half a surrogate pair"):
-        text_vectors(["a dog", "a \ud83d"], weights=drawn())
+        embed_texts(["a dog", "a \ud83d"], weights=drawn())
 
 
 def test_weights_without_text_side_are_refused():
-    with pytest.raises(WeightsError, match=r"no text side \('text.tokens' is missing\)"):
-        text_vectors(["a dog"], weights={})
+    with pytest.raises(WeightsError, match=r"no text tower \('text.tokens' is missing\)"):
+        embed_texts(["a dog"], weights={})
 
 
 def test_tokenizer_of_other_weights_is_refused():
     with pytest.raises(WeightsError, match=r"knows 100 tokens, its tokenizer .* has 4096; .*pip install"):
-        text_vectors(["a dog"], weights={"text.tokens": torch.zeros(100, WIDTH)})
+        embed_texts(["a dog"], weights={"text.tokens": torch.zeros(100, WIDTH)})
 
 
 def test_missing_tokenizer_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(lite_text, "TOKENIZER", tmp_path / "absent.json")
-    lite_text._tokenizer.cache_clear()
     with pytest.raises(WeightsError, match=r"cannot be read from .*absent\.json .*pip install"):
-        text_vectors(["a dog"], weights=drawn())
-    lite_text._tokenizer.cache_clear()
+        embed_texts(["a dog"], weights=drawn())
 
 
 def test_tokenizer_is_small():
@@ -181,7 +179,7 @@ def test_tokenizers_are_loaded_late():
 @pytest.fixture(scope="module")
 def say():
     weights = read_weights(device="cpu")
-    return lambda *texts: text_vectors(texts, weights=weights)
+    return lambda *texts: embed_texts(texts, weights=weights)
 
 
 def test_text_side_is_whole():

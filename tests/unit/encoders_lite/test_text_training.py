@@ -110,7 +110,7 @@ def test_interval_is_wilsons(hits, count):
 
 
 def slow_recall(images, texts, captions, *, among):
-    """Both ways, by sorting; without ties."""
+    """Return recall in both directions, by sorting, without ties."""
     cosine = (images / np.linalg.norm(images, axis=1)[:, None]) @ (
         texts / np.linalg.norm(texts, axis=1)[:, None]
     ).T

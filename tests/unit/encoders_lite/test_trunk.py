@@ -1,4 +1,4 @@
-"""The network is the published one: against its stored values, and against a slow second writing."""
+"""The network is the published one: against its stored values and a slow second implementation."""
 
 import sys
 from pathlib import Path
@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional
 from training import make_lite_weights
 
-from embshift.encoders.lite.blocks import initial
-from embshift.encoders.lite.load_weights import read_weights
-from embshift.encoders.lite.trunk import BLOCKS, convolutions, local_vectors
+from embshift.encoders.lite.blocks import make_initial_weights
+from embshift.encoders.lite.trunk import BLOCKS, compute_local_vectors, list_convolutions
+from embshift.encoders.lite.weight_file import read_weights
 
 # Repeats, kernel, stride, widening, channels in, channels out.
 TABLE = [
@@ -26,9 +26,9 @@ TABLE = [
 
 
 class Unfolded:
-    """The published network, written step by step: convolution, batch norm, ReLU6; parameters drawn.
+    """The published network, step by step: convolution, batch norm, ReLU6, with random parameters.
 
-    In double precision: drawn parameters make a chaotic network, which blows up rounding.
+    In double precision, because random parameters make a chaotic network that amplifies rounding.
     """
 
     def __init__(self, seed):
@@ -83,18 +83,18 @@ class Unfolded:
 
 def test_folded_network_equals_the_unfolded_one():
     unfolded = Unfolded(seed=5)
-    pictures = unfolded.uniform(2, 3, 96, 128) * 2 - 1
-    wanted = unfolded(pictures)
-    got = local_vectors(pictures, weights=make_lite_weights.folded(unfolded.parameters))
+    images = unfolded.uniform(2, 3, 96, 128) * 2 - 1
+    wanted = unfolded(images)
+    got = compute_local_vectors(images, weights=make_lite_weights.folded(unfolded.parameters))
     assert wanted.std() > 0.5
     assert torch.linalg.norm(got - wanted) < 1e-9 * torch.linalg.norm(wanted)
 
 
-def test_shipped_network_gives_what_the_published_one_gives():
+def test_shipped_network_equals_the_published_one():
     with np.load(Path(__file__).parent / "published_network.npz") as golden:
-        pictures, wanted = torch.from_numpy(golden["pictures"]), torch.from_numpy(golden["local"])
-    planes = (pictures.permute(0, 3, 1, 2).float() - 127) / 128
-    got = local_vectors(planes, weights=read_weights(device="cpu"))
+        images, wanted = torch.from_numpy(golden["pictures"]), torch.from_numpy(golden["local"])
+    planes = (images.permute(0, 3, 1, 2).float() - 127) / 128
+    got = compute_local_vectors(planes, weights=read_weights(device="cpu"))
     assert torch.linalg.norm(got - wanted) < 0.012 * torch.linalg.norm(wanted)  # what half precision costs
     cosine = torch.cosine_similarity(got.mean((2, 3)), wanted.mean((2, 3)), dim=1)
     assert cosine.min() > 0.9999
@@ -109,7 +109,7 @@ def test_projection_spans_the_directions_in_which_class_rows_differ():
     best = torch.linalg.svdvals(centred)[:256].square().sum()
     torch.testing.assert_close(kept, best)
     mean = rows.mean(0).double()
-    assert (projection @ mean).norm() < 0.6 * mean.norm()  # the common part takes up no direction
+    assert (projection @ mean).norm() < 0.6 * mean.norm()  # the common part uses no direction
 
 
 def test_shipped_projection_is_orthonormal():
@@ -119,8 +119,8 @@ def test_shipped_projection_is_orthonormal():
 
 
 def test_every_parameter_of_the_file_is_used():
-    names = {f"{name}.{part}" for name in convolutions() for part in ("weight", "bias")}
-    names |= {"projection", *initial(torch.Generator())}
+    names = {f"{name}.{part}" for name in list_convolutions() for part in ("weight", "bias")}
+    names |= {"projection", *make_initial_weights(torch.Generator())}
     left = set(read_weights(device="cpu")) - names
     assert all(name.startswith("text.") for name in left)
     assert names <= set(read_weights(device="cpu"))

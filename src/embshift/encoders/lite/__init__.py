@@ -1,1 +1,1 @@
-"""Lite: the encoder inside the package."""
+"""Lite: the encoder that ships with the package."""

@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0 up to its 1x1 head, batch norm folded: images in, one vector per position out.
+"""EfficientNet-Lite0 up to its 1x1 head, batch norm folded: one vector per position of an image.
 
-Sixteen inverted bottlenecks with ReLU6 and without squeeze-and-excitation.
+It has sixteen inverted bottlenecks with ReLU6 and without squeeze-and-excitation.
 
 References:
     Tan and Le (2019), EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, Table 1.
@@ -23,15 +23,15 @@ __all__ = [
     "STRIDE",
     "Block",
     "Weights",
-    "convolutions",
-    "local_vectors",
+    "compute_local_vectors",
+    "list_convolutions",
 ]
 
 Weights = Mapping[str, Float[torch.Tensor, "..."]]
 """Folded parameters by name: ``<convolution>.weight`` and ``<convolution>.bias``."""
 
 STRIDE = 32
-"""Pixels of the image per position of the grid, both ways."""
+"""Pixels of the image per position of the grid, in both directions."""
 
 CHANNELS = 1280
 """Length of the vector at each position, after the head's activation."""
@@ -48,7 +48,7 @@ class Block:
         name: Prefix of its parameters.
         kernel: Side of the depthwise kernel.
         stride: Step of the depthwise kernel.
-        expands: Whether it widens at all; the first block does not.
+        expands: Whether it has the widening layer; the first block does not.
         residual: Whether its input is added to its output.
     """
 
@@ -59,11 +59,11 @@ class Block:
     residual: bool
 
 
-# Repeats, kernel, stride of the first repeat: table 1 of Tan and Le.
+# Repeats, kernel, stride of the first repeat; from Table 1 of Tan and Le.
 _STAGES = ((1, 3, 1), (2, 3, 2), (2, 5, 2), (3, 3, 2), (3, 5, 1), (4, 5, 2), (1, 3, 1))
 
 
-def _blocks() -> Iterator[Block]:
+def _list_blocks() -> Iterator[Block]:
     index = 0
     for repeats, kernel, stride in _STAGES:
         for repeat in range(repeats):
@@ -72,17 +72,17 @@ def _blocks() -> Iterator[Block]:
                 kernel=kernel,
                 stride=stride if repeat == 0 else 1,
                 expands=index > 0,
-                # Every stage begins with a change of width, so that its first block has nothing to add to.
+                # Every stage begins with a change of width, so its first block cannot have a residual.
                 residual=repeat > 0,
             )
             index += 1
 
 
-BLOCKS = tuple(_blocks())
+BLOCKS = tuple(_list_blocks())
 
 
-def convolutions() -> Iterator[str]:
-    """Names of the convolutions, in the order in which they are applied."""
+def list_convolutions() -> Iterator[str]:
+    """Yield the names of the convolutions, in the order in which they are applied."""
     yield STEM
     for block in BLOCKS:
         if block.expands:
@@ -92,54 +92,54 @@ def convolutions() -> Iterator[str]:
     yield HEAD
 
 
-def local_vectors(
+def compute_local_vectors(
     planes: Float[torch.Tensor, "views 3 height width"], /, *, weights: Weights
 ) -> Float[torch.Tensor, "views 1280 rows columns"]:
-    """What the network sees at each position of a grid with one position per 32 x 32 pixels.
+    """Compute the vector at each position of a grid with one position per 32 x 32 pixels.
 
     Args:
-        planes: Prepared images; height and width are multiples of 32.
-        weights: Folded parameters, as `convolutions` names them, all in one precision: that of the products.
+        planes: Normalised images; height and width are multiples of 32.
+        weights: Folded parameters, named as in `list_convolutions`, all in the precision of the products.
 
     Returns:
         Vectors after the head's activation, each value in [0, 6], in the precision of `planes`.
     """
     values = planes.to(weights[f"{STEM}.weight"].dtype)
-    values = _relu6(_strided(values, name=STEM, kernel=3, weights=weights))
+    values = _apply_relu6(_apply_strided(values, name=STEM, kernel=3, weights=weights))
     for block in BLOCKS:
-        values = _bottleneck(values, block=block, weights=weights)
-    return _relu6(_pointwise(values, name=HEAD, weights=weights)).to(planes.dtype)
+        values = _apply_bottleneck(values, block=block, weights=weights)
+    return _apply_relu6(_apply_pointwise(values, name=HEAD, weights=weights)).to(planes.dtype)
 
 
-def _bottleneck(
+def _apply_bottleneck(
     values: Float[torch.Tensor, "views _ height width"], *, block: Block, weights: Weights
 ) -> Float[torch.Tensor, "views _ rows columns"]:
     wide = values
     if block.expands:
-        wide = _relu6(_pointwise(values, name=f"{block.name}.expand", weights=weights))
-    wide = _relu6(_depthwise(wide, block=block, weights=weights))
-    narrow = _pointwise(wide, name=f"{block.name}.narrow", weights=weights)
+        wide = _apply_relu6(_apply_pointwise(values, name=f"{block.name}.expand", weights=weights))
+    wide = _apply_relu6(_apply_depthwise(wide, block=block, weights=weights))
+    narrow = _apply_pointwise(wide, name=f"{block.name}.narrow", weights=weights)
     return narrow.add_(values) if block.residual else narrow
 
 
-def _pointwise(
+def _apply_pointwise(
     values: Float[torch.Tensor, "views _ height width"], *, name: str, weights: Weights
 ) -> Float[torch.Tensor, "views _ height width"]:
     return functional.conv2d(values, weights[f"{name}.weight"], weights[f"{name}.bias"])
 
 
-def _depthwise(
+def _apply_depthwise(
     values: Float[torch.Tensor, "views _ height width"], *, block: Block, weights: Weights
 ) -> Float[torch.Tensor, "views _ rows columns"]:
     name = f"{block.name}.depthwise"
     groups = values.shape[1]
     if block.stride == 2:
-        return _strided(values, name=name, kernel=block.kernel, weights=weights, groups=groups)
+        return _apply_strided(values, name=name, kernel=block.kernel, weights=weights, groups=groups)
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     return functional.conv2d(values, weight, bias, padding=block.kernel // 2, groups=groups)
 
 
-def _strided(
+def _apply_strided(
     values: Float[torch.Tensor, "views _ height width"],
     *,
     name: str,
@@ -147,13 +147,13 @@ def _strided(
     weights: Weights,
     groups: int = 1,
 ) -> Float[torch.Tensor, "views _ rows columns"]:
-    # TensorFlow's "same" padding of an even side at stride 2: kernel - 2 zeros in all, the odd one behind.
-    # Sides stay even down to the last stride because images come in multiples of 32.
+    # TensorFlow's "same" padding of an even side at stride 2: kernel - 2 zeros in all, the odd one at the
+    # end. Sides stay even down to the last stride because images come in multiples of 32.
     before, after = (kernel - 2) // 2, (kernel - 1) // 2
     padded = functional.pad(values, (before, after, before, after))
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     return functional.conv2d(padded, weight, bias, stride=2, groups=groups)
 
 
-def _relu6(values: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "..."]:
+def _apply_relu6(values: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "..."]:
     return values.clamp_(0.0, 6.0)

@@ -1,1 +1,1 @@
-"""Maps: attention rows taken from a forward pass, and pooled."""
+"""Maps: attention rows recorded during a forward pass."""

@@ -1,7 +1,7 @@
-"""The attention row of pooling heads, which do not go through the attention interface.
+"""Attention rows of pooling heads, which do not use the library's attention interface.
 
-A learned probe attends to the patches and the result is the embedding. Its row is computed again from the
-head's own weights, when it is asked for, by a hook that is removed afterwards.
+In a pooling head, a learned probe attends to the patches, and the result is the embedding. When the row is
+wanted, a hook recomputes it from the head's own weights; the hook is removed afterwards.
 """
 
 import threading
@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from embshift.core.errors import EncoderError
 
-__all__ = ["PoolingHead", "aimv2_head", "listening", "siglip_head"]
+__all__ = ["PoolingHead", "find_aimv2_head", "find_siglip_head", "record_pooling"]
 
 HeadRow = Float[torch.Tensor, "views heads patches"]
 Row = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], HeadRow]
@@ -23,11 +23,11 @@ Row = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], HeadRow]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PoolingHead:
-    """Where a probe attends to patches.
+    """A module in which a probe attends to patches.
 
     Attributes:
-        module: What is called with the patches.
-        row: What makes the probe's row out of the module and what it is called with.
+        module: The module that is called with the patches.
+        row: Computes the probe's row from the module, its inputs and its options.
     """
 
     module: torch.nn.Module
@@ -35,67 +35,71 @@ class PoolingHead:
 
 
 @contextmanager
-def listening(head: PoolingHead) -> Generator[list[HeadRow]]:
-    """The probe's row of one forward pass, in a list that is empty until the head is called.
+def record_pooling(head: PoolingHead) -> Generator[list[HeadRow]]:
+    """Record the probe's row during one forward pass, in a list that is empty until the head is called.
 
     Raises:
         EncoderError: The head was not called exactly once.
     """
-    heard: list[HeadRow] = []
+    recorded: list[HeadRow] = []
     owner = threading.get_ident()
 
-    def hear(module: torch.nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
-        # Another thread may be encoding with the same weights.
+    def record(module: torch.nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
+        # Another thread may use the same weights at the same time.
         if threading.get_ident() == owner:
-            heard.append(head.row(module, inputs, options))
+            recorded.append(head.row(module, inputs, options))
 
-    handle = head.module.register_forward_pre_hook(hear, with_kwargs=True)
+    handle = head.module.register_forward_pre_hook(record, with_kwargs=True)
     try:
-        yield heard
+        yield recorded
     finally:
         handle.remove()
-    if len(heard) != 1:
+    if len(recorded) != 1:
         raise EncoderError(
-            f"the pooling head was called {len(heard)} times instead of once; no map can be taken"
+            f"the pooling head was called {len(recorded)} times instead of once; it gives no map"
         )
 
 
-def siglip_head(network: torch.nn.Module) -> PoolingHead:
-    """The pooling head of SigLIP and SigLIP 2: the network's one multi-head attention."""
+def find_siglip_head(network: torch.nn.Module) -> PoolingHead:
+    """Return the pooling head of SigLIP and SigLIP 2: the network's only multi-head attention."""
     found = [module for module in network.modules() if isinstance(module, torch.nn.MultiheadAttention)]
     if len(found) != 1:
-        raise EncoderError(f"one pooling head was expected and {len(found)} were found")
-    return PoolingHead(module=found[0], row=_probe_row)
+        raise EncoderError(f"expected one pooling head, found {len(found)}")
+    return PoolingHead(module=found[0], row=_compute_probe_row)
 
 
-def aimv2_head(network: torch.nn.Module) -> PoolingHead:
-    """The pooling head of AIMv2, whose probe is used as the query without a projection."""
+def find_aimv2_head(network: torch.nn.Module) -> PoolingHead:
+    """Return the pooling head of AIMv2, whose probe is the query without a projection."""
     from transformers.models.aimv2.modeling_aimv2 import Aimv2AttentionPoolingHead
 
     found = [module for module in network.modules() if isinstance(module, Aimv2AttentionPoolingHead)]
     if len(found) != 1:
-        raise EncoderError(f"one pooling head was expected and {len(found)} were found")
-    return PoolingHead(module=found[0], row=_token_row)
+        raise EncoderError(f"expected one pooling head, found {len(found)}")
+    return PoolingHead(module=found[0], row=_compute_token_row)
 
 
-def _probe_row(attention: Any, inputs: tuple[torch.Tensor, ...], options: Mapping[str, Any]) -> HeadRow:
+def _compute_probe_row(
+    attention: Any, inputs: tuple[torch.Tensor, ...], options: Mapping[str, Any]
+) -> HeadRow:
     probe, patches = inputs[0], inputs[1]
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
     dim, heads = attention.embed_dim, attention.num_heads
     # The three projections are stored as one, in the order query, key, value.
     query: torch.Tensor = torch.nn.functional.linear(probe[:, 0], weight[:dim], bias[:dim])
     key: torch.Tensor = torch.nn.functional.linear(patches, weight[dim : 2 * dim], bias[dim : 2 * dim])
-    return _attend(_split(query, heads=heads), _split(key, heads=heads), options.get("attn_mask"))
+    return _attend(_split_heads(query, heads=heads), _split_heads(key, heads=heads), options.get("attn_mask"))
 
 
-def _token_row(head: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> HeadRow:
+def _compute_token_row(head: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> HeadRow:
     patches: torch.Tensor = inputs[0] if inputs else options["hidden_states"]
     query: torch.Tensor = head.cls_token[:, 0].expand(patches.shape[0], -1)
     key: torch.Tensor = head.k_proj(patches)
-    return _attend(_split(query, heads=head.num_heads), _split(key, heads=head.num_heads), None)
+    return _attend(_split_heads(query, heads=head.num_heads), _split_heads(key, heads=head.num_heads), None)
 
 
-def _split(values: Float[torch.Tensor, "... width"], *, heads: int) -> Float[torch.Tensor, "... heads dim"]:
+def _split_heads(
+    values: Float[torch.Tensor, "... width"], *, heads: int
+) -> Float[torch.Tensor, "... heads dim"]:
     return values.reshape(*values.shape[:-1], heads, values.shape[-1] // heads)
 
 

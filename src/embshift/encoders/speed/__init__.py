@@ -1,1 +1,1 @@
-"""Speed: the same numbers in less time: runtimes, cut blocks, faster activations."""
+"""Speed: runtimes, half precision and faster modules."""

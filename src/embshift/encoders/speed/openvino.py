@@ -1,4 +1,4 @@
-"""Programs in OpenVINO, on a CPU: its kernels take several times torch's views a second."""
+"""Programs that OpenVINO runs on a CPU, with several times as many views a second as torch."""
 
 import importlib
 import logging
@@ -11,17 +11,17 @@ from typing import Any
 import torch
 
 from embshift.core.errors import EncoderError, MissingExtraError
-from embshift.encoders.speed.program import Inputs, Outputs, Program, traced
+from embshift.encoders.speed.program import Inputs, Outputs, Program, trace_program
 
-__all__ = ["builder"]
+__all__ = ["make_builder"]
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
-def builder(*, device: str, precision: str) -> Callable[[Program, Inputs], Program]:
-    """What turns a computation into a program that OpenVINO runs, on as many threads as torch has.
+def make_builder(*, device: str, precision: str) -> Callable[[Program, Inputs], Program]:
+    """Return a function that turns a computation into an OpenVINO program with as many threads as torch has.
 
-    In "bfloat16" everything is rounded, the residual stream and the attention row too.
+    In "bfloat16" everything is rounded, including the residual stream and the attention row.
 
     Args:
         device: "cpu".
@@ -32,27 +32,27 @@ def builder(*, device: str, precision: str) -> Callable[[Program, Inputs], Progr
         MissingExtraError: OpenVINO is not installed.
     """
     if device != "cpu":
-        raise EncoderError(f"runtime 'openvino' was asked for on {device}; it runs with --device cpu")
+        raise EncoderError(f"runtime 'openvino' cannot run on {device}; use --device cpu")
     if precision not in _HINTS:
-        raise EncoderError(f"runtime 'openvino' takes float32 or bfloat16, and {precision} was asked for")
-    library = _library()
+        raise EncoderError(f"runtime 'openvino' cannot compute in {precision}; use float32 or bfloat16")
+    library = _import_library()
     core: Any = library.Core()
 
     def build(program: Program, inputs: Inputs) -> Program:
-        graph = traced(program, inputs)
+        graph = trace_program(program, inputs)
         options = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, on all threads
         }
-        compiled = core.compile_model(_converted(graph, inputs), "CPU", options)
-        return _calling(compiled, given=[name is not None for name in graph.graph_signature.user_outputs])
+        compiled = core.compile_model(_convert(graph, inputs), "CPU", options)
+        return _make_call(compiled, given=[name is not None for name in graph.graph_signature.user_outputs])
 
     return build
 
 
-def _library() -> Any:
-    # OpenVINO reports its use over the network through this package; without it, it keeps to itself.
+def _import_library() -> Any:
+    # OpenVINO reports its use over the network through this package; without the package it reports nothing.
     sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
     try:
         return importlib.import_module("openvino")
@@ -60,10 +60,10 @@ def _library() -> Any:
         raise MissingExtraError("openvino", "openvino") from None
 
 
-def _converted(graph: torch.export.ExportedProgram, inputs: Inputs) -> Any:
+def _convert(graph: torch.export.ExportedProgram, inputs: Inputs) -> Any:
     frontend: Any = importlib.import_module("openvino.frontend")
     decoding: Any = importlib.import_module("openvino.frontend.pytorch.fx_decoder")
-    with _hushed():
+    with _suppress_logs():
         decoder = decoding.TorchFXPythonDecoder.from_exported_program(graph)
         loader = frontend.FrontEndManager().load_by_framework("pytorch")
         model = loader.convert(loader.load(decoder))
@@ -73,8 +73,8 @@ def _converted(graph: torch.export.ExportedProgram, inputs: Inputs) -> Any:
 
 
 @contextmanager
-def _hushed() -> Generator[None]:
-    # Torch warns of its own calls; the converter sets up logging, to log what this torch has no longer.
+def _suppress_logs() -> Generator[None]:
+    # Torch warns about its own calls; the converter sets up logging, and logs operations that torch lacks.
     root, silent, before = logging.getLogger(), logging.NullHandler(), logging.root.manager.disable
     root.addHandler(silent)
     logging.disable(logging.WARNING)
@@ -87,9 +87,9 @@ def _hushed() -> Generator[None]:
         root.removeHandler(silent)
 
 
-def _calling(compiled: Any, *, given: Sequence[bool]) -> Program:
+def _make_call(compiled: Any, *, given: Sequence[bool]) -> Program:
     def call(inputs: Inputs) -> Outputs:
-        # Copied: the library writes its next results into the same memory.
+        # Copied, because the library writes its next results into the same memory.
         found = compiled([values.contiguous().numpy() for values in inputs.values()], share_outputs=True)
         results = iter([torch.tensor(found[port]) for port in range(len(compiled.outputs))])
         embedding = next(results)

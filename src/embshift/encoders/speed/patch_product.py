@@ -1,6 +1,6 @@
-"""Patches cut out and multiplied, where a GPU would be slow at the convolution that says the same.
+"""A matrix product of patches in place of an equivalent convolution, which is slow on a GPU.
 
-Libraries have fast convolutions for many channels; an image has three.
+Libraries have fast convolutions for many channels, but an image has only three.
 """
 
 from typing import Any, final
@@ -8,17 +8,17 @@ from typing import Any, final
 import torch
 from jaxtyping import Float
 
-from embshift.encoders.speed.replace_modules import exchange
+from embshift.encoders.speed.replacement import replace_modules
 
 __all__ = ["PatchProduct", "multiply_patches"]
 
 
 @final
 class PatchProduct(torch.nn.Linear):
-    """What a convolution does whose patches touch without overlapping, as one matrix product.
+    """A convolution over adjacent patches that do not overlap, as one matrix product.
 
     Args:
-        convolution: Takes its weights; its stride is its kernel's size.
+        convolution: Supplies the weights; its stride equals its kernel's size.
     """
 
     def __init__(self, convolution: torch.nn.Conv2d) -> None:
@@ -34,7 +34,7 @@ class PatchProduct(torch.nn.Linear):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, pixels: Float[torch.Tensor, "views channels height width"]
     ) -> Float[torch.Tensor, "views width_of_token rows columns"]:
-        """The projection of every patch; what is left over at the right and below is dropped."""
+        """Return the projection of every patch; the remainder at the right and the bottom is dropped."""
         (high, wide), (views, channels, height, width) = self.sides, pixels.shape
         rows, columns = height // high, width // wide
         inner = pixels[:, :, : rows * high, : columns * wide]
@@ -43,11 +43,11 @@ class PatchProduct(torch.nn.Linear):
 
 
 def multiply_patches(network: torch.nn.Module) -> None:
-    """Put a `PatchProduct` in the place of every convolution that cuts an image into patches, for good."""
-    exchange(network, where=_cuts_patches, make=PatchProduct)
+    """Replace every convolution that cuts an image into patches by a `PatchProduct`, for good."""
+    replace_modules(network, where=_is_patch_convolution, make=PatchProduct)
 
 
-def _cuts_patches(convolution: torch.nn.Module) -> bool:
+def _is_patch_convolution(convolution: torch.nn.Module) -> bool:
     if not isinstance(convolution, torch.nn.Conv2d):
         return False
     plain: tuple[Any, ...] = ((0, 0), (1, 1), 1)

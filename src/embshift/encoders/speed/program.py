@@ -1,4 +1,4 @@
-"""A computation as a program: what it takes and gives, and its graph without the Python that wrote it."""
+"""Programs: the inputs and outputs of a computation, and its graph without Python code."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 import torch
 from jaxtyping import Shaped
 
-__all__ = ["Inputs", "Outputs", "Program", "traced"]
+__all__ = ["Inputs", "Outputs", "Program", "trace_program"]
 
 Inputs = Mapping[str, Shaped[torch.Tensor, "..."]]
 Outputs = tuple[torch.Tensor, *tuple[torch.Tensor | None, ...]]
-"""The embedding first."""
+"""The outputs of a forward pass; the embedding comes first."""
 
 Program = Callable[[Inputs], Outputs]
 
@@ -24,9 +24,9 @@ class _Traceable(torch.nn.Module):
         return self._program(dict(zip(self._names, values, strict=True)))
 
 
-def traced(program: Program, inputs: Inputs, /) -> torch.export.ExportedProgram:
-    """The graph of a computation, without the Python that wrote it; it takes the inputs' values in order."""
+def trace_program(program: Program, inputs: Inputs, /) -> torch.export.ExportedProgram:
+    """Trace a computation into a graph without Python code, which takes the inputs' values in order."""
     with warnings.catch_warnings():
-        # Torch warns of its own calls.
+        # Torch warns about its own calls.
         warnings.simplefilter("ignore")
         return torch.export.export(_Traceable(program, tuple(inputs)), tuple(inputs.values()), strict=False)

@@ -1,1 +1,1 @@
-"""Towers: image towers of checkpoints, one family a module."""
+"""Towers: image towers of checkpoints, in one module per family or group of families."""

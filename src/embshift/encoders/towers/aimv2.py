@@ -1,4 +1,4 @@
-"""AIMv2: no class token; a probe pools the patches, or nothing does."""
+"""AIMv2: without a class token; the embedding is pooled by a probe, or the mean of the patches."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from embshift.core.errors import EncoderError
-from embshift.encoders.checkpoints import Weights
-from embshift.encoders.maps.pooling import PoolingHead, aimv2_head
+from embshift.encoders.checkpoints import CheckpointWeights
+from embshift.encoders.maps.pooling import PoolingHead, find_aimv2_head
 from embshift.encoders.towers.family import POOLING_MAP, Inputs, family
-from embshift.encoders.towers.tower import Tower, build_network, image_sides
+from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
 
 __all__ = ["aimv2_tower"]
 
@@ -22,47 +22,50 @@ __all__ = ["aimv2_tower"]
     model_types=("aimv2", "aimv2_vision_model"),
     processor="CLIPImageProcessor",
 )
-def aimv2_tower(config: Any, weights: Weights) -> Tower:
-    """An AIMv2 checkpoint: with text, of the seeing half with its head, or without."""
-    return _whole(config, weights) if hasattr(config, "vision_config") else _half(config, weights)
+def aimv2_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build the image tower of an AIMv2 checkpoint: with text, or vision only, with or without a head."""
+    build = _build_from_pair if hasattr(config, "vision_config") else _build_from_vision
+    return build(config, weights)
 
 
-def _whole(config: Any, weights: Weights) -> Tower:
+def _build_from_pair(config: Any, weights: CheckpointWeights) -> Tower:
     from transformers import Aimv2Model
 
     if not config.vision_config.use_head:
-        raise EncoderError("an AIMv2 checkpoint with text needs a pooling head, and its use_head is false")
+        raise EncoderError(
+            "an AIMv2 checkpoint with text needs a pooling head, but use_head is false; use one that has it"
+        )
     network: Any = build_network(Aimv2Model, config=config, weights=weights)
-    # The library has no class of the projected seeing half alone; the text half is let go.
+    # The library has no class for a projected image tower alone, so the text tower is deleted.
     del network.text_model
     network.vision_model.use_head = False
-    return _tower(
+    return _make_tower(
         config.vision_config,
         network,
-        embed=_projected,
+        embed=_embed_projected,
         embedding="projected output of the pooling head",
         dim=config.projection_dim,
-        pooling=aimv2_head(network),
+        pooling=find_aimv2_head(network),
     )
 
 
-def _half(config: Any, weights: Weights) -> Tower:
+def _build_from_vision(config: Any, weights: CheckpointWeights) -> Tower:
     from transformers import Aimv2VisionModel
 
     network: Any = build_network(Aimv2VisionModel, config=config, weights=weights)
     head = bool(config.use_head)
     network.use_head = False
-    return _tower(
+    return _make_tower(
         config,
         network,
-        embed=_pooled if head else _patch_mean,
+        embed=_embed_pooled if head else _average_patches,
         embedding="output of the pooling head" if head else "mean of the patches after the final norm",
         dim=config.hidden_size,
-        pooling=aimv2_head(network) if head else None,
+        pooling=find_aimv2_head(network) if head else None,
     )
 
 
-def _tower(
+def _make_tower(
     vision: Any, network: Any, *, embed: Any, embedding: str, dim: int, pooling: PoolingHead | None
 ) -> Tower:
     return Tower(
@@ -73,22 +76,22 @@ def _tower(
         blocks=vision.num_hidden_layers,
         heads=vision.num_attention_heads,
         patch=vision.patch_size,
-        sides=None if vision.is_native else image_sides(vision),
+        sides=None if vision.is_native else read_image_sides(vision),
         pooling=pooling,
     )
 
 
-def _projected(network: Any, inputs: Inputs) -> torch.Tensor:
-    return network.visual_projection(_pooled(network.vision_model, inputs))
+def _embed_projected(network: Any, inputs: Inputs) -> torch.Tensor:
+    return network.visual_projection(_embed_pooled(network.vision_model, inputs))
 
 
-def _pooled(vision: Any, inputs: Inputs) -> torch.Tensor:
+def _embed_pooled(vision: Any, inputs: Inputs) -> torch.Tensor:
     patches = vision(**inputs).last_hidden_state
-    # The fused attention rounds a single query by its place in the batch, so that a view's embedding would
-    # depend on where it stands; the head is called apart from the blocks, which keep the fused one.
+    # The rounding of a single query by the fused attention depends on its place in the batch, and so would a
+    # view's embedding. The head is therefore called apart from the blocks, which keep the fused attention.
     with sdpa_kernel(SDPBackend.MATH):
         return vision.head(patches)
 
 
-def _patch_mean(network: Any, inputs: Inputs) -> torch.Tensor:
+def _average_patches(network: Any, inputs: Inputs) -> torch.Tensor:
     return network(**inputs).last_hidden_state.mean(dim=1)

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from embshift.encoders.checkpoints import Weights
-from embshift.encoders.towers.family import CLASS_MAP, Inputs, family, pooled, vision_part
-from embshift.encoders.towers.tower import Tower, build_network, image_sides
+from embshift.encoders.checkpoints import CheckpointWeights
+from embshift.encoders.towers.family import CLASS_MAP, Inputs, embed_pooled, family, get_vision_config
+from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
 
 __all__ = ["clip_tower", "metaclip2_tower"]
 
@@ -19,11 +19,11 @@ __all__ = ["clip_tower", "metaclip2_tower"]
     model_types=("clip", "clip_vision_model"),
     processor="CLIPImageProcessor",
 )
-def clip_tower(config: Any, weights: Weights) -> Tower:
-    """The seeing half of a CLIP checkpoint."""
+def clip_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build the image tower of a CLIP checkpoint."""
     from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
 
-    return _tower(config, weights, projecting=CLIPVisionModelWithProjection, plain=CLIPVisionModel)
+    return _make_tower(config, weights, projecting=CLIPVisionModelWithProjection, unprojected=CLIPVisionModel)
 
 
 @family(
@@ -34,32 +34,35 @@ def clip_tower(config: Any, weights: Weights) -> Tower:
     model_types=("metaclip_2", "metaclip_2_vision_model"),
     processor="CLIPImageProcessor",
 )
-def metaclip2_tower(config: Any, weights: Weights) -> Tower:
-    """The seeing half of a MetaCLIP 2 checkpoint."""
+def metaclip2_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build the image tower of a MetaCLIP 2 checkpoint."""
     from transformers import MetaClip2VisionModel, MetaClip2VisionModelWithProjection
 
-    return _tower(config, weights, projecting=MetaClip2VisionModelWithProjection, plain=MetaClip2VisionModel)
+    return _make_tower(
+        config, weights, projecting=MetaClip2VisionModelWithProjection, unprojected=MetaClip2VisionModel
+    )
 
 
-def _tower(config: Any, weights: Weights, *, projecting: Any, plain: Any) -> Tower:
-    vision = vision_part(config)
+def _make_tower(config: Any, weights: CheckpointWeights, *, projecting: Any, unprojected: Any) -> Tower:
+    vision = get_vision_config(config)
     if vision is not config:
-        # The seeing half of a whole checkpoint states a projection of its own, which nothing uses.
+        # The vision configuration of a full checkpoint states a projection of its own, which nothing uses.
         vision.projection_dim = config.projection_dim
-    # A checkpoint of the seeing half alone is saved with the projection or without it, under one model_type.
+    # A checkpoint of the image tower alone has one model_type, whether it was saved with the projection or
+    # not.
     projected = vision is not config or "visual_projection.weight" in weights.tensors
     return Tower(
-        network=build_network(projecting if projected else plain, config=vision, weights=weights),
-        embed=_projected if projected else pooled,
+        network=build_network(projecting if projected else unprojected, config=vision, weights=weights),
+        embed=_embed_projected if projected else embed_pooled,
         embedding="projected class token" if projected else "class token after the final norm, not projected",
         dim=vision.projection_dim if projected else vision.hidden_size,
         blocks=vision.num_hidden_layers,
         heads=vision.num_attention_heads,
         patch=vision.patch_size,
         prefix=1,
-        sides=image_sides(vision),
+        sides=read_image_sides(vision),
     )
 
 
-def _projected(network: Any, inputs: Inputs) -> torch.Tensor:
+def _embed_projected(network: Any, inputs: Inputs) -> torch.Tensor:
     return network(**inputs).image_embeds

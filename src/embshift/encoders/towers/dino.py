@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from embshift.encoders.checkpoints import Weights
-from embshift.encoders.towers.family import CLASS_MAP, class_token, family
-from embshift.encoders.towers.tower import Tower, build_network, image_sides
+from embshift.encoders.checkpoints import CheckpointWeights
+from embshift.encoders.towers.family import CLASS_MAP, embed_class_token, family
+from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
 
 __all__ = ["dinov2_registers_tower", "dinov2_tower", "dinov3_tower", "vit_tower"]
 
@@ -19,11 +19,11 @@ EMBEDDING = "class token after the final norm"
     model_types=("dinov2",),
     processor="BitImageProcessor",
 )
-def dinov2_tower(config: Any, weights: Weights) -> Tower:
-    """A DINOv2 checkpoint; its positions are interpolated by the library to the size given."""
+def dinov2_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build a DINOv2 tower; the library interpolates its positions to the size of the input."""
     from transformers import Dinov2Model
 
-    return _tower(config, build_network(Dinov2Model, config=config, weights=weights))
+    return _make_tower(config, build_network(Dinov2Model, config=config, weights=weights))
 
 
 @family(
@@ -34,12 +34,12 @@ def dinov2_tower(config: Any, weights: Weights) -> Tower:
     model_types=("dinov2_with_registers",),
     processor="BitImageProcessor",
 )
-def dinov2_registers_tower(config: Any, weights: Weights) -> Tower:
-    """A DINOv2 checkpoint with registers."""
+def dinov2_registers_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build a DINOv2 tower with registers."""
     from transformers import Dinov2WithRegistersModel
 
     network = build_network(Dinov2WithRegistersModel, config=config, weights=weights)
-    return _tower(config, network, registers=config.num_register_tokens)
+    return _make_tower(config, network, registers=config.num_register_tokens)
 
 
 @family(
@@ -50,12 +50,12 @@ def dinov2_registers_tower(config: Any, weights: Weights) -> Tower:
     model_types=("dinov3_vit",),
     processor="DINOv3ViTImageProcessor",
 )
-def dinov3_tower(config: Any, weights: Weights) -> Tower:
-    """A DINOv3 checkpoint; its positions are rotary and follow the size given."""
+def dinov3_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build a DINOv3 tower; its positions are rotary and follow the size of the input."""
     from transformers import DINOv3ViTModel
 
     network = build_network(DINOv3ViTModel, config=config, weights=weights)
-    return _tower(config, network, registers=config.num_register_tokens)
+    return _make_tower(config, network, registers=config.num_register_tokens)
 
 
 @family(
@@ -66,18 +66,20 @@ def dinov3_tower(config: Any, weights: Weights) -> Tower:
     model_types=("vit",),
     processor="ViTImageProcessor",
 )
-def vit_tower(config: Any, weights: Weights) -> Tower:
-    """A ViT checkpoint, without the pooler, which was trained for another task or not at all."""
+def vit_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build a ViT tower without the pooler, which was trained for another task or not at all."""
     from transformers import ViTModel
 
     network = build_network(ViTModel, config=config, weights=weights, add_pooling_layer=False)
-    return _tower(config, network, sides=image_sides(config))
+    return _make_tower(config, network, sides=read_image_sides(config))
 
 
-def _tower(config: Any, network: Any, *, registers: int = 0, sides: tuple[int, int] | None = None) -> Tower:
+def _make_tower(
+    config: Any, network: Any, *, registers: int = 0, sides: tuple[int, int] | None = None
+) -> Tower:
     return Tower(
         network=network,
-        embed=class_token,
+        embed=embed_class_token,
         embedding=EMBEDDING,
         dim=config.hidden_size,
         blocks=config.num_hidden_layers,

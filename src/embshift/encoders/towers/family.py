@@ -1,4 +1,4 @@
-"""Registration of a family of checkpoints that opens through the transformers library."""
+"""Registration of families of checkpoints that the transformers library can open."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -10,17 +10,26 @@ import torch
 from embshift.core.encoding import Encoder
 from embshift.core.types import EncoderSpec
 from embshift.encoders import encoder
-from embshift.encoders.checkpoints import Weights, config_of, open_weights
+from embshift.encoders.checkpoints import CheckpointWeights, open_weights, read_config
 from embshift.encoders.devices import choose_device
-from embshift.encoders.hub import resolve
+from embshift.encoders.hub import resolve_hub_name
 from embshift.encoders.towers.preprocessing import open_preprocessing
-from embshift.encoders.towers.tower import Tower, read_config
+from embshift.encoders.towers.tower import Tower, build_config
 from embshift.encoders.towers.vision import VisionEncoder
 
-__all__ = ["CLASS_MAP", "POOLING_MAP", "Build", "Inputs", "class_token", "family", "pooled", "vision_part"]
+__all__ = [
+    "CLASS_MAP",
+    "POOLING_MAP",
+    "Build",
+    "Inputs",
+    "embed_class_token",
+    "embed_pooled",
+    "family",
+    "get_vision_config",
+]
 
-Build = Callable[[Any, Weights], Tower]
-"""What builds a tower from the library's configuration and a checkpoint's weights."""
+Build = Callable[[Any, CheckpointWeights], Tower]
+"""A function that builds a tower from the library's configuration and a checkpoint's weights."""
 
 Inputs = Mapping[str, torch.Tensor]
 
@@ -31,7 +40,7 @@ POOLING_MAP = "pooling head, its probe to patches"
 def family(
     *, name: str, summary: str, embedding: str, map_source: str, model_types: tuple[str, ...], processor: str
 ) -> Callable[[Build], Build]:
-    """Register what builds a family's towers.
+    """Register the function that builds a family's towers.
 
     Args:
         name: Name of the family.
@@ -39,7 +48,7 @@ def family(
         embedding: What its embedding is.
         map_source: What its map is taken from.
         model_types: Values of ``model_type`` in ``config.json`` that it opens.
-        processor: Image processor of a folder that does not name one.
+        processor: Image processor for folders that do not name one.
     """
 
     def register(build: Build) -> Build:
@@ -55,8 +64,10 @@ def family(
             precision: str = "float32",
             runtime: str = "torch",
         ) -> Encoder:
-            folder = Path(source) if Path(source).is_dir() else resolve(source, allow_pickle=allow_pickle)
-            config = read_config(config_of(folder))
+            folder = Path(source)
+            if not folder.is_dir():
+                folder = resolve_hub_name(source, allow_pickle=allow_pickle)
+            config = build_config(read_config(folder))
             preprocessing = open_preprocessing(folder, default=processor)
             chosen = choose_device(device)
             weights = open_weights(folder, allow_pickle=allow_pickle)
@@ -79,22 +90,22 @@ def family(
             )
             return VisionEncoder(spec=spec, tower=tower, preprocessing=preprocessing)
 
-        del opener  # it lives in the registry
+        del opener  # the registry holds it
         return build
 
     return register
 
 
-def vision_part(config: Any) -> Any:
-    """The configuration of the half that sees."""
+def get_vision_config(config: Any) -> Any:
+    """Return the configuration of the image tower."""
     return getattr(config, "vision_config", config)
 
 
-def pooled(network: Any, inputs: Inputs) -> torch.Tensor:
-    """The library's pooled output."""
+def embed_pooled(network: Any, inputs: Inputs) -> torch.Tensor:
+    """Return the library's pooled output."""
     return network(**inputs).pooler_output
 
 
-def class_token(network: Any, inputs: Inputs) -> torch.Tensor:
-    """The class token after the final norm."""
+def embed_class_token(network: Any, inputs: Inputs) -> torch.Tensor:
+    """Return the class token after the final norm."""
     return network(**inputs).last_hidden_state[:, 0]

@@ -1,12 +1,12 @@
-"""SigLIP and SigLIP 2: no class token; a learned probe pools the patches."""
+"""SigLIP and SigLIP 2: without a class token; a learned probe pools the patches."""
 
 from typing import Any
 
 from embshift.core.errors import EncoderError
-from embshift.encoders.checkpoints import Weights
-from embshift.encoders.maps.pooling import siglip_head
-from embshift.encoders.towers.family import POOLING_MAP, family, pooled, vision_part
-from embshift.encoders.towers.tower import Tower, build_network, image_sides
+from embshift.encoders.checkpoints import CheckpointWeights
+from embshift.encoders.maps.pooling import find_siglip_head
+from embshift.encoders.towers.family import POOLING_MAP, embed_pooled, family, get_vision_config
+from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
 
 __all__ = ["siglip2_tower", "siglip_tower"]
 
@@ -19,12 +19,12 @@ __all__ = ["siglip2_tower", "siglip_tower"]
     model_types=("siglip", "siglip_vision_model"),
     processor="SiglipImageProcessor",
 )
-def siglip_tower(config: Any, weights: Weights) -> Tower:
-    """The seeing half of a SigLIP checkpoint."""
+def siglip_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build the image tower of a SigLIP checkpoint."""
     from transformers import SiglipVisionModel
 
-    vision = vision_part(config)
-    return _tower(vision, weights, network=SiglipVisionModel, sides=image_sides(vision))
+    vision = get_vision_config(config)
+    return _make_tower(vision, weights, network=SiglipVisionModel, sides=read_image_sides(vision))
 
 
 @family(
@@ -35,27 +35,29 @@ def siglip_tower(config: Any, weights: Weights) -> Tower:
     model_types=("siglip2", "siglip2_vision_model"),
     processor="Siglip2ImageProcessor",
 )
-def siglip2_tower(config: Any, weights: Weights) -> Tower:
-    """The seeing half of a SigLIP 2 NaFlex checkpoint."""
+def siglip2_tower(config: Any, weights: CheckpointWeights) -> Tower:
+    """Build the image tower of a SigLIP 2 NaFlex checkpoint."""
     from transformers import Siglip2VisionModel
 
-    return _tower(vision_part(config), weights, network=Siglip2VisionModel, sides=None)
+    return _make_tower(get_vision_config(config), weights, network=Siglip2VisionModel, sides=None)
 
 
-def _tower(vision: Any, weights: Weights, *, network: Any, sides: tuple[int, int] | None) -> Tower:
+def _make_tower(
+    vision: Any, weights: CheckpointWeights, *, network: Any, sides: tuple[int, int] | None
+) -> Tower:
     if not getattr(vision, "vision_use_head", True):
         raise EncoderError(
-            "the checkpoint has no pooling head (vision_use_head is false); take one that has it"
+            "the checkpoint has no pooling head (vision_use_head is false); use one that has it"
         )
     built = build_network(network, config=vision, weights=weights)
     return Tower(
         network=built,
-        embed=pooled,
+        embed=embed_pooled,
         embedding="output of the pooling head",
         dim=vision.hidden_size,
         blocks=vision.num_hidden_layers,
         heads=vision.num_attention_heads,
         patch=vision.patch_size,
         sides=sides,
-        pooling=siglip_head(built),
+        pooling=find_siglip_head(built),
     )

@@ -1,4 +1,4 @@
-"""The half of a network that sees: built by the library, filled with every weight or not at all."""
+"""Image towers: built by the library, and filled with every weight or refused."""
 
 import importlib
 import re
@@ -11,31 +11,31 @@ import torch
 from jaxtyping import Float32
 
 from embshift.core.errors import EncoderError, WeightsError
-from embshift.encoders.checkpoints import Weights, shortened
+from embshift.encoders.checkpoints import CheckpointWeights, shorten_list
 from embshift.encoders.maps.pooling import PoolingHead
-from embshift.encoders.maps.probe import register_attention
+from embshift.encoders.maps.tape import register_attention
 
-__all__ = ["Embed", "Tower", "build_network", "image_sides", "read_config"]
+__all__ = ["Embed", "Tower", "build_config", "build_network", "read_image_sides"]
 
 Embed = Callable[[Any, Mapping[str, torch.Tensor]], Float32[torch.Tensor, "views dim"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tower:
-    """An opened network and how it is read.
+    """An opened network, and how to read it.
 
     Attributes:
-        network: What runs, in eval mode, in float32.
-        embed: What calls it and gives the raw embedding.
-        embedding: What that is, in words.
-        dim: Its length.
+        network: The network, in eval mode, in float32.
+        embed: Calls the network and returns the raw embedding.
+        embedding: What the embedding is, in words.
+        dim: Length of the embedding.
         blocks: Number of blocks.
         heads: Attention heads of a block.
         patch: Side of a patch, in pixels.
-        prefix: Tokens before the patches: the class token and registers; 0 where there is no class token.
-            Where there is one, `embed` may read of the last block that token alone.
-        sides: Height and width that it takes, in pixels; None where it takes any.
-        pooling: The head whose probe gives the map, where there is one.
+        prefix: Number of tokens before the patches: the class token and registers; 0 without a class token.
+            With a class token, `embed` may read only that token of the last block.
+        sides: Height and width of its input, in pixels; None if it takes any.
+        pooling: The head whose probe gives the map, if there is one.
     """
 
     network: torch.nn.Module
@@ -51,7 +51,7 @@ class Tower:
 
     @property
     def map_name(self) -> str:
-        """What the map is called: attention, unless nothing stands for the whole image."""
+        """Name of the map: attention, unless no token or probe stands for the whole image."""
         return "attention map" if self.prefix or self.pooling else "received attention"
 
     @property
@@ -64,8 +64,8 @@ class Tower:
         return "last block, mean over patches of the attention that a patch receives, one map per head"
 
 
-def read_config(config: Mapping[str, Any]) -> Any:
-    """The library's configuration for a ``config.json``.
+def build_config(config: Mapping[str, Any]) -> Any:
+    """Build the library's configuration from a ``config.json``.
 
     Raises:
         EncoderError: The library does not accept it.
@@ -76,23 +76,25 @@ def read_config(config: Mapping[str, Any]) -> Any:
     try:
         return transformers.CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
     except (StrictDataclassError, TypeError, ValueError, KeyError) as error:
-        raise EncoderError(f"config.json is not one of a {config['model_type']} encoder: {error}") from error
+        raise EncoderError(f"config.json is not that of a {config['model_type']} encoder: {error}") from error
 
 
-def build_network(network: Any, *, config: Any, weights: Weights, **options: Any) -> torch.nn.Module:
-    """A network of the library's class with every one of its weights from the checkpoint.
+def build_network(
+    network: Any, *, config: Any, weights: CheckpointWeights, **options: Any
+) -> torch.nn.Module:
+    """Build a network of the library's class with all its weights from the checkpoint.
 
     Args:
         network: The library's class.
         config: Its configuration.
-        weights: The checkpoint's tensors; more than it needs is fine, blocks excepted.
+        weights: The checkpoint's tensors; additional tensors are allowed, additional blocks are not.
         **options: Passed to the class.
 
     Raises:
-        WeightsError: A weight is missing, of another shape, not finite, or there are more blocks than stated.
+        WeightsError: A weight is missing, has another shape or is not finite, or there are additional blocks.
     """
     attention = register_attention()
-    with _quiet():
+    with _suppress_logs():
         try:
             built, report = network.from_pretrained(
                 None,
@@ -111,8 +113,8 @@ def build_network(network: Any, *, config: Any, weights: Weights, **options: Any
     return built.eval().requires_grad_(False)
 
 
-def image_sides(config: Any) -> tuple[int, int]:
-    """Height and width that a vision configuration states."""
+def read_image_sides(config: Any) -> tuple[int, int]:
+    """Return the height and width that a vision configuration states."""
     size = config.image_size
     return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
@@ -120,30 +122,32 @@ def image_sides(config: Any) -> tuple[int, int]:
 def _check_report(report: Mapping[str, Any]) -> None:
     missing = [str(key) for key in report["missing_keys"]]
     if missing:
-        raise WeightsError(f"the checkpoint lacks {shortened(missing)}; fetch it again, whole")
+        raise WeightsError(f"the checkpoint lacks {shorten_list(missing)}; download all of it again")
     wrong = [f"{key} is {tuple(has)}, not {tuple(wants)}" for key, has, wants in report["mismatched_keys"]]
     if wrong or report.get("error_msgs"):
         raise WeightsError(
-            f"weights have other shapes than config.json says: {shortened(wrong or report['error_msgs'])}"
+            f"weights do not have the shapes of config.json: {shorten_list(wrong or report['error_msgs'])}"
         )
-    # The text half is extra; a block of the seeing half that nothing takes means another config.json.
+    # The text tower is not needed; an unused block of the image tower means another config.json.
     extra = [key for key in report["unexpected_keys"] if re.search(r"(^|\.)layers?\.\d+\.", key)]
     extra = [key for key in extra if not key.startswith("text_model.")]
     if extra:
-        raise WeightsError(f"the checkpoint has blocks that config.json does not state: {shortened(extra)}")
+        raise WeightsError(
+            f"the checkpoint has blocks that config.json does not state: {shorten_list(extra)}"
+        )
 
 
 def _check_values(network: torch.nn.Module) -> None:
     wrong = [name for name, values in network.named_parameters() if not bool(values.isfinite().all())]
     if wrong:
         raise WeightsError(
-            f"weights that are not finite numbers: {shortened(wrong)}; fetch the checkpoint again"
+            f"weights that are not finite numbers: {shorten_list(wrong)}; download the checkpoint again"
         )
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
-    # The library reports the text half's weights as unexpected, line by line, and draws a progress bar.
+def _suppress_logs() -> Generator[None]:
+    # The library reports the text tower's weights as unexpected, line by line, and shows a progress bar.
     from transformers.utils import logging
 
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""The encoder over a network of the transformers library."""
+"""The encoder that runs an image tower of the transformers library."""
 
 from functools import partial
 from typing import final
@@ -10,16 +10,16 @@ from embshift.core.device_copy import copy_to_device
 from embshift.core.encoding import AnyViews, Encoding
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec, Field
-from embshift.encoders.devices import full_precision
-from embshift.encoders.maps.pooling import listening
-from embshift.encoders.maps.probe import class_row, received_mean, recording
+from embshift.encoders.devices import keep_full_precision
+from embshift.encoders.maps.pooling import record_pooling
+from embshift.encoders.maps.tape import compute_class_row, compute_received_attention, record_attention
 from embshift.encoders.speed.class_block import cut_last_block
-from embshift.encoders.speed.half_precision import halve
+from embshift.encoders.speed.half_precision import use_half_precision
 from embshift.encoders.speed.patch_product import multiply_patches
 from embshift.encoders.speed.program import Inputs, Outputs
-from embshift.encoders.speed.quick_gelu import quicken
+from embshift.encoders.speed.quick_gelu import use_quick_gelu
 from embshift.encoders.speed.runtimes import Programs
-from embshift.encoders.towers.framing import field_of
+from embshift.encoders.towers.frame import compute_field
 from embshift.encoders.towers.preprocessing import Preprocessing
 from embshift.encoders.towers.tower import Tower
 
@@ -28,35 +28,36 @@ __all__ = ["VisionEncoder"]
 Embedding = Float32[torch.Tensor, "views dim"]
 Map = Float32[torch.Tensor, "views heads patches"]
 Stack = Float32[torch.Tensor, "views layers heads patches"]
-Seen = tuple[Embedding, Map | None, Stack | None]
+VisionOutputs = tuple[Embedding, Map | None, Stack | None]
 
 
 @final
 class VisionEncoder:
-    """A network and its preprocessing, held open on a device.
+    """A network and its preprocessing, open on a device.
 
     Args:
-        spec: How it states itself; its precision, device and runtime are what the network is brought to.
+        spec: How it states itself; the network is converted to its precision, device and runtime.
         tower: The network, in float32.
-        preprocessing: What turns views into its inputs.
+        preprocessing: The conversion of views into its inputs.
 
     Raises:
-        EncoderError: The runtime cannot do this here.
+        EncoderError: The runtime cannot run this encoder here.
         MissingExtraError: OpenVINO is not installed.
     """
 
     def __init__(self, *, spec: EncoderSpec, tower: Tower, preprocessing: Preprocessing) -> None:
         if spec.runtime != "torch" and preprocessing.frame is None:
-            # How its positions are laid out follows from the images' shape, which a graph would fix.
+            # The layout of its positions follows the images' shape, which a graph would fix.
             raise EncoderError(
-                f"a NaFlex encoder cannot be run by '{spec.runtime}': its grid follows the images' shape; "
-                "use the runtime torch"
+                f"runtime '{spec.runtime}' cannot run a NaFlex encoder, because its grid follows the images' "
+                "shape; use --runtime torch"
             )
         if spec.runtime == "compiled" and tower.pooling is not None:
-            # Seen with SigLIP: compiled, the head's single query is rounded by its place in the batch.
+            # Observed with SigLIP: compiled, the rounding of the head's single query depends on its place in
+            # the batch.
             raise EncoderError(
-                "an encoder with a pooling head cannot be compiled: a view's embedding would depend on where "
-                "it stands in its batch; use the runtime torch or openvino"
+                "runtime 'compiled' cannot run an encoder with a pooling head: a view's embedding would "
+                "depend on its place in the batch; use --runtime torch or openvino"
             )
         self._spec = spec
         self._tower = tower
@@ -67,12 +68,12 @@ class VisionEncoder:
         if tower.prefix:
             cut_last_block(tower.network)
         if spec.runtime == "torch" and spec.device == "cpu":
-            quicken(tower.network)
-        if spec.runtime != "openvino":  # which rounds by itself
+            use_quick_gelu(tower.network)
+        if spec.runtime != "openvino":  # OpenVINO rounds by itself
             head = None if tower.pooling is None else tower.pooling.module
-            halve(tower.network, precision=spec.precision, keep=head)
+            use_half_precision(tower.network, precision=spec.precision, keep=head)
         self._programs = Programs(
-            partial(_look, tower), runtime=spec.runtime, device=spec.device, precision=spec.precision
+            partial(_run_tower, tower), runtime=spec.runtime, device=spec.device, precision=spec.precision
         )
 
     @property
@@ -80,31 +81,36 @@ class VisionEncoder:
         """How the encoder states itself."""
         return self._spec
 
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network, as it was converted."""
+        return self._tower.network
+
     def encode(self, views: AnyViews, /, *, capture: Capture) -> Encoding:
         """Encode one batch of views of one size.
 
         Args:
-            views: Images, 0-255, in main memory or on the encoder's device; the encoder resizes and
-                crops them as its preprocessing states.
-            capture: What is wanted beside the embedding.
+            views: Images, 0-255, in main memory or on the encoder's device; the encoder resizes and crops
+                them as its preprocessing states.
+            capture: What to return besides the embedding.
 
         Returns:
             Raw embeddings and what was captured, float32, on the encoder's device. Maps are over the patches
-            alone: attention to class and register tokens is left out and the rest is not renormalised.
+            only: attention to class and register tokens is left out, and the rest is not renormalised.
 
         Raises:
-            EncoderError: The preprocessing's result does not fit the encoder's grid.
+            EncoderError: The result of the preprocessing does not fit the encoder's grid.
         """
         device, (height, width) = self._spec.device, views.shape[1:3]
-        if device != "cpu" and self._preprocessing.stays(height, width):
-            # Bytes go over, and become the four times longer floats there.
+        if device != "cpu" and self._preprocessing.leaves_untouched(height, width):
+            # Bytes are copied, and become the four times larger floats on the device.
             views = copy_to_device(torch.as_tensor(views), device=device)
         inputs = self._preprocessing.prepare(views)
-        grid, field = self._grid(inputs, height=height, width=width)
-        inputs = {name: copy_to_device(_evened(values), device=device) for name, values in inputs.items()}
-        with full_precision(device):
-            seen: Outputs = self._programs.run(inputs, capture=capture)
-        embedding, attention, layers = seen
+        grid, field = self._compute_grid(inputs, height=height, width=width)
+        inputs = {name: copy_to_device(_pad_batch(values), device=device) for name, values in inputs.items()}
+        with keep_full_precision(device):
+            outputs: Outputs = self._programs.run(inputs, capture=capture)
+        embedding, attention, layers = outputs
         count, patches = len(views), grid[0] * grid[1]
         return Encoding(
             embedding=embedding[:count],
@@ -115,7 +121,7 @@ class VisionEncoder:
             layers=None if layers is None else layers[:count],
         )
 
-    def _grid(self, inputs: Inputs, *, height: int, width: int) -> tuple[tuple[int, int], Field]:
+    def _compute_grid(self, inputs: Inputs, *, height: int, width: int) -> tuple[tuple[int, int], Field]:
         if self._preprocessing.frame is None:
             rows, columns = (int(side) for side in inputs["spatial_shapes"][0])
             return (rows, columns), Field(0.0, 0.0, float(height), float(width))
@@ -125,37 +131,39 @@ class VisionEncoder:
         if sides != frame.crop or sides != wanted or min(sides) < patch:
             raise EncoderError(
                 f"images of {height} by {width} pixels become {sides[0]} by {sides[1]} in the encoder's "
-                f"preprocessing, and it takes {wanted[0]} by {wanted[1]} in patches of {patch}; "
-                "give square images, or set size and crop_size in its preprocessor_config.json"
+                f"preprocessing, but it takes {wanted[0]} by {wanted[1]} in patches of {patch}; "
+                "use square images, or set size and crop_size in its preprocessor_config.json"
             )
         grid = (sides[0] // patch, sides[1] // patch)
-        return grid, field_of(frame, seen=(grid[0] * patch, grid[1] * patch))
+        return grid, compute_field(frame, seen=(grid[0] * patch, grid[1] * patch))
 
 
-def _evened(values: torch.Tensor) -> torch.Tensor:
-    # With a number of rows that is no multiple of 4, the CPU's matrix product may round a row by its place.
+def _pad_batch(values: torch.Tensor) -> torch.Tensor:
+    # If the number of rows is not a multiple of 4, the CPU may round a row of a product by its place.
     extra = -len(values) % 4 if len(values) > 1 else 0
     return torch.cat([values, values[-1:].expand(extra, *values.shape[1:])]) if extra else values
 
 
-def _look(tower: Tower, inputs: Inputs, /, *, capture: Capture) -> Seen:
+def _run_tower(tower: Tower, inputs: Inputs, /, *, capture: Capture) -> VisionOutputs:
     if tower.prefix and capture & (Capture.ATTENTION | Capture.LAYERS):
-        return _look_class(tower, inputs, capture=capture)
+        return _run_class_tower(tower, inputs, capture=capture)
     if Capture.ATTENTION not in capture:
         return tower.embed(tower.network, inputs), None, None
     if tower.pooling:
-        with listening(tower.pooling) as heard:
+        with record_pooling(tower.pooling) as rows:
             embedding = tower.embed(tower.network, inputs)
-        return embedding, heard[0], None
-    with recording(blocks=tower.blocks, wanted={tower.blocks - 1}, reduce=received_mean) as tape:
+        return embedding, rows[0], None
+    with record_attention(
+        blocks=tower.blocks, wanted={tower.blocks - 1}, reduce=compute_received_attention
+    ) as tape:
         embedding = tower.embed(tower.network, inputs)
     return embedding, tape.rows[0], None
 
 
-def _look_class(tower: Tower, inputs: Inputs, *, capture: Capture) -> Seen:
+def _run_class_tower(tower: Tower, inputs: Inputs, *, capture: Capture) -> VisionOutputs:
     every = Capture.LAYERS in capture
     wanted = range(tower.blocks) if every else range(tower.blocks - 1, tower.blocks)
-    with recording(blocks=tower.blocks, wanted=wanted, reduce=class_row) as tape:
+    with record_attention(blocks=tower.blocks, wanted=wanted, reduce=compute_class_row) as tape:
         embedding = tower.embed(tower.network, inputs)
     attention = tape.rows[-1][..., tower.prefix :].contiguous() if Capture.ATTENTION in capture else None
     layers = torch.stack([row[..., tower.prefix :] for row in tape.rows], dim=1) if every else None

@@ -1,25 +1,25 @@
-"""Modules of a network put in the place of others."""
+"""Replacement of modules inside a network."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-__all__ = ["exchange"]
+__all__ = ["replace_modules"]
 
 
-def exchange(
+def replace_modules(
     network: torch.nn.Module,
     *,
     where: Callable[[torch.nn.Module], bool],
     make: Callable[[Any], torch.nn.Module],
 ) -> None:
-    """Put another module in the place of some, wherever they stand inside a network, for good.
+    """Replace some modules, wherever they are inside a network, for good.
 
     Args:
-        network: What is changed; the network itself is not one of them.
-        where: Which modules.
-        make: What makes the other out of the one.
+        network: The network to change; it is never replaced itself.
+        where: Whether to replace a module.
+        make: Makes the new module from the old one.
     """
     for parent in list(network.modules()):
         for name, module in list(parent.named_children()):

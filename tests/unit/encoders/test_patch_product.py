@@ -1,4 +1,4 @@
-"""Patches by a matrix product are those of the convolution."""
+"""The matrix product of patches equals the convolution."""
 
 import numpy as np
 import pytest
@@ -10,11 +10,7 @@ from embshift.encoders.speed.patch_product import PatchProduct, multiply_patches
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
-PATCHED_ALREADY = "siglip2"  # NaFlex has a product of its own
-
-
-def network_of(encoder):
-    return encoder._tower.network
+PATCHED_ALREADY = "siglip2"  # NaFlex has a matrix product of its own
 
 
 def products(network):
@@ -22,11 +18,11 @@ def products(network):
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_every_family_sees_the_same(family, tmp_path):
+def test_every_family_gives_the_same(family, tmp_path):
     source = str(make_checkpoint(family, tmp_path / family))
     plain, other = (open_encoder(source, device="cpu") for _ in range(2))
-    multiply_patches(network_of(other))
-    assert len(products(network_of(other))) == (0 if family == PATCHED_ALREADY else 1)
+    multiply_patches(other.network)
+    assert len(products(other.network)) == (0 if family == PATCHED_ALREADY else 1)
     views = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     wanted, found = (each.encode(views, capture=ALL) for each in (plain, other))
     torch.testing.assert_close(found.embedding, wanted.embedding, rtol=1e-5, atol=1e-5)
@@ -34,7 +30,7 @@ def test_every_family_sees_the_same(family, tmp_path):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_what_is_left_over_is_dropped(bias):
+def test_the_remainder_is_dropped(bias):
     convolution = torch.nn.Conv2d(3, 5, kernel_size=(4, 3), stride=(4, 3), bias=bias)
     pixels = torch.randn(2, 3, 14, 11)
     torch.testing.assert_close(PatchProduct(convolution)(pixels), convolution(pixels))
