@@ -36,11 +36,11 @@ def command(name: str, summary: str, parser: argparse.ArgumentParser) -> str:
 
 
 def option_name(action: argparse.Action) -> str:
+    value = f"{action.metavar or choices(action)}{' …' if action.nargs in ('*', '+') else ''}"
     if action.option_strings:
-        value = f" {action.metavar or choices(action)}" if action.nargs != 0 else ""
-        return ", ".join(code(f"{option}{value}") for option in action.option_strings)
-    dots = " …" if action.nargs == "*" else ""
-    return code(f"{action.metavar or choices(action)}{dots}")
+        given = f" {value}" if action.nargs != 0 else ""
+        return ", ".join(code(f"{option}{given}") for option in action.option_strings)
+    return code(value)
 
 
 def choices(action: argparse.Action) -> str:
