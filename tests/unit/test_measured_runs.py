@@ -128,7 +128,7 @@ def test_originals_of_two_runs_are_a_floor_of_what_differs(tmp_path, field, valu
 
 def test_floors_of_another_encoder_or_of_other_pictures_are_refused(tmp_path, run, monkeypatch):
     make_run(tmp_path / "clip", Wanted(images=4))
-    with pytest.raises(RunError, match=r"other weights; a floor is of one encoder"):
+    with pytest.raises(RunError, match=r"with other weights \(encoder .*\); a floor needs one encoder"):
         run.floors(altered(tmp_path / "clip", encoder={"digest": "else"}))
     make_run(tmp_path / "else", Wanted(images=4))
     other = embshift.open_run(tmp_path / "else")
@@ -242,7 +242,7 @@ def test_the_table_says_what_is_noted(run, capsys):
     [
         (["--floor", "x"], "--floor was given with --show shifts; it belongs to --show calibration"),
         (["--show", "retrieval", "--by", "l2"], "--by was given with --show retrieval"),
-        (["--show", "retrieval", "--images", "1"], "--images is 1; wanted 2 or more"),
+        (["--show", "retrieval", "--images", "1"], "--images is 1; expected 2 or more"),
         (["--show", "differences", "--detect", "-1"], "detect is -1.0; expected a difference above 0"),
     ],
 )
