@@ -68,7 +68,7 @@ def test_equal_pictures_are_found_in_any_number_of_parts(run, pictures):
 
 def test_of_very_many_some_are_drawn_without_ordering_them(run):
     with (
-        patch("embshift.measurement.session.keep_views.PERMUTED", 10),
+        patch("embshift.core.seeding.PERMUTE_UP_TO", 10),
         patch("embshift.measurement.session.keep_views.EXTREME", 1),
     ):
         wanted = choose_views(run, seed=0)

@@ -581,7 +581,11 @@ def units_of(views):
 
 def test_folds_are_equal_and_seeded():
     assert np.bincount(assign_folds(23, seed=0)).tolist() == [5, 5, 5, 4, 4]
-    assert assign_folds(23, seed=0).tolist() == assign_folds(23, seed=0).tolist() != assign_folds(23, seed=1).tolist()
+    assert (
+        assign_folds(23, seed=0).tolist()
+        == assign_folds(23, seed=0).tolist()
+        != assign_folds(23, seed=1).tolist()
+    )
 
 
 def test_few_pictures_are_not_repaired():
@@ -606,7 +610,10 @@ def test_the_interval_of_a_corrected_share_is_that_of_a_ratio():
     originals = unit_vectors(np.tile(np.eye(6)[:1], (80, 1)) + 0.3 * spread(80, 6))[0]
     views = unit_vectors(originals + np.eye(6)[1] * 0.3 + 0.2 * spread(80, 6, seed=5))[0]
     low, high = measure_direction(pairs_of(originals, {"x": views})).interval("x", "corrected_mean")
-    after, before = compute_repaired_shifts(originals, views)["mean"], half_squared_distances(originals, views)
+    after, before = (
+        compute_repaired_shifts(originals, views)["mean"],
+        half_squared_distances(originals, views),
+    )
     rng = np.random.default_rng(1)
     taken = rng.integers(80, size=(20_000, 80))
     plain = np.quantile(1 - after[taken].sum(axis=1) / before[taken].sum(axis=1), [0.025, 0.975])
@@ -670,7 +677,9 @@ def test_procrustes_and_rsa_equal_scipy():
 
 def test_few_pictures_align_by_chance_and_the_baseline_says_so():
     base = cloud(8, 64)
-    found = means_of(measure_structure(pairs_of(base, {"other": cloud(8, 64, seed=9)}), permutations=50), "other")
+    found = means_of(
+        measure_structure(pairs_of(base, {"other": cloud(8, 64, seed=9)}), permutations=50), "other"
+    )
     assert found["procrustes"] == pytest.approx(found["procrustes_chance"], abs=0.12)
     assert found["procrustes_chance"] < 0.8  # far below √2, though nothing is alike
     assert abs(found["rsa_chance"]) < 0.15

@@ -379,7 +379,10 @@ class TestListing:
         new = ImageRecord(row=0, source="s", member="d", path=str(tmp_path / "d"))
         now = [new, *(replace(one, row=9) for one in given[1:])]
         change = compare_listing(frozen, lambda: now)
-        assert (change.new, change.gone) == (NamedImages(count=1, first=("d",)), NamedImages(count=1, first=("a",)))
+        assert (change.new, change.gone) == (
+            NamedImages(count=1, first=("d",)),
+            NamedImages(count=1, first=("a",)),
+        )
         assert change.changed == NamedImages(count=1, first=("b",))
         assert list(new_records(frozen, lambda: now)) == [new]
 
