@@ -1,4 +1,4 @@
-"""What is fuzzed: a function of bytes that returns for whatever they hold, and raises only for a defect."""
+"""Fuzz targets: functions of bytes that accept any content, and raise an error only for a defect."""
 
 import tempfile
 from collections.abc import Callable
@@ -15,18 +15,18 @@ LIMITS = Limits(pixels=1_000_000)
 
 
 def fuzz_decode(data: bytes) -> None:
-    """A file's bytes as a picture."""
-    path = PLACE / "picture"
+    """Decode the bytes as an image file."""
+    path = PLACE / "image"
     path.write_bytes(data)
     found = decode(ImageRecord(row=0, source="s", member="m", path=str(path)), limits=LIMITS)
     if (found.status == "ok") != (found.pixels is not None) or (found.status == "ok") != (
         found.error is None
     ):
-        raise AssertionError(f"{found.status} without what belongs to it: {found}")
+        raise AssertionError(f"status {found.status} contradicts pixels or error: {found}")
 
 
 def fuzz_presets(data: bytes) -> None:
-    """A file's bytes as a preset, and as a plan."""
+    """Read the bytes as a preset file and as a plan file."""
     path = PLACE / "text.toml"
     path.write_bytes(data)
     for read in (load_preset, load_plan):
@@ -34,7 +34,7 @@ def fuzz_presets(data: bytes) -> None:
             read(path)
         except ShiftError as error:
             if not str(error):
-                raise AssertionError("an error that says nothing") from error
+                raise AssertionError("an error without a message") from error
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {"decode": fuzz_decode, "presets": fuzz_presets}

@@ -1,4 +1,4 @@
-"""The targets hold for their seeds and a few hundred changes of them; the fuzzer is started by hand."""
+"""The targets accept their seeds and a few hundred mutations; the fuzzer itself is started by hand."""
 
 import random
 from pathlib import Path
