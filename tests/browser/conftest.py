@@ -1,9 +1,10 @@
-"""Debian's Chromium without a network. Where there is no browser these tests are not run, except in CI."""
+"""Chromium without a network. Without a browser these tests are skipped, except in CI, where they fail."""
 
 import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ OPTIONS = (
 
 
 class Browser:
-    """A page, what it asked for, and what it complained about."""
+    """A page, its requests and its complaints."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
@@ -49,11 +50,22 @@ class Browser:
         script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
         return self.run(script, selector)
 
+    @contextmanager
+    def resized(self, width: int) -> Iterator[None]:
+        """Reload the page in a window of another width."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        try:
+            self.driver.refresh()
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
     def complaints(self) -> list[str]:
         return [line["message"] for line in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """Addresses asked for since the page was opened, the page itself and inlined pictures left out."""
+        """Return requested addresses since the page was opened, without the page and inlined images."""
         messages = [json.loads(line["message"])["message"] for line in self.driver.get_log("performance")]
         sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
         asked = [one["request"]["url"] for one in sent if one.get("type") != "Document"]

@@ -1,4 +1,4 @@
-"""Texts from outside, in every place where a report shows them: seen as they are, and never run."""
+"""Hostile texts from outside, in every place of a report: shown literally, never executed."""
 
 import dataclasses
 
@@ -63,7 +63,7 @@ SELECTORS = {
     "table": "#table tbody th .name",
     "choice": "#choose-transforms .name",
     "options": "#behind-transform option",
-    "pictures": "#pictures-list summary span",
+    "images": "#images-list summary span",
     "terms": "#methods-list dt",
     "facts": "#methods-list dd",
     "subtitle": "#subtitle",
@@ -74,7 +74,7 @@ SELECTORS = {
 
 @pytest.fixture(scope="module")
 def texts(driver, written):
-    """What the page shows, place by place."""
+    """Return the texts that the page shows, by place."""
     page = Browser(driver)
     page.open(written)
     found = {place: page.texts(selector) for place, selector in SELECTORS.items()}
@@ -97,8 +97,8 @@ def test_a_transform_is_shown_literally(texts, at):
 
 @pytest.mark.parametrize("at", range(len(TEXTS)))
 def test_a_file_and_a_folder_are_shown_literally(texts, at):
-    assert f"{make_visible(TEXTS[at])}/picture.jpg" in texts["pictures"]
-    assert f"folder/{make_visible(TEXTS[at])}" in texts["pictures"]
+    assert f"{make_visible(TEXTS[at])}/picture.jpg" in texts["images"]
+    assert f"folder/{make_visible(TEXTS[at])}" in texts["images"]
 
 
 @pytest.mark.parametrize("at", range(len(TEXTS)))
@@ -118,7 +118,7 @@ def test_the_run_folder_is_shown_literally(texts, hostile):
 
 
 def test_no_element_came_from_a_text(page):
-    assert page.all("#table img, #pictures-list img, b, main script, [onerror], [onmouseover]") == []
+    assert page.all("#table img, #images-list img, b, main script, [onerror], [onmouseover]") == []
     assert len(page.all("script")) == 3
 
 
@@ -133,10 +133,5 @@ def test_hovering_and_opening_run_nothing(page):
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_long_names_widen_nothing(page, width):
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        page.driver.refresh()
+    with page.resized(width):
         assert page.run("return document.documentElement.scrollWidth") <= width
-    finally:
-        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -1,4 +1,4 @@
-"""The report as a reader meets it: opened from the disk, without a network, by mouse and by keyboard."""
+"""The report in a browser: opened from disk, without a network, with mouse and keyboard."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tests.synthetic_runs import NINE, Wanted, image_id, make_run
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """A report far from its run, whose folder is gone."""
+    """Write a report and delete its run folder."""
     folder = tmp_path_factory.mktemp("report")
     path = make_run(folder / "run", Wanted(images=14)).report(folder / "report.html")
     shutil.rmtree(folder / "run")
@@ -43,7 +43,7 @@ def column(browser, metric):
 
 
 def marks(browser, chart):
-    """Shapes in the colour of a transform."""
+    """Count shapes in the colour of a transform."""
     colours = [one["colour"]["light"] for one in content(browser)["transforms"]]
     script = """return [...document.querySelectorAll(`#${arguments[0]} svg path`)]
         .filter((one) => arguments[1].includes(one.getAttribute("fill"))).length"""
@@ -51,7 +51,7 @@ def marks(browser, chart):
 
 
 def aimed(browser):
-    """The address after the hash."""
+    """Return the address after the hash."""
     return browser.run("return location.hash")
 
 
@@ -66,8 +66,8 @@ def test_curves_and_tables_of_a_sweep_are_drawn(browser, photos, tmp_path):
     )
     browser.open(run.report())
     found = content(browser)
-    assert browser.texts("#beyond h3") == ["Mean shift by level", *(one["title"] for one in found["tables"])]
-    assert browser.texts("#beyond table tbody th .name")[:2] == ["blur", "jpeg"]
+    assert browser.texts("#context h3") == ["Mean shift by level", *(one["title"] for one in found["tables"])]
+    assert browser.texts("#context table tbody th .name")[:2] == ["blur", "jpeg"]
     drawn = browser.run("return document.querySelector('#curves svg').textContent")
     assert all(name in drawn for name in ("blur", "jpeg", "severity (1 to 5)"))
     colour = found["curves"]["lines"][0]["colour"]["light"]
@@ -77,12 +77,12 @@ def test_curves_and_tables_of_a_sweep_are_drawn(browser, photos, tmp_path):
 
 def test_everything_is_drawn(page):
     assert page.all("#curves") == []
-    assert page.texts("#beyond h3") == [
+    assert page.texts("#context h3") == [
         "How large are the shifts, and are originals still found?",
         "Is the shift consistent, and is the geometry preserved?",
     ]
     # At the window's width every column is in sight.
-    frames = "[...document.querySelectorAll('#beyond .scroll')]"
+    frames = "[...document.querySelectorAll('#context .scroll')]"
     assert page.run(f"return {frames}.every((one) => one.scrollWidth <= one.clientWidth)")
     assert len(rows(page)) == len(NINE)
     assert marks(page, "means") == marks(page, "spread") == len(NINE)
@@ -90,7 +90,7 @@ def test_everything_is_drawn(page):
     assert page.one("#title").text == "How embeddings move: run"
 
 
-def test_pictures_and_maps_have_pixels(page):
+def test_images_and_maps_have_pixels(page):
     page.run("document.getElementById('behind').scrollIntoView()")
     sizes = page.run(
         "return [...document.querySelectorAll('#behind-cards img')].map((one) => one.naturalWidth)"
@@ -155,7 +155,7 @@ def test_the_charts_follow_the_metric(page):
 
 
 @pytest.mark.parametrize(("transform", "metric"), [(0, 0), (4, 1), (8, 5)])
-def test_a_cell_shows_the_pictures_of_that_very_cell(page, transform, metric):
+def test_a_cell_shows_the_images_of_that_very_cell(page, transform, metric):
     data = content(page)
     page.one(f'#table tr[data-transform="{transform}"] td[data-metric="{metric}"] button').click()
     ends = data["extremes"][transform][metric]
@@ -163,15 +163,15 @@ def test_a_cell_shows_the_pictures_of_that_very_cell(page, transform, metric):
     shown = [int(one.get_attribute("data-row")) for one in page.all("#behind-cards .card")]
     assert shown == ends["most"] + ends["least"]
     items = {one["row"]: one for one in data["shown"]["items"]}
-    picture = page.all("#behind-cards .card")[0].find_elements("css selector", "img")[1]
+    thumbnail = page.all("#behind-cards .card")[0].find_elements("css selector", "img")[1]
     view = next(one for one in items[shown[0]]["views"] if one["transform"] == transform)
-    assert picture.get_attribute("src") == view["image"]
+    assert thumbnail.get_attribute("src") == view["image"]
     assert page.one("#behind-text").text.startswith(f"{NINE[transform]} by ")
     assert aimed(page) == f"#shift-{transform + 1}-{metric + 1}"
 
 
 def clicked(browser, chart, name):
-    """A click on the mark beside a label, in a chart whose marks begin at the left."""
+    """Point at the mark next to a label, in a chart whose marks start at the left."""
     script = """const [chart, name] = arguments;
         const place = document.querySelector(`#${chart} .chart`);
         place.scrollIntoView({ block: 'center' });
@@ -184,7 +184,7 @@ def clicked(browser, chart, name):
 
 
 @pytest.mark.parametrize("chart", ["means", "heat"])
-def test_a_mark_shows_its_values_and_its_pictures(page, chart):
+def test_a_mark_shows_its_values_and_its_images(page, chart):
     name = rows(page)[3]
     clicked(page, chart, name).perform()
     assert page.one("#tip").text.splitlines()[0] == f"{name}, cosine"
@@ -194,14 +194,14 @@ def test_a_mark_shows_its_values_and_its_pictures(page, chart):
     assert not page.one("#tip").is_displayed()
 
 
-def test_a_distribution_says_how_many_pictures(page):
+def test_a_distribution_says_how_many_images(page):
     name = rows(page)[2]
     clicked(page, "spread", name).perform()
     assert page.one("#tip").text.startswith(name)
     assert "median" in page.one("#tip").text
 
 
-def test_a_click_on_a_name_opens_that_picture(page):
+def test_a_click_on_a_name_opens_that_image(page):
     card = page.all("#behind-cards .card")[2]
     row = int(card.get_attribute("data-row"))
     card.find_element("css selector", "a").click()
@@ -214,7 +214,7 @@ def test_a_click_on_a_name_opens_that_picture(page):
     assert len(values) == 6
 
 
-def test_a_link_to_a_picture_opens_it(browser, report):
+def test_a_link_to_a_image_opens_it(browser, report):
     browser.open(report, f"#image-{image_id(5)}")
     opened = browser.all("details.image[open]")
     assert [one.get_attribute("data-row") for one in opened] == ["5"]
@@ -223,7 +223,7 @@ def test_a_link_to_a_picture_opens_it(browser, report):
     )
 
 
-def test_a_link_to_a_shift_shows_its_pictures(browser, report):
+def test_a_link_to_a_shift_shows_its_images(browser, report):
     browser.open(report, "#shift-3-2")
     assert browser.one("#behind-text").text.startswith("color_jitter by l2")
 
@@ -250,7 +250,7 @@ def test_the_keyboard_is_enough(page):
     assert not page.one("#tip").is_displayed()
 
 
-def test_escape_closes_a_picture(page):
+def test_escape_closes_a_image(page):
     page.run("document.querySelector('details.image summary').focus()")
     ActionChains(page.driver).send_keys(Keys.ENTER).perform()
     assert len(page.all("details.image[open]")) == 1
@@ -317,10 +317,5 @@ def test_the_policy_stops_what_is_not_inlined(browser, report):
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_is_wider_than_the_window(page, width):
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        page.driver.refresh()
+    with page.resized(width):
         assert page.run("return document.documentElement.scrollWidth") <= width
-    finally:
-        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -13,7 +13,7 @@ from tests.integration.command import invoke
 
 @pytest.fixture
 def run(lite_run, tmp_path):
-    """The run somewhere else, without the pictures it was made from."""
+    """Copy the run somewhere else, without the images it was made from."""
     shutil.copytree(
         lite_run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("figures", "report.html")
     )

@@ -203,7 +203,7 @@ class Run(RunTables):
         resamples: int = RESAMPLES,
         seed: int = 0,
     ) -> PairedTests:
-        """Test differences between all transforms, or of each transform between two runs: paired permutations.
+        """Test differences between transforms, or of each transform between two runs: paired permutations.
 
         Args:
             by: A metric of the run.

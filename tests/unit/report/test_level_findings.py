@@ -114,9 +114,9 @@ class TestEqualDamage:
         assert describe_equal_damage(matched(milder, sure, way)) == (
             "At equal damage (SSIM 0.7), a shifts embeddings most among the 2 transforms that reach it: 0.500"
             " (95 % interval 0.400 to 0.600); b shifts them least: 0.250 (95 % interval 0.200 to 0.300)."
-            " At equal damage (mean pixel displacement 20 px), e shifts embeddings most among the 2 transforms"
-            " that reach it: 0.500 (95 % interval 0.400 to 0.600), which overlaps the interval of f; f shifts"
-            " them least: 0.450 (95 % interval 0.300 to 0.500)."
+            " At equal damage (mean pixel displacement 20 px), e shifts embeddings most among the 2"
+            " transforms that reach it: 0.500 (95 % interval 0.400 to 0.600), which overlaps the interval of"
+            " f; f shifts them least: 0.450 (95 % interval 0.300 to 0.500)."
         )
 
     def test_beside_it_stands_the_order_of_the_paper(self):

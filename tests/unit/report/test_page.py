@@ -12,7 +12,7 @@ import pytest
 
 from embshift.core.errors import StorageError
 from embshift.show.report.page import build_content, build_page, embed_json
-from tests.synthetic_runs import Wanted, image_id, make_run
+from tests.synthetic_runs import NINE, Wanted, image_id, make_run
 from tests.unit.report.large_runs import make_large_run
 
 # Apache ECharts 6.1.0, dist/echarts.min.js, as it is published.
@@ -52,8 +52,13 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def text(run):
-    return build_page(build_content(run))
+def found(run):
+    return build_content(run)
+
+
+@pytest.fixture(scope="module")
+def text(found):
+    return build_page(found)
 
 
 def test_the_policy_allows_the_pages_own_scripts_and_style_and_nothing_else(text):
@@ -117,8 +122,8 @@ def test_data_is_the_runs_own(run, text):
     assert {one["id"] for one in data["shown"]["items"]} <= {image_id(row) for row in range(36)}
 
 
-def test_the_ends_are_the_most_and_the_least_shifted(run):
-    found, values = build_content(run), run.values()
+def test_the_extremes_are_the_most_and_the_least_shifted(run, found):
+    values = run.values()
     for row in range(9):
         for column, spec in enumerate(run.metrics):
             sign = -1 if str(spec.direction).startswith("higher") else 1
@@ -132,7 +137,7 @@ def test_the_ends_are_the_most_and_the_least_shifted(run):
             assert len(ends["most"]) == 4
 
 
-def test_the_run_folder_is_all_that_is_read(run, tmp_path, text):
+def test_only_the_run_folder_is_read_and_the_same_run_gives_the_same_bytes(run, tmp_path, text):
     moved = tmp_path / run.folder.name
     shutil.copytree(run.folder, moved)
     import embshift
@@ -140,11 +145,8 @@ def test_the_run_folder_is_all_that_is_read(run, tmp_path, text):
     assert build_page(build_content(embshift.open_run(moved))) == text
 
 
-def test_same_run_same_bytes(run, text):
-    assert build_page(build_content(run)) == text
-
-
-def test_it_appears_whole_or_not_at_all(run, tmp_path):
+def test_it_appears_whole_or_not_at_all(tmp_path):
+    run = make_run(tmp_path / "run", Wanted(images=2, transforms=("blur",)))
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(StorageError):
@@ -153,7 +155,8 @@ def test_it_appears_whole_or_not_at_all(run, tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith("rep")) == ["report.html"]
 
 
-def test_a_thousand_pictures_stay_below_five_megabytes(tmp_path):
+@pytest.mark.slow
+def test_a_thousand_images_stay_below_five_megabytes(tmp_path):
     run = make_run(tmp_path / "run", Wanted(images=1000, size=(160, 160), maps=False))
     assert run.report().stat().st_size < 5_000_000
 
@@ -168,12 +171,21 @@ def test_views_outside_the_folder_are_not_read(tmp_path):
         assert item["original"] is None
 
 
-def test_pictures_that_nothing_makes_smaller_stay_within_the_bounds_too(tmp_path):
-    few, many = (
-        make_large_run(tmp_path / str(images), images=images, shown=200, side=96)
-        for images in (1_000, 20_000)
-    )
-    sizes = [run.report().stat().st_size for run in (few, many)]
+@pytest.mark.parametrize(
+    ("few", "many", "transforms"),
+    [
+        pytest.param(60, 2_000, NINE[:2], id="two transforms"),
+        pytest.param(1_000, 20_000, NINE, id="nine transforms", marks=pytest.mark.slow),
+    ],
+)
+def test_images_that_do_not_compress_stay_within_the_bounds(tmp_path, few, many, transforms):
+    sizes = []
+    for images in (few, many):
+        run = make_large_run(
+            tmp_path / str(images), images=images, transforms=transforms, shown=60, side=160, grid=8
+        )
+        found = build_content(run, resamples=100)  # which are most of the time, and none of the size
+        assert found["shown"]["full"]
+        sizes.append(len(build_page(found).encode()))
     assert max(sizes) < 5_000_000
-    assert build_content(many)["shown"]["full"]
     assert abs(sizes[1] - sizes[0]) < 200_000

@@ -49,9 +49,14 @@ def write_report(run: RunTables, out: str | Path | None = None) -> Path:
     return path
 
 
-def build_content(run: RunTables) -> dict[str, Any]:
-    """Return everything that the page shows, ready for JSON, with names from outside made visible."""
-    facts = gather_facts(run)
+def build_content(run: RunTables, *, resamples: int | None = None) -> dict[str, Any]:
+    """Return everything that the page shows, ready for JSON, with names from outside made visible.
+
+    Args:
+        run: The run.
+        resamples: As for `gather_facts`.
+    """
+    facts = gather_facts(run, resamples=resamples)
     ends = choose_extremes(facts)
     return {
         "folder": make_visible(run.folder.resolve().name),

@@ -5,7 +5,7 @@ function plainCell(cell, at) {
 }
 
 function plainTable(found, place) {
-  const id = `beyond-${place}`;
+  const id = `context-${place}`;
   const head = make("tr", {}, ...found.header.map((one) => make("th", { scope: "col", title: one.title || null, text: one.text })));
   const table = make("table", { class: "plain" }, make("caption", { id, class: "unseen", text: found.title }), make("thead", {}, head),
     make("tbody", {}, ...found.rows.map((row) => make("tr", {}, ...row.map(plainCell)))));
@@ -14,8 +14,8 @@ function plainTable(found, place) {
 }
 
 function renderContext() {
-  byId("beyond").hidden = !data.tables.length && !data.curves;
-  refill(byId("beyond-tables"), data.tables.map(plainTable));
+  byId("context").hidden = !data.tables.length && !data.curves;
+  refill(byId("context-tables"), data.tables.map(plainTable));
   if (!data.curves) byId("curves").remove();
 }
 

@@ -74,7 +74,7 @@ function thumbnail(source, alt, caption) {
 }
 
 function mapped(source, map, alt, caption) {
-  if (!source || !map) return captioned(nothing(source ? "no map, or a constant map" : "no image for the map"), caption);
+  if (!source || !map) return captioned(nothing(source ? "no map to show" : "no image for the map"), caption);
   const canvas = make("canvas", { role: "img", "aria-label": alt, width: 8, height: 8 });
   const image = new Image();
   image.addEventListener("load", () => overlay(canvas, image, map));
@@ -219,8 +219,8 @@ function renderImages() {
   if (data.shown.full) parts.push("Some views are left out to keep this file small.");
   if (data.shown.unreadable) parts.push(`${data.shown.unreadable} kept ${data.shown.unreadable === 1 ? "view" : "views"} could not be read.`);
   parts.push("Open an image to see its views, maps and values. Each image has its own link address.");
-  byId("pictures-text").textContent = parts.join(" ");
-  refill(byId("pictures-list"), found.map(entry));
+  byId("images-text").textContent = parts.join(" ");
+  refill(byId("images-list"), found.map(entry));
 }
 
 function openItem(element) {

@@ -106,15 +106,17 @@ def describe_certain_extremes(facts: Facts) -> str | None:
         return None
     last = [one.transform for one in ranks.intervals if one.high == size]
     first = [one.transform for one in ranks.intervals if one.low == 1]
-    return (
-        f"By {spell_metric(spec.name)}, {_candidates(last, 'furthest from the original')}, and"
-        f" {_candidates(first, 'closest to it')} (simultaneous {format_percent(ranks.level)} rank intervals)."
-    )
+    furthest = _candidates(last, "furthest from the original", among=size)
+    closest = _candidates(first, "closest to it", among=size)
+    level = format_percent(ranks.level)
+    return f"By {spell_metric(spec.name)}, {furthest}, and {closest} (simultaneous {level} rank intervals)."
 
 
-def _candidates(names: Sequence[str], place: str) -> str:
+def _candidates(names: Sequence[str], place: str, *, among: int) -> str:
     if len(names) == 1:
         return f"{join_transforms(names)} is certainly {place}"
+    if len(names) == among:
+        return f"any transform may be {place}"
     return f"{join_transforms(names, word='or')} may be {place}"
 
 
