@@ -85,7 +85,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(command, number, pictures, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("sweep", "--transforms", "blu"), "unknown transform 'blu'; did you mean blur"),
+        (("sweep", "--transforms", "blu"), "unknown transform 'blu'; did you mean 'blur'"),
         (("sweep", "--transforms", "blur", "--severities", "6"), "6"),
         (("sweep", "--transforms", "horizontal_flip"), "horizontal_flip"),
         (("match", "--ssim", "1.5"), "1.5"),

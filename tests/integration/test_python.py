@@ -72,9 +72,9 @@ def test_a_run_shows_itself(lite_run):
 
 
 def test_unknown_names_offer_the_nearest(lite_run, photos, tmp_path):
-    with pytest.raises(UnknownNameError, match="did you mean noise"):
+    with pytest.raises(UnknownNameError, match="did you mean 'noise'"):
         lite_run.embeddings("nose")
-    with pytest.raises(UnknownNameError, match="plan field 'sed'; did you mean seed"):
+    with pytest.raises(UnknownNameError, match="plan field 'sed'; did you mean 'seed'"):
         embshift.measure(photos, out=tmp_path / "run", sed=1)
     with pytest.raises(PlanError, match="draws is 'two'; expected a whole number"):
         embshift.measure(photos, out=tmp_path / "run", draws="two")

@@ -150,7 +150,7 @@ def test_without_faiss_it_says_what_to_install(gallery, monkeypatch):
 
 
 def test_another_search_is_refused(gallery):
-    with pytest.raises(UnknownNameError, match="did you mean approximate"):
+    with pytest.raises(UnknownNameError, match="did you mean 'approximate'"):
         retrieve(pairs_of(gallery[:9], {}), search="approx")
 
 

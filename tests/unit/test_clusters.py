@@ -99,9 +99,9 @@ def test_every_distance_of_scipy_is_either_taken_or_refused_with_a_reason():
 
 
 def test_unknown_names_offer_the_nearest():
-    with pytest.raises(UnknownNameError, match="unknown distance 'cosin'; did you mean cosine"):
+    with pytest.raises(UnknownNameError, match="unknown distance 'cosin'; did you mean 'cosine'"):
         check_distance("cosin")
-    with pytest.raises(UnknownNameError, match="unknown linkage 'wards'; did you mean ward"):
+    with pytest.raises(UnknownNameError, match="unknown linkage 'wards'; did you mean 'ward'"):
         clusters(method="wards")
 
 

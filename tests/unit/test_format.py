@@ -64,7 +64,7 @@ def test_every_format_names_every_transform_and_ends_without_a_line_feed(style):
 
 @pytest.mark.parametrize("form", [format_summary, format_clusters])
 def test_an_unknown_format_offers_the_nearest(form):
-    with pytest.raises(UnknownNameError, match="unknown format 'markdwn'; did you mean markdown"):
+    with pytest.raises(UnknownNameError, match="unknown format 'markdwn'; did you mean 'markdown'"):
         form(SUMMARY if form is format_summary else CLUSTERS, style="markdwn")
 
 

@@ -167,7 +167,7 @@ def test_two_runs_are_compared_transform_by_transform(run, tmp_path):
 
 def test_an_unknown_metric_is_said_with_the_near_one(run):
     for call in (run.differences, run.order_stability):
-        with pytest.raises(UnknownNameError, match="did you mean cosine"):
+        with pytest.raises(UnknownNameError, match="did you mean 'cosine'"):
             call(by="cosin")
 
 

@@ -66,7 +66,7 @@ def test_an_installed_package_of_another_group_does_not(family, installed):
 
 
 def test_an_unknown_name_offers_the_nearest(family):
-    with pytest.raises(UnknownNameError, match="unknown thing 'aple'; did you mean apple"):
+    with pytest.raises(UnknownNameError, match="unknown thing 'aple'; did you mean 'apple'"):
         things()["aple"]
     with pytest.raises(UnknownNameError, match="unknown thing 'zzz'; known: apple, pear"):
         things()["zzz"]

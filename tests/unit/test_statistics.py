@@ -303,7 +303,7 @@ def test_more_pairs_than_are_taken_at_once(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"by": "cosin"}, UnknownNameError, "unknown score 'cosin'; did you mean cosine?"),
+        ({"by": "cosin"}, UnknownNameError, "unknown score 'cosin'; did you mean 'cosine'?"),
         ({"resamples": 10}, PlanError, "resamples is 10; expected 100 or more"),
         ({"level": 95}, PlanError, "level is 95; expected a share above 0 and below 1"),
     ],

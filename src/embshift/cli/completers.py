@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from embshift.cli.catalogue.kinds import describe
+from embshift.cli.catalogue.kinds import describe, entries
 
 __all__ = ["Completer", "complete", "named", "no_words", "paths", "words"]
 
@@ -52,9 +52,17 @@ def named(kind: str, *more: str, files: str = "") -> Completer:
 
     def completer(*, prefix: str, **context: Any) -> Mapping[str, str]:
         found = {name: "" for name in _paths(prefix) if files and name.endswith((files, "/"))}
-        return {**describe(kind), **dict.fromkeys(more, ""), **found}
+        return {**_choosable(kind), **dict.fromkeys(more, ""), **found}
 
     return completer
+
+
+def _choosable(kind: str) -> Mapping[str, str]:
+    """Return what can be given by its name: not a family of checkpoints, which is chosen by a folder."""
+    families = (
+        {name for name, entry in entries(kind).items() if entry["model_types"]} if kind == "encoders" else ()
+    )
+    return {name: line for name, line in describe(kind).items() if name not in families}
 
 
 def _paths(prefix: str) -> Iterator[str]:

@@ -68,7 +68,8 @@ class UnknownNameError(UsageError):
         begun = [other for other in known if name and other.startswith(name)]
         alike = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         near = list(dict.fromkeys(begun + alike))[:3]
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
+        suggested = " or ".join(f"'{other}'" for other in near)
+        hint = f"did you mean {suggested}?" if near else f"known: {', '.join(known) or 'none'}"
         super().__init__(f"unknown {kind} '{name}'; {hint}")
         self.near = tuple(near)
 

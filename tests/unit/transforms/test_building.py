@@ -82,8 +82,8 @@ def test_a_function_may_state_what_it_drew():
     [
         (3, "transform 'tried': got an object of type int; expected an object of albumentations, a function"),
         (albumentations.Blur, "Blur is a class; pass an instance of it"),
-        ("identityy", "unknown transform 'identityy'; did you mean identity?"),
-        (f"{HERE}:drker", f"unknown object of {HERE} 'drker'; did you mean darker?"),
+        ("identityy", "unknown transform 'identityy'; did you mean 'identity'?"),
+        (f"{HERE}:drker", f"unknown object of {HERE} 'drker'; did you mean 'darker'?"),
         (f"{HERE}:number", "got an object of type int"),
         ("no_such_package:thing", "cannot import no_such_package: ModuleNotFoundError: No module named"),
         (":thing", "':thing' is not an address; expected 'package.module:function'"),
@@ -101,7 +101,7 @@ def test_an_object_that_ignored_a_parameter_is_refused(depth):
     with pytest.warns(UserWarning, match="std_rage"):
         thing = albumentations.GaussNoise(std_rage=(0.1, 0.2), p=1)
     wrapped = albumentations.Compose([thing]) if depth else thing
-    with pytest.raises(PlanError, match="unknown parameter of GaussNoise 'std_rage'; did you mean std_range"):
+    with pytest.raises(PlanError, match="unknown parameter of GaussNoise 'std_rage'; did you mean 'std_range'"):
         wrap("tried", wrapped)
 
 
@@ -137,7 +137,7 @@ def test_a_built_transform_is_always_applied_unless_p_is_given():
     ("wrong", "text"),
     [
         (plan("registered", "identity", by=2), "unknown parameter 'by'; known: none"),
-        (plan("function", f"{HERE}:darker", bye=2), "unknown parameter 'bye'; did you mean by?"),
+        (plan("function", f"{HERE}:darker", bye=2), "unknown parameter 'bye'; did you mean 'by'?"),
         (plan("function", f"{HERE}:speckled", rng=2), "unknown parameter 'rng'"),
         (plan("function", f"{HERE}:open_ended", rng=2), "unknown parameter 'rng'"),
         (plan("function", f"{HERE}:sized"), "missing a required argument: 'side'"),
@@ -147,7 +147,7 @@ def test_a_built_transform_is_always_applied_unless_p_is_given():
         (plan("albumentations", "OneOf", transforms=[{"albumentations": 3}]), "each of OneOf's transforms"),
         (
             plan("albumentations", "OneOf", transforms=[{"albumentations": "Blr"}]),
-            "unknown class of albumentations 'Blr'; did you mean Blur",
+            "unknown class of albumentations 'Blr'; did you mean 'Blur'",
         ),
         (plan("albumentations", "Compose", seed=3), "unknown parameter of Compose 'seed'"),
         (plan("albumentations", "Compose", strict=True), "unknown parameter of Compose 'strict'"),
@@ -237,7 +237,7 @@ def test_what_was_typed_into_a_session_has_no_description(monkeypatch):
 
 
 def test_an_unknown_name_has_no_description_and_says_so():
-    with pytest.raises(UnknownNameError, match="did you mean identity"):
+    with pytest.raises(UnknownNameError, match="did you mean 'identity'"):
         describe("tried", "identityy")
 
 

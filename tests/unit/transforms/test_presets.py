@@ -151,10 +151,10 @@ def test_a_plan_as_a_table_comes_back_the_same(paper):
         (NOISE, "preset mine.toml: 'name' must be a string, got nothing"),
         ("name = 3\n" + NOISE, "'name' must be a string, got 3"),
         ('name = "mine"\n' + NOISE, "preset mine.toml: 'summary' must be a string, got nothing"),
-        (HEAD + "summaryy = 1\n" + NOISE, "preset mine.toml: unknown key 'summaryy'; did you mean summary?"),
+        (HEAD + "summaryy = 1\n" + NOISE, "preset mine.toml: unknown key 'summaryy'; did you mean 'summary'?"),
         (
             HEAD + NOISE + "parameterss = {}\n",
-            "transform 1: unknown key 'parameterss'; did you mean parameters?",
+            "transform 1: unknown key 'parameterss'; did you mean 'parameters'?",
         ),
         (HEAD + NOISE + "draws = 2\n", "transform 1: unknown key 'draws'"),
         (
@@ -174,14 +174,14 @@ def test_a_plan_as_a_table_comes_back_the_same(paper):
         (HEAD + NOISE + "parameters = 3\n", "transform 1 ('noise'): 'parameters' must be a table, got 3"),
         (
             HEAD + NOISE.replace("GaussNoise", "GausNoise"),
-            "transform 1 ('noise'): unknown class of albumentations 'GausNoise'; did you mean GaussNoise",
+            "transform 1 ('noise'): unknown class of albumentations 'GausNoise'; did you mean 'GaussNoise'",
         ),
         (HEAD + NOISE.replace("GaussNoise", "Lambda"), "unknown class of albumentations 'Lambda'"),
         (HEAD + NOISE.replace("GaussNoise", "BasicTransform"), "unknown class of albumentations"),
         (HEAD + NOISE.replace("GaussNoise", "from_dict"), "unknown class of albumentations 'from_dict'"),
         (
             HEAD + NOISE + "parameters = { std_rage = [0.1, 0.2] }\n",
-            "transform 1 ('noise'): unknown parameter of GaussNoise 'std_rage'; did you mean std_range",
+            "transform 1 ('noise'): unknown parameter of GaussNoise 'std_rage'; did you mean 'std_range'",
         ),
         (HEAD + NOISE + "parameters = { strict = true }\n", "unknown parameter of GaussNoise 'strict'"),
         (
@@ -195,7 +195,7 @@ def test_a_plan_as_a_table_comes_back_the_same(paper):
         ),
         (
             HEAD + '[[transform]]\nname = "floor"\ntransform = "identityy"\n',
-            "transform 1 ('floor'): unknown transform 'identityy'; did you mean identity?",
+            "transform 1 ('floor'): unknown transform 'identityy'; did you mean 'identity'?",
         ),
         (
             HEAD + '[[transform]]\nname = "mine"\nfunction = "no_such_package:thing"\n',
@@ -226,6 +226,6 @@ def test_a_missing_or_unreadable_file_is_told(tmp_path):
 
 def test_an_unknown_preset_offers_the_nearest():
     with pytest.raises(
-        PlanError, match=r"unknown preset 'papr'; did you mean paper\?; the name of a file must end in \.toml"
+        PlanError, match=r"unknown preset 'papr'; did you mean 'paper'\?; the name of a file must end in \.toml"
     ):
         load_preset("papr")

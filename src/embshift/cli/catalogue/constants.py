@@ -12,7 +12,16 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-__all__ = ["NotConstant", "Source", "evaluate", "imported_name", "keywords", "path_of", "read_source"]
+__all__ = [
+    "NotConstant",
+    "Source",
+    "evaluate",
+    "imported_name",
+    "keywords",
+    "parse_source",
+    "path_of",
+    "read_source",
+]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -60,10 +69,15 @@ def read_source(name: str, /) -> Source:
     file = os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
     try:
         with open(file, encoding="utf-8") as opened:
-            lines = opened.read().splitlines()
-        body = _parse(lines)
+            return parse_source(name, opened.read())
     except (OSError, ValueError, SyntaxError) as error:
         raise NotConstant(name) from error
+
+
+def parse_source(name: str, text: str, /) -> Source:
+    """Parse the text of a module."""
+    lines = text.splitlines()
+    body = _parse(lines)
     found = [node for node in body if isinstance(node, ast.ImportFrom) and not node.level]
     imports = {
         alias.asname or alias.name: (node.module or "", alias.name) for node in found for alias in node.names

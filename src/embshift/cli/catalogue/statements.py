@@ -24,7 +24,7 @@ from embshift.cli.catalogue.constants import (
     read_source,
 )
 
-__all__ = ["Family", "read_statements"]
+__all__ = ["Decorator", "Family", "read_module", "read_statements"]
 
 Decorator = tuple[str, str]
 """A module and a name in it."""
@@ -60,7 +60,7 @@ def read_statements(family: Family, /) -> Mapping[str, Mapping[str, Any]]:
     defaults = {at: _defaults(family, at) for at in family.decorators}
     found = dict[str, Mapping[str, Any]]()
     for module in _module_names(packages):
-        for at, stated in _read_module(read_source(module), family):
+        for at, stated in read_module(read_source(module), family):
             entry = defaults[at] | stated
             if {*entry} != {*family.fields} or entry["name"] in found:
                 raise NotConstant(module)
@@ -125,8 +125,12 @@ def _defaults(family: Family, decorator: Decorator) -> dict[str, Any]:
     raise NotConstant(name)
 
 
-def _read_module(source: Source, family: Family) -> list[tuple[Decorator, dict[str, Any]]]:
-    """Read the statements of a module, each with its decorator."""
+def read_module(source: Source, family: Family) -> list[tuple[Decorator, dict[str, Any]]]:
+    """Read what the members of a family in one module state, each with its decorator.
+
+    Raises:
+        NotConstant: If the module registers, or may register, in a way that cannot be read.
+    """
     if any(home == source.name for home, _ in family.decorators):
         return []  # it defines a decorator out of another
     _check_imports(source, family)
