@@ -47,10 +47,54 @@ def test_opening_a_run_loads_no_measuring_either():
     assert not loaded(code) & {"torch", "transformers", "albumentations", "pandas"}
 
 
-@pytest.mark.parametrize("command", [["--version"], ["--help"], ["run", "--help"], ["clusters", "--help"]])
-def test_help_and_version_wait_for_nothing_heavy(command):
-    code = f"from embshift.cli import main\ntry: main({command})\nexcept SystemExit: pass"
-    assert not loaded(code) & {"torch", "transformers", "albumentations", "pyarrow", "scipy"}
+QUICK = (
+    "",
+    "--version",
+    "--help",
+    "run --help",
+    "sweep --help",
+    "summarise --help",
+    "clusters --help",
+    "figures --help",
+    "verify --help",
+    "summarize",
+    "run x --encodr lite",
+    "run x --metric cosin",
+    "run x --transform nois",
+    "run x --encoder lit",
+    "run x --preset papr",
+    "run x --resize linea",
+    "sweep x --transforms blr",
+    "figures x --only dendogram",
+    "list",
+    "list transforms",
+    "list metrics",
+    "list encoders",
+    "list presets",
+    "list figures",
+    "completion bash",
+)
+"""Commands that are answered at once."""
+
+IN_TURN = """
+import contextlib, io, json, sys
+from embshift.cli import main
+
+found = {}
+for command in json.loads(sys.argv[1]):
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stderr(io.StringIO()):
+            main(command.split())
+    found[command] = sorted({name.partition(".")[0] for name in sys.modules} & {*json.loads(sys.argv[2])})
+print(json.dumps(found))
+"""
+
+
+def test_help_lists_and_mistakes_import_nothing_heavy():
+    heavy = [*HEAVY, "numpy", "jaxtyping", "PIL", "rich"]
+    command = [sys.executable, "-c", IN_TURN, json.dumps(QUICK), json.dumps(heavy)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout) == {name: [] for name in QUICK}
 
 
 def test_opening_a_run_waits_for_no_matplotlib():

@@ -71,7 +71,8 @@ def test_constants_are_evaluated(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["work()", "1 / 3", "1 + 'a'", "{1: 2}", "missing", "twice", "os.sep", "f'{1:g}'", "Direction.NONE"]
+    "text",
+    ["work()", "1 / 3", "1 + 'a'", "{1: 2}", "missing", "twice", "os.sep", "f'{1:g}'", "Direction.NONE"],
 )
 def test_anything_else_is_not(text):
     head = "import os\nfrom embshift.core.types import Direction\ntwice = 1\ntwice = 2\n"
@@ -116,7 +117,9 @@ def test_what_may_register_otherwise_is_not_read(text):
 
 def test_an_installed_package_leaves_it_to_the_registry(tmp_path, monkeypatch):
     (tmp_path / "theirs-1.0.dist-info").mkdir()
-    (tmp_path / "theirs-1.0.dist-info" / "entry_points.txt").write_text("[embshift.metrics]\ntheirs = theirs\n")
+    (tmp_path / "theirs-1.0.dist-info" / "entry_points.txt").write_text(
+        "[embshift.metrics]\ntheirs = theirs\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(NotConstant):
         read_statements(FAMILY)

@@ -41,5 +41,5 @@ def check_encoder(source: str | None) -> None:
     if source in names("encoders"):
         return
     error = UnknownNameError("encoder", source, names("encoders"))
-    error.args = (f"{error} (a checkpoint's folder and a hub name organisation/name are also accepted)",)
+    error.args = (f"{error}; or give a checkpoint's folder, or a hub name organisation/name",)
     raise error
