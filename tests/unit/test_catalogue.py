@@ -8,7 +8,7 @@ from embshift.cli.catalogue.constants import NotConstant, evaluate, parse_source
 from embshift.cli.catalogue.kinds import KINDS, describe, entries, names, presets, registered_entries
 from embshift.cli.catalogue.statements import read_module, read_statements
 from embshift.cli.commands.lists import COLUMNS, LISTED, rows
-from embshift.transforms.presets import load_preset, list_preset_names
+from embshift.transforms.presets import list_preset_names, load_preset
 
 FAMILY = KINDS["metrics"].family
 STATED = 'bounds=(0.0, 1.0), identity=0.0, direction=Direction.LOWER, summary="s", blind_to="b"'
