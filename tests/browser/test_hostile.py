@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from embshift.show.report.words import make_visible
+from embshift.show.text.words import make_visible
 from tests.browser.conftest import Browser
 from tests.synthetic_runs import Wanted, make_run
 

@@ -8,7 +8,7 @@ import pytest
 from embshift.analysis.embeddings.calibration import calibrate
 from embshift.analysis.embeddings.floors import floor
 from embshift.analysis.sampling.bootstrap import Intervals
-from embshift.show.report.embedding_facts import SAMPLE, measure_embeddings
+from embshift.show.report.facts.embeddings import SAMPLE, measure_embeddings
 from embshift.show.report.findings.embeddings import (
     describe_distance_order,
     describe_floor_ratio,

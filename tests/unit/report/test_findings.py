@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from embshift.show.report.facts import choose_resamples, gather_facts
+from embshift.show.report.facts.run import choose_resamples, gather_facts
 from embshift.show.report.findings.listing import list_findings
-from embshift.show.report.words import format_interval, format_percent, join_transforms, make_visible, shorten
 from embshift.show.text.names import join_names
 from embshift.show.text.numbers import spell_number
+from embshift.show.text.words import format_interval, format_percent, join_transforms, make_visible, shorten
 from tests.synthetic_runs import NINE, Wanted, make_run
 
 CASES = {

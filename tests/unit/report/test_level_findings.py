@@ -9,9 +9,9 @@ import pytest
 from embshift.analysis.sampling.bootstrap import Intervals
 from embshift.analysis.strength.matched import Matched, MatchedGroup, MatchedRow, Solved, UnmatchedRow
 from embshift.analysis.strength.sweep import Curve, Sweep
-from embshift.show.report.facts import Facts, gather_facts
+from embshift.show.report.facts.levels import LevelFacts, measure_levels
+from embshift.show.report.facts.run import Facts, gather_facts
 from embshift.show.report.findings.levels import describe_curves, describe_equal_damage, describe_first_losses
-from embshift.show.report.level_facts import LevelFacts, measure_levels
 from embshift.show.report.tables import build_curves, build_tables
 from tests.synthetic_runs import Wanted, make_run
 

@@ -1,8 +1,8 @@
 """Caveats: the limits of docs/limits.md that apply to a run."""
 
 from embshift.core.types import Capture
-from embshift.show.report.facts import Facts
-from embshift.show.report.words import make_visible
+from embshift.show.report.facts.run import Facts
+from embshift.show.text.words import make_visible
 
 __all__ = ["list_caveats"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from embshift.core.types import Direction
-from embshift.show.report.facts import Facts
+from embshift.show.report.facts.run import Facts
 
 __all__ = ["Extremes", "choose_extremes", "list_rows", "take_turns"]
 

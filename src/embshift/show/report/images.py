@@ -15,9 +15,9 @@ from PIL import Image
 from embshift.core.types import ORIGINAL
 from embshift.runs.tables import RunTables
 from embshift.runs.view_files import view_path
-from embshift.show.report.facts import Facts
+from embshift.show.report.facts.run import Facts
 from embshift.show.report.numbers import round_value
-from embshift.show.report.words import make_visible
+from embshift.show.text.words import make_visible
 
 __all__ = ["BYTES", "SIDE", "list_images"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from embshift.core.version import __version__
 from embshift.runs.tables import RunTables
-from embshift.show.report.facts import Facts
-from embshift.show.report.words import format_percent, make_visible
+from embshift.show.report.facts.run import Facts
+from embshift.show.text.words import format_percent, make_visible
 
 __all__ = ["cite", "list_commands", "list_methods"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.show.report.facts import Facts
-from embshift.show.report.words import make_visible
+from embshift.show.report.facts.run import Facts
 from embshift.show.text.summary import short_name
+from embshift.show.text.words import make_visible
 
 __all__ = ["bin_values", "list_cells", "list_metrics", "list_overall", "round_value"]
 

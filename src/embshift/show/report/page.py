@@ -15,14 +15,14 @@ from embshift.runs.files import write_text
 from embshift.runs.tables import RunTables
 from embshift.show.report.caveats import list_caveats
 from embshift.show.report.extremes import choose_extremes, list_rows, take_turns
-from embshift.show.report.facts import Facts, gather_facts
+from embshift.show.report.facts.run import Facts, gather_facts
 from embshift.show.report.findings.listing import list_findings
 from embshift.show.report.images import list_images
 from embshift.show.report.methods import cite, list_commands, list_methods
 from embshift.show.report.numbers import bin_values, list_cells, list_metrics, list_overall
 from embshift.show.report.palette import heat_colours, map_colours, transform_colours
 from embshift.show.report.tables import build_curves, build_tables
-from embshift.show.report.words import make_visible
+from embshift.show.text.words import make_visible
 
 __all__ = ["build_content", "build_page", "embed_json", "write_report"]
 

@@ -7,14 +7,14 @@ from typing import Any
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.strength.matched import Matched, MatchedGroup
 from embshift.analysis.strength.sweep import Curve, Sweep
-from embshift.show.report.embedding_facts import EmbeddingFacts
-from embshift.show.report.facts import Facts
-from embshift.show.report.level_facts import format_damage
+from embshift.show.report.facts.embeddings import EmbeddingFacts
+from embshift.show.report.facts.levels import format_damage
+from embshift.show.report.facts.run import Facts
 from embshift.show.report.numbers import round_value
 from embshift.show.report.palette import transform_colours
-from embshift.show.report.words import format_count, format_percent, make_visible
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.sweep import s50_text, strength_text
+from embshift.show.text.words import format_count, format_percent, make_visible
 
 __all__ = ["build_curves", "build_tables"]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from embshift.core.types import Capture
-from embshift.show.report.facts import Facts
-from embshift.show.report.words import format_count, join_transforms, make_visible, shorten, spell_metric
+from embshift.show.report.facts.run import Facts
+from embshift.show.text.words import format_count, join_transforms, make_visible, shorten, spell_metric
 
 __all__ = [
     "describe_failures",

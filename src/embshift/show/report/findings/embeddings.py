@@ -4,9 +4,9 @@ import math
 
 from embshift.analysis.embeddings.direction import removals
 from embshift.analysis.embeddings.measures import Measured
-from embshift.show.report.embedding_facts import EmbeddingFacts
-from embshift.show.report.words import format_count, format_percent, join_transforms
+from embshift.show.report.facts.embeddings import EmbeddingFacts
 from embshift.show.text.numbers import spell_number
+from embshift.show.text.words import format_count, format_percent, join_transforms
 
 __all__ = [
     "describe_distance_order",

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from embshift.analysis.strength.matched import MatchedGroup, MatchedRow
 from embshift.analysis.strength.sweep import Curve
-from embshift.show.report.level_facts import LevelFacts, format_damage
-from embshift.show.report.words import format_count, format_interval, join_transforms
+from embshift.show.report.facts.levels import LevelFacts, format_damage
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.sweep import strength_text
+from embshift.show.text.words import format_count, format_interval, join_transforms
 
 __all__ = ["describe_curves", "describe_equal_damage", "describe_first_losses"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from embshift.show.report.facts import Facts
+from embshift.show.report.facts.run import Facts
 from embshift.show.report.findings.data import (
     describe_failures,
     describe_map,

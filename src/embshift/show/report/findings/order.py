@@ -9,15 +9,15 @@ from jaxtyping import Bool
 
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.core.types import Direction, MetricSpec
-from embshift.show.report.facts import Facts, find_main_metric
-from embshift.show.report.words import (
+from embshift.show.report.facts.run import Facts, find_main_metric
+from embshift.show.text.numbers import spell_number
+from embshift.show.text.words import (
     format_count,
     format_interval,
     format_percent,
     join_transforms,
     spell_metric,
 )
-from embshift.show.text.numbers import spell_number
 
 __all__ = [
     "describe_certain_extremes",

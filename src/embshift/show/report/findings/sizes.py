@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from embshift.show.report.facts import Facts, find_main_metric
-from embshift.show.report.words import format_count, format_interval, format_percent, join_transforms
+from embshift.show.report.facts.run import Facts, find_main_metric
 from embshift.show.text.numbers import spell_number
+from embshift.show.text.words import format_count, format_interval, format_percent, join_transforms
 
 __all__ = ["describe_relative_size"]
 

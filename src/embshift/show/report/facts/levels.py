@@ -8,7 +8,7 @@ from embshift.analysis.strength.matched import DISPLACEMENT, Matched, MatchedGro
 from embshift.analysis.strength.sweep import Sweep
 from embshift.core.errors import RunError
 from embshift.runs.tables import RunTables
-from embshift.show.report.embedding_facts import MOST_IMAGES
+from embshift.show.report.facts.embeddings import MOST_IMAGES
 
 __all__ = ["LevelFacts", "format_damage", "measure_levels"]
 

@@ -17,8 +17,8 @@ from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.types import Capture, MetricSpec
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
-from embshift.show.report.embedding_facts import EmbeddingFacts, measure_embeddings
-from embshift.show.report.level_facts import LevelFacts, measure_levels
+from embshift.show.report.facts.embeddings import EmbeddingFacts, measure_embeddings
+from embshift.show.report.facts.levels import LevelFacts, measure_levels
 
 __all__ = ["Facts", "choose_resamples", "find_main_metric", "gather_facts"]
 

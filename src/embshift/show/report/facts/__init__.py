@@ -1,0 +1,1 @@
+"""Facts: what the sentences of the report are made from, each measured once."""
