@@ -22,10 +22,10 @@ class Form(Protocol):
         ...
 
 
-FormT = TypeVar("FormT", bound=Form)
+AnyForm = TypeVar("AnyForm", bound=Form)
 
 
-def find_form(transform: Transform, forms: Mapping[str, FormT]) -> tuple[Any, FormT] | None:
+def find_form(transform: Transform, forms: Mapping[str, AnyForm]) -> tuple[Any, AnyForm] | None:
     """Return the albumentations object of a transform and its form; None if there is no such form.
 
     Args:
