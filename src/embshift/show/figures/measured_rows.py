@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from embshift.analysis.embeddings.measures import Measured
 from embshift.core.errors import FigureError, RunError
+from embshift.core.words import count_noun
 from embshift.runs.tables import RunTables
 from embshift.show.figures.layout.labels import format_name
 from embshift.show.figures.layout.style import INK, SIZES, Look, area_style, assign_looks
@@ -89,5 +90,5 @@ def format_bar(bar: Bar) -> str:
 
 def format_sample(material: Material, found: Measured) -> str:
     """Format the number of images and the encoder: "12 images · encoder lite"."""
-    images = f"{found.images:,} image{'' if found.images == 1 else 's'}"
+    images = count_noun(found.images, "image")
     return f"{images} · encoder {material.encoder}"

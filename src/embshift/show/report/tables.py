@@ -7,6 +7,7 @@ from typing import Any
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.strength.matched import Matched, MatchedGroup
 from embshift.analysis.strength.sweep import Curve, Sweep
+from embshift.core.words import count_noun
 from embshift.show.report.facts.embeddings import EmbeddingFacts
 from embshift.show.report.facts.levels import format_damage
 from embshift.show.report.facts.run import Facts
@@ -14,7 +15,7 @@ from embshift.show.report.numbers import round_value
 from embshift.show.report.palette import transform_colours
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.sweep import s50_text, strength_text
-from embshift.show.text.words import format_count, format_percent, make_visible
+from embshift.show.text.words import format_percent, make_visible
 
 __all__ = ["build_curves", "build_tables"]
 
@@ -72,7 +73,7 @@ def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
         [found.calibration, found.retrieval],
         title="How large are the shifts, and are originals still found?",
         note=(
-            f"Shift: 1 − cosine, {format_count(found.calibration.images, 'image')}. Brackets: 95 % intervals."
+            f"Shift: 1 − cosine, {count_noun(found.calibration.images, 'image')}. Brackets: 95 % intervals."
             " Hover over a heading for its definition."
         ),
     )
@@ -80,8 +81,8 @@ def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
         [found.direction, found.structure],
         title="Is the shift consistent, and is the geometry preserved?",
         note=(
-            f"Consistency and removal: {format_count(found.direction.images, 'image')}. CKA, Procrustes and"
-            f" RSA: {format_count(found.structure.images, 'image')}. Brackets: 95 % intervals. Chance: mean"
+            f"Consistency and removal: {count_noun(found.direction.images, 'image')}. CKA, Procrustes and"
+            f" RSA: {count_noun(found.structure.images, 'image')}. Brackets: 95 % intervals. Chance: mean"
             " over random permutations of the views."
         ),
     )
@@ -130,7 +131,7 @@ def _sweep(sweep: Sweep) -> Table:
         "title": "Shift by level",
         "note": (
             f"Brackets: {format_percent(sweep.level)} intervals. Recall@1 is among"
-            f" {format_count(sweep.gallery, 'image')}. Hover over a heading for its definition."
+            f" {count_noun(sweep.gallery, 'image')}. Hover over a heading for its definition."
         ),
         "header": [
             _head("transform"),
@@ -152,7 +153,7 @@ def _matched(matched: Matched) -> Table:
     return {
         "title": "Transforms at equal damage",
         "note": (
-            f"Strengths were solved on {format_count(matched.solved_on, 'image')}; shift and recall@1 are"
+            f"Strengths were solved on {count_noun(matched.solved_on, 'image')}; shift and recall@1 are"
             f" measured on {matched.gallery:,} others. Brackets: {format_percent(matched.level)} intervals."
             " SSIM and displacement are not comparable."
         ),

@@ -8,7 +8,6 @@ from embshift.show.text.names import join_names
 from embshift.show.text.numbers import spell_number
 
 __all__ = [
-    "format_count",
     "format_interval",
     "format_percent",
     "join_transforms",
@@ -66,8 +65,3 @@ def format_interval(low: float, high: float, *, level: float) -> str:
     if math.isnan(low) or math.isnan(high):
         return "no interval: it needs at least two images"
     return f"{format_percent(level)} interval {spell_number(low)} to {spell_number(high)}"
-
-
-def format_count(count: int, one: str, many: str | None = None) -> str:
-    """Format a count with its noun: "1 image", "36 images"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

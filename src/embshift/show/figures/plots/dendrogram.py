@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from embshift.analysis.embeddings.clusters import Clusters
+from embshift.core.words import count_noun
 from embshift.show.figures import Page, figure
 from embshift.show.figures.layout.labels import format_name, text_height, text_width, wrap_text
 from embshift.show.figures.layout.rows import RowChart, open_row_chart
@@ -38,7 +39,7 @@ def dendrogram(material: Material, frame: Frame, /) -> Iterator[Page]:
         names=names,
         label=f"mean {found.distance} distance between views of one image",
         notes=[
-            f"{_format_count(found)} · encoder {material.encoder} · {found.linkage} linkage",
+            f"{_count_noun(found)} · encoder {material.encoder} · {found.linkage} linkage",
             f"dashed line: threshold {format_number(found.threshold)}"
             " · colours and numbers: the clusters below it",
         ],
@@ -56,9 +57,9 @@ def dendrogram(material: Material, frame: Frame, /) -> Iterator[Page]:
     yield Page(figure=chart.sheet.figure, alt=_write_alt(material, found))
 
 
-def _format_count(found: Clusters) -> str:
+def _count_noun(found: Clusters) -> str:
     few, many = int(found.n.min()), int(found.n.max())
-    return f"{many:,} image{'' if many == 1 else 's'}" if few == many else f"{few:,} to {many:,} images"
+    return count_noun(many, "image") if few == many else f"{few:,} to {many:,} images"
 
 
 def _assign_inks(found: Clusters) -> dict[int, str]:
@@ -120,5 +121,5 @@ def _write_alt(material: Material, found: Clusters) -> str:
         f"Dendrogram of {len(found.transforms)} transforms by the mean {found.distance} distance between"
         f" their views, {found.linkage} linkage, merged at {format_number(float(merges.min()))} to"
         f" {format_number(float(merges.max()))}; cut at {format_number(found.threshold)} it gives {each}."
-        f" {_format_count(found)}, encoder {material.encoder}."
+        f" {_count_noun(found)}, encoder {material.encoder}."
     )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from embshift.core.types import Capture
+from embshift.core.words import count_noun
 from embshift.show.report.facts.run import Facts
-from embshift.show.text.words import format_count, join_transforms, make_visible, shorten, spell_metric
+from embshift.show.text.words import join_transforms, make_visible, shorten, spell_metric
 
 __all__ = [
     "describe_failures",
@@ -24,9 +25,9 @@ def describe_run(facts: Facts) -> str:
     """Say what was measured, with which encoder."""
     encoder = shorten(make_visible(facts.info["encoder"].get("name", "without a name")))
     return (
-        f"This run measures {format_count(facts.measured, 'image')} under"
-        f" {format_count(len(facts.transforms), 'transform')} by"
-        f" {format_count(len(facts.metrics), 'metric')}, with the encoder {encoder}."
+        f"This run measures {count_noun(facts.measured, 'image')} under"
+        f" {count_noun(len(facts.transforms), 'transform')} by"
+        f" {count_noun(len(facts.metrics), 'metric')}, with the encoder {encoder}."
     )
 
 
@@ -49,8 +50,8 @@ def describe_failures(facts: Facts) -> str:
     reasons = sorted((status, n) for status, n in facts.inputs.items() if status != "ok")
     why = f" ({_join_reasons(reasons)})" if reasons else ""
     return (
-        f"{failed:,} of {format_count(inputs, 'input')} could not be used{why}, and {lost:,} of"
-        f" {format_count(tried, 'view')} have no embedding. They are left out of all means."
+        f"{failed:,} of {count_noun(inputs, 'input')} could not be used{why}, and {lost:,} of"
+        f" {count_noun(tried, 'view')} have no embedding. They are left out of all means."
     )
 
 
@@ -71,7 +72,7 @@ def describe_undefined(facts: Facts) -> str | None:
     transform, metric = np.unravel_index(int(counts.argmax()), counts.shape)
     where = f"{join_transforms([facts.transforms[transform]])} by {spell_metric(facts.metrics[metric].name)}"
     return (
-        f"{format_count(total, 'value')} {'is' if total == 1 else 'are'} undefined and left out of the means."
+        f"{count_noun(total, 'value')} {'is' if total == 1 else 'are'} undefined and left out of the means."
         f" Most of them are in {where} ({int(counts.max()):,})."
     )
 

@@ -4,9 +4,10 @@ import math
 
 from embshift.analysis.embeddings.direction import removals
 from embshift.analysis.embeddings.measures import Measured
+from embshift.core.words import count_noun
 from embshift.show.report.facts.embeddings import EmbeddingFacts
 from embshift.show.text.numbers import spell_number
-from embshift.show.text.words import format_count, format_percent, join_transforms
+from embshift.show.text.words import format_percent, join_transforms
 
 __all__ = [
     "describe_distance_order",
@@ -27,7 +28,7 @@ def describe_retrieval(facts: EmbeddingFacts | None) -> str | None:
     known = _defined_means(found, "recall_at_1")
     if not known:
         return None
-    among = f"among {format_count(found.images, 'image')}"
+    among = f"among {count_noun(found.images, 'image')}"
     lost = sorted((name for name, mean in known.items() if mean < 1), key=known.__getitem__)
     if not lost:
         return f"Every view has its own original as its nearest neighbour {among}."
@@ -45,7 +46,7 @@ def _others(count: int) -> str:
 
 
 def _more(count: int) -> str:
-    return format_count(count - _SHOWN, "more transform")
+    return count_noun(count - _SHOWN, "more transform")
 
 
 def describe_neighbour_ratio(facts: EmbeddingFacts | None) -> str | None:
@@ -86,7 +87,7 @@ def describe_removal(facts: EmbeddingFacts | None) -> str | None:
     return (
         f"The shift of {join_transforms([best.transform])} is the most consistent across images: subtracting"
         f" its mean vector removes {format_percent(best.share)}{ends} of it,"
-        f" on {format_count(best.images, 'held-out image')}."
+        f" on {count_noun(best.images, 'held-out image')}."
     )
 
 
@@ -124,7 +125,7 @@ def describe_distance_order(facts: EmbeddingFacts | None) -> str | None:
     return (
         f"The order of the distances between images is preserved worst under {tell(least)} and best under"
         f" {tell(most)}. The numbers are rank correlations of the distances before and after, on"
-        f" {format_count(found.images, 'image')}; 1 means the same order."
+        f" {count_noun(found.images, 'image')}; 1 means the same order."
     )
 
 

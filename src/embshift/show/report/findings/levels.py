@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from embshift.analysis.strength.matched import MatchedGroup, MatchedRow
 from embshift.analysis.strength.sweep import Curve
+from embshift.core.words import count_noun
 from embshift.show.report.facts.levels import LevelFacts, format_damage
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.sweep import strength_text
-from embshift.show.text.words import format_count, format_interval, join_transforms
+from embshift.show.text.words import format_interval, join_transforms
 
 __all__ = ["describe_curves", "describe_equal_damage", "describe_first_losses"]
 
@@ -24,7 +25,7 @@ def describe_first_losses(levels: LevelFacts) -> str | None:
         return None
     lost = sorted((one for one in levels.sweep.curves if _place(one) is not None), key=_order)
     rest = [one for one in levels.sweep.curves if one.censored == ">"]
-    among = f"recall@1 among {format_count(levels.sweep.gallery, 'image')}"
+    among = f"recall@1 among {count_noun(levels.sweep.gallery, 'image')}"
     if not lost:
         return f"At every level, {among} is at least 50 %." if rest else None
     places = "; ".join(f"{_join([one])} at {_place(one)}" for one in lost[:_SHOWN])

@@ -9,10 +9,10 @@ from jaxtyping import Bool
 
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.core.types import Direction, MetricSpec
+from embshift.core.words import count_noun
 from embshift.show.report.facts.run import Facts, find_main_metric
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.words import (
-    format_count,
     format_interval,
     format_percent,
     join_transforms,
@@ -130,7 +130,7 @@ def describe_certain_order(facts: Facts) -> str | None:
     by = "the overall score" if ranks.by == "overall" else spell_metric(ranks.by)
     uncertain = [(one, other) for one, other, known in ranks.adjacent() if not known]
     start = (
-        f"By {by}, the order is certain for {certain} of {format_count(pairs, 'pair')} of transforms"
+        f"By {by}, the order is certain for {certain} of {count_noun(pairs, 'pair')} of transforms"
         f" (joint {format_percent(ranks.level)})."
     )
     if not uncertain:
@@ -175,7 +175,7 @@ def describe_disagreement(facts: Facts) -> str:
     return (
         f"Metrics disagree about the order: {len(opposed)} of {_pairs(compared)} contradict each other where"
         f" both are certain (each at {format_percent(worst.first.level)}). {_capitalise(first)} and {second}"
-        f" disagree most, on {len(worst.pairs)} of {format_count(worst.both, 'pair')} of transforms: for"
+        f" disagree most, on {len(worst.pairs)} of {count_noun(worst.both, 'pair')} of transforms: for"
         f" example, {join_transforms([closer])} is closer to the original than {join_transforms([further])}"
         f" by {first}, but further from it by {second}."
     )
@@ -186,7 +186,7 @@ def _capitalise(text: str) -> str:
 
 
 def _pairs(compared: Sequence[_Opposed]) -> str:
-    return format_count(len(compared), "pair") + " of metrics"
+    return count_noun(len(compared), "pair") + " of metrics"
 
 
 def _compared(facts: Facts) -> Iterator[_Opposed]:

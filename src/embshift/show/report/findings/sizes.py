@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from embshift.core.words import count_noun
 from embshift.show.report.facts.run import Facts, find_main_metric
 from embshift.show.text.numbers import spell_number
-from embshift.show.text.words import format_count, format_interval, format_percent, join_transforms
+from embshift.show.text.words import format_interval, format_percent, join_transforms
 
 __all__ = ["describe_relative_size"]
 
@@ -31,7 +32,7 @@ def describe_relative_size(facts: Facts) -> str | None:
     compared = [_compare(one, facts, apart=apart) for one in dict.fromkeys((shifts[0], shifts[-1]))]
     return (
         f"The embeddings of two different images are {spell_number(apart)} apart on average ({what},"
-        f" {format_count(pairs, 'pair')}). In comparison, {'; '.join(compared)}."
+        f" {count_noun(pairs, 'pair')}). In comparison, {'; '.join(compared)}."
     )
 
 
