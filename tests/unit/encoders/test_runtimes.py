@@ -16,6 +16,12 @@ from tests.unit.encoders.families import FAMILIES, make_checkpoint
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
 # A graph has a fixed shape, a NaFlex encoder has not.
 TRACEABLE = ["lite", *(name for name in sorted(FAMILIES) if name != "siglip2")]
+QUICK = ("clip", "siglip")  # one encoder with a class token, one with a pooling head
+
+
+def mark_slow(names):
+    """Return parameters in which all names except the quick ones are marked as slow."""
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
 
 
 def drawn(count, *, source, seed=3):
@@ -33,7 +39,7 @@ def assert_same(found, wanted, *, close):
             torch.testing.assert_close(here, there, rtol=close, atol=close)
 
 
-@pytest.mark.parametrize("name", TRACEABLE)
+@pytest.mark.parametrize("name", mark_slow(TRACEABLE))
 def test_openvino_gives_what_torch_gives(tmp_path, name):
     source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
     views = drawn(8, source=source)
@@ -48,7 +54,7 @@ def test_openvino_gives_what_torch_gives(tmp_path, name):
     assert torch.equal(turned.attention, straight.attention[order])
 
 
-@pytest.mark.parametrize("name", ["lite", "clip", "siglip"])
+@pytest.mark.parametrize("name", mark_slow(["lite", "clip", "siglip"]))
 def test_openvino_in_bfloat16_is_near(tmp_path, name):
     source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
     views = drawn(8, source=source)
@@ -117,7 +123,7 @@ def test_a_missing_compiler_is_reported_at_once(monkeypatch):
         open_encoder("lite", device="cpu", runtime="compiled")
 
 
-@pytest.mark.parametrize("name", ["lite", "clip", "siglip", "dinov2", "dinov3", "aimv2", "vit"])
+@pytest.mark.parametrize("name", mark_slow(["lite", "clip", "siglip", "dinov2", "dinov3", "aimv2", "vit"]))
 def test_a_traced_graph_gives_what_its_python_gives(tmp_path, name, monkeypatch):
     source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
     views = drawn(4, source=source)

@@ -182,10 +182,10 @@ def say():
     return lambda *texts: embed_texts(texts, weights=weights)
 
 
-def test_text_side_is_whole():
+def test_text_tower_is_complete():
     weights = read_weights(device="cpu")
     assert weights["text.projection"].shape[0] == weights["projection"].shape[0]
-    assert len(lite_text.blocks(weights)) == 3
+    assert len(lite_text.list_blocks(weights)) == 3
 
 
 @pytest.mark.parametrize(
