@@ -298,19 +298,19 @@ def test_an_encoder_is_one_file(copy):
 
 def test_an_option_of_run_is_two_files(copy):
     plan = copy / "src/embshift/measurement/plan/plan.py"
-    options = copy / "src/embshift/cli/run_options.py"
+    options = copy / "src/embshift/cli/options/run_options.py"
     text = plan.read_text(encoding="utf-8")
-    field = "    max_error_rate: float = "
-    assert text.count(field) == 1
-    text = text.replace(field, f"    patience: int = _free(3)\n{field}")
-    described = "        max_error_rate: "
-    text = text.replace(described, f"        patience: Attempts before an image counts as lost.\n{described}")
+    for before, line in (
+        ("    max_error_rate: float = ", "    patience: int = _free(3, least=1)\n"),
+        ("        max_error_rate: ", "        patience: Attempts before an image counts as lost.\n"),
+    ):
+        assert text.count(before) == 1
+        text = text.replace(before, line + before)
     plan.write_text(text, encoding="utf-8")
     given = options.read_text(encoding="utf-8")
-    at = given.index("def add_run_options(")
-    line = given.index("\n", given.index('"""', given.index('"""', at) + 3)) + 1
-    added = '    add_plan_option(parser, "--patience", metavar="N", help="attempts before an image counts as lost")\n'
-    options.write_text(given[:line] + added + given[line:], encoding="utf-8")
+    last = given.rindex("    add(")
+    line = '    add("patience", "N", "attempts before an image counts as lost")\n'
+    options.write_text(given[:last] + line + given[last:], encoding="utf-8")
     assert check(copy, "tests/unit/test_plan.py", "tests/properties/test_plan.py") > 20
     photo = next((copy / "src/embshift/images/samples").glob("*.jpg"))
     out = copy / "run"

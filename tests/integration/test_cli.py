@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from embshift.cli import main
-from embshift.cli.columns import format_columns
 from embshift.cli.commands.completion import SHELLS
 from embshift.cli.commands.lists import LISTED
+from embshift.cli.output.columns import format_columns
 from embshift.cli.parser import build_parser
 from embshift.encoders import ENCODERS
 from embshift.measurement.plan.plan import DEFAULTS

@@ -13,7 +13,7 @@ from embshift.analysis.embeddings.floors import floor
 from embshift.analysis.embeddings.pairs import unit_vectors
 from embshift.cli import main
 from embshift.cli.commands.measures import SHOWN
-from embshift.cli.show_options import SHOWS
+from embshift.cli.options.show_options import SHOWS
 from embshift.core.errors import PlanError, RunError, UnknownNameError, UsageError
 from embshift.show.text.measures import format_differences, format_measured
 from tests.synthetic_runs import NINE, Wanted, image_id, make_run

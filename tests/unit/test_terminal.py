@@ -3,7 +3,7 @@
 import pytest
 
 from embshift.cli.main import main
-from embshift.cli.terminal import harmless
+from embshift.cli.output.terminal import harmless
 
 
 @pytest.mark.parametrize("payload", ["\x1b[31m", "\x1b]0;title\x07", "\x9b2J", "\r", "\x08", "\x7f", "\x00"])

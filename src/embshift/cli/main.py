@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
+from embshift.cli.output.terminal import print_message
 from embshift.cli.parser import build_parser, parse
-from embshift.cli.terminal import print_message
 from embshift.core.errors import ShiftError
 
 __all__ = ["main", "program"]

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from embshift.cli.completers import complete, no_words, paths, words
+from embshift.cli.options.completers import complete, no_words, paths, words
 from embshift.core.errors import UnknownNameError, UsageError
 from embshift.core.version import __version__
 
@@ -76,7 +76,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
 def _fill_run(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.measure import run
-    from embshift.cli.run_options import add_run_options
+    from embshift.cli.options.run_options import add_run_options
 
     parser.description = (
         "Measure how the embeddings of images move under transforms, into a run folder. The same command"
@@ -98,7 +98,7 @@ def _fill_demo(parser: argparse.ArgumentParser) -> Command:
 
 def _fill_sweep(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.studies import sweep
-    from embshift.cli.sweep_options import add_sweep_options
+    from embshift.cli.options.sweep_options import add_sweep_options
 
     parser.description = (
         "Measure transforms at several severities, all with the same draw, into a run folder. The result is a"
@@ -111,7 +111,7 @@ def _fill_sweep(parser: argparse.ArgumentParser) -> Command:
 
 def _fill_match(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.studies import match
-    from embshift.cli.sweep_options import add_match_options
+    from embshift.cli.options.sweep_options import add_match_options
 
     parser.description = (
         "Find, on one half of the images, the strengths at which transforms do equal damage; measure the"
@@ -124,7 +124,7 @@ def _fill_match(parser: argparse.ArgumentParser) -> Command:
 
 def _fill_summarise(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.summaries import summarise
-    from embshift.cli.show_options import add_show_options
+    from embshift.cli.options.show_options import add_show_options
 
     _add_run(parser)
     add_show_options(parser)
@@ -177,7 +177,7 @@ def _fill_clusters(parser: argparse.ArgumentParser) -> Command:
 
 def _fill_figures(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.figures import figures
-    from embshift.cli.figure_options import add_figures_options
+    from embshift.cli.options.figure_options import add_figures_options
 
     parser.description = (
         "Render a run's figures into files, each under its name in 'embshift list figures'. A figure for"

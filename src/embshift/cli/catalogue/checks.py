@@ -31,7 +31,9 @@ def is_bundled(preset: str | None) -> bool:
 def check_preset(preset: str | None) -> None:
     """Raise `PlanError` for the name of a preset that is not bundled."""
     if preset is not None and is_bundled(preset) and preset not in presets():
-        raise PlanError(f"{UnknownNameError('preset', preset, presets())}; the name of a file must end in .toml")
+        raise PlanError(
+            f"{UnknownNameError('preset', preset, presets())}; the name of a file must end in .toml"
+        )
 
 
 def check_encoder(source: str | None) -> None:

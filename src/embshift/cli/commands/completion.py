@@ -3,8 +3,8 @@
 import argparse
 from typing import Any, cast
 
-from embshift.cli.completers import no_words
-from embshift.cli.terminal import print_text
+from embshift.cli.options.completers import no_words
+from embshift.cli.output.terminal import print_text
 
 __all__ = ["SHELLS", "answer_shell", "completion"]
 

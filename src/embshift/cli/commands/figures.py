@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embshift.cli.catalogue.checks import check_names
 from embshift.cli.commands.summaries import warn_if_unfinished
-from embshift.cli.terminal import print_message, print_text
+from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import FigureError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from embshift.cli.catalogue.kinds import Entry, entries, names, presets
-from embshift.cli.columns import format_columns
-from embshift.cli.terminal import print_text, terminal_width
+from embshift.cli.output.columns import format_columns
+from embshift.cli.output.terminal import print_text, terminal_width
 from embshift.core.errors import UnknownNameError
 
 __all__ = ["COLUMNS", "LISTED", "list_names", "rows"]

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embshift.cli.catalogue.checks import check_encoder, check_names, check_preset, is_bundled
-from embshift.cli.plan_options import plan_options
-from embshift.cli.terminal import print_message, print_text
+from embshift.cli.options.plan_options import plan_options
+from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import UsageError
 from embshift.measurement.plan.plan import Plan, make_plan
 
@@ -70,7 +70,7 @@ def _base(parsed: argparse.Namespace) -> Plan | None:
 
 
 def _carry_out(plan: Plan, out: Path | None, *, quiet: bool, update: bool = False) -> "Run":
-    from embshift.cli.progress import reporter
+    from embshift.cli.output.progress import reporter
     from embshift.measurement.session.carry_out import carry_out, default_folder
 
     return carry_out(

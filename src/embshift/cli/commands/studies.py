@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from embshift.cli.catalogue.checks import check_encoder, check_names
 from embshift.cli.commands.measure import NOTHING_READABLE
-from embshift.cli.plan_options import plan_options
-from embshift.cli.terminal import print_message, print_table, print_text
+from embshift.cli.options.plan_options import plan_options
+from embshift.cli.output.terminal import print_message, print_table, print_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,7 +51,7 @@ def _check_names(parsed: argparse.Namespace) -> None:
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     """Return what both studies take beside the sources."""
-    from embshift.cli.progress import reporter
+    from embshift.cli.output.progress import reporter
 
     options = plan_options(parsed) | {"transforms": parsed.transforms}
     del options["sources"]

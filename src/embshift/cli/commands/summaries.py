@@ -3,8 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from embshift.cli.show_options import check_show_options
-from embshift.cli.terminal import print_message, print_table, print_text
+from embshift.cli.options.show_options import check_show_options
+from embshift.cli.output.terminal import print_message, print_table, print_text
 
 if TYPE_CHECKING:
     from embshift.analysis.shifts.table import Summary

@@ -2,7 +2,7 @@
 
 import argparse
 
-from embshift.cli.terminal import print_text
+from embshift.cli.output.terminal import print_text
 
 __all__ = ["verify"]
 

@@ -1,7 +1,7 @@
 """The plan: what a run does, frozen and checked before any work starts.
 
 Importing this module is light, so that the command line can read every default from it. A new option of
-``embshift run`` is a field of `Plan` here, and a line in ``embshift/cli/run_options.py``.
+``embshift run`` is a field of `Plan` here, and a line in ``embshift/cli/options/run_options.py``.
 """
 
 import math

@@ -13,7 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from embshift.cli.terminal import harmless
+from embshift.cli.output.terminal import harmless
 from embshift.core.progress import Reporter, Silent
 
 __all__ = ["reporter"]

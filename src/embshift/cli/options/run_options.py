@@ -5,8 +5,8 @@ The field itself stands in ``embshift/measurement/plan/plan.py``; nothing else n
 
 import argparse
 
-from embshift.cli.completers import complete, named, paths, words
-from embshift.cli.plan_options import adder, colour, size
+from embshift.cli.options.completers import complete, named, paths, words
+from embshift.cli.options.plan_options import adder, colour, size
 
 __all__ = ["add_run_options", "add_sources"]
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from embshift.cli.completers import complete, named, no_words, paths
+from embshift.cli.options.completers import complete, named, no_words, paths
 
 __all__ = ["add_figures_options"]
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from embshift.cli.completers import Completer, complete, no_words, words
+from embshift.cli.options.completers import Completer, complete, no_words, words
 from embshift.measurement.plan.plan import DEFAULTS, RULES
 
 __all__ = ["adder", "colour", "plan_options", "size"]

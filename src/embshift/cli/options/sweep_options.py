@@ -2,9 +2,9 @@
 
 import argparse
 
-from embshift.cli.completers import complete, named, no_words, paths, words
-from embshift.cli.plan_options import adder
-from embshift.cli.run_options import add_sources
+from embshift.cli.options.completers import complete, named, no_words, paths, words
+from embshift.cli.options.plan_options import adder
+from embshift.cli.options.run_options import add_sources
 
 __all__ = ["add_match_options", "add_sweep_options"]
 

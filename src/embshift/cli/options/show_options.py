@@ -2,7 +2,7 @@
 
 import argparse
 
-from embshift.cli.completers import complete, named, no_words, paths
+from embshift.cli.options.completers import complete, named, no_words, paths
 from embshift.core.errors import UsageError
 
 __all__ = ["SHOWS", "add_show_options", "check_show_options"]

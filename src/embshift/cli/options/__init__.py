@@ -1,0 +1,1 @@
+"""Options: what each command takes, and how shells complete it."""

@@ -1,0 +1,1 @@
+"""Output: text for terminals, pipes and files; messages and progress."""
