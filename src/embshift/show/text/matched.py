@@ -16,6 +16,7 @@ UNMATCHED = "unmatched"
 """Text in the column "damage" for a transform with the strength of the preset "paper"."""
 
 _HEADER = ["damage", "transform", "strength", "reached", "shift", "recall@1", "n"]
+_WRAPPED = ("damage", "strength", "shift")
 
 _UNMATCHED_NOTE = "\nunmatched: same images, strengths of the preset paper, damage not equalised"
 
@@ -25,7 +26,7 @@ def matched_table(matched: Matched) -> Table:
     table = open_table(_caption(matched))
     for name in _HEADER:
         left = name in ("damage", "transform")
-        table.add_column(name, justify="left" if left else "right", no_wrap=name != "strength")
+        table.add_column(name, justify="left" if left else "right", no_wrap=name not in _WRAPPED)
     for group in matched.groups:
         for cells in _group_cells(group):
             table.add_row(*(escape(cell) for cell in cells))
