@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("src", "tests", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "pyproject.toml")
+COPIED = (
+    "src",
+    "tests",
+    "docs",
+    "benchmarks",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "pyproject.toml",
+)
 HOUSE = ("tests/house/test_docs.py", "tests/house/test_import.py", "tests/house/test_layout.py")
 
 pytestmark = pytest.mark.slow
@@ -251,7 +261,9 @@ def check(copy, *tests, only=""):
     assert family.returncode == 0, family.stdout + family.stderr
     passed = re.search(r"(\d+) passed", family.stdout)
     assert passed, family.stdout
-    house = python(copy, "-m", "pytest", *options, "--deselect", "tests/house/test_layout.py::test_the_wheel", *HOUSE)
+    house = python(
+        copy, "-m", "pytest", *options, "--deselect", "tests/house/test_layout.py::test_the_wheel", *HOUSE
+    )
     assert house.returncode == 0, house.stdout + house.stderr
     return int(passed[1])
 

@@ -42,5 +42,5 @@ def versions():
 
 
 def regenerate():
-    content = {"versions": versions(), "views": digests()}
+    content = {"versions": versions(), "views": digests(), "rounded_otherwise": {}}
     DIGESTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -5,9 +5,15 @@ from tests.unit.transforms import golden_edits, golden_views
 
 def test_the_edits_views_are_the_kept_ones():
     kept = json.loads(golden_edits.DIGESTS.read_text(encoding="utf-8"))
+    found = golden_edits.digests()
+    for name, digest in kept["rounded_otherwise"].items():
+        # OpenCV filters with float32 sums, whose order follows the processor: without AVX-512 a few pixels that
+        # lie between two levels (3 and 5 of 150,528 here) round to the other one.
+        if found[name] == digest:
+            found[name] = kept["views"][name]
     complaint = golden_views.complaint(
         kept=kept["views"],
-        found=golden_edits.digests(),
+        found=found,
         made_with=kept["versions"],
         present=golden_edits.versions(),
     )
