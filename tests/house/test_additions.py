@@ -1,7 +1,8 @@
 """One place per addition: a stranger's file passes its family's contracts with nothing else touched.
 
-Each test copies the checkout, writes the one file that CONTRIBUTING names (two for an option of ``run``), refreshes
-the generated parts of the documentation, and runs the family's contract tests and the house tests in the copy.
+Each test copies the checkout, writes the one file that CONTRIBUTING names (two for an option of ``run``),
+refreshes the generated parts of the documentation, and runs the family's contract tests and the house tests
+in the copy.
 """
 
 import os

@@ -3,17 +3,22 @@
 import ast
 import re
 import subprocess
+import sys
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 
+import embshift
 from docs.rooms import describe_house, find_circles, place_on_floors, read_house
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "embshift"
 LAYOUT = ROOT / "docs" / "layout.md"
-ROOMS = {"cli", "measurement", "show", "analysis", "runs", "images", "transforms", "encoders", "metrics", "core"}
+ROOMS = set(
+    ["cli", "measurement", "show", "analysis", "runs", "images", "transforms", "encoders", "metrics", "core"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +119,7 @@ class Reader:
     def follow(self, file, tree, homes, part):
         if find_function(tree, part) is not None:
             self.read(file, part)
-        elif part in homes and (homes[part], part) in self.wanted:
+        elif part in homes and homes[part] in {file for file, _ in self.wanted}:
             self.read(homes[part], part)
         elif part.startswith("."):
             for target, name in self.wanted:
@@ -149,7 +154,8 @@ def resolve(file, package, name):
     if (PACKAGE / file).is_file():
         return str(file)
     inner = PACKAGE / package / "__init__.py"
-    return imported_names(ast.parse(inner.read_text(encoding="utf-8"))).get(name, str(package / "__init__.py"))
+    handed_on = imported_names(ast.parse(inner.read_text(encoding="utf-8")))
+    return handed_on.get(name, str(package / "__init__.py"))
 
 
 def in_order(function):
@@ -195,13 +201,12 @@ def test_the_parser_binds_run_to_the_function_of_the_way():
     assert {name} <= set(map(str, cells)) or parsed.command.__module__ == where
 
 
-def test_every_step_runs_before_the_first_chunk_is_there(tmp_path, monkeypatch, samples=None):
+def test_every_step_runs_before_the_first_chunk_is_there(tmp_path):
     """What the list says is what happens: each of its functions is entered in a run of one image."""
-    import threading
-
     from embshift.cli import main
 
-    wanted = {(str(PACKAGE / file), name.rpartition(".")[2]) for file, name in steps()}
+    installed = Path(embshift.__file__).parent
+    wanted = {(str(installed / file), name.rpartition(".")[2]) for file, name in steps()}
     entered = set()
 
     def watch(frame, event, argument):
@@ -210,13 +215,10 @@ def test_every_step_runs_before_the_first_chunk_is_there(tmp_path, monkeypatch, 
 
     photo = next((PACKAGE / "images" / "samples").glob("*.jpg"))
     threading.setprofile(watch)
-    import sys
-
     sys.setprofile(watch)
     try:
-        code = main(
-            ["run", str(photo), "--encoder", "lite", "--out", str(tmp_path / "run"), "--workers", "0", "--quiet"]
-        )
+        options = ("--encoder", "lite", "--out", str(tmp_path / "run"), "--workers", "0", "--quiet")
+        code = main(["run", str(photo), *options])
     finally:
         sys.setprofile(None)
         threading.setprofile(None)

@@ -101,7 +101,7 @@ def test_an_object_that_ignored_a_parameter_is_refused(depth):
     with pytest.warns(UserWarning, match="std_rage"):
         thing = albumentations.GaussNoise(std_rage=(0.1, 0.2), p=1)
     wrapped = albumentations.Compose([thing]) if depth else thing
-    with pytest.raises(PlanError, match="unknown parameter of GaussNoise 'std_rage'; did you mean 'std_range'"):
+    with pytest.raises(PlanError, match="unknown parameter of GaussNoise 'std_rage'; did you mean"):
         wrap("tried", wrapped)
 
 

@@ -7,8 +7,8 @@ def test_the_edits_views_are_the_kept_ones():
     kept = json.loads(golden_edits.DIGESTS.read_text(encoding="utf-8"))
     found = golden_edits.digests()
     for name, digest in kept["rounded_otherwise"].items():
-        # OpenCV filters with float32 sums, whose order follows the processor: without AVX-512 a few pixels that
-        # lie between two levels (3 and 5 of 150,528 here) round to the other one.
+        # OpenCV filters with float32 sums, whose order follows the processor: without AVX-512 a few pixels
+        # between two levels (3 and 5 of 150,528 here) round to the other one.
         if found[name] == digest:
             found[name] = kept["views"][name]
     complaint = golden_views.complaint(

@@ -151,7 +151,10 @@ def test_a_plan_as_a_table_comes_back_the_same(paper):
         (NOISE, "preset mine.toml: 'name' must be a string, got nothing"),
         ("name = 3\n" + NOISE, "'name' must be a string, got 3"),
         ('name = "mine"\n' + NOISE, "preset mine.toml: 'summary' must be a string, got nothing"),
-        (HEAD + "summaryy = 1\n" + NOISE, "preset mine.toml: unknown key 'summaryy'; did you mean 'summary'?"),
+        (
+            HEAD + "summaryy = 1\n" + NOISE,
+            "preset mine.toml: unknown key 'summaryy'; did you mean 'summary'?",
+        ),
         (
             HEAD + NOISE + "parameterss = {}\n",
             "transform 1: unknown key 'parameterss'; did you mean 'parameters'?",
@@ -225,7 +228,6 @@ def test_a_missing_or_unreadable_file_is_told(tmp_path):
 
 
 def test_an_unknown_preset_offers_the_nearest():
-    with pytest.raises(
-        PlanError, match=r"unknown preset 'papr'; did you mean 'paper'\?; the name of a file must end in \.toml"
-    ):
+    wanted = r"unknown preset 'papr'; did you mean 'paper'\?; the name of a file must end in \.toml"
+    with pytest.raises(PlanError, match=wanted):
         load_preset("papr")
