@@ -16,9 +16,10 @@ from docs.rooms import describe_house, find_circles, place_on_floors, read_house
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "embshift"
 LAYOUT = ROOT / "docs" / "layout.md"
-ROOMS = set(
-    ["cli", "measurement", "show", "analysis", "runs", "images", "transforms", "encoders", "metrics", "core"]
-)
+ROOMS = {
+    *("cli", "measurement", "show", "analysis", "runs"),
+    *("images", "transforms", "encoders", "metrics", "core"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,9 @@ class Reader:
             self.met.append((file, name))
         tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
         function = find_function(tree, name)
-        assert function is not None, f"{file} has no {name}"
+        if function is None:  # a class or a constant
+            assert (file, name) not in self.wanted, f"{file} has no function {name}"
+            return
         homes = imported_names(tree)
         for part in in_order(function):
             self.follow(file, tree, homes, part)
