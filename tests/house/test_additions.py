@@ -20,6 +20,7 @@ COPIED = (
     "tests",
     "docs",
     "benchmarks",
+    "Makefile",
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",

@@ -1,8 +1,8 @@
 """The command as a user meets it: results, exit codes, bad input, refused plans."""
 
 import json
+import re
 import shutil
-import time
 
 import pytest
 
@@ -49,15 +49,16 @@ def test_run_json_holds_what_a_reader_needs(finished):
     assert info["sessions"][0]["peak_memory_bytes"] > 50e6
 
 
-def test_the_same_command_returns_at_once_when_finished(finished, photos):
+def test_the_same_command_returns_at_once_when_finished(finished, photos, monkeypatch):
     out, first = finished
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
-    started = time.perf_counter()
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # every import is then a line on stderr
     again = call("run", str(photos), *QUICK, "--out", str(out))
     assert again.returncode == 0
     assert "finished" in again.stderr
     assert again.stdout == first.stdout
-    assert time.perf_counter() - started < 30
+    assert "| embshift" in again.stderr
+    assert not re.search(r"\| +(torch|transformers|albumentations)$", again.stderr, flags=re.MULTILINE)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == before
 
 
@@ -152,14 +153,11 @@ def test_wrong_use_is_exit_code_2_and_says_what_was_wanted(arguments, said, phot
 
 
 def test_without_a_connection_the_papers_encoder_names_both_ways_out(photos, tmp_path):
-    started = time.perf_counter()
-    environment_has_no_cache = ("run", str(photos), "--out", str(tmp_path / "run"))
-    result = call(*environment_has_no_cache)
+    result = call("run", str(photos), "--out", str(tmp_path / "run"))
     assert result.returncode == 2
     assert "--encoder lite" in result.stderr
     assert "folder" in result.stderr.lower()
     assert "Traceback" not in result.stderr
-    assert time.perf_counter() - started < 40  # 10 s of waiting at most, beside the imports
 
 
 def test_workers_order_and_batch_do_not_change_a_pixel(photos, tmp_path):

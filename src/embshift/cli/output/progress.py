@@ -1,4 +1,4 @@
-"""How a run goes, on stderr: a bar on a terminal, plain lines elsewhere, nothing when asked to be quiet."""
+"""Progress of a run on standard error: a bar on a terminal, lines elsewhere, nothing with ``--quiet``."""
 
 import time
 from typing import final
@@ -22,7 +22,7 @@ _EVERY = 10.0  # seconds between plain lines
 
 
 def reporter(*, quiet: bool) -> Reporter:
-    """The reporter that fits what stderr is."""
+    """Return the reporter that suits standard error."""
     console = Console(stderr=True, highlight=False)
     if quiet:
         return Silent()

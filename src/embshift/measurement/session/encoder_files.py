@@ -21,7 +21,8 @@ def encoder_files(source: str) -> list[dict[str, Any]] | None:
         source: The plan's encoder: a registered name, a checkpoint's folder, or a hub name.
     """
     if source == _BUNDLED:
-        weights = Path(str(files("embshift.encoders.lite"))) / "data"
+        # From the top: to name the package of encoders here would import it, and with it torch.
+        weights = Path(str(files("embshift"))) / "encoders" / "lite" / "data"
         return _describe_files(sorted(weights.glob("*.safetensors")))
     if Path(source).is_dir():
         return _describe_files(_list_checkpoint(Path(source)))
