@@ -9,6 +9,10 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
+# Two test workers share the cores: more threads in each would wait for one another.
+test test-slow: export OPENBLAS_NUM_THREADS := 1
+test test-slow: export OMP_NUM_THREADS := 1
+
 .PHONY: demo gallery test test-slow faults simulations check docs format clean bench
 
 # A fresh folder: a run is continued only by the versions that began it.
