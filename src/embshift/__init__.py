@@ -1,4 +1,4 @@
-"""Measure and explain how image embeddings move when a picture is changed.
+"""Measure and explain how image embeddings move when an image is changed.
 
 Public names are resolved on first use, so that importing the package is light.
 """

@@ -1,9 +1,10 @@
 """A file's name can do nothing to a terminal."""
 
 import pytest
+from rich.table import Table
 
 from embshift.cli.main import main
-from embshift.cli.output.terminal import harmless
+from embshift.cli.output.terminal import harmless, print_table
 
 
 @pytest.mark.parametrize("payload", ["\x1b[31m", "\x1b]0;title\x07", "\x9b2J", "\r", "\x08", "\x7f", "\x00"])
@@ -16,6 +17,15 @@ def test_control_characters_are_shown_as_one_that_does_nothing(payload):
 
 def test_other_words_stay():
     assert harmless("é 漢字 ▲ –\n") == "é 漢字 ▲ –\n"
+
+
+def test_tables_pass_through_it(capsys):
+    table = Table("name", caption="a\x1b[31mb")
+    table.add_row("no\x1b]0;x\x07")
+    print_table(table)
+    shown = capsys.readouterr().out
+    assert not {"\x1b", "\x07"} & set(shown)
+    assert "no\ufffd]0;x" in shown
 
 
 def test_errors_pass_through_it(capsys):
