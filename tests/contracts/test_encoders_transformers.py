@@ -82,8 +82,9 @@ def test_embedding_is_the_library_s(encoder, family, folder, views):
     network.set_attn_implementation("sdpa")
     with torch.inference_mode():
         expected = library_embedding(family, network, library_inputs(family, folder, views))
-    # AIMv2's head runs step by step; the library fuses it and rounds differently.
-    close = 3e-6 if family in ("aimv2", "aimv2-head") else 1e-6
+    # AIMv2's head runs step by step; the library fuses it and rounds differently. DINOv3's rotations round by
+    # the order of sums, which follows the processor: 2e-6 without AVX-512.
+    close = 3e-6 if family in ("aimv2", "aimv2-head", "dinov3") else 1e-6
     found = encoder.encode(views, capture=Capture.EMBEDDING).embedding
     assert found.dtype == torch.float32
     assert found.shape == (4, encoder.spec.dim)

@@ -10,6 +10,7 @@ from embshift.encoders import ENCODERS, EncoderEntry
 from embshift.encoders.checkpoints import read_config
 from embshift.encoders.devices import choose_device
 from embshift.encoders.hub import resolve_hub_name
+from embshift.encoders.speed.half_precision import DTYPES
 
 __all__ = ["choose_device", "find_entry", "open_encoder"]
 
@@ -36,9 +37,11 @@ def open_encoder(
 
     Raises:
         UsageError: No encoder has this name; the message offers the nearest names.
-        EncoderError: The checkpoint cannot be opened.
+        EncoderError: The checkpoint cannot be opened, or the precision is unknown.
         OfflineError: The checkpoint must be downloaded and the hub does not answer.
     """
+    if precision not in DTYPES:
+        raise EncoderError(f"precision '{precision}' is unknown; expected {', '.join(DTYPES)}")
     entry = find_entry(source, allow_pickle=allow_pickle)
     return entry.open(
         source,
