@@ -59,6 +59,8 @@ CHANGES = {
     **{name: {name: other_value(name)} for name in COUNTED},
     **{f"resize {rule}": {"resize": rule} for rule in RULES["resize"]["one_of"][1:]},
     "limit": {"limit": 11},
+    "batch": {"batch": 5},
+    "encoder": {"encoder": "another"},
     "image_size, both sides": {"image_size": 24},
     "image_size": {"image_size": (16, 24)},
     "max_pixels": {"max_pixels": 49_999_999},
