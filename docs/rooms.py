@@ -1,7 +1,7 @@
 """Print the rooms of the package, their floors and the imports between them, and every circle.
 
-A room is a folder of modules; a module beside the package's own ``__init__`` counts as a room of its own. A room
-stands one floor above the highest room that it imports from. The imports are those that import-linter sees.
+A room is a folder of modules; a module beside the package's own ``__init__`` counts as a room of its own. A
+room stands one floor above the highest room that it imports from. The imports are those that import-linter sees.
 """
 
 import argparse
@@ -57,27 +57,23 @@ def _find_room(module: str, source: Path) -> str:
 
 
 def find_circles(arrows: Arrows) -> list[list[str]]:
-    """Return every set of names that reach each other, by Tarjan's algorithm (1972)."""
-    order, low, stack, circles = dict[str, int](), dict[str, int](), list[str](), list[list[str]]()
+    """Return every set of two or more names that reach each other."""
+    reached = {name: _reach(name, arrows) for name in arrows}
+    circles = {
+        frozenset({name, *(other for other in reached[name] if name in reached.get(other, ()))})
+        for name in arrows
+    }
+    return sorted(sorted(circle) for circle in circles if len(circle) > 1)
 
-    def visit(name: str) -> None:
-        order[name] = low[name] = len(order)
-        stack.append(name)
-        for other in arrows.get(name, ()):
-            if other not in order:
-                visit(other)
-            if other in stack:
-                low[name] = min(low[name], low[other])
-        if low[name] == order[name]:
-            at = stack.index(name)
-            circle, stack[at:] = sorted(stack[at:]), []
-            if len(circle) > 1:
-                circles.append(circle)
 
-    for name in arrows:
-        if name not in order:
-            visit(name)
-    return circles
+def _reach(start: str, arrows: Arrows) -> set[str]:
+    found, waiting = set[str](), [start]
+    while waiting:
+        for name in arrows.get(waiting.pop(), ()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
 
 
 def place_on_floors(rooms: Arrows) -> dict[str, int]:

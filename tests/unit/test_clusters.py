@@ -85,7 +85,9 @@ def test_a_view_missing_on_one_picture_leaves_that_picture_out_for_its_pairs():
     ],
 )
 def test_a_refused_distance_says_why_and_what_can_be_had(name, reason):
-    with pytest.raises(PlanError, match=f"distance '{name}' {reason}.*; expected one of braycurtis, .*cosine"):
+    with pytest.raises(
+        PlanError, match=f"distance '{name}' {reason}.*; expected one of braycurtis, .*cosine"
+    ):
         check_distance(name)
 
 
