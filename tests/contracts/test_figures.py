@@ -16,7 +16,7 @@ from embshift.show.figures.layout.labels import format_name
 from embshift.show.figures.layout.style import SIZES
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import COLUMN, FORMATS, FULL, render_pages, write_figure
-from tests.drawn_text import drawn_text, meeting, outside, words
+from tests.drawn_text import drawn_text, meeting, outside
 from tests.synthetic_runs import NINE, PAPER, THIRTY, Wanted, make_run
 
 STATED = (metric for entry in FIGURES.values() for metric in entry.needs_metrics)
@@ -32,7 +32,7 @@ def wanted(**options):
 
 CASES = {
     "nine": wanted(),
-    "thirty": wanted(transforms=THIRTY, images=40),
+    "thirty": wanted(transforms=THIRTY, images=20),
     "two_images": wanted(images=2, transforms=NINE[:4]),
     "undefined": wanted(undefined=(("blur", None), ("noise", "detail_similarity")), constant_map="blur"),
     "wide_images": wanted(size=(20, 90), images=5),
@@ -58,7 +58,13 @@ SPARSE = {
 }
 """Runs that only a figure that states its `needs` may refuse."""
 
-FAST = {("nine", COLUMN), ("undefined", COLUMN), ("one_of_either", COLUMN), ("strange_names", COLUMN)}
+NAMES = list(FIGURES)
+SOME = [pytest.param(name, marks=() if at % 9 == 0 else pytest.mark.slow) for at, name in enumerate(FIGURES)]
+"""All figures; most of them only with the slow tests."""
+
+STYLES = [pytest.param(style, marks=() if style == "svg" else pytest.mark.slow) for style in FORMATS]
+
+FAST = {("undefined", COLUMN), ("one_of_either", COLUMN)}
 WIDE = ("nine", "thirty", "one_of_either", "undefined", "strange_names")
 """Cases that are rendered at full width too, where the content of the others matters less."""
 
@@ -87,6 +93,19 @@ def nine(materials):
 
 
 @pytest.fixture(scope="module")
+def first_page(materials):
+    """The first page of a figure at full width, rendered when it is first asked for."""
+    rendered = {}
+
+    def page(name, content=CASES["nine"]):
+        if (name, content) not in rendered:
+            rendered[name, content] = next(render_pages(materials(content), name, pictures=1))
+        return rendered[name, content]
+
+    return page
+
+
+@pytest.fixture(scope="module")
 def files(nine, tmp_path_factory):
     """The files of a figure in one format, written when they are first asked for."""
     folder, written = tmp_path_factory.mktemp("files"), {}
@@ -99,7 +118,7 @@ def files(nine, tmp_path_factory):
     return write
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_figure_states_itself(name):
     entry = FIGURES[name]
     assert entry.name == name
@@ -112,15 +131,15 @@ def test_a_figure_states_itself(name):
     assert (entry.render.__doc__ or "").strip()
 
 
-def check_layout(pages, *, width):
-    assert pages
-    for page in pages:
-        texts = drawn_text(page.figure)
-        assert outside(page.figure, texts) == []
-        assert meeting(texts) == []
-        assert min(text.get_fontsize() for text, _ in texts) >= SIZES.small
-        assert page.figure.get_figwidth() == width
-        assert page.figure.get_figheight() <= 10.5
+def check_layout(page, *, width):
+    """Check that texts neither overlap nor leave the page; return them."""
+    texts = drawn_text(page.figure)
+    assert outside(page.figure, texts) == []
+    assert meeting(texts) == []
+    assert min(text.get_fontsize() for text, _ in texts) >= SIZES.small
+    assert page.figure.get_figwidth() == width
+    assert page.figure.get_figheight() <= 10.5
+    return [text for text, _ in texts]
 
 
 def render(material, name, *, width):
@@ -132,7 +151,7 @@ def render(material, name, *, width):
 
 
 @pytest.mark.parametrize(("case", "width"), LAYOUTS)
-@pytest.mark.parametrize("name", list(FIGURES))
+@pytest.mark.parametrize("name", NAMES)
 def test_text_neither_overlaps_nor_leaves_the_page(name, case, width, materials):
     pages, refusal = render(materials((CASES | SPARSE)[case]), name, width=width)
     if refusal:
@@ -140,7 +159,9 @@ def test_text_neither_overlaps_nor_leaves_the_page(name, case, width, materials)
         assert FIGURES[name].needs
         assert re.search(r"; .|need", refusal)
         return
-    check_layout(pages, width=width)
+    assert pages
+    for page in pages:
+        check_layout(page, width=width)
 
 
 def metrics_for(entry):
@@ -151,10 +172,10 @@ def metrics_for(entry):
     return (*entry.needs_metrics, *enough) or ("l2",)
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
+@pytest.mark.parametrize("name", NAMES)
 def test_the_metrics_that_a_figure_states_are_enough(name, materials):
-    material = materials(Wanted(metrics=metrics_for(FIGURES[name]), images=5))
-    check_layout(list(render_pages(material, name, width=COLUMN, pictures=1)), width=COLUMN)
+    content = Wanted(metrics=metrics_for(FIGURES[name]), images=5, transforms=NINE[:4])
+    assert next(render_pages(materials(content), name, width=COLUMN, pictures=1)).alt
 
 
 NEEDED = [(name, metric) for name, entry in FIGURES.items() for metric in entry.needs_metrics]
@@ -178,35 +199,44 @@ def test_a_run_with_too_few_performance_metrics_is_refused(name, materials):
         next(render_pages(material, name))
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_the_page_shows_its_question_the_number_of_images_and_the_encoder(name, nine):
-    page = next(render_pages(nine, name))
-    texts = [text for text, _ in drawn_text(page.figure)]
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_shows_its_question_the_number_of_images_and_the_encoder(name, first_page):
+    texts = check_layout(first_page(name), width=FULL)
     title = max(texts, key=lambda text: text.get_fontsize())
     assert " ".join(title.get_text().split()) == FIGURES[name].question
-    written = words(page.figure)
+    written = " ".join(" ".join(text.get_text().split()) for text in texts)
     assert "encoder synthetic" in written
     assert re.search(r"\b12 (of 12 )?images|image \d+", written)
 
 
-@pytest.mark.parametrize("case", ["nine", pytest.param("thirty", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_alt_text_names_every_transform_and_has_numbers(name, case, materials):
-    material = materials(CASES[case])
-    alt = " ".join(page.alt for page in render_pages(material, name, pictures=1))
-    assert [one for one in material.run.transforms if format_name(one) not in alt] == []
-    assert len(re.findall(r"\d", alt)) >= len(material.run.transforms)
+def check_alt(alt, transforms):
+    assert [name for name in transforms if format_name(name) not in alt] == []
+    assert len(re.findall(r"\d", alt)) >= len(transforms)
     assert "nan" not in alt
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_alt_text_follows_the_numbers(name, nine, materials):
-    other = materials(wanted(seed=1))
-    assert next(render_pages(nine, name)).alt != next(render_pages(other, name)).alt
+@pytest.mark.parametrize("name", NAMES)
+def test_alt_text_names_every_transform_and_has_numbers(name, first_page):
+    few = first_page(name, wanted(transforms=NINE[:4], images=3))
+    check_alt(few.alt, NINE[:4])
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
-@pytest.mark.parametrize("style", FORMATS)
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["nine", "thirty"])
+@pytest.mark.parametrize("name", NAMES)
+def test_alt_text_names_many_transforms_and_has_numbers(name, case, materials):
+    material = materials(CASES[case])
+    alt = " ".join(page.alt for page in render_pages(material, name, pictures=1))
+    check_alt(alt, material.run.transforms)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_alt_text_follows_the_numbers(name, first_page):
+    assert first_page(name).alt != first_page(name, wanted(seed=1)).alt
+
+
+@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("style", STYLES)
 def test_files_are_the_same_every_time_whatever_the_users_settings(name, style, nine, files, tmp_path):
     first = files(name, style)
     with mpl.rc_context(
@@ -225,36 +255,41 @@ def test_files_are_the_same_every_time_whatever_the_users_settings(name, style, 
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_alt_text_is_in_every_format(name, nine, files):
-    page = next(render_pages(nine, name, pictures=1))
-    assert page.figure.get_label() == page.alt
-    paths = {style: files(name, style)[0] for style in FORMATS}
-    with Image.open(paths["png"]) as image:
-        assert image.info["Description"] == page.alt
-        assert image.info["Title"] == FIGURES[name].question
-    svg = paths["svg"].read_text(encoding="utf-8")
-    assert f"<dc:description>{page.alt.replace('&', '&amp;')}</dc:description>" in svg
-    assert f"<title>{FIGURES[name].question}</title>" in svg
-    assert "<dc:date>" not in svg
-    pdf = paths["pdf"].read_bytes()
-    assert page.alt.encode("utf-16-be")[:40] in pdf or page.alt[:20].encode() in pdf
-    assert b"CreationDate" not in pdf
+@pytest.mark.parametrize("name", NAMES)
+def test_the_label_of_a_page_is_its_alt_text(name, first_page):
+    assert first_page(name).figure.get_label() == first_page(name).alt
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_vector_files_hold_text_and_type_42_fonts(name, files):
+@pytest.mark.parametrize("name", NAMES)
+def test_svg_holds_alt_text_title_and_text_as_text(name, first_page, files):
+    alt = first_page(name).alt.replace("&", "&amp;")
     text = files(name, "svg")[0].read_text(encoding="utf-8")
+    assert f"<dc:description>{alt}</dc:description>" in text
+    assert f"<title>{FIGURES[name].question}</title>" in text
+    assert "<dc:date>" not in text
     assert not re.search(r'id="DejaVuSans-[0-9a-f]+"', text), "text drawn as curves"
     for word in ("encoder", "noise", "perspective"):
         assert re.search(rf"<t(ext|span)[^>]*>[^<]*\b{word}", text), word
-    pdf = files(name, "pdf")[0].read_bytes()
-    assert b"/Type3" not in pdf
-    assert b"/FontFile2" in pdf
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_png_holds_alt_text_and_title(name, first_page, files):
+    with Image.open(files(name, "png")[0]) as image:
+        assert image.info["Description"] == first_page(name).alt
+        assert image.info["Title"] == FIGURES[name].question
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_pdf_holds_alt_text_and_type_42_fonts(name, first_page, files):
+    alt, content = first_page(name).alt, files(name, "pdf")[0].read_bytes()
+    assert alt.encode("utf-16-be")[:40] in content or alt[:20].encode() in content
+    assert b"CreationDate" not in content
+    assert b"/Type3" not in content
+    assert b"/FontFile2" in content
 
 
 def test_rendering_needs_neither_pyplot_nor_torch(tmp_path):
-    make_run(tmp_path, wanted(images=3))
+    make_run(tmp_path, wanted(images=3, transforms=NINE[:2]))
     code = (
         "import sys, embshift\n"
         "from embshift.show.figures import FIGURES\n"
@@ -267,13 +302,13 @@ def test_rendering_needs_neither_pyplot_nor_torch(tmp_path):
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_a_transform_keeps_its_colour(name, nine, materials):
+@pytest.mark.parametrize("name", SOME)
+def test_a_transform_keeps_its_colour(name, first_page):
     """The colour of the last transform is on the page where the run has it, and only there."""
-    fewer = materials(wanted(transforms=NINE[:8]))
+    fewer = wanted(transforms=NINE[:8])
     last = np.array([0xAA, 0x44, 0x99], np.uint8)
-    assert has_colour(next(render_pages(nine, name)), last)
-    assert not has_colour(next(render_pages(fewer, name)), last)
+    assert has_colour(first_page(name), last)
+    assert not has_colour(first_page(name, fewer), last)
 
 
 def has_colour(page, colour):

@@ -187,7 +187,7 @@ def test_l2_densities_hold_all_their_values_and_are_labelled_at_the_peak(materia
 
 
 def test_a_label_stands_above_its_own_peak_or_is_tied_to_it(tmp_path):
-    run = make_run(tmp_path, Wanted(transforms=NINE[:3], images=30))
+    run = make_run(tmp_path, Wanted(transforms=NINE[:3], images=30, views=False, maps=False))
     (figure,) = pages(Material(run=run), "l2_density")
     axes, found = figure.axes[0], curves(figure.axes[0])
     drawn_text(figure)
@@ -209,7 +209,7 @@ def test_a_label_stands_above_its_own_peak_or_is_tied_to_it(tmp_path):
 
 
 def test_many_densities_stand_one_below_the_other_from_the_nearest_peak(tmp_path):
-    run = make_run(tmp_path, Wanted(transforms=THIRTY, images=30))
+    run = make_run(tmp_path, Wanted(transforms=THIRTY, images=30, views=False, maps=False))
     (figure,) = pages(Material(run=run), "l2_density")
     axes = figure.axes[0]
     peaks = [float(text.get_text()) for text in axes.texts]
@@ -219,7 +219,7 @@ def test_many_densities_stand_one_below_the_other_from_the_nearest_peak(tmp_path
 
 
 def test_one_very_narrow_density_does_not_flatten_the_others(tmp_path):
-    run = make_run(tmp_path, Wanted(images=30, uneven=True))
+    run = make_run(tmp_path, Wanted(images=30, uneven=True, views=False, maps=False))
     (figure,) = pages(Material(run=run), "l2_density")
     assert "each curve scaled to its own peak" in words(figure)
     assert len(rows(figure.axes[0])) == 9
@@ -326,7 +326,7 @@ def test_dendrogram_is_the_linkage_with_threshold_and_clusters(material, nine):
 
 
 def test_dendrogram_gives_every_cluster_one_colour(tmp_path):
-    run = make_run(tmp_path, Wanted(transforms=THIRTY, images=20))
+    run = make_run(tmp_path, Wanted(transforms=THIRTY, images=20, views=False, maps=False))
     found = run.clusters()
     (figure,) = pages(Material(run=run), "dendrogram")
     (collection,) = [one for one in figure.axes[0].collections if isinstance(one, LineCollection)]
@@ -409,17 +409,15 @@ def test_a_map_lies_where_the_encoder_looked(tmp_path):
     np.testing.assert_allclose(below[outside], np.repeat(0.35 * grey[outside, None], 3, axis=1), atol=0.6)
 
 
-def test_titles_name_what_the_encoders_map_is(tmp_path):
-    run = make_run(tmp_path, Wanted(map_name="similarity map", images=3))
-    material = Material(run=run)
-    written = words(pages(material, "attention_grid")[0])
+def test_titles_name_what_the_encoders_map_is(material, tmp_path):
+    run = make_run(tmp_path, Wanted(map_name="similarity map", images=2, transforms=NINE[:3]))
+    similarity = Material(run=run)
+    written = words(pages(similarity, "attention_grid")[0])
     assert "How does the similarity map change under each transform?" in written
     assert "attention map" not in written
     for name in ("profiles", "comparison", "heatmap", "radar"):
-        assert "“attention” compares this encoder's similarity map" in words(pages(material, name)[0])
-    assert "attention” compares" not in words(
-        pages(Material(run=make_run(tmp_path / "b", Wanted())), "radar")[0]
-    )
+        assert "“attention” compares this encoder's similarity map" in words(pages(similarity, name)[0])
+    assert "attention” compares" not in words(pages(material, "radar")[0])
 
 
 def test_constant_maps_and_views_that_are_not_there_are_said(tmp_path):
