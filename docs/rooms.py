@@ -1,7 +1,8 @@
 """Print the rooms of the package, their floors and the imports between them, and every circle.
 
 A room is a folder of modules; a module beside the package's own ``__init__`` counts as a room of its own. A
-room stands one floor above the highest room that it imports from. The imports are those that import-linter sees.
+room stands one floor above the highest room that it imports from. The imports are those that import-linter
+sees.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """A run that an earlier commit began is continued by this one: what it counted, and how, is unchanged.
 
-``tests/golden/stored_run`` is a run of six images in chunks of three that was stopped after its first chunk. It
-was measured before the package's modules had their present places.
+``tests/golden/stored_run`` is a run of six images in chunks of three that was stopped after its first chunk.
+It was measured before the package's modules had their present places.
 """
 
 import json
