@@ -121,7 +121,7 @@ def test_out_of_memory_for_a_single_view_says_what_to_do(pictures, tmp_path):
     with opening(lambda _: Scarce(0, ERRORS["cuda"])):
         error = refusal(pictures, tmp_path / "run", batch=64)
     assert isinstance(error, EncoderError)
-    assert "the memory of cpu does not hold a batch of one view" in str(error)
+    assert "the memory of cpu cannot hold a batch of one view" in str(error)
 
 
 def test_not_finite_is_encoded_again_in_float32_and_else_counted(pictures, tmp_path, tally):

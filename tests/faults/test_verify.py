@@ -139,7 +139,7 @@ def test_an_encoder_that_cannot_be_opened_is_a_note(place):
     with patch("embshift.encoders.open.open_encoder", side_effect=RunError("not there")):
         verdict = embshift.verify_run(place)
     assert verdict.sound
-    assert "the encoder cannot be opened, and was not compared: not there" in verdict.notes
+    assert "the encoder cannot be opened and was not compared: not there" in verdict.notes
 
 
 def rewrite(path, change) -> None:
@@ -265,7 +265,7 @@ def test_a_wrong_count_is_named_and_taken_again(original, place, key):
     record["counts"][key] += 1
     (place / "run.json").write_text(json.dumps(record))
     (fault,) = verify(place, repair=True).faults
-    assert f"run.json counts {record['counts'][key]} {key}, and the folder holds" in fault.message
+    assert f"run.json counts {record['counts'][key]} {key}, but the folder holds" in fault.message
     again(original, place)
     assert verify(place).sound
 
@@ -278,7 +278,7 @@ def test_a_record_that_was_changed_is_not_mended(place, key):
     before = contents(place)
     verdict = verify(place, repair=True)
     (fault,) = verdict.faults
-    assert "it has been changed since it was written" in fault.message
+    assert "it was changed after it was written" in fault.message
     assert (fault.repairable, verdict.dropped) == (False, None)
     assert contents(place) == before
 
@@ -357,7 +357,7 @@ def test_an_interrupted_run_is_sound_and_says_what_is_left(original, tmp_path):
     (tmp_path / "run" / "shifts" / "chunk-000002.parquet").touch()
     verdict = verify(tmp_path / "run")
     assert verdict.sound
-    assert "the run is not finished; 8 of 13 pictures are still to be measured" in verdict.notes
+    assert "the run is not finished; 8 of 13 images are still to be measured" in verdict.notes
     assert any("files of 1 chunks that were never committed" in note for note in verdict.notes)
 
 
@@ -388,14 +388,14 @@ def test_the_command(place):
         broken = invoke("verify", str(place), "--folder-only")
         repaired = invoke("verify", str(place), "--repair")
     assert (sound.returncode, quiet.returncode) == (0, 0)
-    assert sound.stdout == "checked 3 chunks of 13 pictures, 36 kept views, 13 inputs\nsound\n"
+    assert sound.stdout == "checked 3 chunks of 13 images, 36 kept views, 13 inputs\nsound\n"
     assert quiet.stdout == "sound\n"
     assert broken.returncode == repaired.returncode == 1
     assert broken.stdout.endswith(
         "0 inputs\nnot sound: 1 x chunk broken; --repair drops what can be made again\n"
     )
     assert repaired.stdout.endswith(
-        "not sound: 1 x chunk broken; 4 files dropped: embshift run makes them again\n"
+        "not sound: 1 x chunk broken; 4 files dropped; embshift run makes them again\n"
     )
     assert invoke("verify", str(place / "none")).returncode == 2
 

@@ -61,7 +61,7 @@ def test_altered_weights_are_refused_even_by_a_finished_run(checkpoint_run):
     file.write_bytes(bytes(content))
     result = invoke(*command)
     assert result.returncode == 2
-    assert "the encoder is not that of the run: its weights' digest was" in result.stderr
+    assert "the encoder is not the run's: its weights' digest was" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_altered_config_is_refused(checkpoint_run):
 def test_a_changed_function_is_another_transform(photos, tmp_path):
     options = {"encoder": "lite", "image_size": (64, 64), "out": tmp_path / "run"}
     embshift.measure(photos, transforms={"t": lambda pixels: 255 - pixels}, **options)
-    with pytest.raises(ResumeError, match="the code of transform t has been changed"):
+    with pytest.raises(ResumeError, match="the code of transform t has changed since the run was started"):
         embshift.measure(photos, transforms={"t": lambda pixels: pixels // 2}, **options)
 
 
