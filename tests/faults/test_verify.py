@@ -165,7 +165,7 @@ def shifted(table, name, *, by=1):
 
 
 CHANGES = {
-    "images: row": ("images", lambda t: shifted(t, "row"), "are not the 5 of the listing"),
+    "images: row": ("images", lambda t: shifted(t, "row"), "are not the 5 rows of the listing"),
     "images: path": ("images", lambda t: column(t, "path", ["/x"] * len(t)), "is /x in images"),
     "images: sampled": (
         "images",
@@ -173,12 +173,12 @@ CHANGES = {
         "sampled in only one",
     ),
     "images: fewer": ("images", lambda t: t.slice(1), "images holds 4 rows"),
-    "embeddings: fewer": ("embeddings", lambda t: t.slice(1), "has 14 rows, and not the 15"),
-    "embeddings: order": ("embeddings", lambda t: t.take(list(range(len(t)))[::-1]), "and not the 15"),
+    "embeddings: fewer": ("embeddings", lambda t: t.slice(1), "has 14 rows, not the 15"),
+    "embeddings: order": ("embeddings", lambda t: t.take(list(range(len(t)))[::-1]), "not the 15"),
     "embeddings: status": (
         "embeddings",
         lambda t: column(t, "status", ["non_finite"] * len(t)),
-        "embeddings stand where the status says there are none",
+        "embeddings and status disagree",
     ),
     "embeddings: infinite": (
         "embeddings",
@@ -198,9 +198,9 @@ CHANGES = {
     ),
     "shifts: metric": ("shifts", lambda t: column(t, "metric", ["other"] * len(t)), "not in the plan"),
     "shifts: view": ("shifts", lambda t: shifted(t, "draw"), "no embedding"),
-    "attention: twice": ("attention", lambda t: pa.concat_tables([t, t]), "maps twice"),
+    "attention: twice": ("attention", lambda t: pa.concat_tables([t, t]), "a map twice"),
     "attention: grid": ("attention", lambda t: shifted(t, "rows"), "do not fill their grid"),
-    "no columns": ("images", lambda t: t.select(["row"]), "cannot be read as this version writes them"),
+    "no columns": ("images", lambda t: t.select(["row"]), "do not have the form that this version writes"),
     "columns": ("shifts", lambda t: t.append_column("more", pa.nulls(len(t))), "other columns"),
 }
 
@@ -219,7 +219,7 @@ def test_a_chunk_of_another_run_is_found(original, place, tmp_path):
         measure(original / "pictures", tmp_path / "other", seed=1)
     shutil.copy(tmp_path / "other/shifts/chunk-000001.parquet", place / "shifts")
     (fault,) = verify(place, inputs=False).faults
-    assert "made by another plan, encoder or version" in fault.message
+    assert "made with another plan, encoder or version" in fault.message
 
 
 def test_a_file_of_another_writer_and_one_that_is_gone(place):
@@ -308,7 +308,7 @@ def test_plan_toml_is_held_against_the_record_and_written_again(original, place,
     else:
         path.write_text("x =" if how == "broken" else path.read_text().replace("seed = 0", "seed = 1"))
     verdict = verify(place, repair=True)
-    assert "plan.toml does not say what was done" in verdict.faults[0].message
+    assert "plan.toml differs from the plan in run.json" in verdict.faults[0].message
     again(original, place)
     assert path.read_bytes() == before
 
@@ -333,7 +333,7 @@ def test_a_listing_is_made_again_where_the_sources_give_its_rows(original, place
 def test_and_is_refused_where_they_do_not(original, place, tmp_path):
     (place / "listing.parquet").unlink()
     pictures = write_pictures(tmp_path / "others")
-    with quickly(), pytest.raises(ResumeError, match=r"listing\.parquet is gone, and the sources do not"):
+    with quickly(), pytest.raises(ResumeError, match=r"listing\.parquet is missing, and the sources do not"):
         measure(pictures, place, keep_views=2)
 
 
