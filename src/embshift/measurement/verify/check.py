@@ -9,6 +9,7 @@ from typing import Any
 
 from embshift.core.errors import RunError
 from embshift.core.types import FrozenRow
+from embshift.core.words import count_noun
 from embshift.measurement.verify.chunks import check_chunk, committed_chunks, read_expected
 from embshift.measurement.verify.inputs import check_encoder, check_inputs
 from embshift.measurement.verify.record import (
@@ -134,7 +135,8 @@ def _check_chunks(
     begun = {path.stem for name in TABLES for path in (folder / name).glob("chunk-*.parquet")}
     waste = len(begun) - len(committed)
     if waste:
-        found.notes.append(f"{waste} chunks have files but were never committed; the next run removes them")
+        left = count_noun(waste, "chunk")
+        found.notes.append(f"files of {left} never committed; the next run removes them")
     return sound
 
 
