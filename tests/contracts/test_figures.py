@@ -93,16 +93,26 @@ def nine(materials):
 
 
 @pytest.fixture(scope="module")
-def first_page(materials):
-    """The first page of a figure at full width, rendered when it is first asked for."""
-    rendered = {}
+def render(materials):
+    """The pages of a figure of a run, or why the run is refused; pages that several tests look at are kept."""
+    kept, shared = {}, {(CASES["nine"], FULL), (CASES["undefined"], COLUMN)}
 
-    def page(name, content=CASES["nine"]):
-        if (name, content) not in rendered:
-            rendered[name, content] = next(render_pages(materials(content), name, pictures=1))
-        return rendered[name, content]
+    def pages(name, content, *, width):
+        if (name, content, width) in kept:
+            return kept[name, content, width]
+        try:
+            found = list(render_pages(materials(content), name, width=width, pictures=2))
+        except FigureError as error:
+            return str(error)
+        return kept.setdefault((name, content, width), found) if (content, width) in shared else found
 
-    return page
+    return pages
+
+
+@pytest.fixture(scope="module")
+def first_page(render):
+    """The first page of a figure of nine transforms at full width."""
+    return lambda name: render(name, CASES["nine"], width=FULL)[0]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +122,7 @@ def files(nine, tmp_path_factory):
 
     def write(name, style):
         if (name, style) not in written:
-            written[name, style] = write_figure(nine, name, folder=folder, style=style, pictures=1)
+            written[name, style] = write_figure(nine, name, folder=folder, style=style, pictures=2)
         return written[name, style]
 
     return write
@@ -142,25 +152,17 @@ def check_layout(page, *, width):
     return [text for text, _ in texts]
 
 
-def render(material, name, *, width):
-    """The pages of a figure, or else why the run is refused."""
-    try:
-        return list(render_pages(material, name, width=width, pictures=2)), ""
-    except FigureError as error:
-        return [], str(error)
-
-
 @pytest.mark.parametrize(("case", "width"), LAYOUTS)
 @pytest.mark.parametrize("name", NAMES)
-def test_text_neither_overlaps_nor_leaves_the_page(name, case, width, materials):
-    pages, refusal = render(materials((CASES | SPARSE)[case]), name, width=width)
-    if refusal:
+def test_text_neither_overlaps_nor_leaves_the_page(name, case, width, render):
+    found = render(name, (CASES | SPARSE)[case], width=width)
+    if isinstance(found, str):
         assert case in SPARSE
         assert FIGURES[name].needs
-        assert re.search(r"; .|need", refusal)
+        assert re.search(r"; .|need", found)
         return
-    assert pages
-    for page in pages:
+    assert found
+    for page in found:
         check_layout(page, width=width)
 
 
@@ -209,30 +211,22 @@ def test_the_page_shows_its_question_the_number_of_images_and_the_encoder(name, 
     assert re.search(r"\b12 (of 12 )?images|image \d+", written)
 
 
-def check_alt(alt, transforms):
-    assert [name for name in transforms if format_name(name) not in alt] == []
+@pytest.mark.parametrize(
+    "case", ["undefined", *(pytest.param(case, marks=pytest.mark.slow) for case in ("nine", "thirty"))]
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_alt_text_names_every_transform_and_has_numbers(name, case, render):
+    alt = " ".join(page.alt for page in render(name, CASES[case], width=COLUMN))
+    transforms = CASES[case].transforms
+    assert [one for one in transforms if format_name(one) not in alt] == []
     assert len(re.findall(r"\d", alt)) >= len(transforms)
     assert "nan" not in alt
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_alt_text_names_every_transform_and_has_numbers(name, first_page):
-    few = first_page(name, wanted(transforms=NINE[:4], images=3))
-    check_alt(few.alt, NINE[:4])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", ["nine", "thirty"])
-@pytest.mark.parametrize("name", NAMES)
-def test_alt_text_names_many_transforms_and_has_numbers(name, case, materials):
-    material = materials(CASES[case])
-    alt = " ".join(page.alt for page in render_pages(material, name, pictures=1))
-    check_alt(alt, material.run.transforms)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_alt_text_follows_the_numbers(name, first_page):
-    assert first_page(name).alt != first_page(name, wanted(seed=1)).alt
+@pytest.mark.parametrize("name", SOME)
+def test_alt_text_follows_the_numbers(name, render):
+    one, other = (render(name, wanted(seed=seed), width=FULL)[0] for seed in (0, 1))
+    assert one.alt != other.alt
 
 
 @pytest.mark.parametrize("name", SOME)
@@ -249,7 +243,7 @@ def test_files_are_the_same_every_time_whatever_the_users_settings(name, style, 
         }
     ):
         before = dict(mpl.rcParams)
-        second = write_figure(nine, name, folder=tmp_path, style=style, pictures=1)
+        second = write_figure(nine, name, folder=tmp_path, style=style, pictures=2)
         assert dict(mpl.rcParams) == before
     assert [path.name for path in first] == [path.name for path in second]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
@@ -260,7 +254,7 @@ def test_the_label_of_a_page_is_its_alt_text(name, first_page):
     assert first_page(name).figure.get_label() == first_page(name).alt
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_svg_holds_alt_text_title_and_text_as_text(name, first_page, files):
     alt = first_page(name).alt.replace("&", "&amp;")
     text = files(name, "svg")[0].read_text(encoding="utf-8")
@@ -303,12 +297,12 @@ def test_rendering_needs_neither_pyplot_nor_torch(tmp_path):
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_a_transform_keeps_its_colour(name, first_page):
+def test_a_transform_keeps_its_colour(name, first_page, render):
     """The colour of the last transform is on the page where the run has it, and only there."""
     fewer = wanted(transforms=NINE[:8])
     last = np.array([0xAA, 0x44, 0x99], np.uint8)
     assert has_colour(first_page(name), last)
-    assert not has_colour(first_page(name, fewer), last)
+    assert not has_colour(render(name, fewer, width=FULL)[0], last)
 
 
 def has_colour(page, colour):

@@ -170,7 +170,7 @@ CHANGES = {
     "images: sampled": (
         "images",
         lambda t: column(t, "sampled", [not one for one in t["sampled"].to_pylist()]),
-        "sampled in only one",
+        "sampled in one alone",
     ),
     "images: fewer": ("images", lambda t: t.slice(1), "images holds 4 rows"),
     "embeddings: fewer": ("embeddings", lambda t: t.slice(1), "has 14 rows, not the 15"),
@@ -194,7 +194,7 @@ CHANGES = {
         lambda t: t.filter(
             ~((pc.field("metric") == "attention_similarity") & (pc.field("transform") == "blur"))
         ),
-        "values of views whose picture has the metric",
+        "values of views whose image has the metric",
     ),
     "shifts: metric": ("shifts", lambda t: column(t, "metric", ["other"] * len(t)), "not in the plan"),
     "shifts: view": ("shifts", lambda t: shifted(t, "draw"), "no embedding"),

@@ -191,7 +191,7 @@ def test_more_blocks_than_stated_are_refused(folder):
 
 def test_no_weights_at_all(folder):
     (folder / "model.safetensors").unlink()
-    with pytest.raises(WeightsError, match=r"has no weights; model\.safetensors"):
+    with pytest.raises(WeightsError, match=r"has no weights; expected model\.safetensors"):
         embedding(folder)
 
 

@@ -1,6 +1,7 @@
 """Half precision inside, float32 outside, and no view whose result depends on its neighbours."""
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 import pytest
@@ -28,16 +29,28 @@ def make_views(count, *, seed=3, side=32):
     return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module", params=["lite", *sorted(FAMILIES)])
-def source(request, tmp_path_factory):
-    if request.param == "lite":
-        return "lite"
-    return str(make_checkpoint(request.param, tmp_path_factory.mktemp("half") / request.param))
+# The bundled trunk is slow in half precision on a CPU, and slowest in float16.
+SLOW = ("lite", "float16")
+CASES = [
+    pytest.param(case, id="-".join(case), marks=pytest.mark.slow if case == SLOW else ())
+    for case in product(("lite", *sorted(FAMILIES)), HALVES)
+]
 
 
-@pytest.fixture(scope="module", params=HALVES)
-def halved(request, source):
-    return open_encoder(source, device="cpu", precision=request.param)
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def source(case, tmp_path_factory):
+    name, _ = case
+    return name if name == "lite" else str(make_checkpoint(name, tmp_path_factory.mktemp("half") / name))
+
+
+@pytest.fixture(scope="module")
+def halved(case, source):
+    return open_encoder(source, device="cpu", precision=case[1])
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +59,6 @@ def full(source):
 
 
 def test_outputs_are_float32_and_near(halved, full, source):
-    # The bundled trunk is slow in half precision on a CPU, so it gets fewer views.
     views = make_views(4, side=64) if source == "lite" else make_views(8)
     found, wanted = halved.encode(views, capture=ALL), full.encode(views, capture=ALL)
     assert (halved.spec.precision, full.spec.precision) != ("float32", "float32")

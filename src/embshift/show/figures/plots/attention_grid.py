@@ -182,9 +182,7 @@ def _write_alt(material: Material, page: Sequence[_Strip], maps: _Maps) -> str:
     for row in dict.fromkeys(strip.image.row for strip in page):
         peaks = list[str]()
         for name in (name for strip in page if strip.image.row == row for name in strip.names):
-            found = maps.get((row, name))
-            if found is not None and not np.isnan(found.shares).any():
-                peaks.append(f"{format_name(name)} {_format_peak(found)}")
+            peaks.append(f"{format_name(name)} {_format_peak(maps.get((row, name)))}")
         parts.append(f"image {row}: {', '.join(peaks)}")
     return (
         f"Views, each above the encoder's {material.map_name} of it. Position of each map's maximum, in per"
@@ -192,8 +190,10 @@ def _write_alt(material: Material, page: Sequence[_Strip], maps: _Maps) -> str:
     )
 
 
-def _format_peak(found: EncoderMap) -> str:
+def _format_peak(found: EncoderMap | None) -> str:
     """Format the position of a map's maximum: per cent from the left / from the top."""
+    if found is None or np.isnan(found.shares).any():
+        return "no map" if found is None else "constant"
     height, width = found.shares.shape
     row, column = np.unravel_index(int(found.shares.argmax()), found.shares.shape)
     return f"{100 * (column + 0.5) / width:.0f}/{100 * (row + 0.5) / height:.0f}"
