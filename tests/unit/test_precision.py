@@ -151,7 +151,7 @@ def test_auto_takes_the_fastest_that_qualifies():
     assert (used, record["used"], record["asked"]) == ("bfloat16", "bfloat16", "auto")
     assert [trial["precision"] for trial in record["trials"]] == ["float32", "bfloat16", "float16"]
     assert all(trial["views_per_second"] > 0 for trial in record["trials"])
-    assert notes[-1] == "precision auto: bfloat16 is taken"
+    assert notes[-1] == "precision auto: using bfloat16"
 
 
 def test_auto_passes_over_one_whose_error_is_too_great():
@@ -169,7 +169,7 @@ def test_auto_stays_in_float32_where_nothing_qualifies():
     assert (used, record["used"]) == ("float32", "float32")
     assert read_precision_errors({"precision": record}) is None
     assert format_precision({"precision": record}) == ""
-    assert notes[-1] == "precision auto: float32 is taken"
+    assert notes[-1] == "precision auto: using float32"
 
 
 def test_auto_leaves_out_what_the_runtime_does_not_take():
