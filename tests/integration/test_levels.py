@@ -37,7 +37,7 @@ def test_a_run_is_made_and_asked_again(command, pictures, tmp_path):
     assert "nothing left to do" in again.stderr
     assert again.stdout == first.stdout
     assert invoke("report", str(out)).returncode == 0
-    title = {"sweep": "Shift against severity", "match": "Transforms at equal damage"}[command]
+    title = {"sweep": "Shift by level", "match": "Transforms at equal damage"}[command]
     assert title in (out / "report.html").read_text(encoding="utf-8")
 
 
@@ -110,4 +110,4 @@ def test_terminal_sequences_in_names_are_printed_harmless(pictures, tmp_path):
         assert "run folder: " in done.stdout
         assert not {"\x1b", "\x07"} & set(done.stdout + done.stderr)
     done = invoke("sweep", str(odd), *SWEEP, "--out", str(tmp_path / "\x1b[2Jsweep"))
-    assert "1 of 13 pictures" in done.stderr
+    assert "1 of 13 images" in done.stderr

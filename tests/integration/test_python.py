@@ -32,7 +32,7 @@ def test_pictures_from_memory(photos, tmp_path):
     with pytest.raises(ResumeError, match="image from memory in row 0 is not the run's"):
         embshift.measure(others, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
     assert (
-        (tmp_path / "run" / "plan.toml").read_text().startswith("# Not repeatable from this file: pictures")
+        (tmp_path / "run" / "plan.toml").read_text().startswith("# Not repeatable from this file: images")
     )
 
 
