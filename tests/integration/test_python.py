@@ -31,9 +31,7 @@ def test_pictures_from_memory(photos, tmp_path):
     others = [held[1], held[1]]
     with pytest.raises(ResumeError, match="image from memory in row 0 is not the run's"):
         embshift.measure(others, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
-    assert (
-        (tmp_path / "run" / "plan.toml").read_text().startswith("# Not repeatable from this file: images")
-    )
+    assert (tmp_path / "run" / "plan.toml").read_text().startswith("# Not repeatable from this file: images")
 
 
 def test_transforms_of_the_users_own(photos, tmp_path):
