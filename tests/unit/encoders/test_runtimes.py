@@ -16,17 +16,22 @@ from tests.unit.encoders.families import FAMILIES, make_checkpoint
 ALL = Capture.EMBEDDING | Capture.ATTENTION | Capture.LAYERS
 # A graph has a fixed shape, a NaFlex encoder has not.
 TRACEABLE = ["lite", *(name for name in sorted(FAMILIES) if name != "siglip2")]
-QUICK = ("clip", "siglip")  # one encoder with a class token, one with a pooling head
 
 
-def mark_slow(names):
+def mark_slow(names, *, quick=("clip",)):
     """Return parameters in which all names except the quick ones are marked as slow."""
-    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
 def drawn(count, *, source, seed=3):
     side = 64 if source == "lite" else 32
     return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def compute_sine(inputs, /, *, capture):
+    """Run a forward pass that is quick to compile."""
+    del capture
+    return (inputs["values"].sin(),)
 
 
 def assert_same(found, wanted, *, close):
@@ -68,11 +73,12 @@ def test_openvino_in_bfloat16_is_near(tmp_path, name):
 
 
 def test_openvino_keeps_its_results_apart():
-    encoder = open_encoder("lite", device="cpu", runtime="openvino")
-    first = encoder.encode(drawn(4, source="lite"), capture=ALL)
-    kept = first.embedding.clone()
-    encoder.encode(drawn(4, source="lite", seed=9), capture=ALL)
-    assert torch.equal(first.embedding, kept)
+    programs = Programs(compute_sine, runtime="openvino", device="cpu", precision="float32")
+    (first,) = programs.run({"values": torch.arange(4.0)}, capture=Capture.EMBEDDING)
+    kept = first.clone()
+    (second,) = programs.run({"values": torch.ones(4)}, capture=Capture.EMBEDDING)
+    assert torch.equal(first, kept)
+    assert not torch.equal(first, second)
 
 
 def test_openvino_reports_to_nobody():
@@ -123,7 +129,10 @@ def test_a_missing_compiler_is_reported_at_once(monkeypatch):
         open_encoder("lite", device="cpu", runtime="compiled")
 
 
-@pytest.mark.parametrize("name", mark_slow(["lite", "clip", "siglip", "dinov2", "dinov3", "aimv2", "vit"]))
+@pytest.mark.parametrize(
+    "name",
+    mark_slow(["lite", "clip", "siglip", "dinov2", "dinov3", "aimv2", "vit"], quick=("clip", "siglip")),
+)
 def test_a_traced_graph_gives_what_its_python_gives(tmp_path, name, monkeypatch):
     source = "lite" if name == "lite" else str(make_checkpoint(name, tmp_path / name))
     views = drawn(4, source=source)
@@ -138,6 +147,18 @@ def test_a_traced_graph_gives_what_its_python_gives(tmp_path, name, monkeypatch)
     assert_same(traced.encode(views, capture=ALL), plain, close=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_programs_are_kept_by_shape(monkeypatch):
+    compiled, compile_graph = [], torch.compile
+    programs = Programs(compute_sine, runtime="compiled", device="cpu", precision="float32")
+    monkeypatch.setattr(torch, "compile", lambda *a, **o: compiled.append(1) or compile_graph(*a, **o))
+    for values in (torch.arange(4.0), torch.ones(4), torch.ones(5)):
+        (found,) = programs.run({"values": values}, capture=Capture.EMBEDDING)
+        torch.testing.assert_close(found, values.sin())
+    assert compiled == [1, 1]
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_compiled_gives_what_torch_gives(tmp_path, precision):
