@@ -93,7 +93,7 @@ def test_clusters_put_like_with_like(lite_run):
 
 def test_the_data_set_of_algorithm_1(photos, capsys):
     pictures = embshift.ImageTransformDataset(photos, image_size=(64, 96))
-    assert capsys.readouterr().out == f"6 pictures in {photos}\n"
+    assert capsys.readouterr().out == f"6 images in {photos}\n"
     assert len(pictures) == 6
     item = pictures[2]
     assert list(item)[:2] == ["image_path", "original"]
