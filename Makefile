@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 TEST_VENV := build/test-venv
+# Two workers; one that has nothing left takes tests of the other.
+PYTEST := --numprocesses 2 --dist worksteal --durations 10 --quiet
 RUN_HERE := $(VENV)/bin/
 
 # The wheel is what users get: it is what is tested, in an environment that has never seen the sources.
+# Only modules that are imported need compiling, which Python does itself.
 export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
@@ -39,14 +42,14 @@ test:
 	rm -rf build dist
 	$(PYTHON) -m venv $(TEST_VENV)
 	$(TEST_VENV)/bin/pip wheel --quiet --no-deps --wheel-dir dist .
-	$(TEST_VENV)/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[test]"
-	cd build && test-venv/bin/embshift demo --out test-demo
-	$(TEST_VENV)/bin/python -m pytest -m "not slow" --numprocesses 2 --durations 10 --quiet
+	$(TEST_VENV)/bin/pip install --quiet --no-compile --constraint constraints.txt "$$(ls dist/*.whl)[test]"
+	$(TEST_VENV)/bin/python -m pytest -m "not slow" $(PYTEST)
 
-# The large grids, in the environment that make test has made.
+# The large grids and the whole demo, in the environment that make test has made.
 test-slow:
 	test -x $(TEST_VENV)/bin/python || $(MAKE) test
-	$(TEST_VENV)/bin/python -m pytest -m slow --numprocesses 2 --durations 10 --quiet
+	cd build && rm -rf test-demo && test-venv/bin/embshift demo --out test-demo
+	$(TEST_VENV)/bin/python -m pytest -m slow $(PYTEST)
 
 # Minutes: the full numbers of tests/faults, with pictures fetched from package registries, as a table.
 faults: $(VENV)/dev

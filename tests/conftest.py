@@ -40,4 +40,4 @@ def lite_run(photos: Path, tmp_path_factory: pytest.TempPathFactory):
     """A finished run of the paper preset on the six, by the bundled encoder."""
     import embshift
 
-    return embshift.measure(photos, encoder="lite", out=tmp_path_factory.mktemp("runs") / "lite")
+    return embshift.measure(photos, encoder="lite", workers=0, out=tmp_path_factory.mktemp("runs") / "lite")

@@ -87,21 +87,29 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("most", [1, 5, 31])
-def test_out_of_memory_halves_the_batch_and_loses_nothing(pictures, tmp_path, most, error, tally):
-    batch, encoder = 64, Scarce(most, ERRORS[error])
+BATCH = 64
+
+
+@pytest.fixture(scope="module")
+def whole(pictures, tmp_path_factory):
     with opening(lambda _: Steady()):
-        whole = measure(pictures, tmp_path / "whole", batch=batch)
+        return measure(pictures, tmp_path_factory.mktemp("whole") / "run", batch=BATCH)
+
+
+@pytest.mark.parametrize(("error", "most"), [("cuda", 1), ("cpu", 5), ("python", 31)])
+def test_out_of_memory_halves_the_batch_and_loses_nothing(pictures, whole, tmp_path, most, error, tally):
+    encoder = Scarce(most, ERRORS[error])
     with opening(lambda _: encoder):
-        run = measure(pictures, tmp_path / "run", batch=batch)
+        run = measure(pictures, tmp_path / "run", batch=BATCH)
     kept = {name: data for name, data in contents(run.folder).items() if name.endswith(".png")}
     lost = [] if run.embeddings().values.shape == whole.embeddings().values.shape else ["embeddings"]
     lost += [name for name in ("images", "shifts") if not equal(run, whole, name)]
-    tally(tried=COUNT * VIEWS, lost=lost, measured=f"at most {math.log2(batch):.0f} halvings of 64 views")
+    tally(
+        tried=COUNT * VIEWS, lost=lost, measured=f"at most {math.log2(BATCH):.0f} halvings of {BATCH} views"
+    )
     assert kept
     assert run.count_views() == whole.count_views() == (COUNT * (VIEWS - 1), 0)
-    assert 0 < encoder.refused <= math.log2(batch)
+    assert 0 < encoder.refused <= math.log2(BATCH)
     settled = str(max(shape[0] for shape in encoder.batches)).encode()
     assert set(footers(run)) == {settled}, "every chunk was written after the first batch"
     assert run.info["sessions"][-1]["batch_halved_to"] == int(settled)

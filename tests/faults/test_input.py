@@ -25,7 +25,18 @@ from tests.faults.corpora import corpus
 from tests.integration.command import invoke
 from tests.integration.crops import write_crops
 
-QUICK = ("--encoder", "lite", "--image-size", "32", "--transform", "blur", "--metric", "cosine")
+QUICK = (
+    "--encoder",
+    "lite",
+    "--image-size",
+    "32",
+    "--transform",
+    "blur",
+    "--metric",
+    "cosine",
+    "--workers",
+    "0",
+)
 
 
 def decoded_apart(paths: list[Path], folder: Path) -> dict:
@@ -68,7 +79,7 @@ def test_good_and_bad_are_rows_alike(samples, tmp_path, tally):
         if number % 2:  # a picture under the wrong name is a picture
             Image.open(path).save(path, "PNG")
     bad_files(folder / "bad", folder / "00" / "0000.jpg", count=bad)
-    result = invoke("run", str(folder), *QUICK, "--workers", "0", "--out", str(out))
+    result = invoke("run", str(folder), *QUICK, "--out", str(out))
     rows = embshift.open_run(out).images().select(["row", "member", "status", "error", "bytes"]).to_pylist()
     wrong = [row for row in rows if (row["status"] == "ok") == row["member"].startswith("bad")]
     wrong += [row for row in rows if row["status"] != "ok" and not row["error"]]
@@ -147,7 +158,7 @@ def test_any_name_is_a_key_of_its_own(tmp_path, tally):
             with open(os.path.join(os.fsencode(folder / place), name), "wb") as file:
                 Image.new("RGB", (9, 9), (number % 256, number // 256, ord(place))).save(file, "PNG")
     sources = (str(folder / "a"), str(folder / "b"))
-    result = invoke("run", *sources, *QUICK, "--workers", "0", "--out", str(out))
+    result = invoke("run", *sources, *QUICK, "--out", str(out))
     assert result.returncode == 0, result.stderr
     assert not set("\x1b\x9b\x07\x08\r") & set(result.stderr + result.stdout)
     rows = embshift.open_run(out).images().to_pylist()
@@ -177,7 +188,7 @@ def test_a_tree_of_traps_is_measured_like_any_other(samples, tmp_path, tally):
     with patch("builtins.open", wraps=open) as opened:
         statuses = [decode(record, limits=Limits()).status for record in list_sources([folder])]
     assert opened.call_count == 4, "the three images and the link to one of them, and no device"
-    result = invoke("run", str(folder), *QUICK, "--workers", "0", "--out", str(out))
+    result = invoke("run", str(folder), *QUICK, "--out", str(out))
     rows = {row["member"]: row["status"] for row in embshift.open_run(out).images().to_pylist()}
     wanted = {f"down/{number}.jpg": "ok" for number in range(3)} | {
         "dangling.jpg": "missing",
@@ -202,7 +213,7 @@ def test_a_file_that_vanishes_after_it_was_listed_is_a_row(samples, tmp_path, mo
         gone.unlink()
 
     monkeypatch.setattr("embshift.measurement.session.frozen_listing.write_listing", listed_then_gone)
-    run = embshift.measure(folder, encoder="lite", image_size=32, transforms=["blur"], out=out)
+    run = embshift.measure(folder, encoder="lite", image_size=32, transforms=["blur"], workers=0, out=out)
     statuses = run.images()["status"].to_pylist()
     wanted = ["ok"] * 3 + ["missing"] + ["ok"] * 2
     tally(tried=6, lost=[pair for pair in zip(wanted, statuses, strict=True) if len(set(pair)) > 1])

@@ -72,7 +72,7 @@ def test_albumentations_would_ask_and_is_told_not_to(tmp_path):
     assert watched("import embshift.transforms.albumentations.adapter, albumentations", tmp_path)[1] == []
 
 
-@pytest.mark.parametrize("encoder", ["lite", "folder"])
+@pytest.mark.parametrize("encoder", ["lite", pytest.param("folder", marks=pytest.mark.slow)])
 def test_the_whole_job_asks_nobody(samples, tmp_path, encoder, tally):
     photos = write_crops(samples, tmp_path / "in", count=4, side=64)
     name = encoder
@@ -147,6 +147,7 @@ def test_a_canary_never_sings(photos, tmp_path, name, allowed, tally):
             encoder=str(folder),
             image_size=32,
             transforms=["blur"],
+            workers=0,
             out=tmp_path / "run",
             allow_pickle=allowed,
         )
@@ -166,5 +167,7 @@ def test_code_beside_a_checkpoint_is_not_imported(photos, tmp_path, tally):
     config["auto_map"] = {"AutoModel": "modeling.Model", "AutoConfig": "modeling.Config"}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "modeling.py").write_text(f"import os\nos.mkdir({str(mark)!r})\n")
-    embshift.measure(photos, encoder=str(folder), image_size=32, transforms=["blur"], out=tmp_path / "run")
+    embshift.measure(
+        photos, encoder=str(folder), image_size=32, transforms=["blur"], workers=0, out=tmp_path / "run"
+    )
     tally(tried=1, lost=[mark] if mark.exists() else [])

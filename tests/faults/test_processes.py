@@ -60,6 +60,7 @@ def among_others(tmp_path_factory):
     return folder, expected
 
 
+@pytest.mark.slow
 def test_seven_killers_cost_seven_pictures(among_others, tmp_path, tally):
     folder, expected = among_others
     options = {"transforms": {"deadly": deadly}, "metrics": ["cosine", "ssim"], "keep_views": 0, "batch": 16}

@@ -55,7 +55,7 @@ def recipe_of(**options):
     return build_recipe(plan, metrics={name: METRICS[name].compute for name in PIXEL}, objects={})
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_workers_change_no_bit(run, pictures, tmp_path, workers):
     other = embshift.measure(
         pictures, out=tmp_path / "run", views="gpu", workers=workers, metric_sample=9, **OPTIONS

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import time
+from functools import cache
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +16,7 @@ from tests.integration.command import call, invoke, start
 from tests.integration.crops import write_crops
 from tests.integration.tables import assert_identical
 
-SMALL = ("--encoder", "lite", "--image-size", "64")
+SMALL = ("--encoder", "lite", "--image-size", "64", "--workers", "0")
 SWEEP = ("--transforms", "blur", "jpeg", "--severities", "1", "3", "5", *SMALL)
 MATCH = ("--transforms", "blur", "noise", "rotate", "--ssim", "0.8", "--displacement", "4", *SMALL)
 COMMANDS = {"sweep": SWEEP, "match": MATCH}
@@ -26,24 +27,37 @@ def pictures(samples, tmp_path_factory):
     return write_crops(samples, tmp_path_factory.mktemp("levels") / "in", count=12, side=80)
 
 
+@pytest.fixture(scope="module")
+def made(pictures, tmp_path_factory):
+    """Return a function that gives the finished run of a command, and what the command said."""
+
+    @cache
+    def make(command):
+        out = tmp_path_factory.mktemp(command) / "run"
+        return out, call(command, str(pictures), *COMMANDS[command], "--out", str(out))
+
+    return make
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_run_is_made_and_asked_again(command, pictures, tmp_path):
-    out = tmp_path / "run"
-    first = call(command, str(pictures), *COMMANDS[command], "--out", str(out))
+def test_a_run_is_made_and_asked_again(command, made, pictures, tmp_path):
+    out, first = made(command)
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines()[-1] == f"run folder: {out}"
     again = call(command, str(pictures), *COMMANDS[command], "--out", str(out))
     assert again.returncode == 0, again.stderr
     assert "nothing left to do" in again.stderr
     assert again.stdout == first.stdout
-    assert invoke("report", str(out)).returncode == 0
+    page = tmp_path / "report.html"
+    assert invoke("report", str(out), "--out", str(page)).returncode == 0
     title = {"sweep": "Shift by level", "match": "Transforms at equal damage"}[command]
-    assert title in (out / "report.html").read_text(encoding="utf-8")
+    assert title in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_programs_read_is_all_that_stands_on_stdout(command, pictures, tmp_path):
-    arguments = (command, str(pictures), *COMMANDS[command], "--out", str(tmp_path / "run"))
+def test_what_programs_read_is_all_that_stands_on_stdout(command, made, pictures):
+    out, _ = made(command)
+    arguments = (command, str(pictures), *COMMANDS[command], "--out", str(out))
     found = json.loads(invoke(*arguments, "--format", "json").stdout)
     lines = list(csv.DictReader(io.StringIO(invoke(*arguments, "--format", "csv").stdout)))
     names = {line["transform"] for line in lines}
@@ -55,21 +69,18 @@ def test_what_programs_read_is_all_that_stands_on_stdout(command, pictures, tmp_
         assert [group["kind"] for group in found["groups"]] == ["ssim", "displacement"]
         unmatched = {line["transform"]: float(line["shift"]) for line in lines if line["kind"] == "unmatched"}
         assert unmatched == {one["transform"]: one["shift"] for one in found["unmatched"]}
-        table = pq.ParquetDataset(sorted((tmp_path / "run" / "shifts").glob("*.parquet"))).read().to_pandas()
+        table = pq.ParquetDataset(sorted((out / "shifts").glob("*.parquet"))).read().to_pandas()
         for name in ("blur", "noise"):
             own = table[(table["transform"] == name) & (table["metric"] == "cosine")]
             assert unmatched[name] == pytest.approx(1 - own["value"].mean())
         assert set(unmatched) == {"blur", "noise"}, "the paper has no transform of the name rotate"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_stopped_run_goes_on_to_the_same_bits(command, number, pictures, tmp_path):
-    def arguments(out):
-        return (command, str(pictures), *COMMANDS[command], "--workers", "1", "--out", str(out))
-
-    assert invoke(*arguments(tmp_path / "whole")).returncode == 0
-    process = start(arguments(tmp_path / "run"))
+@pytest.mark.parametrize(("command", "number"), [("sweep", signal.SIGINT), ("match", signal.SIGTERM)])
+def test_a_stopped_run_goes_on_to_the_same_bits(command, number, made, pictures, tmp_path):
+    whole, _ = made(command)
+    arguments = (command, str(pictures), *COMMANDS[command], "--workers", "1", "--out", str(tmp_path / "run"))
+    process = start(arguments)
     deadline, wait = time.monotonic() + 60, random.Random(int(number)).uniform(0, 0.5)
     while not (tmp_path / "run").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -78,8 +89,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(command, number, pictures, tmp_p
     process.communicate(timeout=60)
     # A run may have come to its end before the signal.
     assert process.returncode in (128 + number, 0, -number)
-    assert invoke(*arguments(tmp_path / "run")).returncode == 0
-    assert_identical(tmp_path / "whole", tmp_path / "run")
+    assert invoke(*arguments).returncode == 0
+    assert_identical(whole, tmp_path / "run")
 
 
 @pytest.mark.parametrize(

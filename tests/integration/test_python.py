@@ -8,7 +8,7 @@ from PIL import Image
 import embshift
 from embshift.core.errors import PlanError, ResumeError, UnknownNameError
 
-QUICK = {"encoder": "lite", "image_size": (64, 64)}
+QUICK = {"encoder": "lite", "image_size": (64, 64), "workers": 0}
 
 
 def invert(pixels):
@@ -41,12 +41,12 @@ def test_transforms_of_the_users_own(photos, tmp_path):
         "fog": albumentations.RandomFog(p=1.0),
         "dark": lambda pixels: pixels // 2,
     }
-    with_lambda = embshift.measure(photos, out=tmp_path / "a", transforms=mine, workers=2, **QUICK)
+    with_lambda = embshift.measure(photos, out=tmp_path / "a", transforms=mine, **QUICK | {"workers": 2})
     assert with_lambda.transforms == tuple(mine)
     assert with_lambda.info["plan"]["workers"] == 0  # a lambda cannot be built in another process
     assert with_lambda.info["counts"]["views_failed"] == 0
     del mine["dark"]
-    again = embshift.measure(photos, out=tmp_path / "b", transforms=mine, workers=2, **QUICK)
+    again = embshift.measure(photos, out=tmp_path / "b", transforms=mine, **QUICK | {"workers": 2})
     assert again.info["plan"]["workers"] == 2
     for name in mine:
         assert np.array_equal(again.embeddings(name).values, with_lambda.embeddings(name).values)

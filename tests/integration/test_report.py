@@ -53,6 +53,7 @@ def test_it_loads_no_measuring(run):
     assert done.stdout.splitlines()[-1] == "0 set()"
 
 
+@pytest.mark.slow
 def test_the_demo_ends_with_the_figures_of_the_paper_and_the_report(run, capsys):
     render_paper(run)
     figures, report = capsys.readouterr().out.splitlines()

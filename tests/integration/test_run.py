@@ -10,6 +10,8 @@ from tests.integration.command import call, invoke
 from tests.integration.tables import assert_identical, ordered, read
 
 QUICK = ("--encoder", "lite", "--image-size", "64")
+HERE = (*QUICK, "--workers", "0")
+"""Without the seconds that a worker needs to start."""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ def test_bad_pictures_are_rows_and_the_run_goes_on(photos, tmp_path):
     (folder / "page.png").write_text("<html>not a picture</html>")
     (folder / "cut.jpg").write_bytes((folder / "cat.jpg").read_bytes()[:9000])
     (folder / "folder.jpg").mkdir()
-    result = invoke("run", str(folder), *QUICK, "--out", str(tmp_path / "run"))
+    result = invoke("run", str(folder), *HERE, "--out", str(tmp_path / "run"))
     assert result.returncode == 1
     assert "3 of 9 images could not be used" in result.stderr
     statuses = {row["member"]: row["status"] for row in read(tmp_path / "run", "images").to_pylist()}
@@ -112,17 +114,17 @@ def test_bad_pictures_are_rows_and_the_run_goes_on(photos, tmp_path):
     assert statuses["page.png"] == "unsupported"
     assert statuses["cut.jpg"] == "damaged"
     assert sorted(statuses.values()).count("ok") == 6
-    allowed = invoke("run", str(folder), *QUICK, "--out", str(tmp_path / "run"), "--max-error-rate", "0.4")
+    allowed = invoke("run", str(folder), *HERE, "--out", str(tmp_path / "run"), "--max-error-rate", "0.4")
     assert allowed.returncode == 0
 
 
 def test_nothing_readable_is_exit_code_3(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_text("not a picture")
-    result = invoke("run", str(tmp_path / "photos"), *QUICK, "--out", str(tmp_path / "run"))
+    result = invoke("run", str(tmp_path / "photos"), *HERE, "--out", str(tmp_path / "run"))
     assert result.returncode == 3
     (tmp_path / "none").mkdir()
-    empty = invoke("run", str(tmp_path / "none"), *QUICK, "--out", str(tmp_path / "run2"))
+    empty = invoke("run", str(tmp_path / "none"), *HERE, "--out", str(tmp_path / "run2"))
     assert empty.returncode == 3
     assert "no image in" in empty.stderr
     assert "jpeg jpg png" in empty.stderr
@@ -166,9 +168,7 @@ def test_workers_order_and_batch_do_not_change_a_pixel(photos, tmp_path):
         runs[name] = tmp_path / name
         assert invoke("run", str(photos), *QUICK, *options, "--out", str(runs[name])).returncode == 0
     assert_identical(runs["one"], runs["two"])
-    assert (
-        invoke("run", str(photos), *QUICK, "--batch", "7", "--out", str(tmp_path / "seven")).returncode == 0
-    )
+    assert invoke("run", str(photos), *HERE, "--batch", "7", "--out", str(tmp_path / "seven")).returncode == 0
     one, seven = ordered(runs["one"], "embeddings"), ordered(tmp_path / "seven", "embeddings")
     assert one["pixels_digest"].equals(seven["pixels_digest"])
     a, b = (ordered(run, "shifts")["value"].to_numpy() for run in (runs["one"], tmp_path / "seven"))
@@ -178,7 +178,7 @@ def test_workers_order_and_batch_do_not_change_a_pixel(photos, tmp_path):
 def test_new_pictures_are_left_out_unless_asked_for(photos, samples, tmp_path):
     folder, out = tmp_path / "photos", tmp_path / "run"
     shutil.copytree(photos, folder)
-    command = ("run", str(folder), *QUICK, "--out", str(out))
+    command = ("run", str(folder), *HERE, "--out", str(out))
     assert invoke(*command).returncode == 0
     before = read(out, "images").to_pylist()
     shutil.copy(samples / "castle.jpg", folder / "a-new-one.jpg")
@@ -196,7 +196,7 @@ def test_equal_pictures_count_once(photos, tmp_path):
     folder, out = tmp_path / "photos", tmp_path / "run"
     shutil.copytree(photos, folder)
     shutil.copy(folder / "cat.jpg", folder / "zz-the-same-cat.jpg")
-    assert invoke("run", str(folder), *QUICK, "--out", str(out)).returncode == 0
+    assert invoke("run", str(folder), *HERE, "--out", str(out)).returncode == 0
     shown = json.loads(invoke("summarise", str(out), "--format", "json").stdout)
     assert {cell["n"] for row in shown["transforms"] for cell in row["metrics"].values()} == {6}
     assert json.loads((out / "run.json").read_text())["counts"]["repeated"] == 1
@@ -207,7 +207,7 @@ def test_pictures_that_cannot_be_used_repeat_nothing(photos, tmp_path):
     shutil.copytree(photos, folder)
     for name in ("one.jpg", "two.jpg"):
         (folder / name).write_bytes(b"the same bytes, and no picture")
-    invoke("run", str(folder), *QUICK, "--out", str(out))
+    invoke("run", str(folder), *HERE, "--out", str(out))
     counts = json.loads((out / "run.json").read_text())["counts"]
     assert (counts["failed"], counts["repeated"]) == (2, 0)
 

@@ -106,7 +106,7 @@ PATTERNS = st.lists(st.tuples(st.sampled_from(KINDS), st.booleans()), min_size=1
 
 
 @given(pattern=PATTERNS, batch=st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_neighbours_and_batches_change_nothing(pattern, batch):
     items = [item(number, kind, sampled=sampled) for number, (kind, sampled) in enumerate(pattern)]
     together = measured(items, batch=batch)
@@ -117,7 +117,7 @@ def test_neighbours_and_batches_change_nothing(pattern, batch):
 
 
 @given(order=st.permutations(range(5)), batch=st.integers(1, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_order_changes_nothing(order, batch):
     items = [item(number, kind) for number, kind in enumerate(KINDS)]
     sorted_ones, shuffled = measured(items), measured([items[at] for at in order], batch=batch)
@@ -126,7 +126,7 @@ def test_order_changes_nothing(order, batch):
 
 
 @given(pattern=PATTERNS, batch=st.integers(1, 40), draws=st.integers(1, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_picture_that_was_read_has_its_original_and_every_attempt(pattern, batch, draws):
     items = [item(number, kind, sampled=sampled) for number, (kind, sampled) in enumerate(pattern)]
     found = tables(measured(items, batch=batch, draws=draws))

@@ -288,6 +288,7 @@ class TestRule:
 def half_run(photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("half") / "run"
     options = {"encoder": "lite", "transforms": ["blur", "noise"], "precision": "bfloat16", "limit": 3}
+    options |= {"image_size": 64, "workers": 0}
     return embshift.measure(photos, out=out, **options), options
 
 

@@ -48,7 +48,7 @@ def test_any_number_of_workers_gives_equal_results_in_order(here, workers):
     assert dict(os.environ) == before
 
 
-@pytest.mark.parametrize(("workers", "deadly"), [(1, {0}), (2, {3, 11})])
+@pytest.mark.parametrize(("workers", "deadly"), [(1, {0}), pytest.param(2, {3, 11}, marks=pytest.mark.slow)])
 def test_a_deadly_picture_costs_itself_alone(here, workers, deadly):
     found = kept(perturb_images(items(12, deadly=deadly), build=build, workers=workers))
     assert [one.listed.record.row for one in found] == list(range(12))
