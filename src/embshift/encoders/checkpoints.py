@@ -17,8 +17,17 @@ from typing import Any, cast
 import torch
 
 from embshift.core.errors import EncoderError, WeightsError
+from embshift.encoders.weight_names import unwrap_names
 
-__all__ = ["PINNED", "CheckpointWeights", "find_weight_files", "open_weights", "read_config", "shorten_list"]
+__all__ = [
+    "PINNED",
+    "CheckpointWeights",
+    "check_not_pointer",
+    "find_weight_files",
+    "open_weights",
+    "read_config",
+    "shorten_list",
+]
 
 PINNED: dict[str, str] = {
     "a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f": (
@@ -28,6 +37,7 @@ PINNED: dict[str, str] = {
 """SHA-256 of the pickles that may be read without permission, and what they are."""
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_POINTER = b"version https://git-lfs.github.com/spec/"
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -36,7 +46,7 @@ class CheckpointWeights:
     """The tensors of a checkpoint.
 
     Attributes:
-        tensors: By name, on the CPU.
+        tensors: By name, without the prefixes of training wrappers, on the CPU.
         digest: SHA-256 of the weight files in the order of their names, 64 hexadecimal digits.
     """
 
@@ -51,6 +61,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         EncoderError: The file is missing or not JSON, names no ``model_type``, or states quantised weights.
     """
     file = folder / "config.json"
+    check_not_pointer(file)
     try:
         config: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -80,6 +91,11 @@ def find_weight_files(folder: Path) -> list[Path]:
         index = folder / f"{name}.index.json"
         if index.is_file():
             return _find_shards(index)
+    if (folder / "adapter_config.json").is_file():
+        raise WeightsError(
+            f"'{folder}' holds an adapter, not an encoder; merge it into its base (in peft: "
+            "merge_and_unload) and save the result"
+        )
     raise WeightsError(
         f"'{folder}' has no weights; expected model.safetensors, or its shards and their index"
     )
@@ -99,11 +115,30 @@ def open_weights(folder: Path, *, allow_pickle: bool) -> CheckpointWeights:
     files = find_weight_files(folder)
     digest, tensors = hashlib.sha256(), dict[str, torch.Tensor]()
     for file in files:
+        check_not_pointer(file)
         own = _hash_file(file, together=digest)
         _check_blob(file, digest=own)
         tensors.update(_read_tensors(file, digest=own, allow_pickle=allow_pickle))
     _check_types(tensors)
-    return CheckpointWeights(tensors=tensors, digest=digest.hexdigest())
+    return CheckpointWeights(tensors=unwrap_names(tensors), digest=digest.hexdigest())
+
+
+def check_not_pointer(file: Path) -> None:
+    """Raise an error if a file is a pointer of Git LFS instead of its content.
+
+    Raises:
+        WeightsError: It is; a repository was cloned without its large files.
+    """
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(_POINTER))
+    except OSError:  # whoever reads it says why it cannot be read
+        return
+    if start == _POINTER:
+        raise WeightsError(
+            f"{file} is a Git LFS pointer, not the file itself; run 'git lfs pull' in {file.parent}, or "
+            "download the file"
+        )
 
 
 def _find_shards(index: Path) -> list[Path]:

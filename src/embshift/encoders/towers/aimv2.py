@@ -9,7 +9,8 @@ from embshift.core.errors import EncoderError
 from embshift.encoders.checkpoints import CheckpointWeights
 from embshift.encoders.maps.pooling import PoolingHead, find_aimv2_head
 from embshift.encoders.towers.family import POOLING_MAP, Inputs, family
-from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
+from embshift.encoders.towers.tower import Tower, build_network
+from embshift.encoders.towers.vision_config import read_image_sides, read_patch_sides
 
 __all__ = ["aimv2_tower"]
 
@@ -75,7 +76,7 @@ def _make_tower(
         dim=dim,
         blocks=vision.num_hidden_layers,
         heads=vision.num_attention_heads,
-        patch=vision.patch_size,
+        patch=read_patch_sides(vision),
         sides=None if vision.is_native else read_image_sides(vision),
         pooling=pooling,
     )

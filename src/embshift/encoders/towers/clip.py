@@ -5,8 +5,9 @@ from typing import Any
 import torch
 
 from embshift.encoders.checkpoints import CheckpointWeights
-from embshift.encoders.towers.family import CLASS_MAP, Inputs, embed_pooled, family, get_vision_config
-from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
+from embshift.encoders.towers.family import CLASS_MAP, Inputs, embed_pooled, family
+from embshift.encoders.towers.tower import Tower, build_network
+from embshift.encoders.towers.vision_config import get_vision_config, read_image_sides, read_patch_sides
 
 __all__ = ["clip_tower", "metaclip2_tower"]
 
@@ -58,7 +59,7 @@ def _make_tower(config: Any, weights: CheckpointWeights, *, projecting: Any, unp
         dim=vision.projection_dim if projected else vision.hidden_size,
         blocks=vision.num_hidden_layers,
         heads=vision.num_attention_heads,
-        patch=vision.patch_size,
+        patch=read_patch_sides(vision),
         prefix=1,
         sides=read_image_sides(vision),
     )

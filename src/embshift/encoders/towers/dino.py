@@ -4,7 +4,8 @@ from typing import Any
 
 from embshift.encoders.checkpoints import CheckpointWeights
 from embshift.encoders.towers.family import CLASS_MAP, embed_class_token, family
-from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
+from embshift.encoders.towers.tower import Tower, build_network
+from embshift.encoders.towers.vision_config import read_image_sides, read_patch_sides
 
 __all__ = ["dinov2_registers_tower", "dinov2_tower", "dinov3_tower", "vit_tower"]
 
@@ -84,7 +85,7 @@ def _make_tower(
         dim=config.hidden_size,
         blocks=config.num_hidden_layers,
         heads=config.num_attention_heads,
-        patch=config.patch_size,
+        patch=read_patch_sides(config),
         prefix=1 + registers,
         sides=sides,
     )

@@ -16,6 +16,7 @@ from embshift.encoders.hub import resolve_hub_name
 from embshift.encoders.towers.preprocessing import open_preprocessing
 from embshift.encoders.towers.tower import Tower, build_config
 from embshift.encoders.towers.vision import VisionEncoder
+from embshift.encoders.towers.vision_config import check_vision_config, get_vision_config
 
 __all__ = [
     "CLASS_MAP",
@@ -25,7 +26,6 @@ __all__ = [
     "embed_class_token",
     "embed_pooled",
     "family",
-    "get_vision_config",
 ]
 
 Build = Callable[[Any, CheckpointWeights], Tower]
@@ -68,6 +68,7 @@ def family(
             if not folder.is_dir():
                 folder = resolve_hub_name(source, allow_pickle=allow_pickle)
             config = build_config(read_config(folder))
+            check_vision_config(get_vision_config(config))
             preprocessing = open_preprocessing(folder, default=processor)
             chosen = choose_device(device)
             weights = open_weights(folder, allow_pickle=allow_pickle)
@@ -94,11 +95,6 @@ def family(
         return build
 
     return register
-
-
-def get_vision_config(config: Any) -> Any:
-    """Return the configuration of the image tower."""
-    return getattr(config, "vision_config", config)
 
 
 def embed_pooled(network: Any, inputs: Inputs) -> torch.Tensor:

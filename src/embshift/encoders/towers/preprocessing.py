@@ -21,7 +21,9 @@ from jaxtyping import Float32, UInt8
 from embshift.core.device_copy import copy_to_device
 from embshift.core.encoding import AnyViews, to_numpy
 from embshift.core.errors import EncoderError
+from embshift.encoders.checkpoints import check_not_pointer
 from embshift.encoders.towers.frame import Frame, compute_frame
+from embshift.encoders.towers.processor_settings import check_settings
 
 __all__ = ["Preprocessing", "open_preprocessing"]
 
@@ -89,6 +91,7 @@ def open_preprocessing(folder: Path, *, default: str) -> Preprocessing:
         return _make_float_preprocessing(name, settings=_add_defaults(stated))
     processor = _make_processor(name, stated)
     settings = _select_recorded(processor.to_dict(), processor=type(processor).__name__, backend="pil")
+    check_settings(settings, broadcast=False)
     if name == "Siglip2ImageProcessor":
         return Preprocessing(settings=settings, prepare=_make_naflex_prepare(processor), frame=None)
     return _make_pillow_preprocessing(processor, settings=settings)
@@ -96,6 +99,7 @@ def open_preprocessing(folder: Path, *, default: str) -> Preprocessing:
 
 def _read_settings(folder: Path) -> dict[str, Any]:
     for file, key in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
+        check_not_pointer(folder / file)
         try:
             content = json.loads((folder / file).read_text(encoding="utf-8"))
             found = content if key is None else content[key]
@@ -188,8 +192,11 @@ def make_value_table(settings: Mapping[str, Any]) -> Float32[np.ndarray, "3 256"
         values = values * settings["rescale_factor"]
     table = np.repeat(values.astype(np.float32)[None], 3, axis=0)
     if settings.get("do_normalize"):
-        mean = np.asarray(settings["image_mean"], dtype=np.float32)[:, None]
-        table = (table - mean) / np.asarray(settings["image_std"], dtype=np.float32)[:, None]
+        mean, deviation = (
+            np.reshape(np.asarray(settings[key], dtype=np.float32), (-1, 1))
+            for key in ("image_mean", "image_std")
+        )
+        table = (table - mean) / deviation
     return table
 
 
@@ -231,11 +238,18 @@ def _add_defaults(stated: Mapping[str, Any]) -> dict[str, Any]:
         "image_mean": IMAGENET_DEFAULT_MEAN,
         "image_std": IMAGENET_DEFAULT_STD,
     }
-    return {**defaults, **{key: value for key, value in stated.items() if value is not None}}
+    from transformers.image_processing_utils import get_size_dict
+
+    settings = {**defaults, **{key: value for key, value in stated.items() if value is not None}}
+    for key in ("size", "crop_size"):
+        if isinstance(settings.get(key), int):  # a side, which the library takes as a square
+            settings[key] = dict(get_size_dict(settings[key], param_name=key))
+    return settings
 
 
 def _make_float_preprocessing(name: str, *, settings: Mapping[str, Any]) -> Preprocessing:
     settings = _select_recorded(settings, processor=name, backend="torch")
+    check_settings(settings, broadcast=True)
     modes = {2: "bilinear", 3: "bicubic"}
     if settings["do_resize"] and settings["resample"] not in modes:
         raise EncoderError(
@@ -243,7 +257,7 @@ def _make_float_preprocessing(name: str, *, settings: Mapping[str, Any]) -> Prep
         )
     mode = modes.get(settings["resample"], "bilinear")
     table, rescaled = make_value_table(settings), make_value_table({**settings, "do_normalize": False})
-    mean, deviation = (torch.tensor(settings[key]).view(3, 1, 1) for key in ("image_mean", "image_std"))
+    mean, deviation = (torch.tensor(settings[key]).view(-1, 1, 1) for key in ("image_mean", "image_std"))
 
     def frame(height: int, width: int) -> Frame:
         return compute_frame(settings, height=height, width=width)

@@ -5,8 +5,9 @@ from typing import Any
 from embshift.core.errors import EncoderError
 from embshift.encoders.checkpoints import CheckpointWeights
 from embshift.encoders.maps.pooling import find_siglip_head
-from embshift.encoders.towers.family import POOLING_MAP, embed_pooled, family, get_vision_config
-from embshift.encoders.towers.tower import Tower, build_network, read_image_sides
+from embshift.encoders.towers.family import POOLING_MAP, embed_pooled, family
+from embshift.encoders.towers.tower import Tower, build_network
+from embshift.encoders.towers.vision_config import get_vision_config, read_image_sides, read_patch_sides
 
 __all__ = ["siglip2_tower", "siglip_tower"]
 
@@ -57,7 +58,7 @@ def _make_tower(
         dim=vision.hidden_size,
         blocks=vision.num_hidden_layers,
         heads=vision.num_attention_heads,
-        patch=vision.patch_size,
+        patch=read_patch_sides(vision),
         sides=sides,
         pooling=find_siglip_head(built),
     )

@@ -14,8 +14,10 @@ from embshift.core.errors import EncoderError, WeightsError
 from embshift.encoders.checkpoints import CheckpointWeights, shorten_list
 from embshift.encoders.maps.pooling import PoolingHead
 from embshift.encoders.maps.tape import register_attention
+from embshift.encoders.towers.vision_config import get_vision_config
+from embshift.encoders.weight_names import explain_missing
 
-__all__ = ["Embed", "Tower", "build_config", "build_network", "read_image_sides"]
+__all__ = ["Embed", "Tower", "build_config", "build_network"]
 
 Embed = Callable[[Any, Mapping[str, torch.Tensor]], Float32[torch.Tensor, "views dim"]]
 
@@ -31,7 +33,7 @@ class Tower:
         dim: Length of the embedding.
         blocks: Number of blocks.
         heads: Attention heads of a block.
-        patch: Side of a patch, in pixels.
+        patch: Height and width of a patch, in pixels.
         prefix: Number of tokens before the patches: the class token and registers; 0 without a class token.
             With a class token, `embed` may read only that token of the last block.
         sides: Height and width of its input, in pixels; None if it takes any.
@@ -44,7 +46,7 @@ class Tower:
     dim: int
     blocks: int
     heads: int
-    patch: int
+    patch: tuple[int, int]
     prefix: int = 0
     sides: tuple[int, int] | None = None
     pooling: PoolingHead | None = None
@@ -107,22 +109,23 @@ def build_network(
                 **options,
             )
         except (RuntimeError, ValueError, TypeError) as error:
-            raise WeightsError(f"the weights do not fit {network.__name__}: {error}") from error
-    _check_report(report)
+            vision = get_vision_config(config)
+            raise WeightsError(
+                f"{network.__name__} cannot be built from config.json, which states patch_size "
+                f"{vision.patch_size} and image_size {vision.image_size}, and its weights: {error}"
+            ) from error
+    _check_report(report, built=built, found=weights.tensors)
     _check_values(built)
     return built.eval().requires_grad_(False)
 
 
-def read_image_sides(config: Any) -> tuple[int, int]:
-    """Return the height and width that a vision configuration states."""
-    size = config.image_size
-    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
-
-
-def _check_report(report: Mapping[str, Any]) -> None:
+def _check_report(
+    report: Mapping[str, Any], *, built: torch.nn.Module, found: Mapping[str, torch.Tensor]
+) -> None:
     missing = [str(key) for key in report["missing_keys"]]
     if missing:
-        raise WeightsError(f"the checkpoint lacks {shorten_list(missing)}; download all of it again")
+        why = explain_missing(missing, found=found, network=built)
+        raise WeightsError(f"the checkpoint lacks {shorten_list(missing)}; {why}")
     wrong = [f"{key} is {tuple(has)}, not {tuple(wants)}" for key, has, wants in report["mismatched_keys"]]
     if wrong or report.get("error_msgs"):
         raise WeightsError(

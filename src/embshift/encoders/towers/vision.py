@@ -128,14 +128,25 @@ class VisionEncoder:
         frame = self._preprocessing.frame(height, width)
         sides, wanted = tuple(inputs["pixel_values"].shape[-2:]), self._tower.sides or frame.crop
         patch = self._tower.patch
-        if sides != frame.crop or sides != wanted or min(sides) < patch:
-            raise EncoderError(
-                f"images of {height} by {width} pixels become {sides[0]} by {sides[1]} in the encoder's "
-                f"preprocessing, but it takes {wanted[0]} by {wanted[1]} in patches of {patch}; "
-                "use square images, or set size and crop_size in its preprocessor_config.json"
-            )
-        grid = (sides[0] // patch, sides[1] // patch)
-        return grid, compute_field(frame, seen=(grid[0] * patch, grid[1] * patch))
+        if sides != frame.crop or sides != wanted or sides[0] < patch[0] or sides[1] < patch[1]:
+            raise EncoderError(self._explain_sides(height, width, sides=sides, wanted=wanted))
+        grid = (sides[0] // patch[0], sides[1] // patch[1])
+        return grid, compute_field(frame, seen=(grid[0] * patch[0], grid[1] * patch[1]))
+
+    def _explain_sides(
+        self, height: int, width: int, *, sides: tuple[int, ...], wanted: tuple[int, int]
+    ) -> str:
+        frame, square, patch = self._preprocessing.frame, min(height, width), self._tower.patch
+        if height != width and frame and frame(square, square).crop == wanted:
+            remedy = "use square images"
+        else:  # no image has the right size after this preprocessing
+            remedy = "these sizes come from two files that differ: set size and crop_size in "
+            remedy += "preprocessor_config.json, or image_size in config.json"
+        return (
+            f"images of {height} by {width} pixels become {sides[0]} by {sides[1]} in the encoder's "
+            f"preprocessing (preprocessor_config.json), but it takes {wanted[0]} by {wanted[1]} in patches "
+            f"of {patch[0]} by {patch[1]} (config.json); {remedy}"
+        )
 
 
 def _pad_batch(values: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,63 @@
+"""Settings of an image processor, checked when an encoder is opened and not at its first image."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from embshift.core.errors import EncoderError
+
+__all__ = ["check_settings"]
+
+_FILTERS = range(6)
+"""Pillow's resampling filters."""
+
+
+def check_settings(settings: Mapping[str, Any], *, broadcast: bool) -> None:
+    """Check that an image processor's settings state all that they ask for.
+
+    Args:
+        settings: The processor's settings, without those that are null.
+        broadcast: Whether a list of one number stands for all channels, as in the library's torch backend;
+            its Pillow backend refuses it. A plain number always does.
+
+    Raises:
+        EncoderError: A setting is missing or of another type; the field is named.
+    """
+    if settings.get("do_rescale"):
+        _check_number(settings.get("rescale_factor"), field="rescale_factor", because="do_rescale")
+    if settings.get("do_normalize"):
+        for field in ("image_mean", "image_std"):
+            _check_channels(settings.get(field), field=field, broadcast=broadcast)
+    if settings.get("do_resize") and "max_num_patches" not in settings:  # which stands for a size
+        _check_stated(settings.get("size"), field="size", because="do_resize")
+        if settings.get("resample") not in _FILTERS:
+            raise _make_error("resample", settings.get("resample"), "a resampling filter of Pillow, 0 to 5")
+    if settings.get("do_center_crop"):
+        _check_stated(settings.get("crop_size"), field="crop_size", because="do_center_crop")
+
+
+def _check_stated(value: Any, *, field: str, because: str) -> None:
+    if not isinstance(value, Mapping):
+        raise _make_error(field, value, f"a size in pixels, because {because} is true")
+
+
+def _check_number(value: Any, *, field: str, because: str) -> None:
+    if not _is_number(value):
+        raise _make_error(field, value, f"a number, because {because} is true")
+
+
+def _check_channels(value: Any, *, field: str, broadcast: bool) -> None:
+    numbers = list(value) if isinstance(value, list | tuple) else [value]
+    lengths = (1, 3) if broadcast or not isinstance(value, list | tuple) else (3,)
+    if len(numbers) not in lengths or not all(map(_is_number, numbers)):
+        raise _make_error(field, value, "three numbers, because do_normalize is true")
+    if field == "image_std" and not all(numbers):
+        raise _make_error(field, value, "numbers other than 0")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _make_error(field: str, value: Any, expected: str) -> EncoderError:
+    return EncoderError(f"preprocessor_config.json states {field} {value!r}; expected {expected}")
