@@ -40,7 +40,7 @@ def made(pictures, tmp_path_factory):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_run_is_made_and_asked_again(command, made, pictures, tmp_path):
+def test_a_run_is_made_and_asked_again(command, made, pictures):
     out, first = made(command)
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines()[-1] == f"run folder: {out}"
@@ -48,6 +48,12 @@ def test_a_run_is_made_and_asked_again(command, made, pictures, tmp_path):
     assert again.returncode == 0, again.stderr
     assert "nothing left to do" in again.stderr
     assert again.stdout == first.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_its_report_shows_what_it_asked(command, made, tmp_path):
+    out, _ = made(command)
     page = tmp_path / "report.html"
     assert invoke("report", str(out), "--out", str(page)).returncode == 0
     title = {"sweep": "Shift by level", "match": "Transforms at equal damage"}[command]
@@ -76,7 +82,10 @@ def test_what_programs_read_is_all_that_stands_on_stdout(command, made, pictures
         assert set(unmatched) == {"blur", "noise"}, "the paper has no transform of the name rotate"
 
 
-@pytest.mark.parametrize(("command", "number"), [("sweep", signal.SIGINT), ("match", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [("sweep", signal.SIGINT), pytest.param("match", signal.SIGTERM, marks=pytest.mark.slow)],
+)
 def test_a_stopped_run_goes_on_to_the_same_bits(command, number, made, pictures, tmp_path):
     whole, _ = made(command)
     arguments = (command, str(pictures), *COMMANDS[command], "--workers", "1", "--out", str(tmp_path / "run"))

@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from embshift.core.errors import EncoderError, WeightsError
 from embshift.core.types import Capture
 from embshift.encoders.open import open_encoder
-from tests.unit.encoders.families import FAMILIES, make_checkpoint
+from tests.unit.encoders.families import make_checkpoint
 
 VIEWS = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-KINDS = sorted(FAMILIES)
+KINDS = ("clip", "siglip", "siglip2", "dinov2-registers", "dinov3", "aimv2", "vit")  # one of every network
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_field_of_the_config_that_cannot_be_used_is_named(altered, kind, field
 @pytest.mark.parametrize("value", [[8, 8], [8, 16]])
 def test_a_patch_of_two_sides_is_measured_or_named(altered, kind, value):
     folder = altered(kind, "config.json", "patch_size", value)
-    if kind in ("dinov2", "dinov2-registers", "dinov3", "vit") and value == [8, 8]:
+    if kind in ("dinov2-registers", "dinov3", "vit") and value == [8, 8]:
         assert embed(folder).grid == (4, 4)
     elif kind == "siglip2":  # its patches are cut by the preprocessing
         return
@@ -128,7 +128,7 @@ def test_a_list_of_one_is_treated_as_the_library_treats_it(altered, checkpoints,
 @pytest.mark.parametrize(
     "prefix", ["module.", "_orig_mod.", "model.", "base_model.model.", "module._orig_mod."]
 )
-@pytest.mark.parametrize("kind", ["clip", "clip-vision-projected", "dinov3", "vit"])
+@pytest.mark.parametrize("kind", ["clip", "dinov3", "vit"])
 def test_prefixes_of_wrappers_are_stripped(checkpoints, tmp_path, kind, prefix):
     folder = shutil.copytree(checkpoints[kind], tmp_path / kind)
     tensors = load_file(folder / "model.safetensors")
