@@ -1,13 +1,16 @@
 """Reading images: list the files of the sources, decode them and resize them."""
 
 from embshift.images.decode import Decoded, Limits, decode
+from embshift.images.kinds import SUFFIXES
+from embshift.images.left_out import LeftOut
 from embshift.images.resize import RESIZE_RULES, resize
-from embshift.images.sources import SUFFIXES, list_sources, stream_sources
+from embshift.images.sources import list_sources, stream_sources
 
 __all__ = [
     "RESIZE_RULES",
     "SUFFIXES",
     "Decoded",
+    "LeftOut",
     "Limits",
     "decode",
     "list_sources",

@@ -5,16 +5,20 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from embshift.core.errors import ImageError
 from embshift.core.types import ImageRecord, Pixels
+from embshift.images.bare import strip_metadata
+from embshift.images.bare_jpeg import count_scans
+from embshift.images.colour import BAD_METADATA, to_rgb
+from embshift.images.orientation import Turn, list_complaints, read_turn
 
 __all__ = ["FORMATS", "Decoded", "Limits", "decode"]
 
@@ -24,10 +28,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _REDUCED = frozenset({"JPEG", "MPO"})
 """Formats whose decoder can leave out high frequencies, and so decode to fewer pixels."""
 
-_SIXTEEN_BIT = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
-
-_METADATA_WARNINGS = r"Corrupt EXIF data|Image appears to be a malformed MPO|Invalid APNG|Metadata Warning"
-"""Warnings that concern metadata only; any other warning means that the image is damaged."""
+_SCANS = 100
+"""Scans that a JPEG may have: an encoder makes ten or so, and each one costs the time of the whole image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,41 +165,84 @@ def _read_bytes(path: str, limits: Limits, facts: dict[str, Any]) -> bytes:
 
 
 def _from_bytes(data: bytes, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("error")
-        warnings.filterwarnings("always", message=_METADATA_WARNINGS)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            pixels, flags = _from_image(image, limits, facts)
-    if caught:
-        flags.append("bad_metadata")
+    try:
+        pixels, flags, fault = _read_image(data, {}, limits, facts)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - of the pixels, or only of the metadata
+        pixels, flags = _read_without_metadata(data, error, limits, facts)
+    else:
+        if fault is not None:
+            pixels, flags = _read_without_metadata(data, fault, limits, facts)
     return facts | {"pixels": pixels, "flags": ",".join(flags)}
+
+
+def _read_without_metadata(
+    data: bytes, fault: Exception, limits: Limits, facts: dict[str, Any]
+) -> tuple[Pixels, list[str]]:
+    """Read an image whose metadata may be all that is damaged; raise the fault where they are not.
+
+    What Pillow says of a file, it says of both: only without the metadata does it show whose fault it is.
+    """
+    bare = strip_metadata(data)
+    if bare is None:
+        raise fault
+    try:
+        pixels, flags, again = _read_image(bare.data, bare.info, limits, facts)
+    except ImageError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is: the pixels are at fault
+        raise fault from None
+    if again is not None:
+        raise fault
+    return pixels, [*(flag for flag in flags if flag != BAD_METADATA), BAD_METADATA]
+
+
+def _read_image(
+    data: bytes, info: Mapping[str, bytes | str], limits: Limits, facts: dict[str, Any]
+) -> tuple[Pixels, list[str], Warning | None]:
+    """Return an image's pixels, its flags, and the first warning that may concern its pixels."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with _open(data, caught) as image:
+            if image.format in _REDUCED and count_scans(data, most=_SCANS) > _SCANS:
+                message = f"the JPEG scans its pixels more than {_SCANS} times, as no encoder does"
+                raise ImageError(message, status="too_large")
+            image.info.update(info)
+            pixels, flags = _from_image(image, limits, facts)
+    return pixels, flags, next(iter(list_complaints(caught)), None)
+
+
+def _open(data: bytes, caught: Iterable[warnings.WarningMessage]) -> Image.Image:
+    """Open an image; of a file that is none because something in it is broken, say what."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        for complaint in list_complaints(caught):
+            raise complaint from None
+        raise
 
 
 def _from_image(image: Image.Image, limits: Limits, facts: dict[str, Any]) -> tuple[Pixels, list[str]]:
     facts |= {"width": image.width, "height": image.height, "mode": image.mode}
     _check_size(image.width, image.height, limits)
-    reduced = limits.wanted is not None and _reduce(image, limits.wanted)
+    # TIFF is turned by Pillow while it is loaded, and has no orientation any more afterwards.
+    turn = read_turn(image) if image.format in _REDUCED else None
+    reduced = limits.wanted is not None and turn is not None and _reduce(image, limits.wanted, turn)
     image.load()
-    pixels, flags = _to_rgb(image, limits)
+    pixels, flags = to_rgb(image, turn or read_turn(image), background=limits.background)
     return pixels, ["scaled", *flags] if reduced else flags
 
 
-def _reduce(image: Image.Image, wanted: tuple[int, int]) -> bool:
+def _reduce(image: Image.Image, wanted: tuple[int, int], turn: Turn) -> bool:
     """Ask the JPEG decoder for the smallest size that holds the wanted one; return whether it is smaller."""
-    if image.format not in _REDUCED or not isinstance(image, ImageFile.ImageFile):
+    if not isinstance(image, ImageFile.ImageFile):
         return False
-    height, width = wanted[::-1] if _is_on_its_side(image) else wanted
+    height, width = wanted[::-1] if turn.swaps_sides else wanted
     if image.width < 2 * width or image.height < 2 * height:
         return False  # without a call to `draft`, which doubles the time even if it changes nothing
     image.draft(None, (width, height))
     return True
-
-
-def _is_on_its_side(image: Image.Image) -> bool:
-    try:
-        return image.getexif().get(0x0112) in range(5, 9)
-    except Exception:  # noqa: BLE001 - damaged metadata must not cost the image
-        return False
 
 
 def _from_memory(content: Any, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:
@@ -229,59 +274,3 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
             f"an aspect ratio above {limits.aspect:g}:1 is refused (--max-aspect)"
         )
         raise ImageError(message, status="too_large")
-
-
-def _to_rgb(image: Image.Image, limits: Limits) -> tuple[Pixels, list[str]]:
-    flags = list[str]()
-    if "icc_profile" in image.info:
-        flags.append("icc")  # noted and not applied: encoders are trained on pixel values as stored
-    upright = _apply_orientation(image, flags)
-    if upright.mode in _SIXTEEN_BIT:
-        flags.append("16bit")
-        upright = _to_eight_bits(upright)
-    if upright.mode == "F":
-        message = "floating-point pixels have no defined range; save the image with 8 or 16 bits"
-        raise ImageError(message, status="unsupported")
-    if upright.has_transparency_data:
-        flags.append("alpha")
-        upright = _blend_onto(upright, limits.background)
-    if upright.mode != "RGB":
-        flags.append(upright.mode.lower())
-        upright = upright.convert("RGB")
-    return np.array(upright, dtype=np.uint8), flags
-
-
-def _apply_orientation(image: Image.Image, flags: list[str]) -> Image.Image:
-    try:
-        turned = ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - damaged metadata must not cost the image
-        flags.append("bad_metadata")
-        return image
-    if image.getexif().get(0x0112) in range(2, 9):
-        flags.append("orientation")
-    return turned
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Keep the high byte: Pillow's own conversion clips at 255 and leaves 2 levels of a ramp."""
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 65535:
-        message = "integer pixels outside 0 to 65535 have no defined range; save the image with 8 or 16 bits"
-        raise ImageError(message, status="unsupported")
-    grey = (values >> 8).astype(np.uint8)
-    if "transparency" not in image.info:
-        return Image.fromarray(grey)
-    # The transparent value is given with all 16 bits, so it must be compared before they are cut.
-    opaque = np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)
-    return Image.fromarray(np.dstack([grey, opaque]))
-
-
-def _blend_onto(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    hidden = image.info.get("transparency")
-    if image.mode == "RGB" and isinstance(hidden, tuple) and max(cast(tuple[int, ...], hidden)) > 255:
-        # Of 16 bits per channel Pillow keeps the high byte, but it keeps all bits of the transparent colour.
-        image = image.copy()
-        image.info["transparency"] = tuple(value >> 8 for value in cast(tuple[int, ...], hidden))
-    layer = image.convert("RGBA")
-    ground = Image.new("RGBA", layer.size, (*background, 255))
-    return Image.alpha_composite(ground, layer).convert("RGB")

@@ -193,6 +193,21 @@ def test_failures_are_counted_by_reason(told):
     assert text.startswith("3 of 15 inputs could not be used (damaged: 2, too_large: 1), and 4 of 108 views")
 
 
+def test_what_was_left_out_of_the_listing_is_told_with_its_reason(told):
+    facts, _ = told("plain")
+    left = [
+        {"kind": "file", "reason": "not an image", "count": 1, "first": ["a.txt"]},
+        {"kind": "folder", "reason": "a run folder", "count": 1200, "first": ["runs/a"]},
+    ]
+    found = dataclasses.replace(facts, info={**facts.info, "left_out": left})
+    text = next(one["text"] for one in list_findings(found) if one["about"] == "left out")
+    assert text == (
+        "1 file of the sources was left out: not an image."
+        " 1,200 folders of the sources were left out: a run folder."
+    )
+    assert not any(one["about"] == "left out" for one in list_findings(facts))
+
+
 def test_metrics_disagree_only_where_both_are_certain(told):
     facts, _ = told("plain")
     orders = facts.orders

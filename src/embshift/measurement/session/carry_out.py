@@ -6,6 +6,7 @@ A finished run is answered from here without torch and without the encoder's wei
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -15,7 +16,7 @@ from typing import Any
 from embshift.core.progress import Reporter
 from embshift.core.types import ImageRecord
 from embshift.core.words import count_noun
-from embshift.images import stream_sources
+from embshift.images import LeftOut, stream_sources
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.encoder_files import same_files
 from embshift.measurement.session.frozen_listing import hold_draft, settle_listing
@@ -69,10 +70,12 @@ def carry_out(
         UsageError: If the folder is not empty and not a run folder.
     """
     own = objects or {}
-    records, count = _list_images(sources)
+    records, count, left = _list_images(sources)
     fewer = asked.limit is not None and asked.limit < count
     within = f", using the first {asked.limit:,}" if fewer else ""
     reporter.note(f"{count_noun(count, 'image')} found{within}; run folder: {out}")
+    for line in left.lines():
+        reporter.note(line)
     listing = out / "listing.parquet"
     with lock_folder(out), hold_draft(listing), ExitStack() as held:
         info = read_record(out)
@@ -88,6 +91,7 @@ def carry_out(
             from embshift.measurement.session.work import start_session, work_on
 
             session = start_session(plan, info=info, rows=rows, out=out, objects=own, note=reporter.note)
+            session = replace(session, info={**session.info, "left_out": left.content()})
             if not finished:
                 work_on(session, reporter)
         else:
@@ -97,12 +101,17 @@ def carry_out(
     return open_run(out)
 
 
-def _list_images(sources: Sequence[Any]) -> tuple[Records, int]:
-    """Return what lists the sources, and how many images they hold; a short listing is held in memory."""
-    first = tuple(islice(stream_sources(sources), _HELD + 1))
+def _list_images(sources: Sequence[Any]) -> tuple[Records, int, LeftOut]:
+    """Return what lists the sources, how many images they hold, and what is left out.
+
+    A short listing is held in memory.
+    """
+    left = LeftOut()
+    first = tuple(islice(stream_sources(sources, left=left), _HELD + 1))
     if len(first) <= _HELD:
-        return (lambda: first), len(first)
-    return partial(stream_sources, sources), sum(1 for _ in stream_sources(sources))
+        return (lambda: first), len(first), left
+    left = LeftOut()
+    return partial(stream_sources, sources), sum(1 for _ in stream_sources(sources, left=left)), left
 
 
 def _index_content(sources: Sequence[Any], records: Iterable[ImageRecord]) -> dict[int, ImageRecord]:

@@ -80,6 +80,7 @@ def list_methods(run: RunTables, facts: Facts) -> list[Section]:
         _section("Versions", _label_all(info.get("versions", {}), {})),
         _section("Machine", _label_all(info.get("machine", {}), {})),
         _section("Unusable inputs (the first 100)", _failure_lines(info)),
+        _section("Left out of the listing (the first five of each kind)", _left_out_lines(info)),
     ]
 
 
@@ -155,6 +156,11 @@ def _statistics_lines(facts: Facts) -> Iterator[tuple[str, str]]:
 def _failure_lines(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for one in info.get("failures", []):
         yield f"{one.get('member', '')}", f"{one.get('status', '')}: {one.get('error', '')}"
+
+
+def _left_out_lines(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for one in info.get("left_out", []):
+        yield f"{one['count']:,} x {one['reason']}", ", ".join(one["first"])
 
 
 def list_commands(run: RunTables) -> list[str]:

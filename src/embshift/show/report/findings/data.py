@@ -11,6 +11,7 @@ from embshift.show.text.words import join_transforms, make_visible, shorten, spe
 
 __all__ = [
     "describe_failures",
+    "describe_left_out",
     "describe_map",
     "describe_run",
     "describe_undefined",
@@ -53,6 +54,16 @@ def describe_failures(facts: Facts) -> str:
         f"{failed:,} of {count_noun(inputs, 'input')} could not be used{why}, and {lost:,} of"
         f" {count_noun(tried, 'view')} have no embedding. They are left out of all means."
     )
+
+
+def describe_left_out(facts: Facts) -> str | None:
+    """Say what the sources held and the listing does not; None if that is nothing."""
+    told = list[str]()
+    for one in facts.info.get("left_out", []):
+        count = count_noun(one["count"], one["kind"])
+        was = "was" if one["count"] == 1 else "were"
+        told.append(f"{count} of the sources {was} left out: {make_visible(one['reason'])}.")
+    return " ".join(told) or None
 
 
 def _all(count: int, noun: str) -> str:

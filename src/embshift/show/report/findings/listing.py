@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from embshift.show.report.facts.run import Facts
 from embshift.show.report.findings.data import (
     describe_failures,
+    describe_left_out,
     describe_map,
     describe_run,
     describe_undefined,
@@ -52,6 +53,7 @@ _ALL: Sequence[tuple[str, Callable[[Facts], str | None]]] = (
     ("equal damage", lambda facts: describe_equal_damage(facts.levels)),
     ("metrics", describe_disagreement),
     ("failures", describe_failures),
+    ("left out", describe_left_out),
     ("undefined", describe_undefined),
     ("few images", warn_few_images),
     ("map", describe_map),

@@ -1,0 +1,93 @@
+"""Files and folders of the sources that are not measured: counted and named, each with the reason."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from embshift.core.words import count_noun
+
+__all__ = [
+    "HEIC",
+    "IN_RUN",
+    "LINK",
+    "MATCHED_FOLDER",
+    "NOT_AN_IMAGE",
+    "OTHER_FORMAT",
+    "RAW",
+    "RUN_FOLDER",
+    "SHUT_FOLDER",
+    "SPECIAL",
+    "UNREADABLE",
+    "LeftOut",
+    "Reason",
+]
+
+
+class Reason(NamedTuple):
+    """Why something is left out.
+
+    Attributes:
+        noun: What it is: "file", "folder" or "link".
+        why: The reason, and what the user can do.
+    """
+
+    noun: str
+    why: str
+
+
+NOT_AN_IMAGE = Reason("file", "not an image")
+HEIC = Reason("file", "HEIC, which is not read; convert it to JPEG or PNG, e.g. with the package pillow-heif")
+OTHER_FORMAT = Reason("file", "an image format that is not read; convert it to PNG or JPEG")
+RAW = Reason("file", "a camera's raw file, which is not read; convert it to TIFF, PNG or JPEG")
+SPECIAL = Reason("file", "not a regular file")
+UNREADABLE = Reason("file", "cannot be read")
+RUN_FOLDER = Reason("folder", "a run folder, which holds results of embshift")
+SHUT_FOLDER = Reason("folder", "cannot be read")
+IN_RUN = Reason("file", "in a run folder, which holds results of embshift")
+LINK = Reason("link", "leads to a folder that is searched anyway, or to one above it")
+MATCHED_FOLDER = Reason("folder", "matched by a glob, which takes files; give the folder itself, or use **")
+
+_NAMED = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class LeftOut:
+    """What a listing has left out so far; it is filled while the listing is made."""
+
+    _counts: dict[Reason, int] = field(default_factory=dict[Reason, int])
+    _first: dict[Reason, list[str]] = field(default_factory=dict[Reason, list[str]])
+
+    def add(self, reason: Reason, member: str) -> None:
+        """Count one file or folder.
+
+        Args:
+            reason: Why it is left out.
+            member: Its path below the source.
+        """
+        self._counts[reason] = self._counts.get(reason, 0) + 1
+        if self._counts[reason] <= _NAMED:
+            self._first.setdefault(reason, []).append(member)
+
+    def join(self, other: "LeftOut") -> None:
+        """Count what another listing has left out as well."""
+        for reason, count in other._counts.items():
+            self._counts[reason] = self._counts.get(reason, 0) + count
+            self._first[reason] = [*self._first.get(reason, ()), *other._first[reason]][:_NAMED]
+
+    def lines(self) -> Iterator[str]:
+        """Yield one line for each reason, the most frequent first."""
+        for reason, count in self._sorted():
+            named = self._first[reason]
+            more = f" and {count - len(named):,} more" if count > len(named) else ""
+            left = f"{count_noun(count, reason.noun)} left out"
+            yield f"{left}: {reason.why} ({', '.join(named)}{more})"
+
+    def content(self) -> list[dict[str, Any]]:
+        """Return the counts ready for JSON: kind, reason, count and the first names."""
+        return [
+            {"kind": reason.noun, "reason": reason.why, "count": count, "first": self._first[reason]}
+            for reason, count in self._sorted()
+        ]
+
+    def _sorted(self) -> list[tuple[Reason, int]]:
+        return sorted(self._counts.items(), key=lambda one: -one[1])
