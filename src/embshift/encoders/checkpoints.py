@@ -7,7 +7,6 @@ library's own class for the ``model_type`` is used.
 
 import hashlib
 import importlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, cast
 import torch
 
 from embshift.core.errors import EncoderError, WeightsError
+from embshift.core.text_files import load_json
 
 __all__ = ["PINNED", "CheckpointWeights", "find_weight_files", "open_weights", "read_config", "shorten_list"]
 
@@ -52,7 +52,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / "config.json"
     try:
-        config: Any = json.loads(file.read_text(encoding="utf-8"))
+        config: Any = load_json(file)
     except FileNotFoundError as error:
         raise EncoderError(
             f"'{folder}' has no config.json; expected a folder with config.json, "
@@ -108,7 +108,7 @@ def open_weights(folder: Path, *, allow_pickle: bool) -> CheckpointWeights:
 
 def _find_shards(index: Path) -> list[Path]:
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(load_json(index)["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{index} is not an index of shards ({error!r}); download it again") from error
     # An index must not lead out of its folder.
