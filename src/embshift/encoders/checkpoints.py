@@ -7,7 +7,6 @@ library's own class for the ``model_type`` is used.
 
 import hashlib
 import importlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, cast
 import torch
 
 from embshift.core.errors import EncoderError, WeightsError
+from embshift.core.text_files import load_json
 from embshift.encoders.weight_names import unwrap_names
 
 __all__ = [
@@ -63,7 +63,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     file = folder / "config.json"
     check_not_pointer(file)
     try:
-        config: Any = json.loads(file.read_text(encoding="utf-8"))
+        config: Any = load_json(file)
     except FileNotFoundError as error:
         raise EncoderError(
             f"'{folder}' has no config.json; expected a folder with config.json, "
@@ -129,11 +129,10 @@ def check_not_pointer(file: Path) -> None:
     Raises:
         WeightsError: It is; a repository was cloned without its large files.
     """
-    try:
-        with file.open("rb") as stream:
-            start = stream.read(len(_POINTER))
-    except OSError:  # whoever reads it says why it cannot be read
+    if not file.is_file():  # whoever reads it says why it cannot be read
         return
+    with file.open("rb") as stream:
+        start = stream.read(len(_POINTER))
     if start == _POINTER:
         raise WeightsError(
             f"{file} is a Git LFS pointer, not the file itself; run 'git lfs pull' in {file.parent}, or "
@@ -143,7 +142,7 @@ def check_not_pointer(file: Path) -> None:
 
 def _find_shards(index: Path) -> list[Path]:
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(load_json(index)["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{index} is not an index of shards ({error!r}); download it again") from error
     # An index must not lead out of its folder.

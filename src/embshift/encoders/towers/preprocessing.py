@@ -7,7 +7,6 @@ the processor's own numbers bit for bit, so the processor only has to resize and
 
 import enum
 import importlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from jaxtyping import Float32, UInt8
 from embshift.core.device_copy import copy_to_device
 from embshift.core.encoding import AnyViews, to_numpy
 from embshift.core.errors import EncoderError
+from embshift.core.text_files import load_json
 from embshift.encoders.checkpoints import check_not_pointer
 from embshift.encoders.towers.frame import Frame, compute_frame
 from embshift.encoders.towers.processor_settings import check_settings
@@ -101,7 +101,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     for file, key in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
         check_not_pointer(folder / file)
         try:
-            content = json.loads((folder / file).read_text(encoding="utf-8"))
+            content = load_json(folder / file)
             found = content if key is None else content[key]
         except (FileNotFoundError, KeyError):
             continue

@@ -10,6 +10,7 @@ import selectors
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from typing import final
@@ -17,12 +18,13 @@ from typing import final
 from embshift.core.errors import UsageError
 from embshift.measurement.engine.worker import Answer, Start, Task
 
-__all__ = ["TIMED_OUT", "Watch", "WorkerProcess", "describe_exit"]
+__all__ = ["TIMED_OUT", "Watch", "WorkerProcess", "describe_exit", "order_path"]
 
 TIMED_OUT = -getattr(signal, "SIGALRM", 14)
 """The exit code of a worker whose time for an image was over."""
 
 _PROGRAM = (
+    # Imports here run before the path is set: with -P, none of them can come from the working folder.
     # Ctrl-C reaches the whole terminal group; the parent alone decides what it means.
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import json, sys;"
     " sys.path[:] = json.loads(sys.argv[1]);"
@@ -33,6 +35,25 @@ _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NU
     "NO_ALBUMENTATIONS_UPDATE": "1"
 }
 """What libraries read when they are imported: one thread a worker, and no server is asked for news."""
+
+
+def order_path(path: Sequence[str]) -> list[str]:
+    """Return the folders of an import path with the working folder last.
+
+    A file there cannot take the place of a library's module, and a user's own function still loads.
+
+    Args:
+        path: As in ``sys.path``; "" stands for the working folder.
+    """
+    others = [entry for entry in path if not _is_working_folder(entry)]
+    return others if len(others) == len(path) else [*others, os.getcwd()]
+
+
+def _is_working_folder(entry: str) -> bool:
+    try:
+        return os.path.samefile(entry or os.curdir, os.curdir)
+    except (OSError, ValueError):  # no such folder
+        return False
 
 
 @final
@@ -53,9 +74,9 @@ class WorkerProcess:
         theirs_in, self._tasks = Pipe(duplex=False)
         self.answers, theirs_out = Pipe(duplex=False)
         handles = (theirs_in.fileno(), theirs_out.fileno(), memory)
-        path = json.dumps(sys.path)
+        path = json.dumps(order_path(sys.path))
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, path, *map(str, handles)],
+            [sys.executable, "-P", "-c", _PROGRAM, path, *map(str, handles)],
             stdin=subprocess.DEVNULL,
             pass_fds=handles,
             env={**os.environ, **_ENVIRONMENT},

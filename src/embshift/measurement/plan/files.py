@@ -1,7 +1,6 @@
 """Plan files: a plan as TOML and JSON, read back, and compared with another."""
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, cast
 import tomli_w
 
 from embshift.core.errors import PlanError
+from embshift.core.text_files import load_toml
 from embshift.measurement.plan.plan import COUNTED, Plan, check_fields, checked_types, make_plan
 from embshift.transforms.presets import TransformPlan, make_transform_table, read_transforms
 
@@ -23,10 +23,10 @@ def load_plan(path: Path) -> Plan:
         PlanError: If the file is missing, is not TOML, or holds a field that a plan does not have.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = load_toml(path)
     except OSError as error:
         raise PlanError(f"plan {path} cannot be read: {error.strerror}; expected a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not UTF-8 or not TOML
         raise PlanError(f"plan {path} is not TOML: {error}") from None
     tables = content.pop("transform", None)
     check_fields(content)

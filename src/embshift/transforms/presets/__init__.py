@@ -13,7 +13,6 @@ if it has one, or ``function`` for a "package.module:function". A transform of a
 applied unless ``p`` says otherwise.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError, UsageError
+from embshift.core.text_files import load_toml
 from embshift.transforms.build import build
 from embshift.transforms.plan import Kind, TransformPlan
 from embshift.transforms.strength import fill_in_strength
@@ -78,7 +78,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
     source = _find_source(name_or_path)
     where = f"preset {source.name}"
     try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
+        content = load_toml(source)
     except OSError as error:
         raise PlanError(f"preset {name_or_path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # not UTF-8 or not TOML; the message has line and column
