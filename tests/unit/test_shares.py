@@ -66,7 +66,7 @@ def test_draws_that_agree_are_worth_one_and_no_draw_counts_twice():
         assert effective_trials(column(*[bound] * 7), most=np.array([21.0]))[0] == 7
 
 
-# Wherever the product gives a proportion ----------------------------------------------------------------------
+# Wherever the product gives a proportion --------------------------------------------------------------------
 
 
 def pairs_of(originals, views, *, draws=1):

@@ -209,7 +209,7 @@ class Run(RunTables):
             by: A metric of the run.
             against: Another run of the same images, e.g. with another encoder.
             detect: Difference for which to compute the required number of images.
-            resamples: Number of random sign flips.
+            resamples: Number of random sign flips; up to 13 images take all flips.
             seed: Seed of the sign flips.
         """
         return compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
