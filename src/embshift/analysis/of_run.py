@@ -19,8 +19,10 @@ from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_
 from embshift.analysis.shifts.statistics import OVERALL, Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.analysis.strength.levels import read_levels
-from embshift.analysis.strength.matched import Matched, UnmatchedRow, rank_matched, read_solved
-from embshift.analysis.strength.sweep import Sweep, compute_sweep
+from embshift.analysis.strength.matched import Matched, UnmatchedRow
+from embshift.analysis.strength.rank_matched import rank_matched
+from embshift.analysis.strength.solved import read_solved
+from embshift.analysis.strength.sweep import Sweep, compute_sweep, measure_levels
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.runs.files import read_json
 from embshift.runs.precision import format_precision
@@ -232,14 +234,22 @@ def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
         RunError: If the run was not made by ``embshift match``.
     """
     try:
-        solved_on, solved = read_solved(read_json(run.folder / "match.json"))
+        content = read_json(run.folder / "match.json")
     except (OSError, ValueError) as error:
         raise RunError(
             f"{run.folder} has no readable match.json; make a run with 'embshift match'"
         ) from error
-    unmatched = _unmatched(run, resamples=resamples, seed=seed)
-    found = analyse_sweep(run, resamples=resamples, seed=seed)
-    return rank_matched(found, solved, solved_on=solved_on, unmatched=unmatched)
+    solved_on, solved = read_solved(content)
+    pairs = pair_views(run)
+    return rank_matched(
+        measure_levels(pairs, [level.name for each in solved for level in each.levels]),
+        solved,
+        solved_on=solved_on,
+        ids=pairs.ids,
+        unmatched=_unmatched(run, resamples=resamples, seed=seed),
+        resamples=resamples,
+        seed=seed,
+    )
 
 
 def _unmatched(run: RunTables, *, resamples: int, seed: int) -> list[UnmatchedRow]:

@@ -17,6 +17,7 @@ __all__ = [
     "RESAMPLES",
     "Intervals",
     "bca",
+    "draw_counts",
     "influence",
     "means",
     "resampled_means",
@@ -81,14 +82,20 @@ def weighted_means(
     if not images:
         return found
     done = 0
-    for counts in _counts(images, resamples=resamples, seed=seed):
+    for counts in draw_counts(images, resamples=resamples, seed=seed):
         found[done : done + len(counts)] = counts @ values
         done += len(counts)
     return found / images
 
 
-def _counts(images: int, *, resamples: int, seed: int) -> Iterator[Float64[np.ndarray, "block images"]]:
-    """Draw how often each image is in each resample, block by block."""
+def draw_counts(images: int, *, resamples: int, seed: int) -> Iterator[Float64[np.ndarray, "block images"]]:
+    """Draw how often each image is in each resample, block by block.
+
+    Args:
+        images: Number of images, 1 or more.
+        resamples: Number of resamples.
+        seed: Their seed; the same one gives the same resamples to everything that is computed on them.
+    """
     rng = np.random.default_rng(seed)
     block = max(1, COUNTS_AT_ONCE // images)
     for start in range(0, resamples, block):

@@ -22,9 +22,10 @@ from embshift.analysis.sampling.bootstrap import (
 from embshift.analysis.sampling.shares import share_intervals
 from embshift.analysis.strength.curve_numbers import find_half_recall, mean_areas, mean_spearman
 from embshift.analysis.strength.levels import SweptLevel
+from embshift.analysis.strength.rank_matched import LevelValues
 from embshift.core.errors import RunError
 
-__all__ = ["Curve", "Sweep", "compute_sweep"]
+__all__ = ["Curve", "Sweep", "compute_sweep", "measure_levels"]
 
 SHIFT, RECALL = "shift", "recall"
 
@@ -215,6 +216,16 @@ def _values(pairs: Pairs, name: str) -> tuple[dict[str, Float64[np.ndarray, " im
         found.append((draw.at, {SHIFT: shift, RECALL: recall}))
     averaged = average_draws(found, images=len(pairs), names=[SHIFT, RECALL])
     return averaged, sum(len(draw.at) for draw in draws)
+
+
+def measure_levels(pairs: Pairs, names: Sequence[str], /) -> dict[str, LevelValues]:
+    """Return shift and recall of every image at the named levels of a plan; unknown names are left out."""
+    known = [name for name in dict.fromkeys(names) if name in pairs.transforms]
+    found = {name: _values(pairs, name) for name in known}
+    return {
+        name: LevelValues(shift=values[SHIFT], recall=values[RECALL], draws=draws)
+        for name, (values, draws) in found.items()
+    }
 
 
 def _intervals(values: Float64[np.ndarray, "images columns"], **options: Any) -> Intervals:
