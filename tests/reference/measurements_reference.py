@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+from scipy.stats import t as student
 
 
 def unit(vector):
@@ -132,3 +133,14 @@ def max_t(columns, flips):
         worst = max(worst, reached / len(flips))
         found[at] = worst
     return found
+
+
+def jackknife(function, *sides, level=0.95):
+    """Both ends of the interval of a function of images, each left out once."""
+    n = len(sides[0])
+    without = [float(function(*(np.delete(side, at, axis=0) for side in sides))) for at in range(n)]
+    middle = mean(without)
+    error = math.sqrt((n - 1) / n * math.fsum((one - middle) ** 2 for one in without))
+    far = float(student.ppf((1 + level) / 2, n - 1)) * error
+    whole = float(function(*sides))
+    return whole - far, whole + far

@@ -12,7 +12,7 @@ from embshift.analysis.embeddings.floors import Floor
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.pairs import Pairs, make_pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
-from embshift.analysis.embeddings.structure import PERMUTATIONS, measure_structure
+from embshift.analysis.embeddings.structure import PERMUTATIONS, SAMPLE, measure_structure
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.shifts.separation import Separation, compute_separation
 from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
@@ -169,24 +169,21 @@ def analyse_structure(
     Args:
         run: The run.
         permutations: Permutations of the chance values.
-        images: Size of a seeded sample of the images; all where None.
+        images: Size of a seeded sample of the images; where None, all of up to 250, and 250 of more.
         seed: Seed of sample and permutations.
     """
-    return measure_structure(pair_views(run, images=images, seed=seed), permutations=permutations, seed=seed)
+    pairs = pair_views(run, images=SAMPLE if images is None else images, seed=seed)
+    return measure_structure(pairs, permutations=permutations, seed=seed)
 
 
 def compute_mean_shift(run: RunTables, transform: str, /) -> Float64[np.ndarray, " dim"]:
-    """Return the mean of z′ − z over images and draws, with z scaled to length 1.
+    """Return the mean over images of their mean z′ − z over draws, with z scaled to length 1.
 
     Args:
         run: The run.
         transform: A transform of the run.
     """
-    pairs = pair_views(run)
-    draws, _ = pairs.views(transform)
-    originals = [pairs.units[draw.at] for draw in draws] or [pairs.units[:0]]
-    views = [draw.units for draw in draws] or [pairs.units[:0]]
-    return mean_shift(np.concatenate(originals), np.concatenate(views))
+    return mean_shift(pair_views(run), transform)
 
 
 def analyse_order_stability(run: RunTables, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:

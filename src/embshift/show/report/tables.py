@@ -83,7 +83,7 @@ def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
         note=(
             f"Consistency and removal: {count_noun(found.direction.images, 'image')}. CKA, Procrustes and"
             f" RSA: {count_noun(found.structure.images, 'image')}. Brackets: 95 % intervals. Chance: mean"
-            " over random permutations of the views."
+            " and 95 % range over random permutations of the views."
         ),
     )
 
@@ -108,7 +108,9 @@ def _measured(found: Sequence[Measured], *, title: str, note: str) -> Table:
 def _measured_cell(found: Measured, name: str, measure: str) -> Cell:
     below = _ends(*found.interval(name, measure))
     if measure in _CHANCE:
-        below = f"chance {spell_number(found.mean(name, _CHANCE[measure]))}"
+        chance = _CHANCE[measure]
+        ends = _ends(*found.interval(name, chance))
+        below = f"{below} chance {spell_number(found.mean(name, chance))} {ends}".strip()
     return _cell(spell_number(found.mean(name, measure)), below)
 
 
