@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+from scipy.stats import t as student
 
 
 def unit(vector):
@@ -110,11 +111,36 @@ def sign_flip(differences):
     return reached / len(flips)
 
 
-def holm(p):
-    """Literally Holm's: step down until one is kept; here the level at which each would first be refused."""
-    order = sorted(range(len(p)), key=lambda at: p[at])
-    found, worst = [0.0] * len(p), 0.0
+def max_t(columns, flips):
+    """Step-down max-T over given flips: studentised means, one flip an image for all columns."""
+
+    def t(values):
+        n, middle = len(values), mean(values)
+        spread = math.fsum((one - middle) ** 2 for one in values) / (n - 1)
+        if spread <= 1e-24 * (1 + middle**2):
+            return math.inf if abs(middle) > 1e-12 else 0.0
+        return abs(middle) / math.sqrt(spread / n)
+
+    seen = [t(column) for column in columns]
+    order = sorted(range(len(columns)), key=lambda at: -seen[at])
+    found, worst = [0.0] * len(columns), 0.0
     for place, at in enumerate(order):
-        worst = max(worst, min(1.0, (len(p) - place) * p[at]))
+        rest = order[place:]
+        reached = 0
+        for signs in flips:
+            greatest = max(t([s * d for s, d in zip(signs, columns[other])]) for other in rest)
+            reached += greatest >= seen[at] * (1 - 1e-9)
+        worst = max(worst, reached / len(flips))
         found[at] = worst
     return found
+
+
+def jackknife(function, *sides, level=0.95):
+    """Both ends of the interval of a function of images, each left out once."""
+    n = len(sides[0])
+    without = [float(function(*(np.delete(side, at, axis=0) for side in sides))) for at in range(n)]
+    middle = mean(without)
+    error = math.sqrt((n - 1) / n * math.fsum((one - middle) ** 2 for one in without))
+    far = float(student.ppf((1 + level) / 2, n - 1)) * error
+    whole = float(function(*sides))
+    return whole - far, whole + far

@@ -4,6 +4,7 @@ import math
 from statistics import NormalDist
 
 import numpy as np
+from scipy.stats import t as student
 
 NORMAL = NormalDist()
 
@@ -28,8 +29,8 @@ def quantile(values, level):
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-def bca(values, *, resamples, seed, level, score=mean):
-    """The BCa interval of a score of images, with the jackknife carried out."""
+def bca(values, *, resamples, seed, level, score=mean, n=None):
+    """The BCa interval of a score of n images, with the jackknife carried out and z expanded for few."""
     taken = [
         score([values[at] for at in drawn]) for drawn in draws(len(values), resamples=resamples, seed=seed)
     ]
@@ -44,11 +45,30 @@ def bca(values, *, resamples, seed, level, score=mean):
         2 * len(taken)
     )
     bias = NORMAL.inv_cdf(below)
+    n = n or sum(not math.isnan(one) for one in values)
+    wide = math.sqrt(n / (n - 1)) * float(student.ppf((1 + level) / 2, n - 1))
     ends = []
-    for tail in ((1 - level) / 2, (1 + level) / 2):
-        shifted = bias + NORMAL.inv_cdf(tail)
+    for far in (-wide, wide):
+        shifted = bias + far
         ends.append(quantile(taken, NORMAL.cdf(bias + shifted / (1 - acceleration * shifted))))
     return ends
+
+
+def clustered_wilson(shares, *, draws, level=0.95):
+    """Wilson's interval with n over the design effect in place of n; `shares` are means over draws."""
+    n, middle = len(shares), mean(shares)
+    variance = math.fsum((one - middle) ** 2 for one in shares) / (n - 1)
+    if middle in (0.0, 1.0):
+        trials = n
+    elif variance == 0:
+        trials = draws
+    else:
+        trials = min(draws, max(n, n * middle * (1 - middle) / variance))
+    z = NORMAL.inv_cdf((1 + level) / 2)
+    # The two proportions that lie exactly z standard errors, their own, from the one observed.
+    a, b, c = 1 + z * z / trials, -(2 * middle + z * z / trials), middle * middle
+    root = math.sqrt(max(b * b - 4 * a * c, 0.0))
+    return (-b - root) / (2 * a), (-b + root) / (2 * a)
 
 
 def simultaneous(table, *, resamples, seed, level):

@@ -1,6 +1,7 @@
-"""Equal damage: strengths solved, the halves apart, what is out of reach said."""
+"""Equal damage: strengths solved, each half on the other, what is out of reach said."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 
 from embshift.core.errors import RunError, SourceError
 from embshift.core.pixel_maps import mean_displacement
-from embshift.core.types import ImageRecord, ViewKey
-from embshift.measurement.studies.match import measure_matched, solve, split_halves
+from embshift.core.types import ViewKey
+from embshift.measurement.studies.match import measure_matched
+from embshift.measurement.studies.solve import solve
+from embshift.show.run import open_run
 from embshift.show.text.matched import format_matched, matched_table
 from embshift.transforms.build import build
 from embshift.transforms.perturb import perturb
@@ -65,15 +68,30 @@ def test_out_of_reach_is_said_and_nothing_extrapolated(pictures):
     assert solved.why.startswith("even strength 180 gives only")
 
 
-def test_halves_are_apart_and_the_same_each_time():
-    records = [ImageRecord(row=at, source="s", member=str(at)) for at in range(11)]
-    first, second = split_halves(records, seed=3)
-    assert (len(first), len(second)) == (5, 6)
-    assert sorted(one.row for one in first + second) == list(range(11))
-    assert split_halves(records, seed=3) == (first, second)
-    assert split_halves(records, seed=4) != (first, second)
+@pytest.mark.parametrize("name", ["blur", "rotate"])
+def test_levels_surround_the_target_with_the_damage_of_each_image(name, pictures):
+    (solved,) = solve(name, pictures, targets=(0.8 if name == "blur" else 5.0,))
+    assert [one.name.removeprefix(f"{name}_{solved.label}") for one in solved.levels] == [
+        "_milder",
+        "",
+        "_harder",
+    ]
+    means = [np.mean(one.damage) for one in solved.levels]
+    assert means == sorted(means, reverse=name == "blur")
+    assert min(means) < solved.target < max(means)
+    for one in solved.levels:
+        for at, view in enumerate(views(name, one.strength, pictures)):
+            wanted = (
+                ssim_reference.ssim(pictures[at], view.pixels)
+                if name == "blur"
+                else mean_displacement(view.coordinates())
+            )
+            assert one.damage[at] == pytest.approx(wanted, abs=1e-9)
+
+
+def test_one_image_cannot_be_halved(photos):
     with pytest.raises(SourceError, match="1 image found; matching needs at least 2, one for each half"):
-        split_halves(records[:1], seed=0)
+        measure_matched(photos, limit=1, encoder="lite")
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +106,9 @@ def run(photos, tmp_path_factory):
     )
 
 
-def test_a_run_ranks_the_other_half(run):
+def test_a_run_evaluates_every_image(run):
     found = run.matched(resamples=300)
-    assert (found.solved_on, found.gallery) == (3, 3)
+    assert (found.solved_on, found.gallery, found.splits) == (6, 6, 5)
     by_similarity, by_way = found.groups
     shifts = [row.shift for row in by_similarity.rows]
     assert shifts == sorted(shifts, reverse=True)
@@ -98,12 +116,15 @@ def test_a_run_ranks_the_other_half(run):
         each.transform for each in by_similarity.out_of_reach
     } == {"noise", "blur", "hue"}
     assert [row.transform for row in by_way.rows] == ["rotate"]
-    assert len(run.images()) == 3
-    table = run.shifts().to_pandas()
-    own = 1 - table[(table["transform"] == "noise_ssim70") & (table["metric"] == "cosine")]["value"].mean()
+    assert len(run.images()) == 6
     noise = next(row for row in by_similarity.rows if row.transform == "noise")
-    assert noise.shift == pytest.approx(own, rel=1e-9)
-    assert noise.n == 3
+    assert noise.n == 6
+    # What six images of two halves can reach: the damage is told, whatever it is.
+    assert abs(noise.damage - 0.7) < 0.05
+    assert noise.off_target == (abs(noise.damage - 0.7) > 0.005)
+    assert 1 <= noise.best <= noise.worst <= len(by_similarity.rows)
+    assert noise.recall_low <= noise.recall <= noise.recall_high
+    assert np.isnan(noise.low)  # of six images
 
 
 def test_the_same_call_goes_on_in_the_folder(run, photos):
@@ -115,7 +136,8 @@ def test_the_same_call_goes_on_in_the_folder(run, photos):
         encoder="lite",
         out=run.folder,
     )
-    assert again.matched(resamples=300) == run.matched(resamples=300)
+    # As text, since undefined intervals are not equal to themselves.
+    assert repr(again.matched(resamples=300)) == repr(run.matched(resamples=300))
 
 
 def test_text_in_every_format(run):
@@ -125,9 +147,17 @@ def test_text_in_every_format(run):
     assert len(rows) == 1 + 4 + 2  # noise and blur once more, as the paper sets them
     content = json.loads(format_matched(found, style="json"))
     assert content["groups"][0]["target"] == 0.7
+    assert "levels" not in json.dumps(content)
     assert matched_table(found).row_count == 4 + 2
 
 
 def test_another_run_has_no_match(lite_run):
     with pytest.raises(RunError, match=r"no readable match\.json; make a run with 'embshift match'"):
         lite_run.matched()
+
+
+def test_an_older_match_is_refused(run, tmp_path):
+    folder = shutil.copytree(run.folder, tmp_path / "old")
+    (folder / "match.json").write_text('{"solved_on": 3, "solved": []}', encoding="utf-8")
+    with pytest.raises(RunError, match="of an earlier version; match again into a new folder"):
+        open_run(folder).matched()

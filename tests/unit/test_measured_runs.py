@@ -205,7 +205,7 @@ def test_differences_in_every_format(run):
     assert content["tests"][0]["p"] == found.tests[0].p
     assert content["detect"] == 0.05
     lines = format_differences(found, style="csv").splitlines()
-    assert lines[0] == "first,second,difference,deviation,n,p,p_holm,images_needed"
+    assert lines[0] == "first,second,difference,deviation,n,p,p_adjusted,images_needed"
     assert lines[1].split(",")[-1] == str(found.tests[0].needed)
     assert "images_needed" not in format_differences(run.differences(resamples=200), style="markdown")
 
@@ -233,6 +233,10 @@ def test_the_table_says_what_is_noted(run, capsys):
     text = capsys.readouterr().out
     assert "mean Kendall τ between the order of N images and that of all, by N: 10: " in text
     assert "images_needed" in text
+    assert "10,000 random flips" in text
+    assert "the least possible p is 0.0001" in text
+    main(["summarise", str(run.folder), "--show", "differences", "--resamples", "200"])
+    assert "200 random flips" in capsys.readouterr().out
     main(["summarise", str(run.folder), "--show", "calibration", "--images", "9"])
     assert re.search(r" 9 +$", capsys.readouterr().out, flags=re.MULTILINE)
 
@@ -244,6 +248,8 @@ def test_the_table_says_what_is_noted(run, capsys):
         (["--show", "retrieval", "--by", "l2"], "--by was given with --show retrieval"),
         (["--show", "retrieval", "--images", "1"], "--images is 1; expected 2 or more"),
         (["--show", "differences", "--detect", "-1"], "detect is -1.0; expected a difference above 0"),
+        (["--show", "differences", "--resamples", "9"], "resamples is 9; expected 100 or more"),
+        (["--resamples", "900"], "--resamples was given with --show shifts"),
     ],
 )
 def test_options_that_say_nothing_are_refused(run, options, message, capsys):

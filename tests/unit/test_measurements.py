@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 
 from embshift.analysis.embeddings import direction, neighbours
+from embshift.analysis.embeddings.agreement import linear_cka, procrustes, rsa, unbiased_cka
 from embshift.analysis.embeddings.calibration import (
     calibrate,
     distance_scale,
@@ -33,13 +34,7 @@ from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
 from embshift.analysis.embeddings.retrieval import neighbour_overlap, retrieve
-from embshift.analysis.embeddings.structure import (
-    linear_cka,
-    measure_structure,
-    procrustes,
-    rsa,
-    unbiased_cka,
-)
+from embshift.analysis.embeddings.structure import measure_structure
 from embshift.analysis.embeddings.undo_direction import FOLDS, assign_folds, compute_repaired_shifts
 from embshift.core.errors import PlanError
 from tests.reference import measurements_reference as reference
@@ -188,11 +183,33 @@ def test_draws_are_averaged_within_a_picture(name):
     both = np.stack([one, two], axis=1).reshape(40, 6)
     found = MEASURE[name](pairs_of(base, {"both": (rows, np.tile([0, 1], 20), both)}))
     single = [MEASURE[name](pairs_of(base, {"both": view})) for view in (one, two)]
-    # A ratio of sums over pictures is not the mean of two ratios.
-    columns = slice(0, 4) if name == "direction" else slice(None)
+    if name == "direction":  # whose shift vectors are averaged, before anything is computed from them
+        return
+    columns = slice(None)
     wanted = (single[0].estimates.mean + single[1].estimates.mean) / 2
     np.testing.assert_allclose(found.estimates.mean[:, columns], wanted[:, columns], rtol=1e-12)
     assert found.estimates.n.max() == 20
+
+
+def test_shift_vectors_are_averaged_over_draws_first():
+    base = cloud(20).astype(float)
+    draws = [moved(base, seed=seed) for seed in (1, 2, 3)]
+    rows = np.repeat(np.arange(20), 3)
+    # The last image lacks its third draw: it still counts as one image.
+    views = np.stack(draws, axis=1).reshape(60, 6)[:-1]
+    pairs = pairs_of(base, {"drawn": (rows[:-1], np.tile([0, 1, 2], 20)[:-1], views)})
+    units = [unit_vectors(base)[0], *(unit_vectors(draw)[0] for draw in draws)]
+    shifts = [
+        np.mean([draw[at] - units[0][at] for draw in units[1 : 3 if at == 19 else 4]], axis=0).tolist()
+        for at in range(20)
+    ]
+    found = means_of(measure_direction(pairs), "drawn")
+    middle = [reference.mean(column) for column in zip(*shifts)]
+    assert found["mean_shift"] == pytest.approx(math.hypot(*middle))
+    assert mean_shift(pairs, "drawn").tolist() == pytest.approx(middle)
+    assert found["explained_variance"] == pytest.approx(reference.explained_variance(shifts))
+    assert found["consistency"] == pytest.approx(reference.mean(reference.consistency(shifts)))
+    assert found["effective_rank"] == pytest.approx(effective_rank(np.array(shifts)))
 
 
 @pytest.mark.parametrize("name", sorted(MEASURES))
@@ -603,7 +620,8 @@ def test_what_is_removed_is_told_in_a_sentence():
     assert bright.told().startswith(f"bright: subtracting the mean shift removes {percent} (")
     assert bright.told().endswith("of the shift, measured on 60 held-out images")
     assert "too few images moved" in none.told()
-    assert np.linalg.norm(mean_shift(originals, views)) == pytest.approx(found.mean("bright", "mean_shift"))
+    length = np.linalg.norm((views - originals).mean(axis=0))
+    assert length == pytest.approx(found.mean("bright", "mean_shift"))
 
 
 def test_the_interval_of_a_corrected_share_is_that_of_a_ratio():
@@ -685,6 +703,66 @@ def test_few_pictures_align_by_chance_and_the_baseline_says_so():
     assert abs(found["rsa_chance"]) < 0.15
     same = means_of(measure_structure(pairs_of(base, {"same": base}), permutations=50), "same")
     assert same["procrustes_chance"] > 0.1 > same["procrustes"]
+
+
+def test_chance_has_a_range_of_permutations():
+    base = cloud(30, 12)
+    found = measure_structure(pairs_of(base, {"other": cloud(30, 12, seed=9)}))
+    originals, views = unit_vectors(base)[0], unit_vectors(cloud(30, 12, seed=9))[0]
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(30) for _ in range(199)]
+    for measure, by_chance in (("procrustes", procrustes), ("rsa", rsa)):
+        values = sorted(by_chance(originals, views[order]) for order in orders)
+        assert found.mean("other", f"{measure}_chance") == pytest.approx(np.mean(values))
+        assert found.interval("other", f"{measure}_chance") == pytest.approx((values[4], values[194]))
+    assert "chance: mean and 95 % range of 199 permutations of the views" in found.notes
+
+
+def test_too_few_permutations_have_no_range():
+    found = measure_structure(pairs_of(cloud(12), {"moved": moved(cloud(12))}), permutations=38)
+    assert not math.isnan(found.mean("moved", "rsa_chance"))
+    assert math.isnan(found.interval("moved", "rsa_chance")[0])
+
+
+def test_measures_of_all_images_have_intervals_of_a_jackknife():
+    base = cloud(24, 5)
+    views = moved(base, by=0.8)
+    originals, shifted = unit_vectors(base)[0], unit_vectors(views)[0]
+    functions = {
+        "linear_cka": lambda a, b: reference.cka(a, b),
+        "procrustes": procrustes,
+        "rsa": rsa,
+        "explained_variance": lambda a, b: reference.explained_variance((b - a).tolist()),
+        "consistency": lambda a, b: reference.mean(reference.consistency((b - a).tolist())),
+    }
+    pairs = pairs_of(base, {"moved": views})
+    found = {"structure": measure_structure(pairs), "direction": measure_direction(pairs)}
+    for name, function in functions.items():
+        table = found["structure" if name in ("linear_cka", "procrustes", "rsa") else "direction"]
+        wanted = reference.jackknife(function, originals, shifted)
+        bounds = next(one.bounds for one in table.measures if one.name == name)
+        assert table.interval("moved", name) == pytest.approx(np.clip(wanted, *bounds).tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize("images", [4, 9])
+def test_few_images_have_no_interval(images):
+    base = cloud(images)
+    pairs = pairs_of(base, {"moved": moved(base)})
+    for found in (measure_structure(pairs), measure_direction(pairs)):
+        known = [
+            one.name for at, one in enumerate(found.measures) if not np.isnan(found.estimates.low[0, at])
+        ]
+        assert all(name.endswith("_chance") for name in known)  # a range, not an interval over images
+
+
+def test_many_images_are_left_out_in_groups():
+    base = cloud(230, 5)
+    views = moved(base, by=0.8)
+    low, high = measure_direction(pairs_of(base, {"moved": views})).interval("moved", "explained_variance")
+    shifts = unit_vectors(views)[0] - unit_vectors(base)[0]
+    single = [explained_variance(np.delete(shifts, at, axis=0)) for at in range(230)]
+    error = math.sqrt(229 / 230 * ((single - np.mean(single)) ** 2).sum())
+    assert high - low == pytest.approx(2 * 2 * error, rel=0.35)
 
 
 def test_structure_needs_spread_and_pictures():

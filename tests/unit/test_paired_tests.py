@@ -1,5 +1,6 @@
-"""Paired tests, Holm, numbers of images, stability of orders: known answers, SciPy, statsmodels."""
+"""Paired tests, max-T, numbers of images, stability of orders: known answers, SciPy, statsmodels."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, permutation_test
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from embshift.analysis.shifts import paired_tests
-from embshift.analysis.shifts.paired_tests import compare_columns, compare_sides, holm, sign_flip_p
+from embshift.analysis.shifts import sign_flips
+from embshift.analysis.shifts.paired_tests import compare_columns, compare_sides
+from embshift.analysis.shifts.sign_flips import flip_signs
 from embshift.analysis.shifts.sizes import images_needed, kendall, order_stability, sizes_up_to
 from embshift.core.errors import PlanError
 from tests.reference import measurements_reference as reference
@@ -26,13 +27,22 @@ def differences(images, columns=1, *, centre=0.0, seed=0):
 # Sign flips -------------------------------------------------------------------------------------------------
 
 
-@given(seed=st.integers(0, 999), images=st.integers(2, 9), centre=st.sampled_from([0.0, 0.7, 2.0]))
+@given(seed=st.integers(0, 999), images=st.integers(1, 9), centre=st.sampled_from([0.0, 0.7, 2.0]))
 @settings(max_examples=20, deadline=None)
-def test_p_is_that_of_all_flips(seed, images, centre):
+def test_few_images_take_all_flips(seed, images, centre):
     table = differences(images, centre=centre, seed=seed)
-    exact = reference.sign_flip(table[:, 0].tolist())
-    found = sign_flip_p(table, resamples=4000, seed=seed)[0]
-    assert found == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 4000) + 1e-3)
+    found = flip_signs(table, resamples=100)
+    assert found.p[0] == reference.sign_flip(table[:, 0].tolist())
+    assert (found.flips, found.exact, found.least) == (2**images, True, 2.0 ** (1 - images))
+
+
+@given(seed=st.integers(0, 999), images=st.integers(3, 6), columns=st.integers(1, 4))
+@settings(max_examples=20, deadline=None)
+def test_adjusted_p_is_that_of_the_literal_steps(seed, images, columns):
+    table = differences(images, columns, seed=seed) + 0.8 * np.arange(columns)
+    flips = list(itertools.product((-1, 1), repeat=images))
+    wanted = reference.max_t(table.T.tolist(), flips)
+    assert flip_signs(table).adjusted.tolist() == pytest.approx(wanted, abs=1e-12)
 
 
 def test_p_is_that_of_scipy():
@@ -45,58 +55,54 @@ def test_p_is_that_of_scipy():
         n_resamples=9999,
         rng=np.random.default_rng(0),
     )
-    assert sign_flip_p(table)[0] == pytest.approx(theirs.pvalue, abs=0.012)
+    assert flip_signs(table).p[0] == pytest.approx(theirs.pvalue, abs=0.012)
 
 
 def test_the_least_p_is_one_over_one_more_than_the_flips():
-    assert sign_flip_p(np.full((60, 1), 0.5), resamples=999)[0] == 1 / 1000
+    found = flip_signs(np.full((60, 1), 0.5), resamples=999)
+    assert (found.p[0], found.least, found.exact) == (1 / 1000, 1 / 1000, False)
 
 
-def test_without_a_difference_p_is_one_and_without_an_image_undefined():
-    found = sign_flip_p(np.array([[0.0, NAN], [0.0, NAN]]), resamples=200)
-    assert found[0] == 1
-    assert math.isnan(found[1])
-    assert sign_flip_p(np.array([[0.4]]), resamples=200)[0] == 1  # one image tells nothing
-
-
-def test_an_undefined_image_is_left_out():
-    table = differences(12, centre=0.6)
-    with_hole = np.concatenate([table, [[NAN]]])
-    assert sign_flip_p(with_hole, resamples=5000)[0] == pytest.approx(
-        sign_flip_p(table, resamples=5000)[0], abs=0.02
-    )
+def test_without_a_difference_p_is_one_and_without_a_value_undefined():
+    found = flip_signs(np.array([[0.0, NAN], [0.0, NAN]]))
+    assert (found.p[0], found.adjusted[0]) == (1, 1)
+    assert math.isnan(found.p[1])
+    assert math.isnan(found.adjusted[1])
+    assert flip_signs(np.array([[0.4]])).p[0] == 1  # one image tells nothing
+    assert np.isnan(flip_signs(np.empty((0, 2))).p).all()
 
 
 def test_equal_sides_are_called_different_as_often_as_allowed():
-    p = sign_flip_p(differences(30, 2000), resamples=400)
+    p = flip_signs(differences(30, 2000), resamples=400).p
     assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / 2000) + 0.0025)
+
+
+def test_any_false_finding_is_as_rare_as_it_says():
+    """Nine equal transforms of correlated, skewed values: 36 comparisons at once."""
+    pairs = np.triu_indices(9, 1)
+    found = 0
+    for seed in range(300):
+        values = np.random.default_rng(seed).exponential(size=(25, 9))
+        adjusted = flip_signs(values[:, pairs[0]] - values[:, pairs[1]], resamples=400, seed=seed).adjusted
+        found += adjusted.min() <= 0.05
+    assert found / 300 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def test_scale_of_a_column_does_not_matter():
+    table = differences(20, 3, centre=0.4)
+    scaled = flip_signs(table * np.array([1e-9, 1.0, 1e9]), resamples=500)
+    np.testing.assert_array_equal(scaled.adjusted, flip_signs(table, resamples=500).adjusted)
 
 
 def test_blocks_and_seeds(monkeypatch):
     table = differences(20, 3, centre=0.4)
-    whole = sign_flip_p(table, resamples=500, seed=1)
-    monkeypatch.setattr(paired_tests, "SIGNS_AT_ONCE", 20 * 64)
-    np.testing.assert_array_equal(sign_flip_p(table, resamples=500, seed=1), whole)
-    assert (sign_flip_p(table, resamples=500, seed=2) != whole).any()
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
-def test_holm_equals_the_steps(p):
-    assert holm(np.array(p)).tolist() == pytest.approx(reference.holm(p))
-
-
-@pytest.mark.parametrize(
-    "p", [[0.3], [0.01, 0.04, 0.03], [0.02, 0.02, 0.5, 0.02], [0.0, 1.0, 0.2], [1.0, 1.0], [0.9, 0.001, 0.05]]
-)
-def test_holm_equals_statsmodels(p):  # which takes long for each call
-    assert holm(np.array(p)).tolist() == pytest.approx(multipletests(p, method="holm")[1].tolist())
-
-
-def test_holm_leaves_undefined_tests_out():
-    found = holm(np.array([0.01, NAN, 0.04]))
-    assert found[[0, 2]].tolist() == [0.02, 0.04]
-    assert math.isnan(found[1])
+    whole = flip_signs(table, resamples=500, seed=1)
+    few = flip_signs(table[:10], seed=1)
+    monkeypatch.setattr(sign_flips, "SIGNS_AT_ONCE", 20 * 64)
+    for one, other in ((flip_signs(table, resamples=500, seed=1), whole), (flip_signs(table[:10]), few)):
+        np.testing.assert_array_equal(one.p, other.p)
+        np.testing.assert_array_equal(one.adjusted, other.adjusted)
+    assert (flip_signs(table, resamples=500, seed=2).p != whole.p).any()
 
 
 # Comparisons ------------------------------------------------------------------------------------------------
@@ -108,18 +114,38 @@ def test_every_two_transforms_are_compared_image_by_image():
     values = picture + np.array([0.0, 0.0, 0.5]) + 0.1 * rng.normal(size=(40, 3))
     values[0, 1] = NAN
     found = compare_columns(values, transforms=("a", "b", "c"), by="cosine", unit="1", detect=0.05)
+    # All on the same images: those with every value.
     assert [(one.first, one.second, one.n) for one in found.tests] == [
         ("a", "b", 39),
-        ("a", "c", 40),
+        ("a", "c", 39),
         ("b", "c", 39),
     ]
+    assert found.notes == ("1 image left out: every test is on the same images, those with all values",)
     ab, ac, _ = found.tests
     assert ab.p > 0.05
-    assert ac.p == 1 / 10_001
-    assert ac.adjusted == 3 / 10_001
-    assert ac.difference == pytest.approx((values[:, 0] - values[:, 2]).mean())
-    assert ac.deviation == pytest.approx((values[:, 0] - values[:, 2]).std(ddof=1))
+    assert ac.p == ac.adjusted == found.least == 1 / 10_001
+    assert ac.difference == pytest.approx((values[1:, 0] - values[1:, 2]).mean())
+    assert ac.deviation == pytest.approx((values[1:, 0] - values[1:, 2]).std(ddof=1))
     assert ac.needed == images_needed(0.05, deviation=ac.deviation)
+
+
+def test_many_transforms_can_still_be_told_apart():
+    """Forty levels, 780 comparisons: Holm over 10,000 flips could never find anything."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(36, 1)) + 0.3 * np.arange(40) + 0.5 * rng.normal(size=(36, 40))
+    names = [f"level{at}" for at in range(40)]
+    found = compare_columns(values, transforms=names, by="cosine", unit="1", resamples=1000)
+    far = next(one for one in found.tests if (one.first, one.second) == ("level0", "level39"))
+    assert far.adjusted == found.least == 1 / 1001
+    assert sum(one.adjusted < 0.05 for one in found.tests) > 500
+
+
+def test_a_transform_that_failed_everywhere_leaves_out_no_image():
+    values = np.column_stack([differences(20, 2), np.full(20, NAN)])
+    found = compare_columns(values, transforms=("a", "b", "c"), by="cosine", unit="1")
+    assert [one.n for one in found.tests] == [20, 0, 0]
+    assert [math.isnan(one.adjusted) for one in found.tests] == [False, True, True]
+    assert found.notes == ()
 
 
 def test_two_runs_are_compared_over_the_pictures_that_both_hold():

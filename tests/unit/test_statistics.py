@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, norm
+from scipy.stats import t as student
 
 from embshift.analysis.sampling import bootstrap as resampling
 from embshift.analysis.shifts.statistics import compute_statistics
@@ -59,9 +60,15 @@ def sample(images=30, transforms=4, metrics=3, *, seed=0, missing=0.0):
 def test_bca_interval_equals_scipys():
     array = sample(40, 2, 1)
     ours = found(array, metrics=("cosine",), resamples=40_000)
+    # What SciPy lacks: Student's t in place of the normal distribution, on few images.
+    level = 2 * norm.cdf(math.sqrt(40 / 39) * student.ppf(0.975, 39)) - 1
     for transform in range(2):
         theirs = bootstrap(
-            (array[:, transform, 0],), np.mean, n_resamples=40_000, rng=np.random.default_rng(5)
+            (array[:, transform, 0],),
+            np.mean,
+            n_resamples=40_000,
+            confidence_level=level,
+            rng=np.random.default_rng(5),
         ).confidence_interval
         width = theirs.high - theirs.low
         assert ours.means.low[transform, 0] == pytest.approx(theirs.low, abs=0.02 * width)
@@ -78,7 +85,7 @@ def test_bca_interval_is_not_the_percentile_interval():
     assert ours.means.high[0, 0] > plain[1, 0] + 0.05 * (plain[1, 0] - plain[0, 0])
 
 
-@given(images=st.integers(3, 12), seed=st.integers(0, 999), missing=st.sampled_from([0.0, 0.3]))
+@given(images=st.integers(10, 18), seed=st.integers(0, 999), missing=st.sampled_from([0.0, 0.2]))
 @settings(max_examples=25, deadline=None)
 def test_every_interval_equals_the_literal_loops(images, seed, missing):
     array = sample(images, 2, 2, seed=seed, missing=missing)
@@ -86,7 +93,7 @@ def test_every_interval_equals_the_literal_loops(images, seed, missing):
     for transform in range(2):
         for metric in range(2):
             column = array[:, transform, metric].tolist()
-            if np.isfinite(column).sum() < 3 or ours.means.plain[transform, metric]:
+            if np.isfinite(column).sum() < 10 or ours.means.plain[transform, metric]:
                 continue
             wanted = reference.bca(column, resamples=150, seed=3, level=0.9)
             assert [ours.means.low[transform, metric], ours.means.high[transform, metric]] == pytest.approx(
@@ -95,14 +102,14 @@ def test_every_interval_equals_the_literal_loops(images, seed, missing):
 
 
 def test_interval_of_the_overall_score_equals_the_literal_loops():
-    array = sample(12, 1, 2, missing=0.2)
+    array = sample(20, 1, 2, missing=0.2)
     ours = found(array, metrics=("cosine", "patch_similarity"), resamples=300)
     pairs = [tuple(row) for row in array[:, 0].tolist()]
 
     def overall(rows):
         return (reference.mean([row[0] for row in rows]) + reference.mean([row[1] for row in rows])) / 2
 
-    wanted = reference.bca(pairs, resamples=300, seed=0, level=0.95, score=overall)
+    wanted = reference.bca(pairs, resamples=300, seed=0, level=0.95, score=overall, n=int(ours.overall.n[0]))
     # Unequally many images behind the two metrics: the jackknife and its infinitesimal kin part at 1/n.
     assert [ours.overall.low[0], ours.overall.high[0]] == pytest.approx(
         wanted, abs=1e-3 * (wanted[1] - wanted[0])
@@ -120,14 +127,16 @@ def test_means_and_overall_scores_are_those_of_the_summary():
 
 
 def test_the_overall_score_leaves_the_distance_out():
-    array = sample(9)
+    array = sample(12)
     changed = array.copy()
     changed[:, :, 1] += 7
     assert found(array).overall.low.tolist() == found(changed).overall.low.tolist()
 
 
-@pytest.mark.parametrize("column", [[], [0.5], [0.5, NAN, NAN], [NAN, NAN]])
-def test_fewer_than_two_images_have_no_interval(column):
+@pytest.mark.parametrize(
+    "column", [[], [0.5], [0.5, NAN, NAN], [NAN, NAN], [0.2, 0.4], np.linspace(0, 1, 9).tolist()]
+)
+def test_fewer_than_ten_images_have_no_interval(column):
     ours = cosines(np.array(column, float).reshape(-1, 1))
     assert math.isnan(ours.means.low[0, 0])
     assert math.isnan(ours.means.high[0, 0])
@@ -136,13 +145,14 @@ def test_fewer_than_two_images_have_no_interval(column):
 
 
 def test_without_spread_the_interval_is_the_mean_and_says_so():
-    ours = cosines([[0.3]] * 7)
+    ours = cosines([[0.3]] * 12)
     assert (ours.means.low[0, 0], ours.means.high[0, 0]) == pytest.approx((0.3, 0.3), abs=1e-15)
     assert ours.means.plain[0, 0]
 
 
 def test_a_resample_without_a_defined_value_is_left_out():
-    ours = cosines([[0.2], [0.4], *[[NAN]] * 6])
+    # Ten images among so many that now and then a resample has none of them.
+    ours = cosines([*[[0.2], [0.4]] * 5, *[[NAN]] * 40])
     assert 0.2 <= ours.means.low[0, 0] < ours.means.high[0, 0] <= 0.4
 
 
@@ -320,5 +330,4 @@ def test_a_run_gives_its_statistics(lite_run):
     assert ours.ranks.by == "l2"
     means = [row.cells["l2"].mean for row in lite_run.summary().rows]
     assert ours.means.mean[:, 1].tolist() == pytest.approx(means)
-    assert (ours.means.low <= ours.means.mean).all()
-    assert (ours.means.mean <= ours.means.high).all()
+    assert np.isnan(ours.means.low).all()  # of six images

@@ -120,7 +120,7 @@ def compare(
         other: Another run of the same images; None to compare the transforms of one run.
         by: A metric of the run.
         detect: A difference; the tests report the number of images needed to detect it.
-        resamples: Number of sign flips.
+        resamples: Number of random sign flips; up to 13 images take all flips.
         seed: Their seed.
 
     Raises:

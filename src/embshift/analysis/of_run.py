@@ -12,15 +12,17 @@ from embshift.analysis.embeddings.floors import Floor
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.pairs import Pairs, make_pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
-from embshift.analysis.embeddings.structure import PERMUTATIONS, measure_structure
+from embshift.analysis.embeddings.structure import PERMUTATIONS, SAMPLE, measure_structure
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.shifts.separation import Separation, compute_separation
 from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
 from embshift.analysis.shifts.statistics import OVERALL, Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.analysis.strength.levels import read_levels
-from embshift.analysis.strength.matched import Matched, UnmatchedRow, rank_matched, read_solved
-from embshift.analysis.strength.sweep import Sweep, compute_sweep
+from embshift.analysis.strength.matched import Matched, UnmatchedRow
+from embshift.analysis.strength.rank_matched import rank_matched
+from embshift.analysis.strength.solved import read_solved
+from embshift.analysis.strength.sweep import Sweep, compute_sweep, measure_levels
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.runs.files import read_json
 from embshift.runs.precision import format_precision
@@ -167,24 +169,21 @@ def analyse_structure(
     Args:
         run: The run.
         permutations: Permutations of the chance values.
-        images: Size of a seeded sample of the images; all where None.
+        images: Size of a seeded sample of the images; where None, all of up to 250, and 250 of more.
         seed: Seed of sample and permutations.
     """
-    return measure_structure(pair_views(run, images=images, seed=seed), permutations=permutations, seed=seed)
+    pairs = pair_views(run, images=SAMPLE if images is None else images, seed=seed)
+    return measure_structure(pairs, permutations=permutations, seed=seed)
 
 
 def compute_mean_shift(run: RunTables, transform: str, /) -> Float64[np.ndarray, " dim"]:
-    """Return the mean of z′ − z over images and draws, with z scaled to length 1.
+    """Return the mean over images of their mean z′ − z over draws, with z scaled to length 1.
 
     Args:
         run: The run.
         transform: A transform of the run.
     """
-    pairs = pair_views(run)
-    draws, _ = pairs.views(transform)
-    originals = [pairs.units[draw.at] for draw in draws] or [pairs.units[:0]]
-    views = [draw.units for draw in draws] or [pairs.units[:0]]
-    return mean_shift(np.concatenate(originals), np.concatenate(views))
+    return mean_shift(pair_views(run), transform)
 
 
 def analyse_order_stability(run: RunTables, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
@@ -232,14 +231,22 @@ def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
         RunError: If the run was not made by ``embshift match``.
     """
     try:
-        solved_on, solved = read_solved(read_json(run.folder / "match.json"))
+        content = read_json(run.folder / "match.json")
     except (OSError, ValueError) as error:
         raise RunError(
             f"{run.folder} has no readable match.json; make a run with 'embshift match'"
         ) from error
-    unmatched = _unmatched(run, resamples=resamples, seed=seed)
-    found = analyse_sweep(run, resamples=resamples, seed=seed)
-    return rank_matched(found, solved, solved_on=solved_on, unmatched=unmatched)
+    solved_on, solved = read_solved(content)
+    pairs = pair_views(run)
+    return rank_matched(
+        measure_levels(pairs, [level.name for each in solved for level in each.levels]),
+        solved,
+        solved_on=solved_on,
+        ids=pairs.ids,
+        unmatched=_unmatched(run, resamples=resamples, seed=seed),
+        resamples=resamples,
+        seed=seed,
+    )
 
 
 def _unmatched(run: RunTables, *, resamples: int, seed: int) -> list[UnmatchedRow]:

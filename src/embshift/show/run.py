@@ -172,13 +172,13 @@ class Run(RunTables):
 
         Args:
             permutations: Number of permutations for the chance values.
-            images: Size of a seeded sample of images; all images if None.
+            images: Size of a seeded sample of images; if None, all of up to 250 images, and 250 of more.
             seed: Seed of sample and permutations.
         """
         return of_run.analyse_structure(self, permutations=permutations, images=images, seed=seed)
 
     def mean_shift(self, transform: str) -> Float64[np.ndarray, " dim"]:
-        """Compute the mean of z′ − z over images and draws, z of length 1: the vector `direction` removes.
+        """Compute the mean over images of their mean z′ − z over draws, z of length 1; see `direction`.
 
         Args:
             transform: A transform of the run.
@@ -209,7 +209,7 @@ class Run(RunTables):
             by: A metric of the run.
             against: Another run of the same images, e.g. with another encoder.
             detect: Difference for which to compute the required number of images.
-            resamples: Number of random sign flips.
+            resamples: Number of random sign flips; up to 13 images take all flips.
             seed: Seed of the sign flips.
         """
         return compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)

@@ -430,7 +430,7 @@ def test_constant_maps_and_views_that_are_not_there_are_said(tmp_path):
 def test_structure_draws_its_marks_and_those_of_chance_at_their_names(material, nine):
     (figure,) = pages(material, "structure")
     (axes,) = figure.axes
-    found = nine.structure(permutations=5)
+    found = nine.structure()
     marks = [
         (name, line.get_marker(), to_hex(line.get_markerfacecolor(), keep_alpha=True).endswith("00"), line)
         for line in axes.lines

@@ -256,7 +256,7 @@ def test_numbers_have_three_digits(value, text):
 def test_shares_intervals_and_lists():
     assert (format_percent(0.019), format_percent(0.92), format_percent(0.95)) == ("1.9 %", "92 %", "95 %")
     assert format_interval(0.1, 0.2, level=0.95) == "95 % interval 0.100 to 0.200"
-    assert format_interval(float("nan"), 0.2, level=0.95) == "no interval: it needs at least two images"
+    assert format_interval(float("nan"), 0.2, level=0.95) == "no interval: it needs at least ten images"
     assert join_names(["a"], most=6) == "a"
     assert join_names(["a", "b", "c"], most=6) == "a, b and c"
     assert join_transforms([*"abcdefgh"]) == "a, b, c, d, e, f and 2 more"

@@ -110,6 +110,7 @@ def calibrate(
     measures = CALIBRATION if height is None else (*CALIBRATION, FLOOR_RATIO)
     scale = distance_scale(pairs.units, asked=asked)
     values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(asked)), bool)
+    views = list[int]()
     for transform in pairs.transforms:
         draws, seen = pairs.views(transform, among=asked)
         found = [
@@ -118,8 +119,15 @@ def calibrate(
         ]
         values.append(average_draws(found, images=len(asked), names=[one.name for one in measures]))
         recorded = np.concatenate([recorded, seen[None, asked]])
+        views.append(sum(len(draw.at) for draw in draws))
     estimates, undefined = mean_of_images(
-        values, measures=measures, recorded=recorded, resamples=resamples, level=level, seed=seed
+        values,
+        measures=measures,
+        recorded=recorded,
+        draws=views,
+        resamples=resamples,
+        level=level,
+        seed=seed,
     )
     return Measured(
         name="calibration",

@@ -4,10 +4,12 @@ from embshift.core.types import Direction, Measure
 
 __all__ = [
     "CALIBRATION",
+    "CROWDED",
     "DIRECTION",
     "DIRECTION_OF_ALL",
     "FLOOR_RATIO",
     "MEASURES",
+    "PROPORTIONS",
     "RECALLS",
     "RETRIEVAL",
     "STRUCTURE",
@@ -142,6 +144,12 @@ RETRIEVAL = (
     ),
 )
 """Measures of retrieval."""
+
+PROPORTIONS = frozenset(f"recall_at_{k}" for k in RECALLS)
+"""Measures whose value is 0 or 1 for a view: they have Wilson intervals."""
+
+CROWDED = frozenset({"mrr", "knn_jaccard", "neighbour_percentile"})
+"""Bounded measures whose values crowd at a bound, where a bootstrap covers too seldom."""
 
 DIRECTION_OF_ALL = (
     Measure(

@@ -1,11 +1,11 @@
 """Directions of shifts: whether a transform moves all images the same way, and how far that can be undone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from embshift.analysis.embeddings.catalogue import DIRECTION, DIRECTION_OF_ALL
 from embshift.analysis.embeddings.measures import (
@@ -19,6 +19,7 @@ from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws
 from embshift.analysis.embeddings.undo_direction import FOLDS, REPAIRS, compute_repaired_shifts
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals, bca, resampled_means
+from embshift.analysis.sampling.jackknife import jackknife
 
 __all__ = [
     "Removal",
@@ -26,6 +27,7 @@ __all__ = [
     "effective_rank",
     "explained_variance",
     "mean_shift",
+    "mean_shifts",
     "measure_direction",
     "removals",
 ]
@@ -36,11 +38,10 @@ _SAME = 1e-24
 _NAN = float("nan")
 
 
-def mean_shift(
-    originals: Float64[np.ndarray, "images dim"], views: Float64[np.ndarray, "images dim"], /
-) -> Float64[np.ndarray, " dim"]:
-    """Return μ, the mean of z′ − z over images; NaN without any."""
-    return (views - originals).mean(axis=0) if len(views) else np.full(views.shape[1], np.nan)
+def mean_shift(pairs: Pairs, transform: str, /) -> Float64[np.ndarray, " dim"]:
+    """Return μ, the mean over images of their mean z′ − z over draws; NaN without any."""
+    shifts, own = mean_shifts(pairs, pairs.views(transform)[0])
+    return shifts[own].mean(axis=0) if own.any() else np.full(shifts.shape[1], np.nan)
 
 
 def explained_variance(shifts: Float64[np.ndarray, "images dim"], /) -> float:
@@ -93,82 +94,98 @@ def measure_direction(
 ) -> Measured:
     """Measure the direction of the shifts of every transform, and how far they can be undone.
 
-    Draws are measured separately and averaged. Only the corrected shares have intervals: the other measures
-    describe all images at once.
+    The shift vector of an image is its mean over draws, here as in `Run.mean_shift`; corrections are fitted
+    and averaged draw by draw. Consistency and explained variance have intervals by a grouped jackknife, the
+    corrected shares by a bootstrap that keeps the fits.
 
     Args:
         pairs: Originals and views.
         resamples: Number of resamples of the images.
         level: Coverage of the intervals.
-        seed: Seed of the folds and of the resamples.
+        seed: Seed of the folds, the groups and the resamples.
 
     Raises:
         PlanError: If `resamples` or `level` are out of range.
     """
     check_sampling(resamples=resamples, level=level)
     shape = (len(pairs.transforms), len(DIRECTION_OF_ALL))
-    overall, n, undefined = np.full(shape, np.nan), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    overall, n, undefined = np.full((3, *shape), np.nan), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     shifts = list[dict[str, Float64[np.ndarray, " images"]]]()
     for at, transform in enumerate(pairs.transforms):
         draws, recorded = pairs.views(transform)
-        found = [_draw(pairs, draw, seed=seed) for draw in draws]
-        by_image = average_draws(
-            [(draw.at, one.by_image) for draw, one in zip(draws, found, strict=True)],
-            images=len(pairs),
-            names=["consistency", "before", *REPAIRS],
-        )
-        overall[at] = _mean_of_draws([one.overall for one in found])
-        overall[at, 2] = _mean(by_image["consistency"])
-        n[at] = (~np.isnan(by_image["before"])).sum()
-        n[at, 2] = (~np.isnan(by_image["consistency"])).sum()
+        mean, own = mean_shifts(pairs, draws)
+        overall[:, at] = _overall(mean[own], level=level, seed=seed)
+        n[at] = own.sum()
+        n[at, 2] = (~np.isnan(consistency(mean[own]))).sum()
         undefined[at] = recorded.sum() - n[at]
-        shifts.append(by_image)
+        shifts.append(_by_image(pairs, draws, seed=seed))
     corrected = _corrected(shifts, resamples=resamples, level=level, seed=seed)
     lost = np.repeat(undefined[:, :1], len(REPAIRS), axis=1)
     return Measured(
         name="direction",
         measures=DIRECTION,
         transforms=pairs.transforms,
-        estimates=join_columns(without_intervals(overall, n), corrected),
+        estimates=join_columns(
+            replace(without_intervals(overall[0], n), low=overall[1], high=overall[2]), corrected
+        ),
         undefined=np.concatenate([undefined, lost], axis=1),
         images=len(pairs),
         left_out=pairs.left_out,
-        notes=(f"corrected: fitted to four of {FOLDS} folds, measured on the fifth; intervals keep the fit",),
+        notes=(
+            "shift vectors are averaged over the draws of an image first",
+            f"corrected: fitted to four of {FOLDS} folds, measured on the fifth; intervals keep the fit",
+        ),
         level=level,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Draw:
-    """One draw: values over all images, and values of each image."""
+def mean_shifts(
+    pairs: Pairs, draws: Sequence[DrawViews], /
+) -> tuple[Float64[np.ndarray, "images dim"], Bool[np.ndarray, " images"]]:
+    """Return the shift vector z′ − z of every image, averaged over its draws, and which images have one."""
+    total, count = np.zeros(pairs.units.shape), np.zeros(len(pairs))
+    for draw in draws:
+        total[draw.at] += draw.units - pairs.units[draw.at]
+        count[draw.at] += 1
+    return total / np.maximum(count, 1)[:, None], count > 0
 
-    overall: Float64[np.ndarray, " measures"]
-    by_image: Mapping[str, Float64[np.ndarray, " views"]]
+
+def _overall(
+    shifts: Float64[np.ndarray, "images dim"], *, level: float, seed: int
+) -> Float64[np.ndarray, "ends measures"]:
+    """Return the measures over all images, with the ends of those that have an interval."""
+
+    def compute(kept: Bool[np.ndarray, " images"]) -> Float64[np.ndarray, " two"]:
+        return np.array([explained_variance(shifts[kept]), _mean(consistency(shifts[kept]))])
+
+    (explained, common), ends = jackknife(compute, images=len(shifts), level=level, seed=seed)
+    length = float(np.linalg.norm(shifts.mean(axis=0))) if len(shifts) else _NAN
+    found = np.full((3, len(DIRECTION_OF_ALL)), np.nan)
+    found[0] = length, explained, common, effective_rank(shifts)
+    found[1:, 1:3] = np.clip(ends, -1.0, 1.0)
+    return found
 
 
-def _draw(pairs: Pairs, draw: DrawViews, *, seed: int) -> _Draw:
-    originals = pairs.units[draw.at]
-    shifts = draw.units - originals
-    length = float(np.linalg.norm(mean_shift(originals, draw.units)))
-    return _Draw(
-        overall=np.array([length, explained_variance(shifts), np.nan, effective_rank(shifts)]),
-        by_image={
-            "consistency": consistency(shifts),
-            "before": half_squared_distances(originals, draw.units),
-            **compute_repaired_shifts(originals, draw.units, seed=seed),
-        },
-    )
+def _by_image(
+    pairs: Pairs, draws: Sequence[DrawViews], *, seed: int
+) -> dict[str, Float64[np.ndarray, " images"]]:
+    """Return the shift of every image before and after each correction, averaged over draws."""
+    found = [
+        (
+            draw.at,
+            {
+                "before": half_squared_distances(pairs.units[draw.at], draw.units),
+                **compute_repaired_shifts(pairs.units[draw.at], draw.units, seed=seed),
+            },
+        )
+        for draw in draws
+    ]
+    return average_draws(found, images=len(pairs), names=["before", *REPAIRS])
 
 
 def _mean(values: Float64[np.ndarray, " values"]) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else _NAN
-
-
-def _mean_of_draws(draws: Sequence[Float64[np.ndarray, " measures"]]) -> Float64[np.ndarray, " measures"]:
-    if not draws:
-        return np.full(len(DIRECTION_OF_ALL), np.nan)
-    return np.array([_mean(column) for column in np.stack(draws, axis=1)])
 
 
 def _corrected(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from embshift.analysis.embeddings.catalogue import CROWDED, PROPORTIONS
 from embshift.analysis.sampling.bootstrap import (
     LEVEL,
     RESAMPLES,
@@ -15,6 +16,7 @@ from embshift.analysis.sampling.bootstrap import (
     means,
     resampled_means,
 )
+from embshift.analysis.sampling.shares import replace_shares
 from embshift.core.errors import PlanError
 from embshift.core.types import Measure
 
@@ -86,18 +88,21 @@ def mean_of_images(
     *,
     measures: Sequence[Measure],
     recorded: Bool[np.ndarray, "transforms images"],
+    draws: Sequence[int],
     resamples: int,
     level: float,
     seed: int,
 ) -> tuple[Intervals, Int64[np.ndarray, "transforms measures"]]:
-    """Compute means over images with BCa intervals, and count undefined values.
+    """Compute means over images with their intervals, and count undefined values.
 
-    Images are resampled together for all transforms and measures, so that comparisons are paired.
+    Images are resampled together for all transforms and measures, so that comparisons are paired. Intervals
+    are BCa for means and Wilson's for proportions; see `replace_shares`.
 
     Args:
         values: For each transform the values of every measure; NaN where undefined or not taken.
         measures: The measures, in order.
         recorded: Whether an image has a view of a transform at all.
+        draws: For each transform the number of all its views.
         resamples: Number of resamples.
         level: Coverage.
         seed: Seed of the resamples.
@@ -110,6 +115,15 @@ def mean_of_images(
         mean=means(table),
         pulls=influence(table),
         n=(~np.isnan(table)).sum(axis=0),
+        level=level,
+    )
+    found = replace_shares(
+        found,
+        table,
+        measures=[measure for _ in values for measure in measures],
+        proportions=PROPORTIONS,
+        crowded=CROWDED,
+        draws=np.repeat(np.array(draws, np.int64), len(measures)),
         level=level,
     )
     undefined = recorded.sum(axis=1)[:, None] - found.n.reshape(shape)

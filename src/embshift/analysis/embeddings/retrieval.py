@@ -58,8 +58,8 @@ def retrieve(
     """Measure how well views find their originals among all images.
 
     The rank of a view is 1 + the number of other images at least as near to it as its original: ties count
-    against it, and equal images are in the gallery once. The bootstrap resamples queries and keeps the
-    gallery, so the intervals do not cover the choice of the gallery.
+    against it, and equal images are in the gallery once. Recall has Wilson intervals. All intervals are over
+    queries and keep the gallery, so they do not cover its choice.
 
     The exact search compares each query with every image. The approximate search may miss some: no rank is
     greater and no margin less than the true one, and a rank beyond 100 counts as 101. What it misses is
@@ -91,7 +91,7 @@ def retrieve(
     find, check = _finder(search, pairs, asked=asked, neighbours=neighbours, seed=seed)
     originals = find(pairs.units[asked], own=asked).nearest
     values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(asked)), bool)
-    names, missed = [one.name for one in RETRIEVAL], list[Mapping[str, float]]()
+    names, missed, views = [one.name for one in RETRIEVAL], list[Mapping[str, float]](), list[int]()
     for transform in pairs.transforms:
         draws, seen = pairs.views(transform, among=asked)
         found = list[tuple[Int64[np.ndarray, " views"], DrawValues]]()
@@ -104,8 +104,15 @@ def retrieve(
             missed += [] if check is None else [_missed(draw, scanned, found[-1][1], check, pairs)]
         values.append(average_draws(found, images=len(asked), names=names))
         recorded = np.concatenate([recorded, seen[None, asked]])
+        views.append(sum(len(draw.at) for draw in draws))
     estimates, undefined = mean_of_images(
-        values, measures=RETRIEVAL, recorded=recorded, resamples=resamples, level=level, seed=seed
+        values,
+        measures=RETRIEVAL,
+        recorded=recorded,
+        draws=views,
+        resamples=resamples,
+        level=level,
+        seed=seed,
     )
     return Measured(
         name="retrieval",
@@ -118,7 +125,6 @@ def retrieve(
         notes=(
             *format_sample_notes(len(asked), pairs),
             f"{_ASKED}: {len(pairs):,} images; by chance, the original is first once in {len(pairs):,}",
-            f"if all originals are found, up to 3 in {len(asked):,} further ones may not be (rule of three)",
             f"knn_jaccard compares the {neighbours} nearest other images",
             *(_told(find, missed, check) if isinstance(find, ApproximateSearch) and check else ()),
         ),

@@ -1,158 +1,58 @@
 """Structure: whether images keep their arrangement, whatever happened to the space: CKA, Procrustes, RSA."""
 
-import numpy as np
-import scipy
-from jaxtyping import Float64, Int64
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from embshift.analysis.embeddings.agreement import (
+    distance_ranks,
+    linear_cka,
+    procrustes,
+    rsa,
+    scale_to_one,
+    unbiased_cka,
+)
 from embshift.analysis.embeddings.catalogue import STRUCTURE
+from embshift.analysis.embeddings.chance import chance_range, permuted_procrustes, permuted_rsa
 from embshift.analysis.embeddings.measures import Measured, without_intervals
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs
+from embshift.analysis.sampling.bootstrap import LEVEL
+from embshift.analysis.sampling.jackknife import jackknife
 from embshift.core.errors import PlanError
 
-__all__ = [
-    "linear_cka",
-    "measure_structure",
-    "procrustes",
-    "rsa",
-    "unbiased_cka",
-]
+__all__ = ["PERMUTATIONS", "SAMPLE", "measure_structure"]
 
-PERMUTATIONS = 20
-"""Number of permutations of the baselines by default."""
+PERMUTATIONS = 199
+"""Number of permutations of the baselines by default: the least that show a 95 % range with some accuracy."""
+
+SAMPLE = 250
+"""Number of images up to which all are measured by default; of more, a seeded sample of this size."""
 
 RSA_IMAGES = 2_000
 """Number of images up to which all distances are compared; of more, a seeded sample of this size is used."""
 
 _NAN = float("nan")
 
-
-def linear_cka(
-    one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /
-) -> float:
-    """Return ‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖), Frobenius norms of centred X and Y.
-
-    Returns:
-        From 0 to 1; NaN if either has no spread.
-    """
-    one, other = _centred(one), _centred(other)
-    return _quotient(_square(one, other), np.sqrt(_square(one, one) * _square(other, other)))
+Orders: TypeAlias = Sequence[Int64[np.ndarray, " images"]]
 
 
-def unbiased_cka(
-    one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /
-) -> float:
-    """Return linear CKA with HSIC₁ in place of each squared norm, which is unbiased for finite N.
-
-    HSIC₁(K, L) = [tr K̃L̃ + 1ᵀK̃1 · 1ᵀL̃1 / ((N − 1)(N − 2)) − 2 · 1ᵀK̃L̃1 / (N − 2)] / (N (N − 3)), K̃ being
-    XXᵀ with a zero diagonal. No N × N matrix is computed.
-
-    Returns:
-        About 0 for unrelated X and Y, 1 for equal ones; NaN for fewer than four images, or if the estimate of
-        either's own spread is not above 0.
-    """
-    if len(one) < 4:
-        return _NAN
-    one, other = _centred(one), _centred(other)
-    spread = _hsic(one, one), _hsic(other, other)
-    return _quotient(_hsic(one, other), np.sqrt(max(spread[0], 0.0) * max(spread[1], 0.0)))
-
-
-def _centred(vectors: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, "images dim"]:
-    """Centre vectors about their mean; exactly 0 where only rounding is left."""
-    found = vectors - vectors.mean(axis=0)
-    size = float(np.abs(vectors).max(initial=0.0))
-    return np.where(np.abs(found) <= 1e-14 * size, 0.0, found)
-
-
-def _square(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"]) -> float:
-    return float((np.asarray(one.T @ other) ** 2).sum())
-
-
-def _quotient(value: float, scale: float) -> float:
-    return value / scale if scale > 0 else _NAN
-
-
-def _hsic(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"]) -> float:
-    n = len(one)
-    first, second = np.einsum("ij,ij->i", one, one), np.einsum("ij,ij->i", other, other)
-    # Row sums of the kernels are X (Xᵀ1), without their diagonals.
-    rows = one @ one.sum(axis=0) - first, other @ other.sum(axis=0) - second
-    trace = _square(one, other) - float(first @ second)
-    both = float(rows[0].sum()) * float(rows[1].sum()) / ((n - 1) * (n - 2))
-    return (trace + both - 2 * float(rows[0] @ rows[1]) / (n - 2)) / (n * (n - 3))
-
-
-def procrustes(
-    one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /
-) -> float:
-    """Return √(2 − 2‖XᵀY‖*), X and Y centred and of Frobenius norm 1, ‖·‖* the sum of singular values.
-
-    Returns:
-        From 0 to √2; NaN if either has no spread.
-    """
-    first, second = _scaled(one), _scaled(other)
-    return _left_over(first, second)
-
-
-def _scaled(vectors: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, "images dim"]:
-    found = _centred(vectors)
-    length = float(np.linalg.norm(found))
-    return found / length if length > 0 else np.full(found.shape, np.nan)
-
-
-def _left_over(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"]) -> float:
-    product = np.asarray(one.T @ other)
-    if np.isnan(product).any():
-        return _NAN
-    sizes = np.asarray(scipy.linalg.svdvals(product, check_finite=False))
-    return float(np.sqrt(max(2 - 2 * float(sizes.sum()), 0.0)))
-
-
-def rsa(one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images width"], /) -> float:
-    """Return the Spearman correlation of the cosine distances between all images, before and after.
-
-    Args:
-        one: Unit vectors.
-        other: Unit vectors of the same images.
-
-    Returns:
-        From −1 to 1, ties at their mean rank; NaN for fewer than three images or distances without spread.
-    """
-    first, second = _distance_ranks(one), _distance_ranks(other)
-    upper = np.triu_indices(len(first), 1)
-    return _correlation(first[upper], second[upper])
-
-
-def _distance_ranks(units: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, "images images"]:
-    """Rank the distances between images, about the mean rank: symmetric, with a zero diagonal."""
-    from scipy.stats import rankdata  # half a second to import, and seldom asked for
-
-    n = len(units)
-    upper = np.triu_indices(n, 1)
-    # Twelve digits: equal distances of a regular arrangement must tie.
-    distances = np.round(1 - np.asarray(units @ units.T)[upper], 12)
-    ranks = rankdata(distances) if len(distances) else distances
-    found = np.zeros((n, n))
-    found[upper] = ranks - (len(ranks) + 1) / 2
-    return found + found.T
-
-
-def _correlation(one: Float64[np.ndarray, " values"], other: Float64[np.ndarray, " values"]) -> float:
-    if len(one) < 3:
-        return _NAN
-    return _quotient(float(one @ other), float(np.sqrt((one @ one) * (other @ other))))
-
-
-def measure_structure(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: int = 0) -> Measured:
+def measure_structure(
+    pairs: Pairs, *, permutations: int = PERMUTATIONS, level: float = LEVEL, seed: int = 0
+) -> Measured:
     """Measure the structure of originals and views of every transform, and what chance alone would give.
 
-    Draws are measured separately and averaged. If there are no more images than dimensions, a rotation aligns
-    almost anything, so Procrustes and RSA are given with their mean over permutations of the views.
+    Draws are measured separately and averaged. Intervals are by a grouped jackknife over images. If there are
+    no more images than dimensions, a rotation aligns almost anything, so Procrustes and RSA are given with
+    their mean over permutations of the views, and the range of these in place of an interval.
 
     Args:
         pairs: Originals and views.
-        permutations: Number of permutations of the baselines, 1 or more.
-        seed: Seed of the permutations, and of the sample for RSA beyond 2,000 images.
+        permutations: Number of permutations of the baselines, 1 or more; 39 or more give a 95 % range.
+        level: Coverage of the intervals, and share of the permutations in the ranges.
+        seed: Seed of the permutations and groups, and of the sample for RSA beyond 2,000 images.
 
     Raises:
         PlanError: If `permutations` is out of range.
@@ -160,16 +60,12 @@ def measure_structure(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: i
     if permutations < 1:
         raise PlanError(f"permutations is {permutations}; expected 1 or more, e.g. {PERMUTATIONS}")
     shape = (len(pairs.transforms), len(STRUCTURE))
-    found, n, undefined = np.full(shape, np.nan), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    found, n, undefined = np.full((3, *shape), np.nan), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for at, transform in enumerate(pairs.transforms):
         draws, recorded = pairs.views(transform)
-        measured = [_draw(pairs, draw, permutations=permutations, seed=seed) for draw in draws]
         behind = max((len(draw.at) for draw in draws), default=0)
-        if measured:
-            table = np.stack(measured)
-            known = ~np.isnan(table)
-            total = np.where(known, table, 0.0).sum(axis=0)
-            found[at] = np.divide(total, known.sum(axis=0), out=found[at].copy(), where=known.any(axis=0))
+        if behind:
+            found[:, at] = _measure(pairs, draws, permutations=permutations, level=level, seed=seed)
         n[at] = behind
         n[at, 4:] = min(behind, RSA_IMAGES)
         undefined[at] = recorded.sum() - behind
@@ -177,60 +73,112 @@ def measure_structure(pairs: Pairs, *, permutations: int = PERMUTATIONS, seed: i
         name="structure",
         measures=STRUCTURE,
         transforms=pairs.transforms,
-        estimates=without_intervals(found, n),
+        estimates=replace(without_intervals(found[0], n), low=found[1], high=found[2]),
         undefined=undefined,
         images=len(pairs),
         left_out=pairs.left_out,
-        notes=_notes(pairs, permutations=permutations),
-        level=_NAN,
+        notes=_notes(pairs, permutations=permutations, level=level),
+        level=level,
     )
 
 
-def _draw(pairs: Pairs, draw: DrawViews, *, permutations: int, seed: int) -> Float64[np.ndarray, " measures"]:
-    if not len(draw.at):
-        return np.full(len(STRUCTURE), np.nan)
-    originals, rng = pairs.units[draw.at], np.random.default_rng(seed)
-    orders = [rng.permutation(len(originals)) for _ in range(permutations)]
-    turned = _procrustes_with_chance(originals, draw.units, orders=orders)
-    ordered = _rsa_with_chance(originals, draw.units, permutations=permutations, seed=seed)
-    return np.array(
-        [linear_cka(originals, draw.units), unbiased_cka(originals, draw.units), *turned, *ordered]
+def _measure(
+    pairs: Pairs, draws: Sequence[DrawViews], *, permutations: int, level: float, seed: int
+) -> Float64[np.ndarray, "ends measures"]:
+    """Return values and both ends of every measure, averaged over draws."""
+    chosen = [_sample(draw, seed=seed) for draw in draws if len(draw.at)]
+
+    def aligned(kept: Bool[np.ndarray, " images"]) -> Float64[np.ndarray, " three"]:
+        sides = [_sides(pairs, draw, kept) for draw in draws]
+        return _mean_of([[linear_cka(*two), unbiased_cka(*two), procrustes(*two)] for two in sides])
+
+    def ordered(kept: Bool[np.ndarray, " images"]) -> Float64[np.ndarray, " one"]:
+        return _mean_of([[rsa(*_sides(pairs, draw, kept))] for draw in chosen])
+
+    first, first_ends = jackknife(aligned, images=len(pairs), level=level, seed=seed)
+    second, second_ends = jackknife(ordered, images=len(pairs), level=level, seed=seed)
+    chance = [
+        _chance(pairs, draws, _permuted_procrustes, permutations=permutations, level=level, seed=seed),
+        _chance(pairs, chosen, _permuted_rsa, permutations=permutations, level=level, seed=seed),
+    ]
+    table = np.empty((3, len(STRUCTURE)))
+    table[0, [0, 1, 2, 4]], table[1:, [0, 1, 2]], table[1:, 4] = (
+        [*first, *second],
+        first_ends,
+        second_ends[:, 0],
     )
+    table[:, 3], table[:, 5] = chance
+    low, high = (np.array([one.bounds[side] for one in STRUCTURE]) for side in (0, 1))
+    table[1:] = np.clip(table[1:], low, high)
+    return table
 
 
-def _procrustes_with_chance(
-    one: Float64[np.ndarray, "images dim"],
-    other: Float64[np.ndarray, "images dim"],
-    *,
-    orders: list[Int64[np.ndarray, " images"]],
-) -> tuple[float, float]:
-    first, second = _scaled(one), _scaled(other)
-    chance = [_left_over(first, second[order]) for order in orders]
-    return _left_over(first, second), float(np.mean(chance))
+def _sides(
+    pairs: Pairs, draw: DrawViews, kept: Bool[np.ndarray, " originals"]
+) -> tuple[Float64[np.ndarray, "images dim"], Float64[np.ndarray, "images dim"]]:
+    own = kept[draw.at]
+    return pairs.units[draw.at[own]], draw.units[own]
 
 
-def _rsa_with_chance(
-    one: Float64[np.ndarray, "images dim"],
-    other: Float64[np.ndarray, "images dim"],
+def _sample(draw: DrawViews, *, seed: int) -> DrawViews:
+    """Return a seeded sample of the views if there are too many to compare all their distances."""
+    if len(draw.at) <= RSA_IMAGES:
+        return draw
+    rng = np.random.default_rng((seed, 1))
+    kept = np.sort(rng.choice(len(draw.at), size=RSA_IMAGES, replace=False))
+    return DrawViews(at=draw.at[kept], units=draw.units[kept], norms=draw.norms[kept])
+
+
+def _mean_of(draws: Sequence[Sequence[float]]) -> Float64[np.ndarray, " measures"]:
+    """Return the mean over the draws where a measure is defined; NaN where it is in none."""
+    table = np.array(draws, np.float64)
+    known = ~np.isnan(table)
+    totals = np.where(known, table, 0.0).sum(axis=0)
+    return np.divide(totals, known.sum(axis=0), out=np.full(table.shape[1], np.nan), where=known.any(axis=0))
+
+
+def _chance(
+    pairs: Pairs,
+    draws: Sequence[DrawViews],
+    permuted: Callable[..., Float64[np.ndarray, " orders"]],
     *,
     permutations: int,
+    level: float,
     seed: int,
-) -> tuple[float, float]:
-    rng = np.random.default_rng((seed, 1))
-    if len(one) > RSA_IMAGES:
-        kept = np.sort(rng.choice(len(one), size=RSA_IMAGES, replace=False))
-        one, other = one[kept], other[kept]
-    first, second = _distance_ranks(one), _distance_ranks(other)
-    upper = np.triu_indices(len(one), 1)
-    chance = list[float]()
-    for _ in range(permutations):
-        order = rng.permutation(len(one))
-        chance.append(_correlation(first[upper], second[np.ix_(order, order)][upper]))
-    return _correlation(first[upper], second[upper]), float(np.mean(chance))
+) -> tuple[float, float, float]:
+    """Return the mean over permutations, and their range; every permutation is averaged over draws."""
+    found = list[Float64[np.ndarray, " orders"]]()
+    for draw in draws:
+        rng = np.random.default_rng(seed)
+        orders = [rng.permutation(len(draw.at)) for _ in range(permutations)]
+        found.append(permuted(pairs.units[draw.at], draw.units, orders=orders))
+    values = np.mean(found, axis=0)
+    return (float(values.mean()), *chance_range(values, level=level))
 
 
-def _notes(pairs: Pairs, *, permutations: int) -> tuple[str, ...]:
-    notes = [f"chance: mean over {permutations} permutations of the views"]
+def _permuted_procrustes(
+    one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images dim"], *, orders: Orders
+) -> Float64[np.ndarray, " orders"]:
+    first, second = scale_to_one(one), scale_to_one(other)
+    if np.isnan(first).any() or np.isnan(second).any():
+        return np.full(len(orders), np.nan)
+    return permuted_procrustes(first, second, orders=orders)
+
+
+def _permuted_rsa(
+    one: Float64[np.ndarray, "images dim"], other: Float64[np.ndarray, "images dim"], *, orders: Orders
+) -> Float64[np.ndarray, " orders"]:
+    first, second = distance_ranks(one), distance_ranks(other)
+    if len(one) < 3 or not first.any() or not second.any():
+        return np.full(len(orders), np.nan)
+    return permuted_rsa(first, second, orders=orders)
+
+
+def _notes(pairs: Pairs, *, permutations: int, level: float) -> tuple[str, ...]:
+    notes = [
+        f"chance: mean and {100 * level:g} % range of {permutations} permutations of the views",
+        "intervals: jackknife over images",
+    ]
     if len(pairs) > RSA_IMAGES:
         notes.append(f"rsa uses a seeded sample of {RSA_IMAGES:,} images")
     dim = pairs.units.shape[1]

@@ -12,10 +12,12 @@ import scipy
 from jaxtyping import Bool, Float64, Int64
 
 __all__ = [
+    "FEWEST",
     "LEVEL",
     "RESAMPLES",
     "Intervals",
     "bca",
+    "draw_counts",
     "influence",
     "means",
     "resampled_means",
@@ -27,6 +29,9 @@ RESAMPLES = 10_000
 
 LEVEL = 0.95
 """Default coverage of intervals."""
+
+FEWEST = 10
+"""Number of images from which on bootstrap intervals are given: on fewer they hold far too seldom."""
 
 COUNTS_AT_ONCE = 1 << 22
 """Counts held at once: 32 MiB as float64, whatever the number of images and resamples."""
@@ -40,7 +45,8 @@ class Intervals:
 
     Attributes:
         mean: Mean over images, in the unit of the values; NaN without a defined value.
-        low: Lower end of the interval, in the same unit; NaN for fewer than two images.
+        low: Lower end of the interval, in the same unit; NaN where there is none, as for a bootstrap over
+            fewer than ten images.
         high: Upper end.
         n: Number of images with a defined value.
         plain: Where the plain percentile interval is used, since BCa's corrections are undefined: there is no
@@ -76,14 +82,20 @@ def weighted_means(
     if not images:
         return found
     done = 0
-    for counts in _counts(images, resamples=resamples, seed=seed):
+    for counts in draw_counts(images, resamples=resamples, seed=seed):
         found[done : done + len(counts)] = counts @ values
         done += len(counts)
     return found / images
 
 
-def _counts(images: int, *, resamples: int, seed: int) -> Iterator[Float64[np.ndarray, "block images"]]:
-    """Draw how often each image is in each resample, block by block."""
+def draw_counts(images: int, *, resamples: int, seed: int) -> Iterator[Float64[np.ndarray, "block images"]]:
+    """Draw how often each image is in each resample, block by block.
+
+    Args:
+        images: Number of images, 1 or more.
+        resamples: Number of resamples.
+        seed: Their seed; the same one gives the same resamples to everything that is computed on them.
+    """
     rng = np.random.default_rng(seed)
     block = max(1, COUNTS_AT_ONCE // images)
     for start in range(0, resamples, block):
@@ -148,8 +160,9 @@ def bca(
     """Compute bias-corrected and accelerated intervals.
 
     With z₀ = Φ⁻¹(share of resampled means below the mean, ties half) and a = Σu³ / (6 (Σu²)^1.5) over images,
-    the ends are the quantiles Φ(z₀ + (z₀ ± z) / (1 − a (z₀ ± z))) of the resampled means. The intervals say
-    nothing about images unlike those measured, and are too narrow for very few images.
+    the ends are the quantiles Φ(z₀ + (z₀ ± z) / (1 − a (z₀ ± z))) of the resampled means. z is expanded for
+    few images: √(n / (n − 1)) times the quantile of Student's t with n − 1 degrees of freedom, in place of
+    the normal one. The intervals say nothing about images unlike those measured.
 
     Args:
         resampled: Means over the resamples; NaN, which is left out, where a resample has no defined value.
@@ -159,16 +172,25 @@ def bca(
         level: Coverage.
 
     Returns:
-        One interval per column, in the unit of the means.
+        One interval per column, in the unit of the means; none for fewer than ten images.
 
     References:
         Efron 1987, Better bootstrap confidence intervals, JASA 82(397), section 3; Efron & Tibshirani 1993,
-        An introduction to the bootstrap, section 14.3.
+        An introduction to the bootstrap, section 14.3; Hesterberg 2015, What teachers should know about the
+        bootstrap (arXiv 1411.5279), section 5.3, for the expansion.
     """
-    levels, plain = _quantile_levels(mean, resampled, pulls=pulls, level=level)
+    outer = _outer_levels(n, level=level)
+    levels, plain = _quantile_levels(mean, resampled, pulls=pulls, outer=outer)
     ends = _quantiles(resampled, levels)
-    ends[:, n < 2] = np.nan
-    return Intervals(mean=mean, low=ends[0], high=ends[1], n=n, plain=plain & (n >= 2))
+    ends[:, n < FEWEST] = np.nan
+    return Intervals(mean=mean, low=ends[0], high=ends[1], n=n, plain=plain & (n >= FEWEST))
+
+
+def _outer_levels(n: Int64[np.ndarray, " columns"], *, level: float) -> Float64[np.ndarray, "2 columns"]:
+    """Return the quantile levels of a percentile interval, expanded for few images."""
+    images = np.maximum(n, 2)
+    wide = np.sqrt(images / (images - 1)) * scipy.special.stdtrit(images - 1, (1 + level) / 2)
+    return scipy.special.ndtr(np.stack([-wide, wide]))
 
 
 def _quantile_levels(
@@ -176,16 +198,17 @@ def _quantile_levels(
     resampled: Float64[np.ndarray, "resamples columns"],
     *,
     pulls: Float64[np.ndarray, "images columns"],
-    level: float,
+    outer: Float64[np.ndarray, "2 columns"],
 ) -> tuple[Float64[np.ndarray, "2 columns"], Bool[np.ndarray, " columns"]]:
     """Return the quantile levels of both ends, and where they are the plain ones."""
-    outer = np.array([(1 - level) / 2, (1 + level) / 2])[:, None]
     drawn = np.maximum((~np.isnan(resampled)).sum(axis=0), 1)
     # A resample with every image once has the mean itself, up to rounding: neither below nor above.
-    same = _ROUNDING * np.maximum(np.abs(mean), np.abs(pulls).max(axis=0, initial=0.0))
+    most = np.abs(pulls).max(axis=0, initial=0.0)
+    same = _ROUNDING * np.maximum(np.abs(mean), most)
     below = ((resampled < mean - same).sum(axis=0) + (resampled <= mean + same).sum(axis=0)) / (2 * drawn)
     squares, cubes = (pulls**2).sum(axis=0), (pulls**3).sum(axis=0)
-    spread = np.where(squares > 0, squares, np.nan)
+    # Equal values may differ from their mean by rounding: that is no spread.
+    spread = np.where(most > _ROUNDING * np.abs(mean), squares, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         bias, acceleration = scipy.special.ndtri(below), cubes / (6 * spread**1.5)
         shifted = bias + scipy.special.ndtri(outer)

@@ -1,4 +1,4 @@
-"""Paired tests of differences between transforms or encoders: sign flips, adjusted by Holm."""
+"""Paired tests of differences between transforms or encoders: sign flips, adjusted by max-T."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,31 +7,27 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.analysis.sampling.bootstrap import RESAMPLES, means
+from embshift.analysis.sampling.bootstrap import RESAMPLES
+from embshift.analysis.shifts.sign_flips import flip_signs
 from embshift.analysis.shifts.sizes import images_needed
 from embshift.core.errors import PlanError
+from embshift.core.words import count_noun
 
-__all__ = ["PairedTest", "PairedTests", "compare_columns", "compare_sides", "holm", "sign_flip_p"]
-
-SIGNS_AT_ONCE = 1 << 22
-"""Signs held at once: 32 MiB as float64."""
-
-_TIE = 1e-12
-"""Sums closer than this, relative to the greatest possible sum, are equal: they differ by rounding only."""
+__all__ = ["PairedTest", "PairedTests", "compare_columns", "compare_sides"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedTest:
-    """One comparison, over the images with a value on both sides.
+    """One comparison, over the images that have every value.
 
     Attributes:
         first: Name of one side.
         second: Name of the other.
         difference: Mean of first − second, in the metric's unit; NaN without an image.
         deviation: Standard deviation of the differences over images (n − 1).
-        n: Number of images with both values.
+        n: Number of images.
         p: Two-sided p of the sign-flip test; NaN without an image.
-        adjusted: p adjusted by Holm for all comparisons in the table.
+        adjusted: p adjusted for all comparisons in the table, by step-down max-T.
         needed: Number of images at which the difference given as `detect` is found with probability 0.8; None
             if `detect` was not given, or the deviation is unknown.
     """
@@ -54,7 +50,9 @@ class PairedTests:
         by: The metric.
         unit: Its unit.
         tests: One for each pair, in the order of the plan.
-        resamples: Number of random sign flips; the least possible p is 1 / (resamples + 1).
+        resamples: Number of sign flips.
+        exact: Whether these are all 2ⁿ flips of n images, not random ones.
+        least: Least possible p, also of the adjusted ones.
         detect: The difference that `needed` is computed for; None if not given.
         notes: Caveats and context for the reader of the numbers.
     """
@@ -63,57 +61,10 @@ class PairedTests:
     unit: str
     tests: tuple[PairedTest, ...]
     resamples: int
+    exact: bool
+    least: float
     detect: float | None
     notes: tuple[str, ...] = ()
-
-
-def sign_flip_p(
-    differences: Float64[np.ndarray, "images pairs"], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Float64[np.ndarray, " pairs"]:
-    """Compute the two-sided p of a paired permutation test: p = (b + 1) / (B + 1).
-
-    If the two sides do not differ, each image's difference is as likely with the other sign. b counts those
-    of B random flips of all signs whose mean is at least as far from 0. All columns use the same flips. With
-    n images, no p below 2^(1 − n) can be expected, however large the difference.
-
-    Args:
-        differences: One column per comparison; NaN leaves an image out, since one side is undefined.
-        resamples: Number of flips B.
-        seed: Their seed.
-
-    Returns:
-        From 1 / (B + 1) to 1; NaN for a column without a defined difference.
-
-    References:
-        Fisher 1935, The design of experiments, section 21; Phipson & Smyth 2010 (arXiv 1603.05766) for
-        (b + 1) / (B + 1).
-    """
-    known = ~np.isnan(differences)
-    values = np.where(known, differences, 0.0)
-    seen = np.abs(values.sum(axis=0)) - _TIE * np.abs(values).sum(axis=0)
-    rng, reached = np.random.default_rng(seed), np.zeros(values.shape[1])
-    block = max(1, SIGNS_AT_ONCE // max(len(values), 1))
-    for start in range(0, resamples, block):
-        signs = rng.integers(2, size=(min(block, resamples - start), len(values)), dtype=np.int8)
-        reached += (np.abs((2.0 * signs - 1.0) @ values) >= seen).sum(axis=0)
-    return np.where(known.any(axis=0), (reached + 1) / (resamples + 1), np.nan)
-
-
-def holm(p: Float64[np.ndarray, " tests"], /) -> Float64[np.ndarray, " tests"]:
-    """Adjust p values so that the probability of any error in all tests together is controlled.
-
-    In ascending order pᵢ becomes the greatest of (m − j + 1) pⱼ over j ≤ i, at most 1. NaN stays NaN and does
-    not count as a test.
-
-    References:
-        Holm 1979, Scandinavian Journal of Statistics 6(2).
-    """
-    found = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
-    found[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
-    return found
 
 
 def compare_columns(
@@ -126,7 +77,7 @@ def compare_columns(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedTests:
-    """Compare every two transforms of one run, image by image.
+    """Compare every two transforms of one run, image by image, on the images that have every value.
 
     Args:
         values: One value per image and transform; NaN where undefined.
@@ -134,7 +85,7 @@ def compare_columns(
         by: Name of the metric, for display.
         unit: Its unit.
         detect: A difference; the tests report the number of images needed to detect it.
-        resamples: Number of sign flips, 100 or more.
+        resamples: Number of random sign flips, 100 or more; up to 13 images take all flips.
         seed: Their seed.
 
     Raises:
@@ -175,7 +126,7 @@ def compare_sides(
         by: Name of the metric, for display.
         unit: Its unit.
         detect: A difference; the tests report the number of images needed to detect it.
-        resamples: Number of sign flips, 100 or more.
+        resamples: Number of random sign flips, 100 or more; up to 13 images take all flips.
         seed: Their seed.
 
     Raises:
@@ -209,11 +160,11 @@ def _compared(
         raise PlanError(f"resamples is {resamples}; expected 100 or more, e.g. {RESAMPLES}")
     if detect is not None and not 0 < detect < float("inf"):
         raise PlanError(f"detect is {detect}; expected a difference above 0, in the unit of {by}")
-    p = sign_flip_p(differences, resamples=resamples, seed=seed)
-    adjusted, middle = holm(p), means(differences)
-    n = (~np.isnan(differences)).sum(axis=0)
-    squares = np.where(np.isnan(differences), 0.0, differences - middle) ** 2
-    deviation = np.sqrt(squares.sum(axis=0) / np.where(n > 1, n - 1, np.nan))
+    tested, notes = _common(differences)
+    found = flip_signs(tested, resamples=resamples, seed=seed)
+    n = np.where(np.isnan(tested).any(axis=0), 0, len(tested))
+    middle = tested.sum(axis=0) / np.where(n > 0, n, np.nan)
+    deviation = np.sqrt(((tested - middle) ** 2).sum(axis=0) / np.where(n > 1, n - 1, np.nan))
     return PairedTests(
         by=by,
         unit=unit,
@@ -224,12 +175,33 @@ def _compared(
                 difference=float(middle[at]),
                 deviation=float(deviation[at]),
                 n=int(n[at]),
-                p=float(p[at]),
-                adjusted=float(adjusted[at]),
+                p=float(found.p[at]),
+                adjusted=float(found.adjusted[at]),
                 needed=None if detect is None else images_needed(detect, deviation=float(deviation[at])),
             )
             for at, (first, second) in enumerate(names)
         ),
-        resamples=resamples,
+        resamples=found.flips,
+        exact=found.exact,
+        least=found.least,
         detect=detect,
+        notes=notes,
     )
+
+
+def _common(
+    differences: Float64[np.ndarray, "images pairs"],
+) -> tuple[Float64[np.ndarray, "common pairs"], tuple[str, ...]]:
+    """Return the images that have every difference, and a note on those left out.
+
+    A comparison without any value, e.g. of a transform that failed on every image, leaves out no image.
+    """
+    known = ~np.isnan(differences)
+    whole = known[:, known.any(axis=0)].all(axis=1)
+    left_out = int((~whole & known.any(axis=1)).sum())
+    if not left_out:
+        return differences[whole], ()
+    note = (
+        f"{count_noun(left_out, 'image')} left out: every test is on the same images, those with all values"
+    )
+    return differences[whole], (note,)

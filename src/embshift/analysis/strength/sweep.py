@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.analysis.embeddings.pairs import Pairs, average_draws
@@ -19,11 +19,13 @@ from embshift.analysis.sampling.bootstrap import (
     means,
     resampled_means,
 )
+from embshift.analysis.sampling.shares import share_intervals
 from embshift.analysis.strength.curve_numbers import find_half_recall, mean_areas, mean_spearman
 from embshift.analysis.strength.levels import SweptLevel
+from embshift.analysis.strength.rank_matched import LevelValues
 from embshift.core.errors import RunError
 
-__all__ = ["Curve", "Sweep", "compute_sweep"]
+__all__ = ["Curve", "Sweep", "compute_sweep", "measure_levels"]
 
 SHIFT, RECALL = "shift", "recall"
 
@@ -42,7 +44,8 @@ class Curve:
         at: Severity or strength of each level.
         strengths: Strength of each level.
         shift: Mean over images of d = 1 − cosine, (levels,), a pure number from 0 to 2.
-        recall: Share of the views whose original is the nearest of all originals, (levels,).
+        recall: Share of the views whose original is the nearest of all originals, (levels,), with Wilson's
+            interval.
         area: Mean height of the curve of shifts, (1,), a pure number: the area below it divided by its width.
         s50: Least severity or strength at which recall falls below a half; NaN if unknown.
         censored: ">" if recall stays at a half or more to the last level; "<" if it is below a half at the
@@ -132,7 +135,7 @@ def compute_sweep(
     starts = np.cumsum([0, *(each.columns.shape[1] for each in taken)]).tolist()
     return Sweep(
         curves=tuple(
-            _curve(each, _part(found, slice(start, start + each.columns.shape[1])))
+            _curve(each, _part(found, slice(start, start + each.columns.shape[1])), level=level)
             for each, start in zip(taken, starts, strict=False)
         ),
         gallery=len(pairs),
@@ -144,13 +147,17 @@ def compute_sweep(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Taken:
-    """The levels of one transform in order; columns are shifts, recalls and the area of every image."""
+    """The levels of one transform in order; columns are shifts, recalls and the area of every image.
+
+    `draws` is the number of views of each level.
+    """
 
     levels: Sequence[SweptLevel]
     axis: str
     at: tuple[float, ...]
     left: float | None
     columns: Float64[np.ndarray, "images columns"]
+    draws: Int64[np.ndarray, " levels"]
 
 
 def _take(pairs: Pairs, levels: Sequence[SweptLevel]) -> _Taken:
@@ -159,16 +166,16 @@ def _take(pairs: Pairs, levels: Sequence[SweptLevel]) -> _Taken:
     at = tuple(float(getattr(each, axis)) for each in levels)
     left = 0.0 if axis == "severity" else levels[0].zero
     left = None if left in at else left
-    values = [_values(pairs, each.name) for each in levels]
+    values, draws = zip(*(_values(pairs, each.name) for each in levels), strict=True)
     shifts = np.stack([each[SHIFT] for each in values], axis=1)
     recalls = np.stack([each[RECALL] for each in values], axis=1)
     columns = np.column_stack([shifts, recalls, mean_areas(shifts, at=at, left=left)])
-    return _Taken(levels=levels, axis=axis, at=at, left=left, columns=columns)
+    return _Taken(levels=levels, axis=axis, at=at, left=left, columns=columns, draws=np.array(draws))
 
 
-def _curve(taken: _Taken, found: Intervals) -> Curve:
+def _curve(taken: _Taken, found: Intervals, *, level: float) -> Curve:
     first, count = taken.levels[0], len(taken.levels)
-    recall = _part(found, slice(count, 2 * count))
+    recall = share_intervals(taken.columns[:, count : 2 * count], draws=taken.draws, level=level)
     s50, censored = find_half_recall(recall.mean, at=taken.at, left=taken.left)
     monotonicity, images = mean_spearman(taken.columns[:, :count])
     return Curve(
@@ -199,15 +206,26 @@ def _harm(level: SweptLevel) -> float:
     return level.strength if level.rising else -level.strength
 
 
-def _values(pairs: Pairs, name: str) -> dict[str, Float64[np.ndarray, " images"]]:
-    """Compute shift and recall of every image; NaN where it has no view."""
-    found = list[Any]()
-    for draw in pairs.views(name)[0]:
+def _values(pairs: Pairs, name: str) -> tuple[dict[str, Float64[np.ndarray, " images"]], int]:
+    """Compute shift and recall of every image, NaN where it has no view; and the number of views."""
+    found, draws = list[Any](), pairs.views(name)[0]
+    for draw in draws:
         shift = half_squared_distances(draw.units, pairs.units[draw.at])
         ranks = scan(draw.units, pairs.units, own=draw.at).rank
         recall = (ranks == 1).astype(float) if len(pairs) > 1 else np.full(len(ranks), np.nan)
         found.append((draw.at, {SHIFT: shift, RECALL: recall}))
-    return average_draws(found, images=len(pairs), names=[SHIFT, RECALL])
+    averaged = average_draws(found, images=len(pairs), names=[SHIFT, RECALL])
+    return averaged, sum(len(draw.at) for draw in draws)
+
+
+def measure_levels(pairs: Pairs, names: Sequence[str], /) -> dict[str, LevelValues]:
+    """Return shift and recall of every image at the named levels of a plan; unknown names are left out."""
+    known = [name for name in dict.fromkeys(names) if name in pairs.transforms]
+    found = {name: _values(pairs, name) for name in known}
+    return {
+        name: LevelValues(shift=values[SHIFT], recall=values[RECALL], draws=draws)
+        for name, (values, draws) in found.items()
+    }
 
 
 def _intervals(values: Float64[np.ndarray, "images columns"], **options: Any) -> Intervals:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from embshift.analysis.embeddings.direction import removals
 from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.paired_tests import PairedTests
 from embshift.show.run import Run, open_run
 from embshift.show.text.measures import (
@@ -43,11 +44,11 @@ def _structure(run: Run, parsed: argparse.Namespace) -> Measured:
 def _differences(run: Run, parsed: argparse.Namespace) -> PairedTests:
     against = None if parsed.against is None else open_run(parsed.against)
     by = parsed.by or "cosine"
-    found = run.differences(by=by, against=against, detect=parsed.detect)
+    resamples = RESAMPLES if parsed.resamples is None else parsed.resamples
+    found = run.differences(by=by, against=against, detect=parsed.detect, resamples=resamples)
     order = ", ".join(f"{one.images:,}: {one.tau:.3f}" for one in run.order_stability(by=by))
-    return replace(
-        found, notes=(f"mean Kendall τ between the order of N images and that of all, by N: {order}",)
-    )
+    stable = f"mean Kendall τ between the order of N images and that of all, by N: {order}"
+    return replace(found, notes=(*found.notes, stable))
 
 
 SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]] = {

@@ -18,6 +18,7 @@ _BELONGS = {
     "by": ("differences",),
     "against": ("differences",),
     "detect": ("differences",),
+    "resamples": ("differences",),
 }
 """What each option is for."""
 
@@ -69,10 +70,17 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="for differences: report how many images would show a difference of D",
     )
+    resamples = add(
+        "--resamples",
+        type=int,
+        metavar="N",
+        help="for differences: number of random sign flips; the least possible p is 1 / (N + 1), and up to 13"
+        " images take all flips (default: 10000)",
+    )
     complete(by, named("metrics"))
     for action in (floor, against):
         complete(action, paths)
-    for action in (images, queries, detect):
+    for action in (images, queries, detect, resamples):
         complete(action, no_words)
 
 

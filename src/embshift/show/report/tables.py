@@ -83,7 +83,7 @@ def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
         note=(
             f"Consistency and removal: {count_noun(found.direction.images, 'image')}. CKA, Procrustes and"
             f" RSA: {count_noun(found.structure.images, 'image')}. Brackets: 95 % intervals. Chance: mean"
-            " over random permutations of the views."
+            " and 95 % range over random permutations of the views."
         ),
     )
 
@@ -108,7 +108,9 @@ def _measured(found: Sequence[Measured], *, title: str, note: str) -> Table:
 def _measured_cell(found: Measured, name: str, measure: str) -> Cell:
     below = _ends(*found.interval(name, measure))
     if measure in _CHANCE:
-        below = f"chance {spell_number(found.mean(name, _CHANCE[measure]))}"
+        chance = _CHANCE[measure]
+        ends = _ends(*found.interval(name, chance))
+        below = f"{below} chance {spell_number(found.mean(name, chance))} {ends}".strip()
     return _cell(spell_number(found.mean(name, measure)), below)
 
 
@@ -153,16 +155,17 @@ def _matched(matched: Matched) -> Table:
     return {
         "title": "Transforms at equal damage",
         "note": (
-            f"Strengths were solved on {count_noun(matched.solved_on, 'image')}; shift and recall@1 are"
-            f" measured on {matched.gallery:,} others. Brackets: {format_percent(matched.level)} intervals."
-            " SSIM and displacement are not comparable."
+            f"Each half of {count_noun(matched.gallery, 'image')} is measured at strengths that were solved"
+            f" on the other half, over {matched.splits} splits. Brackets: {format_percent(matched.level)}"
+            " intervals; ranks hold jointly. *: off its target. SSIM and displacement are not comparable."
         ),
         "header": [
             _head("transform"),
             _head("damage", "target of all transforms in a group"),
             _head("strength"),
-            _head("reached", "damage at this strength, on the images it was solved on"),
+            _head("reached", "mean damage on the images that are measured"),
             _head("shift", "mean of 1 − cosine"),
+            _head("rank", "plausible ranks within the group; 1 shifts most"),
             _head("recall@1", "share of views whose nearest image is their own original"),
             _head("images"),
         ],
@@ -174,7 +177,8 @@ def _unmatched(matched: Matched) -> Iterator[Sequence[Cell]]:
     for row in matched.unmatched:
         shift = _cell(spell_number(row.shift), _ends(row.low, row.high))
         damage = _cell("unmatched", "strength of the preset paper")
-        yield [_cell(row.transform), damage, _cell("–"), _cell("–"), shift, _cell("–"), _cell(f"{row.n:,}")]
+        none = _cell("–")
+        yield [_cell(row.transform), damage, none, none, shift, none, none, _cell(f"{row.n:,}")]
 
 
 def _group(group: MatchedGroup) -> Iterator[Sequence[Cell]]:
@@ -184,13 +188,16 @@ def _group(group: MatchedGroup) -> Iterator[Sequence[Cell]]:
             _cell(row.transform, row.family),
             _cell(damage),
             _cell(strength_text(float(f"{row.strength:.4g}"), row.unit)),
-            _cell(f"{row.achieved:.4g}"),
+            _cell(
+                f"{row.damage:.4g}{' *' if row.off_target else ''}", _ends(row.damage_low, row.damage_high)
+            ),
             _cell(spell_number(row.shift), _ends(row.low, row.high)),
-            _cell(spell_number(row.recall)),
+            _cell(f"{row.best}" if row.best == row.worst else f"{row.best} to {row.worst}"),
+            _cell(spell_number(row.recall), _ends(row.recall_low, row.recall_high)),
             _cell(f"{row.n:,}"),
         ]
     for each in group.out_of_reach:
-        reached = [_cell(f"{each.achieved:.4g}"), _cell("out of reach"), _cell(""), _cell("")]
+        reached = [_cell(f"{each.achieved:.4g}"), _cell("out of reach"), _cell(""), _cell(""), _cell("")]
         yield [_cell(each.transform, each.family), _cell(damage), _cell("–", each.why), *reached]
 
 

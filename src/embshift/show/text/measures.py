@@ -140,7 +140,7 @@ _TESTED = ("difference", "deviation", "n", "p", "adjusted", "needed")
 
 
 def _header(tests: PairedTests) -> list[str]:
-    names = {"adjusted": "p_holm", "needed": "images_needed"}
+    names = {"adjusted": "p_adjusted", "needed": "images_needed"}
     shown = _TESTED if tests.detect is not None else _TESTED[:-1]
     return ["first", "second", *(names.get(name, name) for name in shown)]
 
@@ -162,14 +162,16 @@ def _short(value: float | int | None) -> str:
 
 
 def differences_table(tests: PairedTests) -> Table:
-    """Return paired tests as a table for the terminal; rows with Holm-adjusted p below 0.05 are bold."""
-    how = f"first − second of {tests.by}; two-sided sign-flip test over images, {tests.resamples:,} flips"
+    """Return paired tests as a table for the terminal; rows with adjusted p below 0.05 are bold."""
+    flips = f"all {tests.resamples:,}" if tests.exact else f"{tests.resamples:,} random"
+    how = f"first − second of {tests.by}; two-sided sign-flip test over images, {flips} flips"
+    least = f"p_adjusted: for all comparisons together, by max-T; the least possible p is {tests.least:.2g}"
     need = (
         ()
         if tests.detect is None
         else (f"images_needed: images to detect a difference of {tests.detect:g} with 80 % power",)
     )
-    caption = escape("\n".join([how, *need, *tests.notes]))
+    caption = escape("\n".join([how, least, *need, *tests.notes]))
     table = open_table(caption)
     for at, name in enumerate(_header(tests)):
         table.add_column(name, justify="left" if at < 2 else "right", no_wrap=True)
@@ -195,6 +197,8 @@ def format_differences(tests: PairedTests, *, style: str) -> str:
             "by": tests.by,
             "unit": tests.unit,
             "resamples": tests.resamples,
+            "exact": tests.exact,
+            "least_p": tests.least,
             "detect": tests.detect,
             "notes": list(tests.notes),
             "tests": rows,

@@ -63,5 +63,5 @@ def format_percent(share: float) -> str:
 def format_interval(low: float, high: float, *, level: float) -> str:
     """Format an interval for a sentence, or say why there is none."""
     if math.isnan(low) or math.isnan(high):
-        return "no interval: it needs at least two images"
+        return "no interval: it needs at least ten images"
     return f"{format_percent(level)} interval {spell_number(low)} to {spell_number(high)}"

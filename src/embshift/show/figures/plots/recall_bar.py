@@ -41,7 +41,7 @@ def recall_bar(material: Material, frame: Frame, /) -> Iterator[Page]:
         notes=[
             format_sample(material, found),
             "bar: share of views whose own original is the nearest image; ties count against it · line:"
-            " 95 % interval (BCa bootstrap over images, gallery fixed) · higher is closer to the original",
+            " 95 % interval (Wilson, over images, gallery fixed) · higher is closer to the original",
         ],
         row=row_height(bars),
     )

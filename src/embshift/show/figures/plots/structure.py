@@ -19,9 +19,6 @@ from embshift.show.text.numbers import format_number
 
 __all__ = ["structure"]
 
-_IMAGES, _PERMUTATIONS = 2_000, 5
-"""Largest number of images, a seeded sample of more; permutations of the chance values."""
-
 _MARKS = {
     "unbiased_cka": ("o", -0.22, "CKA", None),
     "rsa": ("D", 0.0, "RSA", "rsa_chance"),
@@ -67,9 +64,8 @@ def structure(material: Material, frame: Frame, /) -> Iterator[Page]:
 
 
 def _analyse_structure(material: Material) -> Measured:
-    images = len(material.values.rows)
     try:
-        return analyse_structure(material.run, images=min(images, _IMAGES), permutations=_PERMUTATIONS)
+        return analyse_structure(material.run)
     except RunError as error:
         raise FigureError(str(error)) from error
 

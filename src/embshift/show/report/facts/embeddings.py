@@ -15,9 +15,6 @@ MOST_IMAGES = 100_000
 SAMPLE = 2_000
 """Size of the seeded sample of queries or images in a larger run."""
 
-STRUCTURE_IMAGES, PERMUTATIONS = 500, 5
-"""Images and permutations for the structure, which costs most."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmbeddingFacts:
@@ -50,5 +47,5 @@ def measure_embeddings(run: RunTables, *, images: int) -> EmbeddingFacts | None:
         calibration=calibrate_shifts(run, queries=sample, floors=find_floors(run)),
         retrieval=analyse_retrieval(run, queries=sample),
         direction=analyse_direction(run, images=sample),
-        structure=analyse_structure(run, images=min(images, STRUCTURE_IMAGES), permutations=PERMUTATIONS),
+        structure=analyse_structure(run),
     )

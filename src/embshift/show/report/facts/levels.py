@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from embshift.analysis.of_run import analyse_matched, analyse_sweep
 from embshift.analysis.strength.levels import read_levels
-from embshift.analysis.strength.matched import DISPLACEMENT, Matched, MatchedGroup
+from embshift.analysis.strength.matched import Matched, MatchedGroup
+from embshift.analysis.strength.solved import DISPLACEMENT
 from embshift.analysis.strength.sweep import Sweep
 from embshift.core.errors import RunError
 from embshift.runs.tables import RunTables

@@ -119,7 +119,9 @@ def describe_distance_order(facts: EmbeddingFacts | None) -> str | None:
 
     def tell(name: str) -> str:
         chance = found.mean(name, "rsa_chance")
-        beside = "" if math.isnan(chance) else f", chance {spell_number(chance)}"
+        low, high = found.interval(name, "rsa_chance")
+        ends = "" if math.isnan(low) else f", 95 % range {spell_number(low)} to {spell_number(high)}"
+        beside = "" if math.isnan(chance) else f", chance {spell_number(chance)}{ends}"
         return f"{join_transforms([name])} ({spell_number(known[name])}{beside})"
 
     return (

@@ -98,14 +98,14 @@ def describe_equal_damage(levels: LevelFacts) -> str | None:
 
 def _extremes(group: MatchedGroup, *, level: float) -> str:
     first, second, last = group.rows[0], group.rows[1], group.rows[-1]
-    overlap = (
+    doubt = (
         ""
-        if first.low > second.high
-        else f", which overlaps the interval of {join_transforms([second.transform])}"
+        if second.transform in first.above
+        else f", not certainly more than {join_transforms([second.transform])}"
     )
     return (
         f"At equal damage ({format_damage(group)}), {join_transforms([first.transform])} shifts embeddings"
-        f" most among the {len(group.rows)} transforms that reach it: {_estimate(first, level)}{overlap};"
+        f" most among the {len(group.rows)} transforms that reach it: {_estimate(first, level)}{doubt};"
         f" {join_transforms([last.transform])} shifts them least: {_estimate(last, level)}."
     )
 
