@@ -86,7 +86,10 @@ def settle(asked, encoders, *, info=None, items=None, transforms=None):
             limits=plan.limits, size=(24, 24), rule="linear", seed=0, draws=1, transforms=made, metrics={}
         )
 
-    with patch("embshift.measurement.pipeline.precision_trial.time", CLOCK):
+    with (
+        patch("embshift.measurement.pipeline.precision_trial.time", CLOCK),
+        patch("embshift.measurement.pipeline.precision_notes.time", CLOCK),
+    ):
         used, record = settle_precision(
             plan,
             encoders["float32" if asked == "auto" else asked],
@@ -122,7 +125,9 @@ def test_a_chosen_precision_is_measured_on_the_first_chunk():
     assert (record["images"], record["views"]) == (4, 8), "the first chunk has four pictures"
     errors = read_precision_errors({"precision": record})
     assert set(errors) == set(NAMES)
-    assert {shape[0] for shape in encoders["bfloat16"].batches} == {4}, "batches have the run's shape"
+    few, *batches = encoders["bfloat16"].batches
+    assert few[0] == 3, "a few views tell the rate first"
+    assert {shape[0] for shape in batches} == {4}, "batches have the run's shape"
     assert errors["l2"].relative
     assert not errors["cosine"].relative
     assert (errors["l2"].n, errors["attention_similarity"].n) == (8, 4), "attention: the sample alone"
@@ -212,6 +217,16 @@ def test_what_is_undefined_in_half_precision_alone_is_counted_and_disqualifies()
     lost = record["trials"][1]["errors"]["cosine"]["undefined"]
     assert 0 < lost < record["views"]
     assert not record["trials"][1]["qualifies"]
+
+
+def test_a_slow_precision_is_told_before_the_work():
+    encoders = three(bfloat16={"seconds": 60.0}, float16={})
+    _, _, notes = settle("bfloat16", encoders)
+    first, rates, slow, *progress = notes
+    assert first == "precision bfloat16: encoding the first chunk in float32 as well, to compare"
+    assert rates == "precision bfloat16: on 3 views: float32 20 views/s, bfloat16 0.05 views/s"
+    assert "no fast instructions for bfloat16; --precision float32 is faster" in slow
+    assert "precision bfloat16: 2 of 4 images encoded in bfloat16" in progress
 
 
 def test_a_chunk_without_pictures_leaves_float32():

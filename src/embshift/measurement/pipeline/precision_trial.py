@@ -8,8 +8,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import reduce
-from itertools import chain, groupby
+from functools import partial, reduce
+from itertools import chain, groupby, islice
 from operator import or_
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ from embshift.measurement.pipeline.compare import Compared, compare_views
 from embshift.measurement.pipeline.encode import Encoded, encode_views
 from embshift.measurement.pipeline.gpu_views import render_drafts
 from embshift.measurement.pipeline.perturb import Perturbed, perturb_or_draft
+from embshift.measurement.pipeline.precision_notes import compare_rates, pass_on
 from embshift.measurement.pipeline.precision_rule import Key, Values, disqualify, measure_error
 from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
 from embshift.measurement.plan.plan import CHUNK, Plan
@@ -74,12 +75,18 @@ def settle_precision(
     """
     if info is not None or plan.precision == "float32":
         return encoder, None if info is None else info.get("precision")
+    tell = partial(pass_on, note=note, label=f"precision {plan.precision}")
     note(f"precision {plan.precision}: encoding the first chunk in float32 as well, to compare")
     started = time.perf_counter()
-    stage = prepare_stage(
-        rows, recipe=build(), metrics=metrics, batch=plan.batch or 1, device=encoder.spec.device
-    )
     opened = _open_candidates(plan.precision, encoder, reopen)
+    chunk = [row for _, group in islice(groupby(rows, key=lambda row: row.chunk), 1) for row in group]
+    prepare = partial(
+        prepare_stage, recipe=build(), metrics=metrics, batch=plan.batch or 1, device=encoder.spec.device
+    )
+    if plan.precision != "auto":  # which stops a slow precision after one batch
+        for line in compare_rates(opened, prepare(chunk[:1]).perturbed):
+            note(f"precision {plan.precision}: {line}")
+    stage = prepare(tell(chunk, total=len(chunk), doing="perturbed"), tell=tell)
     trials, views = _try_candidates(opened, stage, choosing=plan.precision == "auto")
     used = _choose_fastest(trials) if plan.precision == "auto" else plan.precision
     record = {
@@ -143,6 +150,7 @@ class Stage:
     perturbed: Sequence[Perturbed]
     metrics: Mapping[str, Metric]
     batch: int
+    tell: Callable[..., Iterator[Any]] | None = None
 
     @property
     def images(self) -> int:
@@ -154,7 +162,11 @@ class Stage:
             return {name: {} for name in self.metrics}, None
         self.time_first_batch(encoder)
         started = time.perf_counter()
-        encoded = list(self._encode(self.perturbed, encoder))
+        shown = f"encoded in {encoder.spec.precision}"
+        stream = self.perturbed
+        if self.tell is not None:
+            stream = self.tell(stream, total=len(self.perturbed), doing=shown)
+        encoded = list(self._encode(stream, encoder))
         seconds = time.perf_counter() - started
         views = sum(len(one.encoding) for one in chain(*encoded) if one.encoding is not None)
         compared = [one for ready in encoded for one in compare_views(ready, metrics=self.metrics)]
@@ -170,28 +182,35 @@ class Stage:
             seconds = time.perf_counter() - started
         return seconds
 
-    def _encode(self, perturbed: Sequence[Perturbed], encoder: Encoder) -> Iterator[list[Encoded]]:
+    def _encode(self, perturbed: Iterable[Perturbed], encoder: Encoder) -> Iterator[list[Encoded]]:
         capture = reduce(or_, (metric.spec.needs for metric in self.metrics.values()))
         return encode_views(perturbed, encoder=encoder, batch=self.batch, capture=capture)
 
 
 def prepare_stage(
-    rows: Iterable[FrozenRow], *, recipe: Recipe, metrics: Mapping[str, Metric], batch: int, device: str
+    rows: Iterable[FrozenRow],
+    *,
+    recipe: Recipe,
+    metrics: Mapping[str, Metric],
+    batch: int,
+    device: str,
+    tell: Callable[..., Iterator[Any]] | None = None,
 ) -> Stage:
     """Perturb the first chunk, without pixel metrics, which do not pass through the encoder.
 
     Args:
-        rows: The listing.
+        rows: The first chunk of the listing.
         recipe: What happens to every image before the encoder.
         metrics: The run's metrics on encodings, by name.
         batch: Views in an encoder batch.
         device: The encoder's.
+        tell: Passes images on, and tells how many of the ``total`` there were.
     """
     bare = replace(recipe, metrics={}, aligned={})
-    _, first = next(groupby(rows, key=lambda row: row.chunk))
-    drafted = (perturb_or_draft(listed, recipe=bare) for listed in first)
+    drafted = (perturb_or_draft(listed, recipe=bare) for listed in rows)
     perturbed = list(render_drafts(drafted, recipe=bare, device=device, images=CHUNK))
-    return Stage(perturbed=perturbed, metrics={"cosine": METRICS["cosine"], **metrics}, batch=batch)
+    compared = {"cosine": METRICS["cosine"], **metrics}
+    return Stage(perturbed=perturbed, metrics=compared, batch=batch, tell=tell)
 
 
 def _index_values(compared: Sequence[Compared], metrics: Mapping[str, Metric]) -> Values:
