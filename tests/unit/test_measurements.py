@@ -1,5 +1,6 @@
 """Measurements on embeddings: calibrated size, retrieval, direction, structure; known answers and loops."""
 
+import itertools
 import math
 
 import numpy as np
@@ -763,6 +764,19 @@ def test_many_images_are_left_out_in_groups():
     single = [explained_variance(np.delete(shifts, at, axis=0)) for at in range(230)]
     error = math.sqrt(229 / 230 * ((single - np.mean(single)) ** 2).sum())
     assert high - low == pytest.approx(2 * 2 * error, rel=0.35)
+
+
+def test_structure_of_several_draws_is_the_mean_of_their_structures():
+    base = cloud(12)
+    draws = [moved(base, by=0.4, seed=seed) for seed in (1, 2, 3)]
+    both = np.tile(np.arange(12), 3), np.repeat(np.arange(3), 12), np.concatenate(draws)
+    found = means_of(measure_structure(pairs_of(base, {"moved": both}), permutations=2), "moved")
+    units = [[reference.unit(row) for row in one] for one in (base, *draws)]
+    wanted = [reference.cka(units[0], one) for one in units[1:]]
+    assert found["linear_cka"] == pytest.approx(np.mean(wanted), rel=1e-6)
+    lengths = [[reference.shift(a, b) for a, b in itertools.combinations(one, 2)] for one in units]
+    order = [spearmanr(lengths[0], one).statistic for one in lengths[1:]]
+    assert found["rsa"] == pytest.approx(np.mean(order), abs=1e-9)
 
 
 def test_structure_needs_spread_and_pictures():

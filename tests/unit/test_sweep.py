@@ -8,11 +8,14 @@ import pytest
 from scipy.stats import spearmanr
 
 from embshift.analysis.strength.curve_numbers import find_half_recall, mean_spearman
-from embshift.analysis.strength.levels import read_levels
+from embshift.analysis.strength.levels import SweptLevel, read_levels
+from embshift.analysis.strength.sweep import compute_sweep
 from embshift.core.errors import PlanError, RunError, UnknownNameError
 from embshift.measurement.studies.sweep import chosen_transforms, measure_sweep, sweep_plan
 from embshift.show.text.sweep import format_sweep, s50_text, sweep_table
 from embshift.transforms import TRANSFORMS
+from tests.reference import measurements_reference, statistics_reference
+from tests.unit.test_measurements import cloud, moved, pairs_of
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,35 @@ def test_the_area_is_the_mean_height_from_the_untouched_picture(curves):
         one, three, five = curve.shift.mean
         by_hand = (one / 2 * 1 + (one + three) / 2 * 2 + (three + five) / 2 * 2) / 5
         assert curve.area.mean[0] == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_the_interval_of_the_area_is_that_of_the_areas_of_images():
+    """Written a second time from the shift of each of 12 images at every level."""
+    base, at = cloud(12), (1, 3, 5)
+    views = {f"blur_s{severity}": moved(base, by=0.2 * severity, seed=severity) for severity in at}
+    levels = [
+        SweptLevel(
+            name=name,
+            transform="blur",
+            severity=severity,
+            strength=float(severity),
+            unit="px",
+            meaning="kernel",
+            family="photometric",
+            zero=None,
+            rising=True,
+        )
+        for name, severity in zip(views, at, strict=True)
+    ]
+    (curve,) = compute_sweep(pairs_of(base, views), levels, resamples=400, seed=3).curves
+    areas = []
+    for image in range(12):
+        sides = [measurements_reference.unit(each[image]) for each in (base, *views.values())]
+        one, three, five = (measurements_reference.shift(sides[0], side) for side in sides[1:])
+        areas.append((one / 2 * 1 + (one + three) / 2 * 2 + (three + five) / 2 * 2) / 5)
+    assert curve.area.mean[0] == pytest.approx(np.mean(areas), rel=1e-6)
+    ends = statistics_reference.bca(areas, resamples=400, seed=3, level=0.95)
+    assert [curve.area.low[0], curve.area.high[0]] == pytest.approx(ends, rel=1e-6)
 
 
 def test_the_columns_hold_severity_and_strength(run):

@@ -11,6 +11,7 @@ from embshift.metrics import METRICS
 from embshift.metrics.aligned_attention import attention_similarity_aligned
 from embshift.metrics.attention import attention_similarity
 from embshift.transforms.albumentations.geometry import make_affine_map
+from tests.reference import aligned_reference
 
 PIXELS = ("patch_similarity", "edge_similarity", "detail_similarity")
 
@@ -72,6 +73,25 @@ def test_pixels_that_show_nothing_of_the_original_do_not_count(name):
 def test_where_nothing_is_seen_it_is_undefined(name):
     _, aligned = both(name, picture(), picture(1)[None], [make_empty_map(64, 64)])
     assert np.isnan(aligned).all()
+
+
+def hole(way, *, seed):
+    """The map without what an irregular blot and single pixels show."""
+    rng, found = np.random.default_rng(seed), way.copy()
+    found[rng.random(way.shape[:2]) < 0.02] = np.nan
+    found[10:23, 5:40] = np.nan
+    return found
+
+
+@pytest.mark.parametrize("name", PIXELS)
+def test_it_is_the_definition_pixel_by_pixel(name):
+    ways = [shift(3, -7, side=43), grid(43, 43)[:, ::-1].copy(), hole(shift(0, 5, side=43), seed=1)]
+    views = np.stack([picture(seed, 48)[:43, :43] for seed in (1, 2, 3)])
+    reference = picture(0, 48)[:43, :43]
+    aligned = METRICS[f"{name}_aligned"].compute(reference, views, coordinates=ways)
+    literal = getattr(aligned_reference, name)
+    wanted = [literal(reference, view, way) for view, way in zip(views, ways, strict=True)]
+    np.testing.assert_allclose(aligned, wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", PIXELS)
