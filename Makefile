@@ -7,9 +7,9 @@ PYTEST := --numprocesses 2 --dist worksteal --durations 10 --quiet
 RUN_HERE := $(VENV)/bin/
 
 # The wheel is what users get: it is what is tested, in an environment that has never seen the sources.
-# Only modules that are imported need compiling, which Python does itself.
 export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pip need not compile every module: Python compiles those that are imported, and keeps them.
 export PYTHONDONTWRITEBYTECODE :=
 
 # Two test workers share the cores: more threads in each would wait for one another.
@@ -31,11 +31,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(RUN_HERE)pip install --quiet --constraint constraints.txt --editable .
+	$(RUN_HERE)pip install --quiet --no-compile --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(RUN_HERE)pip install --quiet --constraint constraints.txt --editable '.[test,check,docs]'
+	$(RUN_HERE)pip install --quiet --no-compile --constraint constraints.txt --editable '.[test,check,docs]'
 	touch $@ $(VENV)/demo
 
 test:
