@@ -6,7 +6,6 @@ TEST_VENV := build/test-venv
 PYTEST := --numprocesses 2 --dist worksteal --durations 10 --quiet
 RUN_HERE := $(VENV)/bin/
 
-# The wheel is what users get: it is what is tested, in an environment that has never seen the sources.
 export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pip need not compile every module: Python compiles those that are imported, and keeps them.
@@ -38,6 +37,7 @@ $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(RUN_HERE)pip install --quiet --no-compile --constraint constraints.txt --editable '.[test,check,docs]'
 	touch $@ $(VENV)/demo
 
+# The wheel is what users get: it is what is tested, in an environment that has never seen the sources.
 test:
 	rm -rf build dist
 	$(PYTHON) -m venv $(TEST_VENV)
