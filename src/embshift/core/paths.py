@@ -4,11 +4,10 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from embshift.core.errors import UsageError
 
-__all__ = ["expand_path", "find_path", "output_path"]
+__all__ = ["expand_path", "find_path", "input_path", "is_text", "output_file", "output_path"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _ESCAPED = re.compile(r"\\(?=[^A-Za-z0-9_])")
@@ -33,6 +32,8 @@ def expand_path(path: str | os.PathLike[str], /) -> str:
 
 def _read_address(address: str) -> str:
     """Return the path in a ``file:`` address, in which bytes may be written as "%20"."""
+    from urllib.parse import unquote_to_bytes, urlsplit  # only now: it delays every start of the command
+
     parts = urlsplit(address.replace("?", "%3F").replace("#", "%23"))
     if parts.netloc not in ("", "localhost"):
         raise UsageError(f"'{address}' names the machine '{parts.netloc}'; expected file:///path/on/this/one")
@@ -83,21 +84,62 @@ def _unquote(text: str) -> str:
     return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
+def input_path(path: str | os.PathLike[str], /) -> str:
+    """Return the reading of a path that exists, as `find_path` does; where none does, as `expand_path` does.
+
+    Raises:
+        UsageError: If it is the address of another machine.
+    """
+    try:
+        found = find_path(path)
+    except OSError:  # whoever opens it says what is wrong
+        found = None
+    return expand_path(path) if found is None else found
+
+
 def output_path(path: str | os.PathLike[str], /) -> Path:
     """Return the path of what is to be written, with ``~``, ``file://`` and quotes around it resolved.
 
     Raises:
-        UsageError: If it is empty, an address of another machine, or nothing that can be a path.
+        UsageError: If it is empty, an address of another machine, or nothing that can be a path; or if it is
+            not text, since Arrow opens no such file.
     """
     if not isinstance(path, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise UsageError(f"an output path is a {type(path).__name__}; expected a string or a Path")
     text = os.fsdecode(path)
     if not text or "\0" in text:
         raise UsageError(f"{text!r} cannot be written to; expected a path")
-    plain = expand_path(text if _exists(text) and not text.startswith("~/") else _unquote(text))
-    if plain.startswith("~") and not _exists(plain):
+    plain = expand_path(text if os.path.lexists(text) and not text.startswith("~/") else _unquote(text))
+    if plain.startswith("~") and not os.path.lexists(plain):
         user = plain.split("/")[0]
         raise UsageError(
             f"'{text}': there is no user {user[1:]!r}; for a folder of that name give './{text}'"
         )
+    if not is_text(plain):
+        raise UsageError(f"{plain!r} is not text in UTF-8, which results need; give another path")
     return Path(plain)
+
+
+def is_text(path: str | os.PathLike[str], /) -> bool:
+    """Return whether a path is text; on Linux a name may be any bytes, which Python keeps as surrogates."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def output_file(path: str | os.PathLike[str], /) -> Path:
+    """Return the path of a file that is to be written, as `output_path` does.
+
+    Raises:
+        UsageError: If it is a folder, a pipe or a device; or for a reason of `output_path`.
+    """
+    found = output_path(path)
+    if os.path.isdir(found):
+        raise UsageError(
+            f"'{found}' is a folder; expected the path of a file, e.g. '{found / 'report.html'}'"
+        )
+    if os.path.exists(found) and not os.path.isfile(found):
+        raise UsageError(f"'{found}' is not a regular file and is not replaced; give another path")
+    return found

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.plan import Plan, make_plan
@@ -56,7 +57,7 @@ def measure(
         >>> run.summary()  # doctest: +SKIP
     """
     sources = list(source) if isinstance(source, (list, tuple)) else [source]
-    base = load_plan(Path(plan)) if isinstance(plan, (str, Path)) else plan
+    base = load_plan(plan) if isinstance(plan, (str, Path)) else plan
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
     names = None if isinstance(transforms, Mapping) else transforms
     asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **options)
@@ -66,7 +67,7 @@ def measure(
         asked,
         sources=sources,
         objects=objects,
-        out=default_folder(asked) if out is None else Path(out),
+        out=default_folder(asked) if out is None else output_path(out),
         update=update,
         reporter=reporter or Silent(),
     )

@@ -32,7 +32,7 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
         _flush(aside)
         rename_into_place(aside, path)
     except OSError as error:
-        written = aside.stat().st_size if aside.exists() else 0
+        written = aside.stat().st_size if os.path.exists(aside) else 0
         raise make_storage_error(path, error, written=written) from error
     finally:
         with suppress(OSError):  # the file is already gone, or the disk refuses this as well

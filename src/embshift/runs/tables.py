@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
 from embshift.core.errors import MissingExtraError, RunError, UnknownNameError
+from embshift.core.paths import input_path, is_text
 from embshift.core.types import Capture, Direction, MetricSpec
 from embshift.runs.arrow import as_array, read_columns
 from embshift.runs.files import read_json
@@ -274,10 +275,12 @@ def open_tables(folder: str | Path) -> RunTables:
     Raises:
         RunError: If the folder is not a run folder, or was written by a later version.
     """
-    path = Path(folder)
+    path = Path(input_path(folder))
+    if not is_text(path):
+        raise RunError(f"{str(path)!r} is not text in UTF-8, and Arrow opens no table there; rename it")
     try:
         info = read_json(path / "run.json")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RunError(
             f"'{path}' is not a run folder: run.json not found; give the output folder of 'embshift run'"
         ) from None

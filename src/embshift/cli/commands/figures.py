@@ -9,6 +9,7 @@ from embshift.cli.catalogue.checks import check_names
 from embshift.cli.commands.summaries import warn_if_unfinished
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import FigureError
+from embshift.core.paths import output_path
 
 if TYPE_CHECKING:
     from embshift.show.run import Run
@@ -26,7 +27,7 @@ def figures(parsed: argparse.Namespace) -> int:
     names = list(dict.fromkeys(parsed.only or FIGURES))
     warn_if_unfinished(found)
     skipped = list[str]()
-    folder = Path(parsed.out) if parsed.out else found.folder / "figures"
+    folder = found.folder / "figures" if parsed.out is None else output_path(parsed.out)
     options = {"style": parsed.format, "width": parsed.width, "pictures": parsed.pictures}
     for path in _render(found, names, folder=folder, skipped=skipped, options=options):
         print_text(str(path))

@@ -8,6 +8,7 @@ from embshift.cli.catalogue.checks import check_encoder, check_names, check_pres
 from embshift.cli.options.plan_options import plan_options
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import UsageError
+from embshift.core.paths import output_path
 from embshift.measurement.plan.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def run(parsed: argparse.Namespace) -> int:
     plan = make_plan(base=_base(parsed), **plan_options(parsed))
     if not plan.sources:
         raise _no_source()
-    out = Path(parsed.out) if parsed.out else None
+    out = None if parsed.out is None else output_path(parsed.out)
     return _finish(_carry_out(plan, out, quiet=parsed.quiet, update=parsed.update), plan)
 
 
@@ -39,7 +40,7 @@ def demo(parsed: argparse.Namespace) -> int:
 
     with as_file(files("embshift.images") / "samples") as folder:
         plan = make_plan(sources=[str(folder)], encoder="lite")
-        found = _carry_out(plan, Path(parsed.out), quiet=parsed.quiet)
+        found = _carry_out(plan, output_path(parsed.out), quiet=parsed.quiet)
     code = _finish(found, plan)
     if code != NOTHING_READABLE:
         render_paper(found)
@@ -48,7 +49,7 @@ def demo(parsed: argparse.Namespace) -> int:
 
 def _check_names(parsed: argparse.Namespace) -> None:
     """Raise for unknown names at once, before anything is imported that takes seconds."""
-    if not (parsed.sources or parsed.plan):
+    if not parsed.sources and parsed.plan is None:
         raise _no_source()
     check_preset(parsed.preset)
     check_names("metrics", parsed.metrics)
@@ -62,11 +63,11 @@ def _no_source() -> UsageError:
 
 
 def _base(parsed: argparse.Namespace) -> Plan | None:
-    if not parsed.plan:
+    if parsed.plan is None:
         return None
     from embshift.measurement.plan.files import load_plan
 
-    return load_plan(Path(parsed.plan))
+    return load_plan(parsed.plan)
 
 
 def _carry_out(plan: Plan, out: Path | None, *, quiet: bool, update: bool = False) -> "Run":

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embshift.cli.catalogue.checks import check_encoder, check_names
@@ -55,8 +54,7 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
 
     options = plan_options(parsed) | {"transforms": parsed.transforms}
     del options["sources"]
-    out = None if parsed.out is None else Path(parsed.out)
-    return options | {"out": out, "reporter": reporter(quiet=parsed.quiet)}
+    return options | {"out": parsed.out, "reporter": reporter(quiet=parsed.quiet)}
 
 
 def _finish(

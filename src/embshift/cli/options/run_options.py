@@ -7,6 +7,7 @@ import argparse
 
 from embshift.cli.options.completers import complete, named, paths, words
 from embshift.cli.options.plan_options import adder, colour, size
+from embshift.core.paths import input_path
 
 __all__ = ["add_run_options", "add_sources"]
 
@@ -48,8 +49,15 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         "NAME|FOLDER",
         "'lite' (bundled), a checkpoint's folder, or a hub name",
         completer=named("encoders", files="/"),
+        type=input_path,
     )
-    add("preset", "NAME|FILE.toml", "set of transforms", completer=named("presets", files=".toml"))
+    add(
+        "preset",
+        "NAME|FILE.toml",
+        "set of transforms",
+        completer=named("presets", files=".toml"),
+        type=input_path,
+    )
     add(
         "transforms",
         "NAME",

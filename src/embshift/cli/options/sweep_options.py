@@ -5,6 +5,7 @@ import argparse
 from embshift.cli.options.completers import complete, named, no_words, paths, words
 from embshift.cli.options.plan_options import adder
 from embshift.cli.options.run_options import add_sources
+from embshift.core.paths import input_path
 
 __all__ = ["add_match_options", "add_sweep_options"]
 
@@ -72,7 +73,13 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     add = adder(parser)
-    add("encoder", "NAME|FOLDER", "as for embshift run", completer=named("encoders", files="/"))
+    add(
+        "encoder",
+        "NAME|FOLDER",
+        "as for embshift run",
+        completer=named("encoders", files="/"),
+        type=input_path,
+    )
     add(
         "metrics",
         "NAME",

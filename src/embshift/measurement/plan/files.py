@@ -9,6 +9,7 @@ from typing import Any, cast
 import tomli_w
 
 from embshift.core.errors import PlanError
+from embshift.core.paths import input_path
 from embshift.core.text_files import load_toml
 from embshift.measurement.plan.plan import COUNTED, Plan, check_fields, checked_types, make_plan
 from embshift.transforms.presets import TransformPlan, make_transform_table, read_transforms
@@ -16,12 +17,13 @@ from embshift.transforms.presets import TransformPlan, make_transform_table, rea
 __all__ = ["list_differences", "load_plan", "plan_from_content", "plan_to_toml"]
 
 
-def load_plan(path: Path) -> Plan:
+def load_plan(path: str | Path) -> Plan:
     """Read a plan from TOML: fields by name, transforms as ``[[transform]]`` tables as in a preset.
 
     Raises:
         PlanError: If the file is missing, is not TOML, or holds a field that a plan does not have.
     """
+    path = Path(input_path(path))
     try:
         content = load_toml(path)
     except OSError as error:
@@ -41,16 +43,20 @@ def load_plan(path: Path) -> Plan:
 def plan_to_toml(plan: Plan) -> str:
     """Write a plan as TOML that `load_plan` reads back to an equal plan; fields that are None are left out.
 
-    Bytes of a source's name that are not text become U+FFFD, since TOML holds text alone.
+    Bytes of a file's name that are not text become U+FFFD, since TOML holds text alone.
     """
     content = {
-        name: list(value) if isinstance(value, tuple) else value
+        name: list(value) if isinstance(value, tuple) else _make_text(value)
         for name, value in asdict(replace(plan, transforms=())).items()
         if value is not None and name != "transforms"
     }
-    content["sources"] = [re.sub("[\ud800-\udfff]", "\ufffd", source) for source in plan.sources]
+    content["sources"] = [_make_text(source) for source in plan.sources]
     content["transform"] = [make_transform_table(transform) for transform in plan.transforms]
     return tomli_w.dumps(content)
+
+
+def _make_text(value: Any) -> Any:
+    return re.sub("[\ud800-\udfff]", "\ufffd", value) if isinstance(value, str) else value
 
 
 def plan_from_content(content: Mapping[str, Any]) -> Plan:

@@ -11,6 +11,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.paths import input_path
 
 if TYPE_CHECKING:  # both import numpy and more
     from embshift.images import Limits
@@ -269,8 +270,8 @@ def _scalar(name: str, value: Any, default: Any) -> Any:
     wanted = int if default is None else type(default)
     if wanted is float and _is(value, int):
         return float(value)
-    if wanted is str and isinstance(value, os.PathLike):
-        return os.fspath(cast(os.PathLike[str], value))
+    if name in ("encoder", "preset") and isinstance(value, str | os.PathLike):
+        return input_path(cast(str, value))
     if not _is(value, wanted):
         raise PlanError(f"{name} is {value!r}; expected {_WORDS[wanted]}")
     return value

@@ -9,6 +9,7 @@ from typing import Any
 
 from embshift.analysis.strength.solved import DISPLACEMENT, SSIM, Solved, SolvedLevel
 from embshift.core.errors import PlanError, SourceError
+from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.core.seeding import make_generator
 from embshift.core.types import ImageRecord
@@ -89,7 +90,7 @@ def measure_matched(
         raise SourceError("no transform reaches any of the targets on these images; ask for milder ones")
     named = tuple(str(one) if isinstance(one, (str, Path)) else "memory" for one in sources)
     plan = replace(plan, sources=named, transforms=(*levels, *_list_unmatched(chosen)))
-    folder = default_folder(plan) if out is None else Path(out)
+    folder = default_folder(plan) if out is None else output_path(out)
     run = carry_out(plan, sources=sources, out=folder, reporter=progress)
     write_json(
         folder / "match.json",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.errors import PlanError
+from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
@@ -119,6 +120,6 @@ def measure_sweep(
     return carry_out(
         plan,
         sources=sources,
-        out=default_folder(plan) if out is None else Path(out),
+        out=default_folder(plan) if out is None else output_path(out),
         reporter=reporter or Silent(),
     )

@@ -1,5 +1,6 @@
 """Check of a run folder, from its record to its inputs and its encoder."""
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.errors import RunError
+from embshift.core.paths import input_path
 from embshift.core.types import FrozenRow
 from embshift.core.words import count_noun
 from embshift.measurement.verify.chunks import check_chunk, committed_chunks, read_expected
@@ -55,8 +57,8 @@ def verify_run(folder: str | Path, *, repair: bool = False, inputs: bool = True)
         >>> verify_run("run").sound  # doctest: +SKIP
         True
     """
-    path = Path(folder)
-    if not (path / "run.json").exists():
+    path = Path(input_path(folder))
+    if not os.path.exists(path / "run.json"):
         open_tables(path)  # which says what was expected
     with lock_folder(path) if repair else nullcontext():
         return _verify(path, repair=repair, inputs=inputs)

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from embshift.core.paths import output_file
 from embshift.core.version import __version__
 from embshift.runs.files import write_text
 from embshift.runs.tables import RunTables
@@ -44,7 +45,7 @@ def write_report(run: RunTables, out: str | Path | None = None) -> Path:
     Raises:
         StorageError: If it cannot be written.
     """
-    path = run.folder / "report.html" if out is None else Path(out)
+    path = run.folder / "report.html" if out is None else output_file(out)
     write_text(path, build_page(build_content(run)))
     return path
 

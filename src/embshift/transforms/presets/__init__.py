@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError, UsageError
+from embshift.core.paths import input_path
 from embshift.core.text_files import load_toml
 from embshift.transforms.build import build
 from embshift.transforms.plan import Kind, TransformPlan
@@ -75,6 +76,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
     Raises:
         PlanError: If there is no such preset, or a part of it cannot be used; the message says which.
     """
+    name_or_path = input_path(name_or_path) if isinstance(name_or_path, str) else name_or_path
     source = _find_source(name_or_path)
     where = f"preset {source.name}"
     try:
@@ -129,7 +131,7 @@ def _is_bundled(name_or_path: str | Path) -> bool:
 
 def _find_source(name_or_path: str | Path) -> Traversable:
     if not _is_bundled(name_or_path):
-        return Path(name_or_path)
+        return Path(input_path(name_or_path))
     text = str(name_or_path)
     if text not in list_preset_names():
         unknown = UnknownNameError("preset", text, list_preset_names())
