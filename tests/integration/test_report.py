@@ -21,7 +21,7 @@ def run(lite_run, tmp_path):
 
 
 def test_it_writes_the_file_and_says_where(run, tmp_path):
-    done = invoke("report", str(run.folder))
+    done = invoke("report", str(run.folder), "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{run.folder / 'report.html'}\n", "")
     elsewhere = invoke("report", str(run.folder), "--out", str(tmp_path / "new" / "page.html"))
     assert elsewhere.stdout == f"{tmp_path / 'new' / 'page.html'}\n"

@@ -1,5 +1,6 @@
 """What a person sees on a terminal, through a pseudo-terminal of a given width."""
 
+import contextlib
 import os
 import pty
 import re
@@ -41,3 +42,20 @@ def test_a_narrow_terminal_cuts_no_number(lite_run, columns, stacked):
     for word in ("random_brightness_contrast", "overall", "rank", "▲", "▼"):
         assert word in text
     assert (" ±" not in text.replace("mean ± standard", "").replace("  ±", "")) == stacked
+
+
+def test_a_report_says_which_step_is_under_way(lite_run, tmp_path):
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "report", str(lite_run.folder), "--out", str(tmp_path / "page.html")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    written = bytearray()
+    with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+        while block := os.read(ours, 65536):
+            written += block
+    os.close(ours)
+    out, _ = process.communicate(timeout=60)
+    shown = written.decode("utf-8").split("\r\x1b[K")
+    assert {"report: intervals and ranks", "report: retrieval", "report: images"} <= set(shown)
+    assert shown[-1] == ""  # nothing stays on the terminal
+    assert out.decode() == f"{tmp_path / 'page.html'}\n"

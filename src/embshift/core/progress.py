@@ -1,11 +1,19 @@
 """The progress of a run, and who receives it."""
 
 import logging
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
 
-__all__ = ["Reporter", "Silent"]
+__all__ = ["OnStep", "Reporter", "Silent", "ignore_step"]
 
 _log = logging.getLogger("embshift")
+
+OnStep: TypeAlias = Callable[[str], None]
+"""Receives the name of the step that begins, e.g. "retrieval"."""
+
+
+def ignore_step(name: str, /) -> None:
+    """Receive a step and do nothing."""
 
 
 @runtime_checkable

@@ -203,6 +203,10 @@ class RunTables:
             failed += len(views.filter(pc.field("status") != "ok"))
         return tried, failed
 
+    def count_images(self) -> int:
+        """Return the number of committed images, usable or not."""
+        return sum(len(chunk) for chunk in self.chunks("images", ["row"]))
+
     def count_undefined(self) -> int:
         """Return the number of values that were computed and are undefined."""
         found = self.chunks("shifts", ["value"])

@@ -1,9 +1,10 @@
 """The run object: a run folder opened for reading, with everything computed from it. Never imports torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -24,6 +25,7 @@ from embshift.analysis.shifts.statistics import OVERALL, Statistics
 from embshift.analysis.shifts.table import Summary
 from embshift.analysis.strength.matched import Matched
 from embshift.analysis.strength.sweep import Sweep
+from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
 from embshift.runs.tables import RunTables, open_tables
 from embshift.show.text.summary import summary_html
@@ -32,6 +34,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Run", "open_run"]
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def _limited(
+    method: "Callable[Concatenate[Run, Parameters], Result]",
+) -> "Callable[Concatenate[Run, Parameters], Result]":
+    """Let a method compute small products on one thread."""
+
+    @wraps(method)
+    def limited(self: "Run", *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with limit_threads(images=self.count_images()):
+            return method(self, *args, **kwargs)
+
+    return limited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +70,7 @@ class Run(RunTables):
         """Return each metric's error relative to float32, on the first chunk; None for a float32 run."""
         return read_precision_errors(self.info)
 
+    @_limited
     def statistics(
         self, *, by: str = OVERALL, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
     ) -> Statistics:
@@ -94,6 +113,7 @@ class Run(RunTables):
 
         return write_report(self, out)
 
+    @_limited
     def separation(self, *, seed: int = 0) -> Separation:
         """Compute the mean distance between the originals of different images; equal images count once.
 
@@ -111,6 +131,7 @@ class Run(RunTables):
         """
         return of_run.pair_views(self, images=images, seed=seed)
 
+    @_limited
     def calibration(
         self,
         *,
@@ -130,6 +151,7 @@ class Run(RunTables):
         """
         return of_run.calibrate_shifts(self, floors=floors, images=images, queries=queries, seed=seed)
 
+    @_limited
     def retrieval(
         self,
         *,
@@ -156,6 +178,7 @@ class Run(RunTables):
             self, neighbours=neighbours, images=images, queries=queries, search=search, seed=seed
         )
 
+    @_limited
     def direction(self, *, images: int | None = None, seed: int = 0) -> Measured:
         """Measure whether a transform moves all images in the same direction, and how much can be undone.
 
@@ -165,6 +188,7 @@ class Run(RunTables):
         """
         return of_run.analyse_direction(self, images=images, seed=seed)
 
+    @_limited
     def structure(
         self, *, permutations: int = PERMUTATIONS, images: int | None = None, seed: int = 0
     ) -> Measured:
@@ -194,6 +218,7 @@ class Run(RunTables):
         """
         return find_floors(self, others)
 
+    @_limited
     def differences(
         self,
         *,
@@ -214,6 +239,7 @@ class Run(RunTables):
         """
         return compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
 
+    @_limited
     def order_stability(self, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
         """Compute Kendall's τ between the order of transforms by all images and by 10, 30, 100, … of them.
 
@@ -223,6 +249,7 @@ class Run(RunTables):
         """
         return of_run.analyse_order_stability(self, by=by, seed=seed)
 
+    @_limited
     def sweep(self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Sweep:
         """Compute shift and recall by severity or strength of each transform; see ``embshift sweep``.
 
@@ -236,6 +263,7 @@ class Run(RunTables):
         """
         return of_run.analyse_sweep(self, images=images, resamples=resamples, seed=seed)
 
+    @_limited
     def matched(self, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
         """Rank transforms by their shift at equal damage, for a run of ``embshift match``.
 
@@ -248,6 +276,7 @@ class Run(RunTables):
         """
         return of_run.analyse_matched(self, resamples=resamples, seed=seed)
 
+    @_limited
     def clusters(
         self, *, distance: str = "cosine", linkage: str = "average", threshold: float | None = None
     ) -> Clusters:

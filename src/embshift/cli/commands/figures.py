@@ -1,12 +1,13 @@
 """``embshift figures`` and ``embshift report``: paths on standard output, messages on standard error."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embshift.cli.catalogue.checks import check_names
 from embshift.cli.commands.summaries import warn_if_unfinished
+from embshift.cli.output.steps import Steps
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import FigureError
 from embshift.core.paths import output_path
@@ -29,7 +30,8 @@ def figures(parsed: argparse.Namespace) -> int:
     skipped = list[str]()
     folder = found.folder / "figures" if parsed.out is None else output_path(parsed.out)
     options = {"style": parsed.format, "width": parsed.width, "pictures": parsed.pictures}
-    for path in _render(found, names, folder=folder, skipped=skipped, options=options):
+    steps = Steps("figures", quiet=parsed.quiet)
+    for path in _render(found, names, folder=folder, skipped=skipped, options=options, steps=steps):
         print_text(str(path))
     failed = bool(parsed.only) or len(skipped) == len(names)
     return _report_skipped(skipped, failed=failed, quiet=parsed.quiet)
@@ -41,11 +43,21 @@ def report(parsed: argparse.Namespace) -> int:
 
     found = open_run(parsed.run)
     warn_if_unfinished(found)
-    print_text(str(found.report(parsed.out)))
+    print_text(str(_write_report(found, parsed.out, quiet=parsed.quiet)))
     return 0
 
 
-def render_paper(found: "Run") -> None:
+def _write_report(found: "Run", out: str | None = None, *, quiet: bool) -> Path:
+    from embshift.show.report.page import write_report
+
+    steps = Steps("report", quiet=quiet)
+    try:
+        return write_report(found, out, on_step=steps)
+    finally:
+        steps.clear()
+
+
+def render_paper(found: "Run", *, quiet: bool = False) -> None:
     """Render the paper's figures, as far as the run holds enough for them, and the report."""
     from embshift.show.figures import FIGURES
 
@@ -53,24 +65,36 @@ def render_paper(found: "Run") -> None:
     names = [name for name in FIGURES if FIGURES[name].source.startswith(("Fig.", "Sec."))]
     folder = found.folder / "figures"
     options = {"style": "png", "width": 6.9, "pictures": 4}
-    files = list(_render(found, names, folder=folder, skipped=[], options=options))
+    steps = Steps("figures", quiet=quiet)
+    files = list(_render(found, names, folder=folder, skipped=[], options=options, steps=steps))
     print_text(f"figures: {folder} ({len(files)} files)")
-    print_text(f"report: {found.report()}")
+    print_text(f"report: {_write_report(found, quiet=quiet)}")
 
 
 def _render(
-    found: "Run", names: Iterable[str], *, folder: Path, skipped: list[str], options: dict[str, Any]
+    found: "Run",
+    names: Sequence[str],
+    *,
+    folder: Path,
+    skipped: list[str],
+    options: dict[str, Any],
+    steps: Steps,
 ) -> Iterator[Path]:
     """Yield each file when it is written; add what cannot be rendered to ``skipped``."""
     from embshift.show.figures.material import Material
     from embshift.show.figures.render import write_figure
 
     material = Material(run=found)
-    for name in names:
+    for at, name in enumerate(names, start=1):
+        steps(f"{name}, {at} of {len(names)}")
+        files = list[Path]()
         try:
-            yield from write_figure(material, name, folder=folder, **options)
+            files = write_figure(material, name, folder=folder, **options)
         except FigureError as error:
             skipped.append(f"{name}: {error}")
+        finally:
+            steps.clear()
+        yield from files
 
 
 def _report_skipped(skipped: Sequence[str], *, failed: bool, quiet: bool) -> int:

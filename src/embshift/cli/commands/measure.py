@@ -43,7 +43,7 @@ def demo(parsed: argparse.Namespace) -> int:
         found = _carry_out(plan, output_path(parsed.out), quiet=parsed.quiet)
     code = _finish(found, plan)
     if code != NOTHING_READABLE:
-        render_paper(found)
+        render_paper(found, quiet=parsed.quiet)
     return code
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from embshift.core.errors import FigureError, PlanError, UnknownNameError
+from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_aside
 from embshift.show.figures import FIGURES, FigureEntry, Page
@@ -50,10 +51,11 @@ def render_pages(
     if pictures < 1:
         raise PlanError(f"pictures is {pictures}; expected 1 or more")
     _check_metrics(material, entry)
+    images = material.run.count_images()
     pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures))
     while True:
         # The style holds while a page is rendered, not while the caller does something else with it.
-        with use_house_style():
+        with use_house_style(), limit_threads(images=images):
             page = next(pages, None)
         if page is None:
             return

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.paths import output_file
+from embshift.core.progress import OnStep, ignore_step
+from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_text
 from embshift.runs.tables import RunTables
@@ -32,12 +34,13 @@ _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
-def write_report(run: RunTables, out: str | Path | None = None) -> Path:
+def write_report(run: RunTables, out: str | Path | None = None, *, on_step: OnStep = ignore_step) -> Path:
     """Write the report of a run, as a whole or not at all.
 
     Args:
         run: The run; only its folder is read.
         out: Path of the file; ``report.html`` in the run's folder if None.
+        on_step: Receives each step as it begins.
 
     Returns:
         Path of the file.
@@ -46,18 +49,23 @@ def write_report(run: RunTables, out: str | Path | None = None) -> Path:
         StorageError: If it cannot be written.
     """
     path = run.folder / "report.html" if out is None else output_file(out)
-    write_text(path, build_page(build_content(run)))
+    write_text(path, build_page(build_content(run, on_step=on_step)))
     return path
 
 
-def build_content(run: RunTables, *, resamples: int | None = None) -> dict[str, Any]:
+def build_content(
+    run: RunTables, *, resamples: int | None = None, on_step: OnStep = ignore_step
+) -> dict[str, Any]:
     """Return everything that the page shows, ready for JSON, with names from outside made visible.
 
     Args:
         run: The run.
         resamples: As for `gather_facts`.
+        on_step: Receives each step as it begins.
     """
-    facts = gather_facts(run, resamples=resamples)
+    with limit_threads(images=run.count_images()):
+        facts = gather_facts(run, resamples=resamples, on_step=on_step)
+    on_step("images")
     ends = choose_extremes(facts)
     return {
         "folder": make_visible(run.folder.resolve().name),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from embshift.analysis.between_runs import find_floors
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.of_run import analyse_direction, analyse_retrieval, analyse_structure, calibrate_shifts
+from embshift.core.progress import OnStep, ignore_step
 from embshift.runs.tables import RunTables
 
 __all__ = ["MOST_IMAGES", "SAMPLE", "EmbeddingFacts", "measure_embeddings"]
@@ -33,19 +34,27 @@ class EmbeddingFacts:
     structure: Measured
 
 
-def measure_embeddings(run: RunTables, *, images: int) -> EmbeddingFacts | None:
+def measure_embeddings(
+    run: RunTables, *, images: int, on_step: OnStep = ignore_step
+) -> EmbeddingFacts | None:
     """Measure the embeddings of a run; None for fewer than two images or more than `MOST_IMAGES`.
 
     Args:
         run: The run.
         images: Number of its images.
+        on_step: Receives each step as it begins.
     """
     if not 2 <= images <= MOST_IMAGES or not run.transforms:
         return None
     sample = SAMPLE if images > SAMPLE else None
+    on_step("calibration")
+    calibration = calibrate_shifts(run, queries=sample, floors=find_floors(run))
+    on_step("retrieval")
+    retrieval = analyse_retrieval(run, queries=sample)
+    on_step("direction")
+    direction = analyse_direction(run, images=sample)
+    on_step("structure")
+    structure = analyse_structure(run)
     return EmbeddingFacts(
-        calibration=calibrate_shifts(run, queries=sample, floors=find_floors(run)),
-        retrieval=analyse_retrieval(run, queries=sample),
-        direction=analyse_direction(run, images=sample),
-        structure=analyse_structure(run),
+        calibration=calibration, retrieval=retrieval, direction=direction, structure=structure
     )

@@ -8,6 +8,7 @@ from embshift.analysis.strength.matched import Matched, MatchedGroup
 from embshift.analysis.strength.solved import DISPLACEMENT
 from embshift.analysis.strength.sweep import Sweep
 from embshift.core.errors import RunError
+from embshift.core.progress import OnStep, ignore_step
 from embshift.runs.tables import RunTables
 from embshift.show.report.facts.embeddings import MOST_IMAGES
 
@@ -27,7 +28,9 @@ class LevelFacts:
     matched: Matched | None = None
 
 
-def measure_levels(run: RunTables, *, images: int, resamples: int) -> LevelFacts:
+def measure_levels(
+    run: RunTables, *, images: int, resamples: int, on_step: OnStep = ignore_step
+) -> LevelFacts:
     """Measure curves of a run of ``embshift sweep`` or groups of a run of ``embshift match``.
 
     Args:
@@ -35,12 +38,14 @@ def measure_levels(run: RunTables, *, images: int, resamples: int) -> LevelFacts
         images: Number of its images; above `MOST_IMAGES` nothing is measured, since it needs all originals in
             memory.
         resamples: Number of resamples of the images.
+        on_step: Receives each step as it begins.
 
     Returns:
         Results; both attributes are None for any other run.
     """
     if not 2 <= images <= MOST_IMAGES:
         return LevelFacts()
+    on_step("levels")
     if (run.folder / "match.json").is_file():
         try:
             return LevelFacts(matched=analyse_matched(run, resamples=resamples))

@@ -14,6 +14,7 @@ from embshift.analysis.shifts.ranks import Ranks
 from embshift.analysis.shifts.separation import Separation
 from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
+from embshift.core.progress import OnStep, ignore_step
 from embshift.core.types import Capture, MetricSpec
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
@@ -75,15 +76,18 @@ def choose_resamples(images: int) -> int:
     return int(np.clip(_MOST_RESAMPLED_IMAGES // max(images, 1), _FEWEST_RESAMPLES, RESAMPLES))
 
 
-def gather_facts(run: RunTables, *, resamples: int | None = None) -> Facts:
+def gather_facts(run: RunTables, *, resamples: int | None = None, on_step: OnStep = ignore_step) -> Facts:
     """Read a run's tables, one chunk at a time, and compute its statistics.
 
     Args:
         run: The run.
         resamples: Number of bootstrap resamples; `choose_resamples` decides if None.
+        on_step: Receives each step as it begins.
     """
+    on_step("values")
     values = run.values()
     resamples = choose_resamples(len(values.rows)) if resamples is None else resamples
+    on_step("intervals and ranks")
     return Facts(
         transforms=run.transforms,
         metrics=run.metrics,
@@ -95,8 +99,8 @@ def gather_facts(run: RunTables, *, resamples: int | None = None) -> Facts:
         inputs=_count_inputs(run),
         views=run.count_views(),
         info=run.info,
-        embeddings=measure_embeddings(run, images=len(values.rows)),
-        levels=measure_levels(run, images=len(values.rows), resamples=resamples),
+        embeddings=measure_embeddings(run, images=len(values.rows), on_step=on_step),
+        levels=measure_levels(run, images=len(values.rows), resamples=resamples, on_step=on_step),
     )
 
 
