@@ -100,7 +100,7 @@ def test_the_preset_of_preparations_is_the_floor_of_another_run(tmp_path):
     assert (jpeg.high, jpeg.median, jpeg.images) == pytest.approx((wanted.high, wanted.median, 20))
     assert (again.kind, again.name, again.images) == ("numeric", "measured again in prep", 20)
     found = other.calibration(floors=other.floors(preparation))
-    assert found.mean("blur", "floor_ratio") == pytest.approx(found.mean("blur", "cosine_shift") / jpeg.high)
+    assert found.mean("blur", "floor_ratio") == pytest.approx(found.mean("blur", "cosine_shift") / jpeg.mean)
     assert other.floors() == ()
     assert [one.name for one in preparation.floors()] == ["jpeg_95", "identity"]
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from embshift.analysis.embeddings.direction import (
     measure_direction,
     removals,
 )
-from embshift.analysis.embeddings.floors import LOWEST, floor, floor_height
+from embshift.analysis.embeddings.floors import LOWEST, floor, floor_ratio, highest_floor
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
@@ -358,8 +359,10 @@ def test_floor_is_a_percentile_of_shifts_and_the_highest_preparation_counts():
     assert high.high == pytest.approx(np.quantile(shifts, 0.95))
     assert high.median == pytest.approx(np.median(shifts))
     assert (high.most, high.images) == (pytest.approx(max(shifts)), 400)
-    assert floor_height([low, high, numeric]) == high.high
-    assert floor_height([numeric]) is None
+    assert high.mean == pytest.approx(np.mean(shifts))
+    assert high.shifts == pytest.approx(shifts)
+    assert highest_floor([low, high, numeric]) is high
+    assert highest_floor([numeric]) is None
 
 
 def test_shifts_are_multiples_of_the_floor_only_where_there_is_one():
@@ -373,9 +376,34 @@ def test_shifts_are_multiples_of_the_floor_only_where_there_is_one():
     real = floor(base, moved(base, by=0.02, seed=5), kind="preparation", name="jpeg")
     with_one = calibrate(pairs, floors=[tiny, real])
     assert with_one.mean("moved", "floor_ratio") == pytest.approx(
-        with_one.mean("moved", "cosine_shift") / real.high
+        with_one.mean("moved", "cosine_shift") / real.mean
     )
     assert sum("floor, " in note for note in with_one.notes) == 2
+
+
+def test_a_floor_is_as_uncertain_as_a_shift():
+    """The interval of a ratio of two means, by the delta method: both samples count."""
+    rng = np.random.default_rng(0)
+    shifts, base = rng.gamma(4, size=(300, 1)), rng.gamma(4, size=200)
+    below = replace(floor(cloud(3), moved(cloud(3)), kind="preparation", name="jpeg"), images=200)
+    below = replace(below, mean=float(base.mean()), shifts=tuple(base.tolist()))
+    found = floor_ratio(shifts, below, resamples=4000, level=0.95, seed=0)
+    ratio = shifts.mean() / base.mean()
+    error = ratio * math.sqrt(
+        (shifts.std() / shifts.mean()) ** 2 / 300 + (base.std() / base.mean()) ** 2 / 200
+    )
+    assert found.mean[0] == pytest.approx(ratio)
+    assert found.high[0] - found.low[0] == pytest.approx(2 * 1.96 * error, rel=0.06)
+
+
+def test_the_interval_of_the_ratio_is_shown_by_calibration():
+    base = cloud(50, 8)
+    pairs = pairs_of(base, {"moved": moved(base)})
+    real = floor(base, moved(base, by=0.02, seed=5), kind="preparation", name="jpeg")
+    found = calibrate(pairs, floors=[real])
+    low, high = found.interval("moved", "floor_ratio")
+    shift_low, shift_high = found.interval("moved", "cosine_shift")
+    assert high - low > 1.1 * (shift_high - shift_low) / real.mean
 
 
 def test_a_floor_of_nothing_is_undefined():

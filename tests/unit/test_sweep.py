@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from embshift.analysis.strength.curve_numbers import find_half_recall, mean_spearman
+from embshift.analysis.embeddings.pairs import make_pairs
+from embshift.analysis.strength.curve_numbers import (
+    find_half_recall,
+    find_half_recall_interval,
+    rank_correlations,
+)
 from embshift.analysis.strength.levels import SweptLevel, read_levels
 from embshift.analysis.strength.sweep import compute_sweep
 from embshift.core.errors import PlanError, RunError, UnknownNameError
 from embshift.measurement.studies.sweep import chosen_transforms, measure_sweep, sweep_plan
 from embshift.show.text.sweep import format_sweep, s50_text, sweep_table
 from embshift.transforms import TRANSFORMS
-from tests.reference import measurements_reference, statistics_reference
+from tests.reference import measurements_reference
+from tests.reference import statistics_reference as reference
 from tests.unit.test_measurements import cloud, moved, pairs_of
 
 
@@ -89,7 +95,7 @@ def test_the_interval_of_the_area_is_that_of_the_areas_of_images():
         one, three, five = (measurements_reference.shift(sides[0], side) for side in sides[1:])
         areas.append((one / 2 * 1 + (one + three) / 2 * 2 + (three + five) / 2 * 2) / 5)
     assert curve.area.mean[0] == pytest.approx(np.mean(areas), rel=1e-6)
-    ends = statistics_reference.bca(areas, resamples=400, seed=3, level=0.95)
+    ends = reference.bca(areas, resamples=400, seed=3, level=0.95)
     assert [curve.area.low[0], curve.area.high[0]] == pytest.approx(ends, rel=1e-6)
 
 
@@ -120,18 +126,98 @@ def test_where_half_are_found(recall, at, left, expected):
     assert found[0] == pytest.approx(expected[0], nan_ok=True)
 
 
+def test_the_interval_of_half_recall_is_where_wilsons_holds_a_half():
+    recall = (np.arange(60)[:, None] < np.array([57, 48, 20, 3])).astype(float)
+    options = {"at": (1.0, 2.0, 3.0, 4.0), "left": 0.0, "draws": [60] * 4, "level": 0.95}
+    low, high = find_half_recall_interval(recall, **options)
+    middle, _ = find_half_recall(recall.mean(axis=0), at=options["at"], left=0.0)
+    assert 2 < low < middle < high < 3
+    for place in (low, high):
+        share = place - 2
+        own = (1 - share) * recall[:, 1] + share * recall[:, 2]
+        ends = reference.clustered_wilson(own.tolist(), draws=60)
+        assert min(abs(end - 0.5) for end in ends) < 1e-3
+    few = find_half_recall_interval(recall[::6], **options | {"draws": [10] * 4})
+    assert few[0] < low < high < few[1]
+
+
+def test_ends_of_half_recall_beyond_the_levels_are_infinite():
+    options = {"at": (1.0, 2.0), "left": None, "draws": [20] * 2, "level": 0.95}
+
+    def interval(*shares):
+        return find_half_recall_interval(
+            (np.arange(20)[:, None] < 20 * np.array(shares)).astype(float), **options
+        )
+
+    assert interval(1.0, 0.9) == (math.inf, math.inf)
+    assert interval(0.1, 0.0) == (-math.inf, -math.inf)
+    low, high = interval(0.9, 0.4)
+    assert 1 < low < 2
+    assert high == math.inf
+    assert interval(0.5, 0.1)[0] == -math.inf
+    nothing = np.full((20, 2), math.nan)
+    assert all(math.isnan(end) for end in find_half_recall_interval(nothing, **options))
+
+
 def test_spearman_is_scipys():
     rng = np.random.default_rng(0)
     shifts = np.round(rng.random((40, 5)) + np.arange(5) * 0.1, 1)  # rounded: with ties
-    mean, images = mean_spearman(shifts)
     expected = [spearmanr(row, np.arange(5)).statistic for row in shifts]
-    assert images == 40
-    assert mean == pytest.approx(np.mean(expected), abs=1e-12)
+    np.testing.assert_allclose(rank_correlations(shifts), expected, atol=1e-12)
     shifts[0], shifts[1, 2] = 0.3, np.nan
-    mean, images = mean_spearman(shifts)
-    assert images == 38
-    assert mean == pytest.approx(np.mean(expected[2:]), abs=1e-12)
-    assert np.isnan(mean_spearman(shifts[:, :2])[0])
+    assert np.isnan(rank_correlations(shifts)[:2]).all()
+    np.testing.assert_allclose(rank_correlations(shifts)[2:], expected[2:], atol=1e-12)
+    assert np.isnan(rank_correlations(shifts[:, :2])).all()
+
+
+def test_monotonicity_has_an_interval_of_its_images():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(40, 6)).astype(np.float32)
+    names = [f"noise_s{at}" for at in (1, 2, 3, 4)]
+    views = {
+        name: base + 0.1 * (1 + 0.2 * at) * rng.normal(size=(40, 6)).astype(np.float32)
+        for at, name in enumerate(names)
+    }
+    curve = compute_sweep(plain_pairs(base, views), [swept(name) for name in names], resamples=2000).curves[0]
+    found = curve.monotonicity
+    shifts = np.stack([cosine_shifts(base, views[name]) for name in names], axis=1)
+    own = rank_correlations(shifts)
+    assert found.mean[0] == pytest.approx(own.mean())
+    wide = 2 * 2.02 * own.std(ddof=1) / math.sqrt(40)
+    assert found.high[0] - found.low[0] == pytest.approx(wide, rel=0.12)
+
+
+def swept(name):
+    return SweptLevel(
+        name=name,
+        transform=name.split("_")[0],
+        severity=int(name[-1]),
+        strength=float(name[-1]),
+        unit="1",
+        meaning="amount",
+        family="noise",
+        zero=0.0,
+        rising=True,
+    )
+
+
+def plain_pairs(originals, views):
+    rows = np.arange(len(originals))
+    return make_pairs(
+        rows=rows,
+        values=originals,
+        ids={row: f"id{row}" for row in rows.tolist()},
+        transforms=list(views),
+        read=lambda name: (rows, np.zeros(len(rows), np.int64), views[name]),
+    )
+
+
+def cosine_shifts(originals, views):
+    units = [
+        side / np.linalg.norm(side, axis=1, keepdims=True)
+        for side in (originals.astype(float), views.astype(float))
+    ]
+    return 1 - (units[0] * units[1]).sum(axis=1)
 
 
 def test_a_run_without_levels_says_what_to_do(lite_run):

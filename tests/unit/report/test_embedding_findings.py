@@ -104,8 +104,8 @@ def test_shifts_are_told_beside_a_floor_where_there_is_one(beyond, tmp_path):
     floors = [floor(units[:12], units[12:], kind="preparation", name="resize")]
     found = planted(calibrate(run.pairs(), floors=floors), "floor_ratio", [1.5, 12])
     assert describe_floor_ratio(replace(beyond, calibration=found)) == (
-        "Shifts are between 1.50 (mild) and 12.0 (strong) times the preparation floor, the 95th percentile of"
-        " the shifts that preparation alone causes."
+        "Shifts are between 1.50 (mild) and 12.0 (strong) times the preparation floor, the mean of the shifts"
+        " that preparation alone causes."
     )
 
 

@@ -39,8 +39,9 @@ def curve(name, *, area, s50=math.nan, censored="", monotonicity=0.9, axis="seve
         area=told(area),
         s50=s50,
         censored=censored,
-        monotonicity=monotonicity,
-        monotone_images=9,
+        s50_low=1.5,
+        s50_high=math.inf,
+        monotonicity=told(monotonicity),
         left=0.0,
     )
 

@@ -1,17 +1,17 @@
 """Calibration: shifts relative to the distances between images, and to the floor of the measurement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from embshift.analysis.embeddings.catalogue import CALIBRATION, FLOOR_RATIO
-from embshift.analysis.embeddings.floors import Floor, floor_height
+from embshift.analysis.embeddings.floors import Floor, floor_ratio, highest_floor
 from embshift.analysis.embeddings.measures import Measured, check_sampling, mean_of_images
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws, format_sample_notes
-from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals
 
 __all__ = ["Scale", "calibrate", "distance_scale", "mean_distance_to_others", "shares_below"]
 
@@ -106,15 +106,15 @@ def calibrate(
     """
     check_sampling(resamples=resamples, level=level)
     asked = pairs.asked(queries, seed=seed)
-    height = floor_height(floors)
-    measures = CALIBRATION if height is None else (*CALIBRATION, FLOOR_RATIO)
+    highest = highest_floor(floors)
+    measures = CALIBRATION if highest is None else (*CALIBRATION, FLOOR_RATIO)
     scale = distance_scale(pairs.units, asked=asked)
     values, recorded = list[dict[str, Float64[np.ndarray, " images"]]](), np.zeros((0, len(asked)), bool)
     views = list[int]()
     for transform in pairs.transforms:
         draws, seen = pairs.views(transform, among=asked)
         found = [
-            (np.searchsorted(asked, draw.at), _draw(pairs, draw, scale=scale, height=height))
+            (np.searchsorted(asked, draw.at), _draw(pairs, draw, scale=scale, floor=highest))
             for draw in draws
         ]
         values.append(average_draws(found, images=len(asked), names=[one.name for one in measures]))
@@ -129,6 +129,10 @@ def calibrate(
         level=level,
         seed=seed,
     )
+    if highest is not None and values:
+        shifts = np.stack([one["cosine_shift"] for one in values], axis=1)
+        ratios = floor_ratio(shifts, highest, resamples=resamples, level=level, seed=seed)
+        estimates = _with_last(estimates, ratios)
     return Measured(
         name="calibration",
         measures=measures,
@@ -142,8 +146,15 @@ def calibrate(
     )
 
 
+def _with_last(estimates: Intervals, column: Intervals) -> Intervals:
+    """Return a table with the intervals of its last column replaced."""
+    low, high, plain = estimates.low.copy(), estimates.high.copy(), estimates.plain.copy()
+    low[:, -1], high[:, -1], plain[:, -1] = column.low, column.high, column.plain
+    return replace(estimates, low=low, high=high, plain=plain)
+
+
 def _draw(
-    pairs: Pairs, draw: DrawViews, *, scale: Scale, height: float | None
+    pairs: Pairs, draw: DrawViews, *, scale: Scale, floor: Floor | None
 ) -> dict[str, Float64[np.ndarray, " views"]]:
     shift = half_squared_distances(pairs.units[draw.at], draw.units)
     return {
@@ -153,7 +164,7 @@ def _draw(
         "relative_shift": _ratio(shift, scale.others[draw.at]),
         "neighbour_ratio": _ratio(shift, scale.nearest[draw.at]),
         "neighbour_percentile": shares_below(shift, scale.nearest),
-        "floor_ratio": shift / (np.nan if height is None else height),
+        "floor_ratio": shift / (np.nan if floor is None else floor.mean),
     }
 
 
@@ -177,6 +188,6 @@ def _notes(scale: Scale, floors: Sequence[Floor]) -> tuple[str, ...]:
             f"{equal:,} images share their embedding with another image; their neighbour ratio is undefined"
         )
     notes += [one.told() for one in floors]
-    if floors and floor_height(floors) is None:
+    if floors and highest_floor(floors) is None:
         notes.append("no preparation floor of 1e-7 or more was given, so floor ratios are undefined")
     return tuple(notes)

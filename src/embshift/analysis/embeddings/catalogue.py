@@ -83,7 +83,7 @@ CALIBRATION = (
 
 FLOOR_RATIO = Measure(
     name="floor_ratio",
-    summary="cosine shift over the 95th percentile of the shifts that preparation alone causes",
+    summary="cosine shift over the mean of the shifts that preparation alone causes",
     unit="1",
     bounds=(0.0, float("inf")),
     identity=0.0,

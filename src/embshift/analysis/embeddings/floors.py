@@ -1,7 +1,8 @@
 """Floors of a measurement: shifts of unchanged images that were only prepared or computed differently."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -9,11 +10,13 @@ from jaxtyping import Float, Float64
 
 from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
+from embshift.analysis.sampling.bootstrap import Intervals, bca, influence, means, resampled_means
+from embshift.analysis.sampling.percentiles import percentile_interval
 
-__all__ = ["LOWEST", "Floor", "floor", "floor_height"]
+__all__ = ["LOWEST", "Floor", "floor", "floor_ratio", "highest_floor"]
 
 LOWEST = 1e-7
-"""A preparation floor below this is not used as a unit: it is rounding of the encoder."""
+"""A preparation floor with a mean below this is not used as a unit: it is rounding of the encoder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,24 +27,32 @@ class Floor:
         kind: "numeric": the same pixels, computed differently (precision, device, batch). "preparation": the
             same image, converted to pixels differently (resize filter, decoder, JPEG 95).
         name: What was done differently.
-        median: Median shift over images; NaN without an image.
+        mean: Mean shift over images; NaN without an image.
+        median: Median shift over images.
         high: 95th percentile of the shift over images.
+        high_ends: 95 % interval of that percentile, by order statistics; NaN for fewer than 72 images.
         most: Greatest shift.
         images: Number of images behind it.
+        shifts: The shift of each of these images.
     """
 
     kind: Literal["numeric", "preparation"]
     name: str
+    mean: float
     median: float
     high: float
+    high_ends: tuple[float, float]
     most: float
     images: int
+    shifts: tuple[float, ...] = field(repr=False)
 
     def told(self) -> str:
         """Return the floor as one line."""
+        low, high = self.high_ends
+        ends = "" if math.isnan(low) else f", 95 % interval {low:.3g} to {high:.3g}"
         return (
-            f"{self.kind} floor, {self.name}: cosine shift {self.median:.3g} (median), {self.high:.3g} (95th"
-            f" percentile) over {self.images:,} images"
+            f"{self.kind} floor, {self.name}: cosine shift {self.mean:.3g} (mean), {self.median:.3g}"
+            f" (median), {self.high:.3g} (95th percentile{ends}) over {self.images:,} images"
         )
 
 
@@ -70,10 +81,13 @@ def floor(
     return Floor(
         kind=kind,
         name=name,
+        mean=float(shifts.mean()) if len(shifts) else float("nan"),
         median=_quantile(shifts, 0.5),
         high=_quantile(shifts, 0.95),
+        high_ends=percentile_interval(shifts, 0.95),
         most=float(shifts.max()) if len(shifts) else float("nan"),
         images=len(shifts),
+        shifts=tuple(shifts.tolist()),
     )
 
 
@@ -81,7 +95,44 @@ def _quantile(values: Float64[np.ndarray, " values"], level: float) -> float:
     return float(np.quantile(values, level)) if len(values) else float("nan")
 
 
-def floor_height(floors: Sequence[Floor]) -> float | None:
-    """Return the highest 95th percentile among preparation floors; None if none is 1e-7 or more."""
-    known = [one.high for one in floors if one.kind == "preparation" and one.high >= LOWEST]
-    return max(known, default=None)
+def highest_floor(floors: Sequence[Floor]) -> Floor | None:
+    """Return the preparation floor with the greatest mean shift; None if none is 1e-7 or more."""
+    known = [one for one in floors if one.kind == "preparation" and one.mean >= LOWEST]
+    return max(known, key=lambda one: one.mean, default=None)
+
+
+def floor_ratio(
+    shifts: Float64[np.ndarray, "images transforms"],
+    floor: Floor,
+    /,
+    *,
+    resamples: int,
+    level: float,
+    seed: int,
+) -> Intervals:
+    """Compute the mean shift of each transform over the mean shift of a floor, with BCa intervals.
+
+    Like is divided by like, a mean by a mean, and both are resampled: the floor is as uncertain as the shift.
+    The images of the floor need not be those of the shifts, so they are resampled by themselves.
+
+    Args:
+        shifts: Shift of each image and transform; NaN where undefined.
+        floor: The floor, above 0.
+        resamples: Number of resamples of either.
+        level: Coverage.
+        seed: Their seed.
+    """
+    below = np.array(floor.shifts)[:, None]
+    base = resampled_means(below, resamples=resamples, seed=seed + 1)
+    mean = means(shifts) / floor.mean
+    n = (~np.isnan(shifts)).sum(axis=0)
+    # Influences are put on one scale: on the estimate, per image of either sample.
+    own = influence(shifts) / (len(shifts) * floor.mean)
+    theirs = -influence(below) / (len(below) * floor.mean) * mean
+    return bca(
+        resampled_means(shifts, resamples=resamples, seed=seed) / base,
+        mean=mean,
+        pulls=np.concatenate([own, np.nan_to_num(theirs)]),
+        n=np.minimum(n, floor.images),
+        level=level,
+    )

@@ -120,10 +120,10 @@ def mean_of_images(
     found = replace_shares(
         found,
         table,
-        measures=[measure for _ in values for measure in measures],
-        proportions=PROPORTIONS,
-        crowded=CROWDED,
-        draws=np.repeat(np.array(draws, np.int64), len(measures)),
+        bounds=[measure.bounds for _ in values for measure in measures],
+        proportions=[measure.name in PROPORTIONS for _ in values for measure in measures],
+        crowded=[measure.name in CROWDED for _ in values for measure in measures],
+        draws=[views for views in draws for _ in measures],
         level=level,
     )
     undefined = recorded.sum(axis=1)[:, None] - found.n.reshape(shape)

@@ -1,6 +1,6 @@
 """Intervals of shares: Wilson's for proportions, and for means of values that crowd at a bound."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +8,6 @@ import scipy
 from jaxtyping import Float64, Int64
 
 from embshift.analysis.sampling.bootstrap import FEWEST, LEVEL, Intervals
-from embshift.core.types import Measure
 
 __all__ = ["effective_trials", "replace_shares", "share_intervals", "wilson"]
 
@@ -106,10 +105,10 @@ def replace_shares(
     values: Float64[np.ndarray, "images columns"],
     /,
     *,
-    measures: Sequence[Measure],
-    proportions: Container[str],
-    crowded: Container[str],
-    draws: Int64[np.ndarray, " columns"],
+    bounds: Sequence[tuple[float, float]],
+    proportions: Sequence[bool],
+    crowded: Sequence[bool],
+    draws: Sequence[int],
     level: float,
 ) -> Intervals:
     """Replace the bootstrap intervals of shares by Wilson's.
@@ -122,20 +121,20 @@ def replace_shares(
     Args:
         found: BCa intervals.
         values: Value of each image; NaN where undefined.
-        measures: The measure of each column.
-        proportions: Names of the measures that are proportions.
-        crowded: Names of other measures whose values crowd at a bound.
+        bounds: Least and greatest possible value of each column.
+        proportions: Whether a column is a proportion.
+        crowded: Whether the values of a column crowd at a bound otherwise.
         draws: Number of all draws behind each column.
         level: Coverage.
     """
-    proportion = np.array([one.name in proportions for one in measures], bool)
-    few = np.array([one.name in crowded for one in measures], bool) & (found.n >= FEWEST)
+    proportion = np.array(proportions, bool)
+    few = np.array(crowded, bool) & (found.n >= FEWEST)
     share = proportion | few
-    low = np.array([one.bounds[0] if own else 0.0 for one, own in zip(measures, share, strict=True)])
-    high = np.array([one.bounds[1] if own else 1.0 for one, own in zip(measures, share, strict=True)])
+    low = np.array([one[0] if own else 0.0 for one, own in zip(bounds, share, strict=True)])
+    high = np.array([one[1] if own else 1.0 for one, own in zip(bounds, share, strict=True)])
     scaled = np.where(share, (values - low) / (high - low), np.nan)
     taken = proportion | (few & (_away(scaled) < FEWEST))
-    most = np.where(proportion, draws.astype(np.float64), np.inf)
+    most = np.where(proportion, np.array(draws, np.float64), np.inf)
     mean = np.where(share, np.clip((found.mean - low) / (high - low), 0.0, 1.0), np.nan)
     ends = wilson(mean, trials=effective_trials(scaled, most=most), level=level)
     return replace(

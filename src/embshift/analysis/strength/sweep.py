@@ -19,8 +19,13 @@ from embshift.analysis.sampling.bootstrap import (
     means,
     resampled_means,
 )
-from embshift.analysis.sampling.shares import share_intervals
-from embshift.analysis.strength.curve_numbers import find_half_recall, mean_areas, mean_spearman
+from embshift.analysis.sampling.shares import replace_shares, share_intervals
+from embshift.analysis.strength.curve_numbers import (
+    find_half_recall,
+    find_half_recall_interval,
+    mean_areas,
+    rank_correlations,
+)
 from embshift.analysis.strength.levels import SweptLevel
 from embshift.analysis.strength.rank_matched import LevelValues
 from embshift.core.errors import RunError
@@ -50,9 +55,10 @@ class Curve:
         s50: Least severity or strength at which recall falls below a half; NaN if unknown.
         censored: ">" if recall stays at a half or more to the last level; "<" if it is below a half at the
             first level and there is no level before; else empty.
-        monotonicity: Mean over images of Spearman's correlation of shift and level, from −1 to 1; NaN for
-            fewer than three levels.
-        monotone_images: Number of images with such a correlation: those with every level, not all alike.
+        s50_low: Milder end of the interval of s50; −∞ where it lies before the first level.
+        s50_high: More severe end; ∞ where it lies beyond the last level.
+        monotonicity: Mean over images of Spearman's correlation of shift and level, (1,), from −1 to 1; NaN
+            for fewer than three levels. Its n counts images with every level, not all alike.
         left: Where the curve starts at the unchanged image (no shift, every original found); None if its axis
             has no such place.
     """
@@ -70,8 +76,9 @@ class Curve:
     area: Intervals
     s50: float
     censored: str
-    monotonicity: float
-    monotone_images: int
+    s50_low: float
+    s50_high: float
+    monotonicity: Intervals
     left: float | None
 
 
@@ -147,7 +154,7 @@ def compute_sweep(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Taken:
-    """The levels of one transform in order; columns are shifts, recalls and the area of every image.
+    """The levels of one transform in order; columns: shifts, recalls, area and monotonicity of every image.
 
     `draws` is the number of views of each level.
     """
@@ -169,7 +176,8 @@ def _take(pairs: Pairs, levels: Sequence[SweptLevel]) -> _Taken:
     values, draws = zip(*(_values(pairs, each.name) for each in levels), strict=True)
     shifts = np.stack([each[SHIFT] for each in values], axis=1)
     recalls = np.stack([each[RECALL] for each in values], axis=1)
-    columns = np.column_stack([shifts, recalls, mean_areas(shifts, at=at, left=left)])
+    numbers = mean_areas(shifts, at=at, left=left), rank_correlations(shifts)
+    columns = np.column_stack([shifts, recalls, *numbers])
     return _Taken(levels=levels, axis=axis, at=at, left=left, columns=columns, draws=np.array(draws))
 
 
@@ -177,7 +185,22 @@ def _curve(taken: _Taken, found: Intervals, *, level: float) -> Curve:
     first, count = taken.levels[0], len(taken.levels)
     recall = share_intervals(taken.columns[:, count : 2 * count], draws=taken.draws, level=level)
     s50, censored = find_half_recall(recall.mean, at=taken.at, left=taken.left)
-    monotonicity, images = mean_spearman(taken.columns[:, :count])
+    low, high = find_half_recall_interval(
+        taken.columns[:, count : 2 * count],
+        at=taken.at,
+        left=taken.left,
+        draws=taken.draws.tolist(),
+        level=level,
+    )
+    monotonicity = replace_shares(
+        _part(found, slice(2 * count + 1, 2 * count + 2)),
+        taken.columns[:, 2 * count + 1 :],
+        bounds=[(-1.0, 1.0)],
+        proportions=[False],
+        crowded=[True],
+        draws=[0],
+        level=level,
+    )
     return Curve(
         transform=first.transform,
         family=first.family,
@@ -192,8 +215,9 @@ def _curve(taken: _Taken, found: Intervals, *, level: float) -> Curve:
         area=_part(found, slice(2 * count, 2 * count + 1)),
         s50=s50,
         censored=censored,
+        s50_low=low,
+        s50_high=high,
         monotonicity=monotonicity,
-        monotone_images=images,
         left=taken.left,
     )
 

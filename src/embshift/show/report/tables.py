@@ -14,7 +14,7 @@ from embshift.show.report.facts.run import Facts
 from embshift.show.report.numbers import round_value
 from embshift.show.report.palette import transform_colours
 from embshift.show.text.numbers import spell_number
-from embshift.show.text.sweep import s50_text, strength_text
+from embshift.show.text.sweep import s50_ends, s50_text, strength_text
 from embshift.show.text.words import format_percent, make_visible
 
 __all__ = ["build_curves", "build_tables"]
@@ -122,8 +122,15 @@ def _sweep(sweep: Sweep) -> Table:
                 spell_number(float(curve.area.mean[0])),
                 _ends(float(curve.area.low[0]), float(curve.area.high[0])),
             ),
-            _cell(s50_text(curve), "" if curve.axis == "severity" or curve.unit == "1" else curve.unit),
-            _cell(spell_number(curve.monotonicity)),
+            _cell(
+                s50_text(curve),
+                "" if curve.axis == "severity" or curve.unit == "1" else curve.unit,
+                f"[{s50_ends(curve)}]" if s50_ends(curve) else "",
+            ),
+            _cell(
+                spell_number(float(curve.monotonicity.mean[0])),
+                _ends(float(curve.monotonicity.low[0]), float(curve.monotonicity.high[0])),
+            ),
             _cell(_strengths(curve), curve.meaning),
             _cell(f"{int(curve.shift.n.max()):,}"),
         ]

@@ -9,9 +9,9 @@ from rich.table import Table
 from embshift.analysis.sampling.bootstrap import Intervals
 from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.show.text.markup import Cells, find_writer, open_table
-from embshift.show.text.numbers import format_cell, format_counts, format_estimate, format_exact, write_json
+from embshift.show.text.numbers import format_counts, format_estimate, format_exact, write_json
 
-__all__ = ["format_sweep", "s50_text", "strength_text", "sweep_table"]
+__all__ = ["format_sweep", "s50_ends", "s50_text", "strength_text", "sweep_table"]
 
 
 _MEANS = ("mean", "low", "high")
@@ -30,6 +30,20 @@ def s50_text(curve: Curve) -> str:
     return "–" if math.isnan(curve.s50) else f"{curve.s50:.3g}"
 
 
+def s50_ends(curve: Curve) -> str:
+    """Format the interval of s50: "1.9 to 3.1", "4.2 to > 5"; empty if unknown."""
+    if math.isnan(curve.s50_low):
+        return ""
+    low, high = (_s50_end(curve, end) for end in (curve.s50_low, curve.s50_high))
+    return low if low == high else f"{low} to {high}"
+
+
+def _s50_end(curve: Curve, end: float) -> str:
+    if math.isinf(end):
+        return f"> {curve.at[-1]:g}" if end > 0 else f"< {curve.at[0]:g}"
+    return f"{end:.3g}"
+
+
 def sweep_table(sweep: Sweep) -> Table:
     """Return the curves as a table for the terminal: one row per transform, one column per level."""
     table = open_table(_caption(sweep))
@@ -41,7 +55,7 @@ def sweep_table(sweep: Sweep) -> Table:
     for curve in sweep.curves:
         cells = [_level(curve, at, between="\n") for at in range(len(curve.at))]
         cells += [""] * (_longest(sweep) - len(cells))
-        table.add_row(escape(curve.transform), *cells, *_ends(curve))
+        table.add_row(escape(curve.transform), *cells, *_ends(curve, between="\n"))
     return table
 
 
@@ -51,7 +65,8 @@ def _longest(sweep: Sweep) -> int:
 
 def _caption(sweep: Sweep) -> str:
     return (
-        f"per level: mean shift (1 − cosine), its {100 * sweep.level:g} % interval over images, strength\n"
+        f"per level: mean shift (1 − cosine), its {100 * sweep.level:g} % interval over images, strength;"
+        " the other intervals are of the same level\n"
         "area: mean height of the curve · monotone: mean Spearman correlation of shift and level\n"
         f"s50: lowest level at which recall@1 among {sweep.gallery:,} originals is below 50 %"
     )
@@ -63,11 +78,16 @@ def _level(curve: Curve, at: int, *, between: str = " ") -> str:
     return f"{shift}{between}{strength_text(curve.strengths[at], curve.unit)}"
 
 
-def _ends(curve: Curve) -> list[str]:
+def _ends(curve: Curve, *, between: str = " ") -> list[str]:
+    area, monotone = curve.area, curve.monotonicity
+    ends = s50_ends(curve)
+    correlation = f"{float(monotone.mean[0]):.2f}".replace("nan", "–")
+    if not math.isnan(float(monotone.low[0])):
+        correlation += f"{between}({float(monotone.low[0]):.2f} to {float(monotone.high[0]):.2f})"
     return [
-        format_cell(float(curve.area.mean[0])),
-        s50_text(curve),
-        "–" if math.isnan(curve.monotonicity) else f"{curve.monotonicity:.2f}",
+        format_estimate(*(float(getattr(area, part)[0]) for part in _MEANS), between=between),
+        s50_text(curve) + (f"{between}({ends})" if ends else ""),
+        correlation,
         format_counts(curve.shift.n.tolist()),
     ]
 
@@ -106,7 +126,8 @@ def _cells(sweep: Sweep) -> Cells:
 def _columns(sweep: Sweep) -> Cells:
     header = ["transform", "family", "name", "axis", "level", "strength", "unit"]
     header += [f"{part}_{end}" for part in ("shift", "recall_at_1", "area") for end in _MEANS]
-    header += ["n", "s50", "s50_censored", "monotonicity", "gallery"]
+    header += ["n", "s50", "s50_censored", "s50_low", "s50_high"]
+    header += [f"monotonicity_{end}" for end in _MEANS] + ["gallery"]
     rows = list[list[str]]()
     for curve in sweep.curves:
         for at, name in enumerate(curve.names):
@@ -120,7 +141,9 @@ def _columns(sweep: Sweep) -> Cells:
                     for end in _MEANS
                 ]
                 + [str(int(curve.shift.n[at])), format_exact(curve.s50), curve.censored]
-                + [format_exact(curve.monotonicity), str(sweep.gallery)]
+                + [format_exact(curve.s50_low), format_exact(curve.s50_high)]
+                + [format_exact(float(getattr(curve.monotonicity, end)[0])) for end in _MEANS]
+                + [str(sweep.gallery)]
             )
     return header, rows
 
@@ -160,7 +183,9 @@ def _curve_content(curve: Curve) -> dict[str, Any]:
         "area": _numbers(curve.area, 0),
         "s50": curve.s50,
         "s50_censored": curve.censored,
-        "monotonicity": curve.monotonicity,
-        "monotone_images": curve.monotone_images,
+        "s50_low": curve.s50_low,
+        "s50_high": curve.s50_high,
+        "monotonicity": _numbers(curve.monotonicity, 0),
+        "monotone_images": int(curve.monotonicity.n[0]),
         "levels": levels,
     }

@@ -99,7 +99,7 @@ def describe_floor_ratio(facts: EmbeddingFacts | None) -> str | None:
     if not known:
         return None
     most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
-    unit = "times the preparation floor, the 95th percentile of the shifts that preparation alone causes"
+    unit = "times the preparation floor, the mean of the shifts that preparation alone causes"
     if most == least:
         return f"The shift of {join_transforms([most])} is {spell_number(known[most])} {unit}."
     return (

@@ -57,7 +57,7 @@ def describe_curves(levels: LevelFacts) -> str | None:
     if not known:
         return None
     most, least = max(known, key=_area), min(known, key=_area)
-    uneven = [one for one in known if one.monotonicity < _UNEVEN]
+    uneven = [one for one in known if float(one.monotonicity.mean[0]) < _UNEVEN]
     note = (
         f" The shift does not clearly grow with the level for {_join(uneven)} (mean rank correlation below"
         f" {_UNEVEN:g})."
