@@ -39,11 +39,9 @@ def test_a_signal_costs_one_picture_and_is_named(number):
 
 
 def test_a_picture_that_hangs_is_given_up_after_its_time():
-    began = time.monotonic()
     found = statuses(hanging, 2)
     assert [status for status, _ in found] == ["ok", "ok", "timed_out", "ok", "ok"]
     assert "not done after 2 s (--timeout)" in found[2][1]
-    assert time.monotonic() - began < 45
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Pictures through processes: in order, the same for any number, and a deadly one costs itself alone."""
 
 import os
-import time
 from dataclasses import replace
 from functools import partial
 
@@ -64,12 +63,9 @@ def test_a_deadly_picture_costs_itself_alone(here, workers, deadly):
 def test_a_worker_that_has_ended_is_noticed_though_its_pipe_is_held_open():
     given = items(2)
     given[0].record.content[0, 0, 0] = LINGERING
-    started = time.monotonic()
+    # What holds the pipes stays for longer than a test may take.
     found = kept(perturb_images(given, build=build, workers=1))
     assert [one.decoded.status for one in found] == ["worker_died", "ok"]
-    assert (
-        time.monotonic() - started < 50
-    )  # it ends two workers, and what holds their pipes stays for 30 s each
 
 
 def test_workers_that_cannot_start_blame_no_picture(capfd):

@@ -17,7 +17,8 @@ LINGERING = 252
 
 def jitter(pixels, *, rng):
     if pixels[0, 0, 0] == LINGERING and os.fork() == 0:
-        time.sleep(30)
+        os.closerange(0, 3)  # whoever reads the output of the tests need not wait for it
+        time.sleep(600)
         os._exit(0)
     if pixels[0, 0, 0] == LINGERING:
         os._exit(7)
