@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 
-from rich.markup import escape
 from rich.table import Table
 
 from embshift.analysis.strength.matched import DISPLACEMENT, Matched, MatchedGroup, MatchedRow
@@ -29,10 +28,10 @@ def matched_table(matched: Matched) -> Table:
         table.add_column(name, justify="left" if left else "right", no_wrap=name not in _WRAPPED)
     for group in matched.groups:
         for cells in _group_cells(group):
-            table.add_row(*(escape(cell) for cell in cells))
+            table.add_row(*cells)
         table.add_section()
     for cells in _unmatched_cells(matched):
-        table.add_row(*(escape(cell) for cell in cells))
+        table.add_row(*cells)
     return table
 
 
