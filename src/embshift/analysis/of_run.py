@@ -22,8 +22,8 @@ from embshift.analysis.strength.levels import read_levels
 from embshift.analysis.strength.matched import Matched, UnmatchedRow, rank_matched, read_solved
 from embshift.analysis.strength.sweep import Sweep, compute_sweep
 from embshift.core.errors import RunError, UnknownNameError
-from embshift.runs.files import read_json
 from embshift.runs.precision import format_precision
+from embshift.runs.record import MATCH, read_record_file
 from embshift.runs.tables import RunTables
 
 __all__ = [
@@ -232,11 +232,14 @@ def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
         RunError: If the run was not made by ``embshift match``.
     """
     try:
-        solved_on, solved = read_solved(read_json(run.folder / "match.json"))
-    except (OSError, ValueError) as error:
+        content = read_record_file(run.folder, name=MATCH)
+        solved_on, solved = read_solved(content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{run.folder} has no readable match.json; make a run with 'embshift match'"
         ) from error
+    if content.get("fingerprint", run.info.get("fingerprint")) != run.info.get("fingerprint"):
+        raise RunError(f"{run.folder / MATCH} is that of another run; match again into a new folder")
     unmatched = _unmatched(run, resamples=resamples, seed=seed)
     found = analyse_sweep(run, resamples=resamples, seed=seed)
     return rank_matched(found, solved, solved_on=solved_on, unmatched=unmatched)

@@ -9,6 +9,7 @@ from embshift.cli.catalogue.checks import check_names
 from embshift.cli.commands.summaries import warn_if_unfinished
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import FigureError
+from embshift.runs.places import folder_in
 
 if TYPE_CHECKING:
     from embshift.show.run import Run
@@ -26,7 +27,7 @@ def figures(parsed: argparse.Namespace) -> int:
     names = list(dict.fromkeys(parsed.only or FIGURES))
     warn_if_unfinished(found)
     skipped = list[str]()
-    folder = Path(parsed.out) if parsed.out else found.folder / "figures"
+    folder = Path(parsed.out) if parsed.out else folder_in(found.folder, "figures")
     options = {"style": parsed.format, "width": parsed.width, "pictures": parsed.pictures}
     for path in _render(found, names, folder=folder, skipped=skipped, options=options):
         print_text(str(path))
@@ -50,7 +51,7 @@ def render_paper(found: "Run") -> None:
 
     # The package's own figures may resample at length: a first look does not wait for them.
     names = [name for name in FIGURES if FIGURES[name].source.startswith(("Fig.", "Sec."))]
-    folder = found.folder / "figures"
+    folder = folder_in(found.folder, "figures")
     options = {"style": "png", "width": 6.9, "pictures": 4}
     files = list(_render(found, names, folder=folder, skipped=[], options=options))
     print_text(f"figures: {folder} ({len(files)} files)")

@@ -21,7 +21,7 @@ from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.studies.sweep import chosen_transforms
 from embshift.metrics.ssim import compare_structures, compute_structure
-from embshift.runs.files import write_json
+from embshift.runs.record import MATCH, write_record_file
 from embshift.show.run import Run
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.build import build
@@ -243,9 +243,12 @@ def measure_matched(
     plan = replace(plan, sources=named, transforms=(*levels, *_list_unmatched(chosen)), limit=None)
     folder = default_folder(plan) if out is None else Path(out)
     run = carry_out(plan, sources=ranked, out=folder, reporter=progress)
-    write_json(
-        folder / "match.json", {"solved_on": min(len(first), _MOST), "solved": _solved_content(solved)}
-    )
+    found = {
+        "fingerprint": run.info["fingerprint"],
+        "solved_on": min(len(first), _MOST),
+        "solved": _solved_content(solved),
+    }
+    write_record_file(folder, found, name=MATCH)
     return run
 
 

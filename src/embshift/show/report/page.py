@@ -12,6 +12,7 @@ from typing import Any
 
 from embshift.core.version import __version__
 from embshift.runs.files import write_text
+from embshift.runs.places import check_target, file_in
 from embshift.runs.tables import RunTables
 from embshift.show.report.caveats import list_caveats
 from embshift.show.report.extremes import choose_extremes, list_rows, take_turns
@@ -42,9 +43,11 @@ def write_report(run: RunTables, out: str | Path | None = None) -> Path:
         Path of the file.
 
     Raises:
+        RunError: If the run is damaged.
         StorageError: If it cannot be written.
+        UsageError: If a run keeps its results under this path.
     """
-    path = run.folder / "report.html" if out is None else Path(out)
+    path = file_in(run.folder, "report.html") if out is None else check_target(Path(out))
     write_text(path, build_page(build_content(run)))
     return path
 
