@@ -89,7 +89,7 @@ def find_half_recall_interval(
     # Where a share is 0, what the next level lacks does not matter.
     table = np.where(share > 0, (1 - share) * values[:, low] + share * values[:, high], values[:, low])
     found = share_intervals(table, draws=np.array(most)[np.where(share > 0, high, low)], level=level)
-    return tuple(_first_below(ends, steps, places) for ends in (found.low, found.high))
+    return _first_below(found.low, steps, places), _first_below(found.high, steps, places)
 
 
 def _first_below(
