@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from embshift.analysis.strength.cross_fit import Measured, cross_fit, interval_of, split_images
+from tests.simulations.coverage import count_held
 
 TARGET = 0.7
 """The wanted mean damage, a similarity."""
@@ -31,11 +32,12 @@ def true_shift():
 
 
 def matched_coverage(images, *, trials, resamples, seed=0):
-    """Share of 95 % intervals of a shift at equal damage that hold the true one."""
-    held = 0
+    """Intervals of a shift at equal damage."""
+    ends = list[tuple[float, float]]()
     for trial in range(trials):
         measured = draw_images(np.random.default_rng((seed, images, trial)), images)
         halves = split_images(images, seed=trial)
         found = interval_of(cross_fit(measured, halves=halves, resamples=resamples, seed=trial), level=0.95)
-        held += found.low[0] <= true_shift() <= found.high[0]
-    return held / trials
+        ends.append((float(found.low[0]), float(found.high[0])))
+    low, high = np.array(ends).T
+    return count_held(low, high, true_shift())

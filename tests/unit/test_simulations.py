@@ -1,17 +1,65 @@
-"""A short run of the simulations; ``make simulations`` prints the full numbers."""
+"""A short run of the simulations; ``make simulations`` prints the full table."""
+
+import math
 
 import pytest
 
-from tests.simulations.coverage import CASES, mean_coverage, rank_coverage
+from tests.simulations.coverage import (
+    CASES,
+    mean_coverage,
+    mrr_coverage,
+    percentile_coverage,
+    proportion_coverage,
+    rank_coverage,
+    ratio_coverage,
+    s50_coverage,
+)
+from tests.simulations.matched import matched_coverage
 
 
-@pytest.mark.parametrize("images", [100, 1_000])
+def within(found, low, high=1.0):
+    """Whether a share lies in a range, up to three standard errors."""
+    return low - 3 * found.error <= found.held <= high + 3 * found.error
+
+
+@pytest.mark.parametrize("images", [30, 100])
 def test_intervals_of_means_hold_as_often_as_they_say(images):
-    share = mean_coverage(images, trials=500, resamples=500)
-    assert 0.92 <= share <= 0.975  # 93 to 97 %, and a standard error of 500 trials
+    assert within(mean_coverage(images, trials=500, resamples=500), 0.93, 0.97)
+    assert within(ratio_coverage(images, trials=500, resamples=500), 0.93, 0.97)
+
+
+@pytest.mark.parametrize("images", [18, 61])
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.98])
+@pytest.mark.parametrize("draws", [1, 3])
+def test_intervals_of_proportions_hold(images, share, draws):
+    """BCa held 55 % at 18 images and .95, and 70 % at 61 and .98."""
+    found = proportion_coverage(images, share, trials=2000, draws=draws, agreement=0.3 * (draws > 1))
+    assert within(found, 0.91)
+
+
+@pytest.mark.parametrize("lost", [0.02, 0.3])
+def test_intervals_of_reciprocal_ranks_hold(lost):
+    assert within(mrr_coverage(30, lost, trials=500, resamples=500), 0.93, 0.98)
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_intervals_of_half_recall_hold(draws):
+    assert within(s50_coverage(30, trials=300, draws=draws), 0.93, 0.98)
+
+
+def test_intervals_of_percentiles_hold_or_are_not_given():
+    assert within(percentile_coverage(100, 0.95, trials=500), 0.95)
+    assert math.isnan(percentile_coverage(61, 0.95, trials=50).held)
+
+
+def test_below_ten_images_means_have_no_interval():
+    assert math.isnan(mean_coverage(9, trials=100, resamples=100).held)
+
+
+def test_intervals_at_equal_damage_hold():
+    assert within(matched_coverage(30, trials=150, resamples=200), 0.92, 0.98)
 
 
 @pytest.mark.parametrize("case", list(CASES))
 def test_rank_intervals_hold_all_ranks_together(case):
-    share = rank_coverage(CASES[case], images=60, trials=150, resamples=300)
-    assert share >= 0.95 - 0.0534  # three standard errors of 150 trials
+    assert within(rank_coverage(CASES[case], images=60, trials=150, resamples=300), 0.95)

@@ -135,7 +135,7 @@ def test_the_interval_of_half_recall_is_where_wilsons_holds_a_half():
     for place in (low, high):
         share = place - 2
         own = (1 - share) * recall[:, 1] + share * recall[:, 2]
-        ends = reference.clustered_wilson(own.tolist(), draws=60)
+        ends = reference.clustered_wilson(own.tolist(), draws=120)
         assert min(abs(end - 0.5) for end in ends) < 1e-3
     few = find_half_recall_interval(recall[::6], **options | {"draws": [10] * 4})
     assert few[0] < low < high < few[1]

@@ -30,6 +30,7 @@ __all__ = [
     "mean_shifts",
     "measure_direction",
     "removals",
+    "removed_shares",
 ]
 
 _SAME = 1e-24
@@ -195,18 +196,40 @@ def _corrected(
     level: float,
     seed: int,
 ) -> Intervals:
-    """Return 1 − Σ after / Σ before with its interval: a ratio of means over the same resampled images."""
+    """Return the shares removed by every correction of every transform."""
     shape = (len(shifts), len(REPAIRS))
     if not shifts:
         return without_intervals(np.full(shape, np.nan), np.zeros(shape, np.int64))
     after = np.stack([one[name] for one in shifts for name in REPAIRS], axis=1)
     before = np.repeat(np.stack([one["before"] for one in shifts], axis=1), len(REPAIRS), axis=1)
+    return reshape_intervals(
+        removed_shares(after, before, resamples=resamples, level=level, seed=seed), shape
+    )
+
+
+def removed_shares(
+    after: Float64[np.ndarray, "images columns"],
+    before: Float64[np.ndarray, "images columns"],
+    /,
+    *,
+    resamples: int,
+    level: float,
+    seed: int,
+) -> Intervals:
+    """Compute 1 − Σ after / Σ before with BCa intervals: ratios of means over the same resampled images.
+
+    Args:
+        after: Shift of each image after a correction; NaN where undefined.
+        before: Its shift before.
+        resamples: Number of resamples.
+        level: Coverage.
+        seed: Seed of the resamples.
+    """
     before = np.where(np.isnan(after), np.nan, before)
     taken = resampled_means(np.concatenate([after, before], axis=1), resamples=resamples, seed=seed)
     share, pulls, n = _shares(after, before)
     columns = after.shape[1]
-    found = bca(1 - _ratio(taken[:, :columns], taken[:, columns:]), mean=share, pulls=pulls, n=n, level=level)
-    return reshape_intervals(found, shape)
+    return bca(1 - _ratio(taken[:, :columns], taken[:, columns:]), mean=share, pulls=pulls, n=n, level=level)
 
 
 def _ratio(

@@ -88,8 +88,10 @@ def find_half_recall_interval(
     share, high = steps - low, np.minimum(low + 1, len(places) - 1)
     # Where a share is 0, what the next level lacks does not matter.
     table = np.where(share > 0, (1 - share) * values[:, low] + share * values[:, high], values[:, low])
-    found = share_intervals(table, draws=np.array(most)[np.where(share > 0, high, low)], level=level)
-    return _first_below(found.low, steps, places), _first_below(found.high, steps, places)
+    # Between two levels the views of both count.
+    views = np.array(most)[low] + np.where(share > 0, np.array(most)[high], 0)
+    found = share_intervals(table, draws=views, level=level)
+    return tuple(_first_below(ends, steps, places) for ends in (found.low, found.high))
 
 
 def _first_below(

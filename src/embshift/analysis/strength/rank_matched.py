@@ -151,7 +151,8 @@ def _fit(solved: Solved, context: _Context) -> _Fitted:
         shift=fit([each.shift for each in found]),
         damage=fit(list(damage.T)),
         recall=fit([each.recall for each in found]),
-        draws=max(each.draws for each in found),
+        # Between two strengths the views of both count.
+        draws=max(each.draws for each in found) * min(len(found), 2),
     )
 
 
