@@ -18,8 +18,8 @@ __all__ = ["ImageTransformDataset"]
 class ImageTransformDataset:
     """Images of a folder, each with its views; usable with a torch ``DataLoader``.
 
-    The count is printed once, as in Algorithm 1, and what is left out after it. An item's views depend on the seed and the image's content
-    alone, so they are the same in any order and in any worker.
+    The count is printed once, as in Algorithm 1, and what is left out after it. An item's views depend on the
+    seed and the image's content alone, so they are the same in any order and in any worker.
 
     Args:
         image_dir: A folder (searched recursively), a file, a glob, or a text file of paths.
