@@ -15,6 +15,9 @@ VALUES = {
     "metrics": st.lists(st.sampled_from(DEFAULT_METRICS), unique=True).map(tuple),
     "image_size": st.tuples(st.integers(8, 4096), st.integers(8, 4096)),
     "background": st.tuples(*[st.integers(0, 255)] * 3),
+    "value_range": st.integers(0, 65534).flatmap(
+        lambda low: st.tuples(st.just(low), st.integers(low + 1, 65535))
+    ),
     "max_error_rate": st.floats(0, 1),
 }
 """Fields whose values follow from neither their type nor their rules."""
@@ -27,6 +30,7 @@ OTHERS = {
     "metrics": ["cosine"],
     "image_size": (64, 224),
     "background": (0, 0, 0),
+    "value_range": (0, 4095),
     "device": "cuda",
     "max_error_rate": 0.5,
 }

@@ -2,7 +2,9 @@
 
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import embshift
 from embshift.core.progress import Silent
@@ -39,6 +41,22 @@ def test_a_second_run_does_not_measure_the_first_ones_views(photos):
         assert (f"{runs} left out: a run folder" in "\n".join(told.notes)) == bool(runs)
     again = embshift.measure(".", out="other", update=True, reporter=told, **QUICK)
     assert len(again.images()) == 2
+
+
+def test_dark_images_of_16_bits_are_told_with_the_range_that_helps(tmp_path):
+    values = np.linspace(0, 4000, 64 * 64).astype(np.uint16).reshape(64, 64)
+    Image.fromarray(values).save(tmp_path / "twelve-bits.png")
+    told = {}
+    for out, given in (("dark", {}), ("bright", {"value_range": [0, 4095]})):
+        told[out] = Told()
+        embshift.measure(
+            tmp_path / "twelve-bits.png", out=tmp_path / out, reporter=told[out], **QUICK, **given
+        )
+    assert told["dark"].notes[-1] == (
+        "1 image with 16 bits a pixel, dark: their values reach 4,000 of 65,535;"
+        " --value-range 0,4095 spreads them, into another run folder"
+    )
+    assert not any("16 bits" in note for note in told["bright"].notes)
 
 
 def test_it_is_said_and_recorded(photos):

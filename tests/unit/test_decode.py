@@ -256,6 +256,31 @@ class TestDepth:
         assert len(np.unique(decoded.pixels)) == 256
         assert "16bit" in decoded.flags.split(",")
 
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+    @pytest.mark.parametrize(("low", "high"), [(0, 4095), (1000, 1255), (100, 50_000), (0, 65535)])
+    def test_a_range_of_values_becomes_256_levels(self, read, kind, low, high):
+        values = np.linspace(low, high, 256 * 64).astype(np.uint16).reshape(128, 128)
+        pixels = read(saved(Image.fromarray(values), kind), limits=Limits(value_range=(low, high))).pixels[
+            ..., 0
+        ]
+        assert (pixels.min(), pixels.max(), len(np.unique(pixels))) == (0, 255, 256)
+        exact = (values.astype(float) - low) * 256 / (high - low + 1)
+        np.testing.assert_array_equal(pixels, np.floor(exact))
+
+    def test_values_beyond_the_range_are_black_and_white(self, read):
+        values = np.array([[0, 99, 100, 4095, 65535]], np.uint16).repeat(4, axis=0)
+        pixels = read(saved(Image.fromarray(values), "PNG"), limits=Limits(value_range=(100, 4095))).pixels
+        assert pixels[0, :, 0].tolist() == [0, 0, 0, 255, 255]
+
+    @pytest.mark.parametrize(
+        ("greatest", "flag"), [(4095, "max4095"), (32767, "max32767"), (32768, None), (0, None)]
+    )
+    def test_few_values_of_16_bits_are_flagged(self, read, greatest, flag):
+        data = saved(Image.fromarray(np.array([[0, greatest]] * 2, np.uint16)), "PNG")
+        wanted = ["16bit", *([flag] if flag else []), "l"]
+        assert read(data).flags.split(",") == wanted
+        assert read(data, limits=Limits(value_range=(0, 20_000))).flags.split(",") == ["16bit", "l"]
+
     def test_16_bits_a_channel(self, read):
         row = struct.pack(">6H", 256, 512, 65535, 0, 255, 40000)
         decoded = read(png(width=2, height=1, depth=16, colour=2, rows=[row]))

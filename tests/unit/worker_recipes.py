@@ -1,7 +1,9 @@
 """What workers build in tests; a module of its own, since they import it by name."""
 
 import os
+import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +16,20 @@ DEADLY = 251
 LINGERING = 252
 """One whose first value is this does so, too, and leaves behind a process that holds the pipes open."""
 
+STOPPING = 253
+"""One whose first value is this stops the process once, as Ctrl-Z does, and says so in a file."""
+SLEEPING = 254
+"""One whose first value is this takes a second, for each of its two views."""
+STOPPED = "EMBSHIFT_TEST_STOPPED"
+"""The variable that names the file."""
+
+
+def stop_once():
+    told = Path(os.environ[STOPPED])
+    if not told.exists():
+        told.write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+
 
 def jitter(pixels, *, rng):
     if pixels[0, 0, 0] == LINGERING and os.fork() == 0:
@@ -22,6 +38,10 @@ def jitter(pixels, *, rng):
         os._exit(0)
     if pixels[0, 0, 0] == LINGERING:
         os._exit(7)
+    if pixels[0, 0, 0] == STOPPING:
+        stop_once()
+    if pixels[0, 0, 0] == SLEEPING:
+        time.sleep(1)
     if pixels[0, 0, 0] == DEADLY:
         os._exit(7)
     return (pixels // 2 + rng.integers(0, 100, pixels.shape)).astype(np.uint8)

@@ -18,7 +18,7 @@ __all__ = ["PREPARATION", "compare", "find_floors"]
 PREPARATION = "preparation"
 """Preset whose transforms prepare an image differently without changing what it shows."""
 
-_PREPARED = ("image_size", "resize", "decode", "background")
+_PREPARED = ("image_size", "resize", "decode", "background", "value_range")
 """Fields of a plan that determine how an image becomes pixels."""
 
 _COMPUTED = ("precision", "runtime", "device", "batch", "threads")

@@ -1,5 +1,6 @@
 """Reading images: list the files of the sources, decode them and resize them."""
 
+from embshift.images.colour import DARK
 from embshift.images.decode import Decoded, Limits, decode
 from embshift.images.kinds import SUFFIXES
 from embshift.images.left_out import LeftOut
@@ -7,6 +8,7 @@ from embshift.images.resize import RESIZE_RULES, resize
 from embshift.images.sources import list_sources, stream_sources
 
 __all__ = [
+    "DARK",
     "RESIZE_RULES",
     "SUFFIXES",
     "Decoded",

@@ -28,8 +28,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _REDUCED = frozenset({"JPEG", "MPO"})
 """Formats whose decoder can leave out high frequencies, and so decode to fewer pixels."""
 
-_SCANS = 100
-"""Scans that a JPEG may have: an encoder makes ten or so, and each one costs the time of the whole image."""
+_SCANS, _FEW_SCANS, _SCANNED = 100, 20, 10**9
+"""Scans that a JPEG may have at most, and may always have, and pixels that they may take together: an encoder
+makes about ten scans, and each costs the time of the whole image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Limits:
         aspect: The largest ratio of the longer to the shorter side.
         bytes: The largest file, in bytes.
         background: Red, green and blue (0-255) behind transparent pixels.
+        value_range: The values (0-65535) of grey images with 16 bits that become black and white.
         wanted: The height and width that will be needed, in pixels. A larger JPEG may be decoded at a half, a
             quarter or an eighth of its size, but never below this one; None decodes at full size.
     """
@@ -49,6 +51,7 @@ class Limits:
     aspect: float = 20.0
     bytes: int = 512 * 2**20
     background: tuple[int, int, int] = (255, 255, 255)
+    value_range: tuple[int, int] = (0, 65535)
     wanted: tuple[int, int] | None = None
 
 
@@ -205,12 +208,18 @@ def _read_image(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with _open(data, caught) as image:
-            if image.format in _REDUCED and count_scans(data, most=_SCANS) > _SCANS:
-                message = f"the JPEG scans its pixels more than {_SCANS} times, as no encoder does"
-                raise ImageError(message, status="too_large")
+            if image.format in _REDUCED:
+                _check_scans(data, pixels=image.width * image.height)
             image.info.update(info)
             pixels, flags = _from_image(image, limits, facts)
     return pixels, flags, next(iter(list_complaints(caught)), None)
+
+
+def _check_scans(data: bytes, *, pixels: int) -> None:
+    most = max(_FEW_SCANS, min(_SCANS, _SCANNED // max(1, pixels)))
+    if count_scans(data, most=most) > most:
+        message = f"the JPEG scans its {pixels:,} pixels more than {most} times, as no encoder does"
+        raise ImageError(message, status="too_large")
 
 
 def _open(data: bytes, caught: Iterable[warnings.WarningMessage]) -> Image.Image:
@@ -230,7 +239,9 @@ def _from_image(image: Image.Image, limits: Limits, facts: dict[str, Any]) -> tu
     turn = read_turn(image) if image.format in _REDUCED else None
     reduced = limits.wanted is not None and turn is not None and _reduce(image, limits.wanted, turn)
     image.load()
-    pixels, flags = to_rgb(image, turn or read_turn(image), background=limits.background)
+    pixels, flags = to_rgb(
+        image, turn or read_turn(image), background=limits.background, value_range=limits.value_range
+    )
     return pixels, ["scaled", *flags] if reduced else flags
 
 

@@ -6,7 +6,7 @@ from typing import Any, final
 
 from embshift.core.errors import ImageError
 from embshift.core.types import ORIGINAL, Pixels, Transform, ViewKey
-from embshift.images import Limits, decode, list_sources, resize
+from embshift.images import LeftOut, Limits, decode, list_sources, resize
 from embshift.transforms.build import build, wrap
 from embshift.transforms.perturb import perturb
 from embshift.transforms.presets import load_preset
@@ -18,8 +18,8 @@ __all__ = ["ImageTransformDataset"]
 class ImageTransformDataset:
     """Images of a folder, each with its views; usable with a torch ``DataLoader``.
 
-    The count is printed once, as in Algorithm 1. An item's views depend on the seed and the image's content
-    alone, so they are the same in any order and in any worker.
+    The count is printed once, as in Algorithm 1, and what is left out after it. An item's views depend on the
+    seed and the image's content alone, so they are the same in any order and in any worker.
 
     Args:
         image_dir: A folder (searched recursively), a file, a glob, or a text file of paths.
@@ -49,9 +49,12 @@ class ImageTransformDataset:
         self.image_size = image_size
         self.seed = seed
         self.transforms_dict = _build_transforms(transforms_dict)
-        self._records = list_sources([image_dir])
+        left = LeftOut()
+        self._records = list_sources([image_dir], left=left)
         self.image_paths = [Path(str(record.path)) for record in self._records]
         print(f"{len(self.image_paths):,} images in {image_dir}")  # noqa: T201 - line 5 of Algorithm 1
+        for line in left.lines():
+            print(line)  # noqa: T201 - what the count leaves out
 
     def __len__(self) -> int:
         return len(self._records)

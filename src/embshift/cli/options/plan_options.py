@@ -7,7 +7,7 @@ from typing import Any
 from embshift.cli.options.completers import Completer, complete, no_words, words
 from embshift.measurement.plan.plan import DEFAULTS, RULES
 
-__all__ = ["adder", "colour", "plan_options", "size"]
+__all__ = ["adder", "colour", "plan_options", "size", "value_range"]
 
 
 def plan_options(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -85,4 +85,14 @@ def colour(text: str) -> tuple[int, ...]:
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"'{text}' is not a colour; expected R,G,B, each from 0 to 255"
+        ) from None
+
+
+def value_range(text: str) -> tuple[int, ...]:
+    """Read "0,4095" as least and greatest value."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a range; expected LO,HI, each from 0 to 65535, e.g. 0,4095"
         ) from None

@@ -6,7 +6,7 @@ The field itself stands in ``embshift/measurement/plan/plan.py``; nothing else n
 import argparse
 
 from embshift.cli.options.completers import complete, named, paths, words
-from embshift.cli.options.plan_options import adder, colour, size
+from embshift.cli.options.plan_options import adder, colour, size, value_range
 from embshift.core.paths import input_path
 
 __all__ = ["add_run_options", "add_sources"]
@@ -84,6 +84,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     add("decode", "", "scaled: decode large JPEG files faster, at a fraction of their size")
     add("views", "", "fast: make views in less time; gpu: make them on the encoder's device")
     add("background", "R,G,B", "colour behind transparent pixels", type=colour)
+    add("value_range", "LO,HI", "values of grey 16-bit images that become black and white", type=value_range)
     add("max_pixels", "N", "decode no image of more pixels")
     add("max_aspect", "R", "decode no image whose sides have a greater ratio")
 

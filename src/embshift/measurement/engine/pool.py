@@ -13,6 +13,7 @@ from itertools import chain
 from embshift.core.errors import UsageError
 from embshift.core.types import FrozenRow
 from embshift.images import Decoded
+from embshift.measurement.engine.pauses import Pauses
 from embshift.measurement.engine.ring import Ring
 from embshift.measurement.engine.worker import Answer, Start, WorkerLimits
 from embshift.measurement.engine.worker_handle import TIMED_OUT, Watch, WorkerProcess, describe_exit
@@ -70,11 +71,20 @@ def perturb_images(
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Job:
-    """An image in flight."""
+    """An image in flight.
+
+    Attributes:
+        listed: Its row of the listing.
+        slot: The buffer for its views.
+        paused: Seconds for which this process had been stopped when a worker was given the image.
+        failures: How often it has ended its worker, or taken longer than the limit.
+        result: What was made of it; None while it is in flight.
+    """
 
     listed: FrozenRow
     slot: int
-    deaths: int = 0
+    paused: float = 0.0
+    failures: int = 0
     result: Perturbed | Drafted | None = None
 
 
@@ -85,6 +95,7 @@ class _Pool:
         self._start, self._ring, self._wanted = start, ring, workers
         self._processes = dict[WorkerProcess, deque[_Job]]()  # with what each has been given, in order
         self._watch = Watch()
+        self._pauses = Pauses().start()
 
     def perturb(self, rows: Iterator[FrozenRow]) -> Iterator[Perturbed | Drafted]:
         free, jobs = deque(range(self._ring.slots)), deque[_Job]()
@@ -108,11 +119,15 @@ class _Pool:
             process.end()
         self._processes.clear()
         self._watch.close()
+        self._pauses.close()
 
     def _give(self, job: _Job) -> None:
         if len(self._processes) < self._wanted:
             self._open()
-        process = min(self._processes, key=lambda one: len(self._processes[one]))
+        self._send(job, min(self._processes, key=lambda one: len(self._processes[one])))
+
+    def _send(self, job: _Job, process: WorkerProcess) -> None:
+        job.paused = self._pauses.total()
         self._processes[process].append(job)
         process.send((job.listed, job.slot))
 
@@ -156,7 +171,12 @@ class _Pool:
         )
 
     def _bury(self, process: WorkerProcess) -> None:
-        """Replace a worker that has ended: its image is tried once more, the others go to the next worker."""
+        """Replace a worker that has ended: its image is tried once more, the others go to the next worker.
+
+        It may have been ended from outside, or by what the image before it left behind; and its time may have
+        been over because the machine was busy. The clock also runs while all of this is stopped: time over
+        then does not count at all.
+        """
         given = self._processes.pop(process)
         self._watch.remove(process)
         code = process.end(grace=2.0)
@@ -165,22 +185,20 @@ class _Pool:
                 "worker processes cannot start (their messages are above); use --workers 0 to measure in the"
                 " main process"
             )
-        if given and (code == TIMED_OUT or given[0].deaths):
+        if given and not (code == TIMED_OUT and self._pauses.total() > given[0].paused):
+            given[0].failures += 1
+        if given and given[0].failures > 1:
             job = given.popleft()
             job.result = _report_loss(job.listed, code, limits=self._start.limits)
-        elif given:
-            # It may have been ended from outside, or by what the image before it left behind.
-            given[0].deaths += 1
         if given:
             replacement = self._open()
             for job in given:
-                self._processes[replacement].append(job)
-                replacement.send((job.listed, job.slot))
+                self._send(job, replacement)
 
 
 def _report_loss(listed: FrozenRow, code: int, *, limits: WorkerLimits) -> Perturbed:
     if code == TIMED_OUT:
-        error = f"not done after {limits.seconds:g} s (--timeout); the file may be made to hang its reader"
+        error = f"not done after {limits.seconds:g} s, tried twice (--timeout); its file may be made to hang"
         return Perturbed(listed=listed, decoded=Decoded(status="timed_out", error=error), values={})
     error = f"it ended its worker process twice ({describe_exit(code)}); the file may be made to do so"
     return Perturbed(listed=listed, decoded=Decoded(status="worker_died", error=error), values={})

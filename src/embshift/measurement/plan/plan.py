@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.core.paths import input_path
+from embshift.measurement.plan.selection import select_transforms
 
 if TYPE_CHECKING:  # both import numpy and more
     from embshift.images import Limits
@@ -87,6 +88,7 @@ class Plan:
         max_pixels: Largest image that is decoded, in pixels.
         max_aspect: Greatest ratio of sides that is decoded.
         background: Red, green and blue (0-255) behind transparent pixels.
+        value_range: The values (0-65535) of grey images with 16 bits that become black and white.
         allow_pickle: Whether weights may be read from an unpinned pickle.
         batch: Views in one encoder batch; its shape never changes within a run.
         threads: Threads of the encoder on a CPU.
@@ -116,6 +118,7 @@ class Plan:
     max_pixels: int = _counted(50_000_000, least=1)
     max_aspect: float = _counted(20.0, least=1)
     background: tuple[int, int, int] = _counted((255, 255, 255))
+    value_range: tuple[int, int] = _counted((0, 65535))
     allow_pickle: bool = _free(False)
     batch: int | None = _counted(None, least=1)
     threads: int | None = _counted(None, least=1)
@@ -139,7 +142,11 @@ class Plan:
 
         wanted = self.image_size if self.decode == "scaled" else None
         return Limits(
-            pixels=self.max_pixels, aspect=self.max_aspect, background=self.background, wanted=wanted
+            pixels=self.max_pixels,
+            aspect=self.max_aspect,
+            background=self.background,
+            value_range=self.value_range,
+            wanted=wanted,
         )
 
 
@@ -198,7 +205,12 @@ def _check_names(plan: Plan) -> None:
             raise PlanError(f"{kind}s named twice: {', '.join(twice)}; every {kind} needs its own name")
 
 
-_CHECKS = (_check_precision, _check_image_size, _check_rate, _check_background, _check_names)
+def _check_range(plan: Plan) -> None:
+    if not 0 <= plan.value_range[0] < plan.value_range[1] <= 65535:
+        raise PlanError(f"value_range is {plan.value_range}; expected two rising values from 0 to 65535")
+
+
+_CHECKS = (_check_precision, _check_image_size, _check_rate, _check_background, _check_range, _check_names)
 
 
 def make_plan(*, transforms: Sequence[str] | None = None, base: Plan | None = None, **values: Any) -> Plan:
@@ -222,7 +234,9 @@ def make_plan(*, transforms: Sequence[str] | None = None, base: Plan | None = No
     if "preset" in given or not plan.transforms:
         plan = replace(plan, transforms=load_preset(plan.preset).transforms)
     if transforms:
-        plan = replace(plan, transforms=_select(plan.transforms, _to_tuple("transforms", transforms)))
+        plan = replace(
+            plan, transforms=select_transforms(plan.transforms, _to_tuple("transforms", transforms))
+        )
     return plan
 
 
@@ -249,7 +263,7 @@ def checked_types(values: Mapping[str, Any]) -> dict[str, Any]:
 def _to_tuple(name: str, value: Any) -> tuple[Any, ...]:
     if name == "image_size" and _is(value, int):
         return (value, value)
-    wanted = int if name in ("image_size", "background") else str
+    wanted = int if name in ("image_size", "background", "value_range") else str
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise PlanError(f"{name} is {value!r}; expected a list")
     items = tuple(cast(Sequence[Any], value))
@@ -278,21 +292,3 @@ def _scalar(name: str, value: Any, default: Any) -> Any:
 
 
 _WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
-
-
-def _select(planned: "Sequence[TransformPlan]", names: Sequence[str]) -> "tuple[TransformPlan, ...]":
-    known = {transform.name: transform for transform in planned}
-    return tuple(known[name] if name in known else _registered(name, known) for name in names)
-
-
-def _registered(name: str, known: "Mapping[str, TransformPlan]") -> "TransformPlan":
-    from embshift.transforms import TRANSFORMS
-    from embshift.transforms.plan import TransformPlan
-    from embshift.transforms.strength import parse_level
-
-    levelled = parse_level(name)
-    if levelled is not None:
-        return levelled
-    if name not in TRANSFORMS:
-        raise UnknownNameError("transform", name, {*known, *TRANSFORMS})
-    return TransformPlan(name=name, kind="registered", target=name, parameters={})

@@ -18,6 +18,7 @@ from embshift.core.types import ImageRecord
 from embshift.core.words import count_noun
 from embshift.images import LeftOut, stream_sources
 from embshift.measurement.plan.plan import Plan
+from embshift.measurement.session.dark_images import describe_dark_images
 from embshift.measurement.session.encoder_files import same_files
 from embshift.measurement.session.frozen_listing import hold_draft, settle_listing
 from embshift.measurement.session.provenance import code_content
@@ -26,6 +27,7 @@ from embshift.runs.chunks import ParquetSink
 from embshift.runs.listing import Listing
 from embshift.runs.listing_changes import Records
 from embshift.runs.lock import lock_folder
+from embshift.runs.tables import open_tables
 from embshift.show.run import Run, open_run
 
 __all__ = ["carry_out", "default_folder"]
@@ -91,9 +93,12 @@ def carry_out(
             from embshift.measurement.session.work import start_session, work_on
 
             session = start_session(plan, info=info, rows=rows, out=out, objects=own, note=reporter.note)
-            session = replace(session, info={**session.info, "left_out": left.content()})
+            if left_out := left.content():
+                session = replace(session, info={**session.info, "left_out": left_out})
             if not finished:
                 work_on(session, reporter)
+                if dark := describe_dark_images(open_tables(out)):
+                    reporter.note(dark)
         else:
             check_code(info, code_content(plan, objects=own))
         if finished:

@@ -12,7 +12,7 @@ from typing import Any
 
 from embshift.core.types import EncoderSpec, MetricSpec
 from embshift.core.version import __version__
-from embshift.measurement.plan.plan import COUNTED, Plan
+from embshift.measurement.plan.plan import COUNTED, DEFAULTS, Plan
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.functions import code_digest, load_object
 
@@ -56,8 +56,11 @@ def machine() -> dict[str, Any]:
 
 
 def plan_content(plan: Plan) -> dict[str, Any]:
-    """Return a plan ready for JSON."""
-    return json.loads(json.dumps(asdict(plan)))
+    """Return a plan ready for JSON; a field that older runs lack is recorded only where it was given."""
+    content = json.loads(json.dumps(asdict(plan)))
+    if plan.value_range == DEFAULTS["value_range"]:
+        del content["value_range"]
+    return content
 
 
 def strength_content(plan: Plan) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _PLAN = {
     "decode": "decoding",
     "views": "how views are made",
     "background": "background of transparent pixels (sRGB)",
+    "value_range": "values of 16-bit images that become black and white",
     "metric_sample": "maximum number of images for metrics of maps and pixels",
     "precision": "precision of the encoder",
     "runtime": "runtime of the encoder",
