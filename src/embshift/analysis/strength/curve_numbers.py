@@ -91,7 +91,7 @@ def find_half_recall_interval(
     # Between two levels the views of both count.
     views = np.array(most)[low] + np.where(share > 0, np.array(most)[high], 0)
     found = share_intervals(table, draws=views, level=level)
-    return tuple(_first_below(ends, steps, places) for ends in (found.low, found.high))
+    return _first_below(found.low, steps, places), _first_below(found.high, steps, places)
 
 
 def _first_below(
