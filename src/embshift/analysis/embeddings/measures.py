@@ -70,6 +70,10 @@ class Measured:
         at = self.transforms.index(transform), self.column(measure)
         return float(self.estimates.low[at]), float(self.estimates.high[at])
 
+    def count(self, transform: str, measure: str) -> int:
+        """Return the number of images behind one value."""
+        return int(self.estimates.n[self.transforms.index(transform), self.column(measure)])
+
     def noted(self, *notes: str) -> "Measured":
         """Return a copy with further notes."""
         return replace(self, notes=(*self.notes, *notes))
