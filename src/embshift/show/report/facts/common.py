@@ -46,7 +46,7 @@ def rank_common_images(
     taken = np.array([spec.performance for spec in metrics], bool)
     if not taken.any():
         return None
-    complete = ~np.isnan(values.values[:, :, taken]).any(axis=2)  # images transforms
+    complete = np.asarray(~np.isnan(values.values[:, :, taken]).any(axis=2))  # images transforms
     ranked = np.flatnonzero(complete.any(axis=0))
     rows = np.asarray(complete[:, ranked].all(axis=1))
     if rows.all() or not rows.any():
