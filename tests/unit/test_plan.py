@@ -147,6 +147,8 @@ class TestRefused:
             ({"transforms": ["nois"]}, "unknown transform 'nois'; did you mean 'noise'"),
             ({"transforms": "noise"}, "transforms is 'noise'; expected a list"),
             ({"transforms": ["noise", "noise"]}, "transforms named twice: noise"),
+            ({"transforms": ["jpeg", "jpeg:3"]}, "'jpeg' and 'jpeg_s3' give the same views"),
+            ({"transforms": ["blur:3", "noise", "blur=3"]}, "'blur_s3' and 'blur_x3' give the same views"),
             ({"drawz": 3}, "unknown plan field 'drawz'; did you mean 'draws'"),
         ],
     )
@@ -301,3 +303,8 @@ class TestDifference:
     def test_the_order_of_transforms_counts(self, recorded):
         turned = dataclasses.replace(recorded, transforms=recorded.transforms[::-1])
         assert list_differences(recorded, turned)[0].startswith("transforms: noise, blur")
+
+
+def test_a_preset_transform_may_stand_beside_a_registered_one_of_its_name():
+    chosen = make_plan(transforms=["blur", "blur:3", "blur:4", "noise", "noise:3"]).transforms
+    assert [one.name for one in chosen] == ["blur", "blur_s3", "blur_s4", "noise", "noise_s3"]

@@ -1,5 +1,6 @@
 """Registered transforms at one strength: what a severity means, and which random stream is used."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "Level",
     "LevelledTransform",
     "build_registered",
+    "check_different",
     "fill_in_strength",
     "find_level",
     "find_stream",
@@ -168,6 +170,32 @@ def fill_in_strength(plan: TransformPlan) -> TransformPlan:
     """Return a plan with the strength of its severity filled in, for tables and figures."""
     stated = TRANSFORMS[plan.target].strength if plan.severity is not None else None
     return plan if stated is None else replace(plan, strength=stated.at(plan.severity or 0))
+
+
+def check_different(plans: Iterable[TransformPlan]) -> tuple[TransformPlan, ...]:
+    """Return the plans; raise `PlanError` where two of different names would give the same views."""
+    found, known = tuple(plans), dict[tuple[str, float, str, str], str]()
+    for plan in found:
+        views = _describe_views(plan)
+        if views is None:
+            continue
+        other = known.setdefault(views, plan.name)
+        if other != plan.name:
+            raise PlanError(
+                f"transforms '{other}' and '{plan.name}' give the same views ({plan.target} at strength"
+                f" {views[1]:g}); leave one of them out"
+            )
+    return found
+
+
+def _describe_views(plan: TransformPlan) -> tuple[str, float, str, str] | None:
+    """Return target, strength, parameters and random stream, which determine the views; None if unknown."""
+    stated = TRANSFORMS[plan.target].strength if plan.kind == "registered" else None
+    if stated is None:
+        return None
+    strength = _resolve_strength(plan.target, stated, severity=plan.severity, strength=plan.strength)
+    asked = plan.severity is not None or plan.strength is not None
+    return plan.target, strength, repr(sorted(plan.parameters.items())), plan.target if asked else plan.name
 
 
 def _spell_for_name(strength: float) -> str:

@@ -7,8 +7,11 @@ import re
 import numpy as np
 import pytest
 
+from embshift.show.report.facts.common import rank_common_images
 from embshift.show.report.facts.run import choose_resamples, gather_facts
+from embshift.show.report.findings.disagreement import describe_disagreement
 from embshift.show.report.findings.listing import list_findings
+from embshift.show.report.findings.order import describe_common_images
 from embshift.show.text.names import join_names
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.words import format_interval, format_percent, join_transforms, make_visible, shorten
@@ -101,7 +104,7 @@ def test_the_certain_order_counts_the_pairs_that_are_certain(told):
 
 def test_certain_extremes_are_named_as_certain_and_others_are_not(told):
     facts, _ = told("plain")
-    ranks = facts.orders["cosine"]
+    ranks = facts.main
     furthest = [one.transform for one in ranks.intervals if one.high == 9]
     text = about(told, "plain", "certain extremes")
     if len(furthest) == 1:
@@ -128,7 +131,8 @@ def test_equal_transforms_are_in_no_order(told):
 
 def test_the_shift_is_compared_with_the_distance_between_images(told):
     facts, _ = told("plain")
-    mean = {row.transform: 1 - row.cells["cosine"].mean for row in facts.summary.rows}
+    shifts = facts.embeddings.calibration
+    mean = {name: shifts.mean(name, "cosine_shift") for name in facts.transforms}
     largest = max(mean, key=mean.__getitem__)
     text = about(told, "plain", "relative size")
     assert f"images are {spell_number(facts.separation.cosine)} apart on average" in text
@@ -156,9 +160,120 @@ def test_one_transform_has_no_most_and_no_order(told):
 def test_undefined_values_are_counted_and_their_place_is_named(told):
     facts, _ = told("some_undefined")
     text = about(told, "some_undefined", "undefined")
-    assert text.startswith(f"{int(facts.values.undefined.sum())} values are undefined")
+    undefined = sum(cell.undefined for row in facts.summary.rows for cell in row.cells.values())
+    assert text == (
+        f"{undefined} values of an image, transform and metric are undefined and left out of the means. Most"
+        " of them are in noise by L2 (12 images)."
+    )
     assert about(told, "plain", "undefined") == ""
     assert "No value of cosine is defined" in everything(told, "cosine_undefined")
+
+
+def test_undefined_draws_of_a_defined_value_are_counted_apart(told):
+    facts, _ = told("draws")
+    undefined = np.zeros_like(facts.values.undefined)
+    undefined[:5, 0, 0] = 2
+    some = dataclasses.replace(facts, values=dataclasses.replace(facts.values, undefined=undefined))
+    text = next(one["text"] for one in list_findings(some) if one["about"] == "undefined")
+    assert text == "In 5 values, some draws are undefined: the others give the mean."
+
+
+def test_equal_inputs_are_told(told):
+    facts, _ = told("plain")
+    assert "count" not in about(told, "plain", "failures")
+    equal = dataclasses.replace(facts, repeated=4)
+    text = next(one["text"] for one in list_findings(equal) if one["about"] == "failures")
+    assert text.endswith(" 4 inputs equal earlier ones, and equal images count as one image.")
+
+
+def test_a_mean_over_fewer_images_says_so_and_a_missing_one_is_named(told):
+    facts, _ = told("missing")
+    found = about(told, "missing", "extremes")
+    assert "Left out: noise and blur (no value of cosine)." in found
+    assert "Left out: noise and blur (no value of cosine)." in about(told, "missing", "relative size")
+    means = facts.statistics.means
+    fewer = dataclasses.replace(means, n=np.full_like(means.n, 10))
+    some = dataclasses.replace(facts, statistics=dataclasses.replace(facts.statistics, means=fewer))
+    text = next(one["text"] for one in list_findings(some) if one["about"] == "extremes")
+    assert text.count(" on 10 of 12 images (") == 2
+
+
+def test_identity_has_a_shift_of_zero_in_every_sentence(tmp_path):
+    run = make_run(tmp_path / "run", Wanted(transforms=("blur", "identity"), images=12, views=False))
+    facts = gather_facts(run, resamples=500)
+    at = facts.statistics.metrics.index("cosine")
+    mean = facts.statistics.means.mean.copy()
+    mean[1, at] = 1 - 1.1e-16  # what float64 gives for the cosine of equal vectors
+    assert 1 - mean[1, at] > 0
+    means = dataclasses.replace(facts.statistics.means, mean=mean, low=mean, high=mean)
+    alone = dataclasses.replace(
+        facts, embeddings=None, statistics=dataclasses.replace(facts.statistics, means=means)
+    )
+    text = next(one["text"] for one in list_findings(alone) if one["about"] == "relative size")
+    assert "identity moves an image by 0 (95 % interval 0 to 0), 0 % of that" in text
+
+
+def make_gaps(facts, *, transform, images):
+    """The same values, of which some images of one transform are undefined."""
+    values = facts.values.values.copy()
+    values[:images, facts.transforms.index(transform)] = np.nan
+    return dataclasses.replace(facts.values, values=values)
+
+
+def test_the_ranking_on_common_images_is_told_beside_that_on_all(told):
+    facts, _ = told("plain")
+    assert facts.common is None
+    gaps = make_gaps(facts, transform="blur", images=4)
+    common = rank_common_images(gaps, metrics=facts.metrics, resamples=500)
+    assert (common.images, dict(common.fewer)) == (8, {"blur": 4})
+    taken = [at for at, spec in enumerate(facts.metrics) if spec.performance]
+    score = facts.values.values[4:][:, :, taken].mean(axis=(0, 2))
+    wanted = [facts.transforms[at] for at in np.argsort(-score, kind="stable")]
+    assert [one.transform for one in common.ranks.ordered()] == wanted
+    text = describe_common_images(dataclasses.replace(facts, common=common))
+    assert text.startswith(
+        "By the overall score, blur lacks values on some images (at most 4). On the 8 images that all"
+        " transforms share, the ranking is"
+    )
+    before = {one.transform: one.rank for one in facts.statistics.ranks.intervals}
+    moved = [one for one in common.ranks.ordered() if before[one.transform] != one.rank]
+    for one in moved[:5]:
+        assert f"{one.transform} moves from rank {before[one.transform]} to {one.rank}" in text
+    same = dataclasses.replace(common, ranks=facts.statistics.ranks)
+    assert describe_common_images(dataclasses.replace(facts, common=same)).endswith(
+        "the ranking is the same."
+    )
+    nothing = make_gaps(facts, transform="blur", images=12)
+    assert rank_common_images(nothing, metrics=facts.metrics, resamples=500) is None
+
+
+def test_rounding_is_no_disagreement(told):
+    facts, _ = told("plain")
+    cosine = facts.orders["cosine"]
+    flipped = dataclasses.replace(cosine, by="l2", certain=cosine.certain.T)
+    two = [one for one in facts.metrics if one.name in ("cosine", "l2")]
+
+    def tell(difference, **info):
+        order = dataclasses.replace(
+            flipped, score=np.ones_like(cosine.score), difference=np.full_like(cosine.difference, difference)
+        )
+        against = dataclasses.replace(
+            facts, metrics=tuple(two), orders={"cosine": cosine, "l2": order}, info=facts.info | info
+        )
+        return describe_disagreement(against)
+
+    assert "contradict each other" in tell(1e-4)
+    assert "agreement cannot be judged" in tell(1e-6)
+    error = {"mean": 1e-3, "max": 1e-2, "relative": True, "n": 9, "undefined": 0}
+    rounded = {"used": "float16", "trials": [{"precision": "float16", "errors": {"l2": error}}]}
+    assert "agreement cannot be judged" in tell(1e-4, precision=rounded)
+
+
+def test_all_orders_hold_at_one_joint_level(told):
+    facts, _ = told("plain")
+    assert {one.level for one in facts.orders.values()} == {1 - 0.05 / len(facts.metrics)}
+    assert facts.main.level == facts.level == 0.95
+    assert "(joint 95 %" in about(told, "plain", "metrics")
 
 
 def test_metrics_that_see_no_embedding_say_nothing_about_embeddings(told):

@@ -18,6 +18,7 @@ from embshift.analysis.sampling.bootstrap import (
 )
 from embshift.analysis.sampling.shares import replace_shares
 from embshift.core.errors import PlanError
+from embshift.core.named import find_position
 from embshift.core.types import Measure
 
 __all__ = [
@@ -58,17 +59,40 @@ class Measured:
     level: float
 
     def column(self, measure: str) -> int:
-        """Return the position of a measure along the second axis; raise ValueError if it is not there."""
-        return [one.name for one in self.measures].index(measure)
+        """Return the position of a measure along the second axis.
+
+        Raises:
+            UnknownNameError: If it is not there; the nearest names are suggested.
+        """
+        return find_position([one.name for one in self.measures], measure, kind="measure")
 
     def mean(self, transform: str, measure: str) -> float:
-        """Return one value."""
-        return float(self.estimates.mean[self.transforms.index(transform), self.column(measure)])
+        """Return one value.
+
+        Raises:
+            UnknownNameError: If there is no such transform or measure.
+        """
+        return float(self.estimates.mean[self._place(transform, measure)])
 
     def interval(self, transform: str, measure: str) -> tuple[float, float]:
-        """Return the ends of one interval; NaN if the value has none."""
-        at = self.transforms.index(transform), self.column(measure)
+        """Return the ends of one interval; NaN if the value has none.
+
+        Raises:
+            UnknownNameError: If there is no such transform or measure.
+        """
+        at = self._place(transform, measure)
         return float(self.estimates.low[at]), float(self.estimates.high[at])
+
+    def count(self, transform: str, measure: str) -> int:
+        """Return the number of images behind one value.
+
+        Raises:
+            UnknownNameError: If there is no such transform or measure.
+        """
+        return int(self.estimates.n[self._place(transform, measure)])
+
+    def _place(self, transform: str, measure: str) -> tuple[int, int]:
+        return find_position(self.transforms, transform, kind="transform"), self.column(measure)
 
     def noted(self, *notes: str) -> "Measured":
         """Return a copy with further notes."""

@@ -114,7 +114,13 @@ class Pairs:
         return np.sort(np.random.default_rng((seed, 2)).choice(len(self), size=wanted, replace=False))
 
     def sample(self, images: int | None, *, seed: int) -> "Pairs":
-        """Return a seeded sample of the originals, in the order of the listing; all of them where None."""
+        """Return a seeded sample of the originals, in the order of the listing; all of them where None.
+
+        Raises:
+            PlanError: If the number of images is below 2.
+        """
+        if images is not None and images < 2:
+            raise PlanError(f"images is {images}; expected 2 or more")
         if images is None or images >= len(self):
             return self
         kept = np.sort(np.random.default_rng(seed).choice(len(self), size=images, replace=False))

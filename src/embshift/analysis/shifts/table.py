@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embshift.core.named import Named, find_position
 from embshift.core.types import Direction, MetricSpec
 from embshift.runs.values import ImageValues
 
@@ -34,7 +35,7 @@ class SummaryRow:
 
     Attributes:
         transform: Its name.
-        cells: Its metrics by name.
+        cells: Its metrics by name; an unknown name raises `UnknownNameError`.
         overall: Mean of the means of the performance metrics; NaN if one of them is.
         rank: 1 for the greatest overall score; None if it is NaN.
     """
@@ -62,15 +63,24 @@ class Summary:
     precision: str = ""
 
     def closest(self, metric: str) -> frozenset[str]:
-        """Return the transforms whose mean is closest to the original under a metric."""
+        """Return the transforms whose mean is closest to the original under a metric.
+
+        Raises:
+            UnknownNameError: If there is no such metric; the nearest names are suggested.
+        """
         return self._extreme(metric, sign=1)
 
     def furthest(self, metric: str) -> frozenset[str]:
-        """Return the transforms whose mean is furthest from the original under a metric."""
+        """Return the transforms whose mean is furthest from the original under a metric.
+
+        Raises:
+            UnknownNameError: If there is no such metric; the nearest names are suggested.
+        """
         return self._extreme(metric, sign=-1)
 
     def _extreme(self, metric: str, *, sign: int) -> frozenset[str]:
-        spec = next(spec for spec in self.metrics if spec.name == metric)
+        names = [spec.name for spec in self.metrics]
+        spec = self.metrics[find_position(names, metric, kind="metric")]
         sign = sign if spec.direction is Direction.HIGHER else -sign
         means = {row.transform: sign * row.cells[metric].mean for row in self.rows}
         known = {name: mean for name, mean in means.items() if not np.isnan(mean)}
@@ -97,7 +107,10 @@ def summarise(
         precision: One line on the encoder's precision, shown below the table.
     """
     cells = [
-        {spec.name: _cell(values, transform, metric) for metric, spec in enumerate(metrics)}
+        Named(
+            kind="metric",
+            things={spec.name: _cell(values, transform, metric) for metric, spec in enumerate(metrics)},
+        )
         for transform in range(len(values.transforms))
     ]
     performance = [spec.name for spec in metrics if spec.performance]

@@ -19,8 +19,10 @@ def select_transforms(
     Raises:
         UnknownNameError: If there is no such transform; the nearest is offered.
     """
+    from embshift.transforms.strength import check_different
+
     known = {transform.name: transform for transform in planned}
-    return tuple(known[name] if name in known else _registered(name, known) for name in names)
+    return check_different(known[name] if name in known else _registered(name, known) for name in names)
 
 
 def _registered(name: str, known: "Mapping[str, TransformPlan]") -> "TransformPlan":

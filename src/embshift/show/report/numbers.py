@@ -56,7 +56,7 @@ def _cell(facts: Facts, row: int, column: int) -> dict[str, Any]:
         "high": round_value(float(means.high[row, column])),
         "deviation": round_value(summary.deviation),
         "n": summary.n,
-        "undefined": int(facts.values.undefined[:, row, column].sum()),
+        "undefined": summary.undefined,
     }
 
 

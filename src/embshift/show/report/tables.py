@@ -13,7 +13,7 @@ from embshift.show.report.facts.levels import format_damage
 from embshift.show.report.facts.run import Facts
 from embshift.show.report.numbers import round_value
 from embshift.show.report.palette import transform_colours
-from embshift.show.text.numbers import spell_number
+from embshift.show.text.numbers import format_counts, spell_number
 from embshift.show.text.sweep import s50_ends, s50_text, strength_text
 from embshift.show.text.words import format_percent, make_visible
 
@@ -99,10 +99,15 @@ def _measured(found: Sequence[Measured], *, title: str, note: str) -> Table:
         for _, one in columns
     ]
     rows = [
-        [_cell(name), *(_measured_cell(each, name, measure.name) for each, measure in columns)]
+        [
+            _cell(name),
+            *(_measured_cell(each, name, measure.name) for each, measure in columns),
+            _cell(format_counts(each.count(name, measure.name) for each, measure in columns)),
+        ]
         for name in found[0].transforms
     ]
-    return {"title": title, "note": note, "header": [_head("transform"), *heads], "rows": rows}
+    last = _head("images", "number of images behind the values; several numbers where values differ in it")
+    return {"title": title, "note": note, "header": [_head("transform"), *heads, last], "rows": rows}
 
 
 def _measured_cell(found: Measured, name: str, measure: str) -> Cell:

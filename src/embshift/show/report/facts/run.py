@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embshift.analysis.of_run import analyse_separation
-from embshift.analysis.sampling.bootstrap import RESAMPLES
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.analysis.shifts.separation import Separation
 from embshift.analysis.shifts.statistics import Statistics, compute_statistics
@@ -17,6 +17,7 @@ from embshift.core.progress import OnStep, ignore_step
 from embshift.core.types import Capture, MetricSpec
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
+from embshift.show.report.facts.common import CommonImages, rank_common_images
 from embshift.show.report.facts.embeddings import EmbeddingFacts, measure_embeddings
 from embshift.show.report.facts.levels import LevelFacts, measure_levels
 
@@ -35,7 +36,11 @@ class Facts:
         values: One value per image, transform and metric.
         summary: Means and deviations.
         statistics: Intervals of all means; ranks by the overall score.
-        orders: Ranks by each metric.
+        main: Ranks by the main metric (see `find_main_metric`); None without one.
+        orders: Ranks by each metric; the certain pairs of all metrics hold jointly at `level`.
+        common: Ranks by the overall score on the images where every transform has all its values; None where
+            that is all images, or none.
+        repeated: Number of usable inputs that equal an earlier one and count once.
         separation: Mean distance between different images.
         inputs: Number of inputs by status.
         views: Number of views tried, and of those without an embedding.
@@ -49,7 +54,10 @@ class Facts:
     values: ImageValues
     summary: Summary
     statistics: Statistics
+    main: Ranks | None
     orders: Mapping[str, Ranks]
+    common: CommonImages | None
+    repeated: int
     separation: Separation
     inputs: Mapping[str, int]
     views: tuple[int, int]
@@ -87,13 +95,18 @@ def gather_facts(run: RunTables, *, resamples: int | None = None, on_step: OnSte
     values = run.values()
     resamples = choose_resamples(len(values.rows)) if resamples is None else resamples
     on_step("intervals and ranks")
+    main = find_main_metric(run.metrics)
+    joint = 1 - (1 - LEVEL) / max(len(run.metrics), 1)  # Bonferroni over the metrics
     return Facts(
         transforms=run.transforms,
         metrics=run.metrics,
         values=values,
         summary=summarise(values, metrics=run.metrics, map_name=str(run.info["encoder"].get("map_name"))),
         statistics=compute_statistics(values, metrics=run.metrics, resamples=resamples),
-        orders={spec.name: _rank_by(values, spec, resamples=resamples) for spec in run.metrics},
+        main=None if main is None else _rank_by(values, main, resamples=resamples, level=LEVEL),
+        orders={spec.name: _rank_by(values, spec, resamples=resamples, level=joint) for spec in run.metrics},
+        common=rank_common_images(values, metrics=run.metrics, resamples=resamples),
+        repeated=len(run.repeated()),
         separation=analyse_separation(run),
         inputs=_count_inputs(run),
         views=run.count_views(),
@@ -103,7 +116,7 @@ def gather_facts(run: RunTables, *, resamples: int | None = None, on_step: OnSte
     )
 
 
-def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
+def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int, level: float) -> Ranks:
     """Rank by one metric; resampling its column alone gives the same result as resampling all columns."""
     at = values.metrics.index(spec.name)
     column = (slice(None), slice(None), slice(at, at + 1))
@@ -114,7 +127,7 @@ def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
         recorded=values.recorded[column],
         undefined=values.undefined[column],
     )
-    return compute_statistics(alone, metrics=[spec], by=spec.name, resamples=resamples).ranks
+    return compute_statistics(alone, metrics=[spec], by=spec.name, resamples=resamples, level=level).ranks
 
 
 def _count_inputs(run: RunTables) -> Mapping[str, int]:

@@ -46,14 +46,26 @@ def describe_failures(facts: Facts) -> str:
     tried, lost = facts.views
     if not inputs:
         return "The run has no input."
+    repeated = _repeated(facts.repeated)
     if not failed and not lost:
-        return f"Nothing failed: {_all(inputs, 'input')} and {_all(tried, 'view')} could be used."
+        return f"Nothing failed: {_all(inputs, 'input')} and {_all(tried, 'view')} could be used.{repeated}"
     reasons = sorted((status, n) for status, n in facts.inputs.items() if status != "ok")
     why = f" ({_join_reasons(reasons)})" if reasons else ""
     return (
         f"{failed:,} of {count_noun(inputs, 'input')} could not be used{why}, and {lost:,} of"
-        f" {count_noun(tried, 'view')} have no embedding. They are left out of all means."
+        f" {count_noun(tried, 'view')} have no embedding. They are left out of all means.{repeated}"
     )
+
+
+def _repeated(count: int) -> str:
+    if not count:
+        return ""
+    each = (
+        "equals an earlier one, and both count"
+        if count == 1
+        else "equal earlier ones, and equal images count"
+    )
+    return f" {count_noun(count, 'input')} {each} as one image."
 
 
 def describe_left_out(facts: Facts) -> str | None:
@@ -75,17 +87,31 @@ def _join_reasons(reasons: Sequence[tuple[str, int]]) -> str:
 
 
 def describe_undefined(facts: Facts) -> str | None:
-    """Say how many values are undefined, and where most of them are; None if there are none."""
-    counts = facts.values.undefined.sum(axis=0)
-    total = int(counts.sum())
+    """Say how many images have undefined values, and where most of them are; None if there are none."""
+    counts = np.array(
+        [[row.cells[spec.name].undefined for spec in facts.metrics] for row in facts.summary.rows], np.int64
+    )
+    draws = _count_partly_undefined(facts)
+    total = int(counts.sum()) if counts.size else 0
+    partly = (
+        f" In {count_noun(draws, 'further value')}, some draws are undefined: the others give the mean."
+        if draws
+        else ""
+    )
     if not total:
-        return None
+        return partly.strip().replace("further ", "") or None
     transform, metric = np.unravel_index(int(counts.argmax()), counts.shape)
     where = f"{join_transforms([facts.transforms[transform]])} by {spell_metric(facts.metrics[metric].name)}"
     return (
-        f"{count_noun(total, 'value')} {'is' if total == 1 else 'are'} undefined and left out of the means."
-        f" Most of them are in {where} ({int(counts.max()):,})."
+        f"{count_noun(total, 'value')} of an image, transform and metric {'is' if total == 1 else 'are'}"
+        f" undefined and left out of the means. Most of them are in {where}"
+        f" ({count_noun(int(counts.max()), 'image')}).{partly}"
     )
+
+
+def _count_partly_undefined(facts: Facts) -> int:
+    """Return the number of values that are means over fewer draws, since other draws are undefined."""
+    return int(((facts.values.undefined > 0) & ~np.isnan(facts.values.values)).sum())
 
 
 def warn_few_images(facts: Facts) -> str | None:

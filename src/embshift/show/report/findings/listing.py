@@ -12,7 +12,9 @@ from embshift.show.report.findings.data import (
     warn_few_images,
     warn_unfinished,
 )
+from embshift.show.report.findings.disagreement import describe_disagreement
 from embshift.show.report.findings.embeddings import (
+    describe_consistency,
     describe_distance_order,
     describe_floor_ratio,
     describe_neighbour_ratio,
@@ -27,7 +29,7 @@ from embshift.show.report.findings.levels import (
 from embshift.show.report.findings.order import (
     describe_certain_extremes,
     describe_certain_order,
-    describe_disagreement,
+    describe_common_images,
     describe_extremes,
     describe_missing_embedding,
 )
@@ -42,10 +44,12 @@ _ALL: Sequence[tuple[str, Callable[[Facts], str | None]]] = (
     ("extremes", describe_extremes),
     ("certain extremes", describe_certain_extremes),
     ("order", describe_certain_order),
+    ("common images", describe_common_images),
     ("relative size", describe_relative_size),
     ("retrieval", lambda facts: describe_retrieval(facts.embeddings)),
     ("neighbours", lambda facts: describe_neighbour_ratio(facts.embeddings)),
     ("floor", lambda facts: describe_floor_ratio(facts.embeddings)),
+    ("consistency", lambda facts: describe_consistency(facts.embeddings)),
     ("removal", lambda facts: describe_removal(facts.embeddings)),
     ("distance order", lambda facts: describe_distance_order(facts.embeddings)),
     ("first losses", lambda facts: describe_first_losses(facts.levels)),

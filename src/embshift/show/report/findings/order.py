@@ -1,16 +1,15 @@
 """Sentences on the order of the transforms: extremes, certainty, disagreement between metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool
 
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.core.types import Direction, MetricSpec
 from embshift.core.words import count_noun
 from embshift.show.report.facts.run import Facts, find_main_metric
+from embshift.show.report.findings.left_out import name_left_out
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.words import (
     format_interval,
@@ -22,7 +21,7 @@ from embshift.show.text.words import (
 __all__ = [
     "describe_certain_extremes",
     "describe_certain_order",
-    "describe_disagreement",
+    "describe_common_images",
     "describe_extremes",
     "describe_missing_embedding",
 ]
@@ -43,6 +42,7 @@ class _Mean:
     mean: float
     low: float
     high: float
+    n: int
 
 
 def _means(facts: Facts, spec: MetricSpec) -> list[_Mean]:
@@ -54,6 +54,7 @@ def _means(facts: Facts, spec: MetricSpec) -> list[_Mean]:
             mean=float(found.mean[row, at]),
             low=float(found.low[row, at]),
             high=float(found.high[row, at]),
+            n=int(found.n[row, at]),
         )
         for row, name in enumerate(facts.transforms)
         if not np.isnan(found.mean[row, at])
@@ -79,9 +80,12 @@ def describe_extremes(facts: Facts) -> str | None:
             f"All {len(means)} transforms move the embedding equally far:"
             f" mean {metric} {_estimate(first, facts)}."
         )
+    known = [one.transform for one in means]
+    without = [name for name in facts.transforms if name not in known]
     return (
         f"By {metric}, {_group(means, first)} the embedding most: mean {_estimate(first, facts)};"
         f" {_group(means, last)} it least: mean {_estimate(last, facts)}."
+        f"{name_left_out(without, why=f'no value of {metric}')}"
         f" Without a shift, {metric} is {spell_number(spec.identity)}."
     )
 
@@ -92,7 +96,8 @@ def _group(means: Sequence[_Mean], one: _Mean) -> str:
 
 
 def _estimate(one: _Mean, facts: Facts) -> str:
-    return f"{spell_number(one.mean)} ({format_interval(one.low, one.high, level=facts.level)})"
+    on = "" if one.n == facts.measured else f" on {one.n:,} of {count_noun(facts.measured, 'image')}"
+    return f"{spell_number(one.mean)}{on} ({format_interval(one.low, one.high, level=facts.level)})"
 
 
 def describe_certain_extremes(facts: Facts) -> str | None:
@@ -100,7 +105,9 @@ def describe_certain_extremes(facts: Facts) -> str | None:
     spec = find_main_metric(facts.metrics)
     if spec is None:
         return None
-    ranks = facts.orders[spec.name]
+    ranks = facts.main
+    if ranks is None:
+        return None
     size = len(ranks.transforms)
     if size < 2:
         return None
@@ -142,68 +149,29 @@ def describe_certain_order(facts: Facts) -> str | None:
 
 def _widest(facts: Facts) -> Ranks | None:
     """Return the ranks by the overall score, or by the main metric if there is none."""
-    spec = find_main_metric(facts.metrics)
-    found = [facts.statistics.ranks, *([facts.orders[spec.name]] if spec else [])]
-    return next((ranks for ranks in found if len(ranks.transforms) > 1), None)
+    found = (facts.statistics.ranks, facts.main)
+    return next((ranks for ranks in found if ranks is not None and len(ranks.transforms) > 1), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Opposed:
-    """Two metrics compared: number of pairs of transforms certain under both, pairs in opposite order."""
-
-    first: Ranks
-    second: Ranks
-    both: int
-    pairs: tuple[tuple[str, str], ...]
-
-
-def describe_disagreement(facts: Facts) -> str:
-    """Say which metrics contradict each other about the order of transforms where both are certain."""
-    if len(facts.metrics) < 2:
-        return "With fewer than two metrics, the report cannot say whether metrics agree."
-    if len(facts.transforms) < 2:
-        return "With fewer than two transforms, the report cannot say whether metrics agree on the order."
-    compared = [one for one in _compared(facts) if one.both]
-    if not compared:
-        return "No two metrics are both certain about any pair of transforms: agreement cannot be judged."
-    opposed = [one for one in compared if one.pairs]
-    if not opposed:
-        return f"No two metrics contradict each other where both are certain ({_pairs(compared)} compared)."
-    worst = max(opposed, key=lambda one: len(one.pairs))
-    closer, further = worst.pairs[0]
-    first, second = spell_metric(worst.first.by), spell_metric(worst.second.by)
-    return (
-        f"Metrics disagree about the order: {len(opposed)} of {_pairs(compared)} contradict each other where"
-        f" both are certain (each at {format_percent(worst.first.level)}). {_capitalise(first)} and {second}"
-        f" disagree most, on {len(worst.pairs)} of {count_noun(worst.both, 'pair')} of transforms: for"
-        f" example, {join_transforms([closer])} is closer to the original than {join_transforms([further])}"
-        f" by {first}, but further from it by {second}."
+def describe_common_images(facts: Facts) -> str | None:
+    """Say how the ranking changes on the images that all transforms share; None where all are shared."""
+    common = facts.common
+    if common is None or len(common.ranks.transforms) < 2:
+        return None
+    names = list(common.fewer)
+    lacking = f"{join_transforms(names)} {'lacks' if len(names) == 1 else 'lack'} values on some images"
+    worst = max(common.fewer.values())
+    before = {one.transform: one.rank for one in facts.statistics.ranks.intervals}
+    moved = [one for one in common.ranks.ordered() if before.get(one.transform) != one.rank]
+    start = (
+        f"By the overall score, {lacking} (at most {worst:,}). On the {common.images:,} images that all"
+        " transforms share, the ranking is"
     )
-
-
-def _capitalise(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _pairs(compared: Sequence[_Opposed]) -> str:
-    return count_noun(len(compared), "pair") + " of metrics"
-
-
-def _compared(facts: Facts) -> Iterator[_Opposed]:
-    for one, other in combinations([facts.orders[spec.name] for spec in facts.metrics], 2):
-        first, second = _spread(one, facts), _spread(other, facts)
-        opposite = np.argwhere(first & second.T)
-        yield _Opposed(
-            first=one,
-            second=other,
-            both=int((first & (second | second.T)).sum()),
-            pairs=tuple((facts.transforms[a], facts.transforms[b]) for a, b in opposite.tolist()),
-        )
-
-
-def _spread(ranks: Ranks, facts: Facts) -> Bool[np.ndarray, "transforms transforms"]:
-    """Return `certain` over all transforms of the plan; one without a score is certain against none."""
-    at = np.array([facts.transforms.index(name) for name in ranks.transforms], np.int64)
-    found = np.zeros((len(facts.transforms), len(facts.transforms)), bool)
-    found[np.ix_(at, at)] = ranks.certain
-    return found
+    if not moved:
+        return f"{start} the same."
+    changes = "; ".join(
+        f"{join_transforms([one.transform])} moves from rank {before.get(one.transform, '–')} to {one.rank}"
+        for one in moved[:_SHOWN]
+    )
+    more = f"; and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
+    return f"{start} another one: {changes}{more}."
