@@ -1,10 +1,15 @@
 """A file's name can do nothing to a terminal."""
 
+import os
+import subprocess
+
 import pytest
 from rich.table import Table
 
 from embshift.cli.main import main
 from embshift.cli.output.terminal import harmless, print_table
+from tests.integration.command import COMMAND
+from tests.synthetic_runs import Wanted, make_run
 
 
 @pytest.mark.parametrize("payload", ["\x1b[31m", "\x1b]0;title\x07", "\x9b2J", "\r", "\x08", "\x7f", "\x00"])
@@ -38,3 +43,44 @@ def test_verbose_errors_keep_their_exit_code(capsys):
     shown = capsys.readouterr().err
     assert "Traceback" in shown
     assert "error: source 'no.jpg' does not exist" in shown
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a system without /dev/full")
+@pytest.mark.parametrize("arguments", [["list"], ["list", "metrics"], ["--help"], ["run", "--help"]])
+def test_an_output_that_takes_nothing_more_is_said(arguments):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: standard output cannot be written: No space left on device")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_messages_that_nobody_takes_stop_nothing(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "summarise", str(tmp_path)], stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_characters_that_an_output_lacks_are_replaced(tmp_path, encoding):
+    run = make_run(tmp_path / "run", Wanted(transforms=("漢字", "blur"), images=3, views=False))
+    done = subprocess.run(
+        [*COMMAND, "summarise", str(run.folder)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"?? " in done.stdout
+    assert b"blur" in done.stdout

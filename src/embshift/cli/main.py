@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from embshift.cli.output.terminal import print_message
+from embshift.cli.output.terminal import (
+    finish_output,
+    print_message,
+    replace_unknown_characters,
+    silence_output,
+)
 from embshift.cli.parser import build_parser, parse
 from embshift.core.errors import ShiftError
 
@@ -34,6 +39,7 @@ class _Terminated(BaseException):
 
 def program() -> NoReturn:
     """Run the command as a process, which ends with the code of `main` whatever signals come meanwhile."""
+    replace_unknown_characters()
     try:
         code = main()
     except KeyboardInterrupt:  # between the end of a command and the return of its code
@@ -61,15 +67,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse(sys.argv[1:] if arguments is None else arguments)
     except ShiftError as error:
         return _fail(f"error: {error}", error.exit_code)
+    except SystemExit:  # after help and version
+        _finish_help()
+        raise
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     return _carry_out(parsed)
 
 
+def _finish_help() -> None:
+    try:
+        finish_output()
+    except BrokenPipeError:
+        silence_output()
+        sys.exit(_NO_READER)
+    except ShiftError as error:
+        sys.exit(_fail(f"error: {error}", error.exit_code))
+
+
 def _carry_out(parsed: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        return parsed.command(parsed)
+        code = parsed.command(parsed)
+        finish_output()
+        return code
     except ShiftError as error:
         if parsed.verbose:
             _print_traceback()
@@ -80,13 +101,32 @@ def _carry_out(parsed: argparse.Namespace) -> int:
         return _fail("terminated; to continue, run the same command with --out of this run", _TERMINATED)
     except BrokenPipeError:
         # The reader of the output has gone, e.g. `| head`; flushing the rest would raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return _NO_READER
     except Exception:  # noqa: BLE001 - a defect must not end with the code of a finished run
+        damage = _find_damage(parsed)
+        if damage:
+            return _fail(f"error: {damage}", ShiftError.exit_code)
         _print_traceback()
         return _fail("this is a defect of embshift; please report it with the lines above", _DEFECT)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _find_damage(parsed: argparse.Namespace) -> str:
+    """Return what is wrong with the run folder that a command has read; empty where nothing is."""
+    folder = getattr(parsed, "run", None) or getattr(parsed, "out", None)
+    if not isinstance(folder, str):
+        return ""
+    from embshift.measurement.verify import verify_run
+
+    try:
+        verdict = verify_run(folder, inputs=False)
+    except Exception:  # noqa: BLE001 - the defect is reported in any case
+        return ""
+    if verdict.sound:
+        return ""
+    return f"{folder} is damaged: {verdict.faults[0].message}; see 'embshift verify {folder}'"
 
 
 def _print_traceback() -> None:

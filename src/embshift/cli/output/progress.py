@@ -13,8 +13,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from embshift.cli.output.terminal import harmless
+from embshift.cli.output.terminal import harmless, print_message
 from embshift.core.progress import Reporter, Silent
+from embshift.show.text.markup import open_console
 
 __all__ = ["reporter"]
 
@@ -23,10 +24,10 @@ _EVERY = 10.0  # seconds between plain lines
 
 def reporter(*, quiet: bool) -> Reporter:
     """Return the reporter that suits standard error."""
-    console = Console(stderr=True, highlight=False)
+    console = open_console(stderr=True)
     if quiet:
         return Silent()
-    return _Bar(console) if console.is_terminal else _Lines(console)
+    return _Bar(console) if console.is_terminal else _Lines()
 
 
 @final
@@ -47,7 +48,7 @@ class _Bar:
         self._failed = 0
 
     def note(self, text: str) -> None:
-        self._console.print(harmless(text), markup=False, soft_wrap=True)
+        self._console.print(harmless(text), soft_wrap=True)
 
     def begin(self, *, total: int, done: int) -> None:
         self._task = self._progress.add_task("", total=total, completed=done, rate="", failed="")
@@ -67,11 +68,8 @@ class _Bar:
 
 @final
 class _Lines:
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
     def note(self, text: str) -> None:
-        self._console.print(harmless(text), markup=False, soft_wrap=True)
+        print_message(text)
 
     def begin(self, *, total: int, done: int) -> None:
         self._total, self._before, self._done, self._failed = total, done, 0, 0

@@ -3,18 +3,33 @@
 Rich is imported when the first table is printed.
 """
 
+import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from embshift.core.errors import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.segment import Segment
     from rich.table import Table
 
-__all__ = ["harmless", "natural_width", "print_message", "print_table", "print_text", "terminal_width"]
+__all__ = [
+    "check_output",
+    "finish_output",
+    "harmless",
+    "natural_width",
+    "print_message",
+    "print_table",
+    "print_text",
+    "replace_unknown_characters",
+    "silence_output",
+    "terminal_width",
+]
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Everything that moves a cursor, colours, or renames a window; line feeds and tabs stay."""
@@ -27,19 +42,70 @@ def harmless(text: str) -> str:
     return _CONTROLS.sub("\ufffd", text)
 
 
+def replace_unknown_characters() -> None:
+    """Have characters that the encoding of standard output lacks printed as "?"; standard error does so."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
+
+
+@contextmanager
+def check_output() -> Generator[None]:
+    """Print a result inside.
+
+    Raises:
+        StorageError: If standard output takes nothing more, as on a full disk.
+        BrokenPipeError: If its reader has gone.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_output()
+        raise StorageError(
+            f"standard output cannot be written: {error.strerror}; what was printed is incomplete"
+        ) from error
+
+
+def finish_output() -> None:
+    """Write what was printed and not yet written.
+
+    Raises:
+        StorageError: As in `check_output`.
+        BrokenPipeError: As in `check_output`.
+    """
+    if sys.stdout is not None:  # None where it was closed before the start
+        with check_output():
+            sys.stdout.flush()
+
+
+def silence_output() -> None:
+    """Discard what is still to be written on standard output: writing it at the exit would fail again."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_text(text: str) -> None:
-    """Print a result on standard output."""
-    print(harmless(text))
+    """Print a result on standard output.
+
+    Raises:
+        StorageError: As in `check_output`.
+        BrokenPipeError: As in `check_output`.
+    """
+    with check_output():
+        print(harmless(text))
 
 
 def print_message(text: str) -> None:
-    """Print a message on standard error."""
-    print(harmless(text), file=sys.stderr)
+    """Print a message on standard error; where that cannot be written, the work goes on without it."""
+    if sys.stderr is not None:  # None where it was closed before the start
+        with suppress(OSError):
+            print(harmless(text), file=sys.stderr, flush=True)
 
 
 def terminal_width() -> int:
     """Return the characters in a line of standard output; 200 where it is not a terminal."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return _FILE_WIDTH
     given = os.environ.get("COLUMNS", "")
     return int(given) if given.isdecimal() and int(given) else os.get_terminal_size().columns or _FILE_WIDTH
@@ -53,28 +119,29 @@ def print_table(table: "Table", *, stacked: "Table | None" = None) -> None:
         stacked: A narrower form of it, printed where the terminal is too narrow for the table. Its lines are
             never cut.
     """
-    from rich.console import Console
+    from embshift.show.text.markup import open_console
 
-    console = Console(highlight=False)
+    console = open_console()
     if not console.is_terminal:
-        console = Console(highlight=False, width=_FILE_WIDTH, no_color=True)
+        console = open_console(width=_FILE_WIDTH, no_color=True)
     elif stacked is not None and natural_width(table) > console.width:
-        table, console = stacked, Console(highlight=False, width=max(console.width, natural_width(stacked)))
+        table, console = stacked, open_console(width=max(console.width, natural_width(stacked)))
     _print_harmless(console, table)
 
 
 def natural_width(table: "Table") -> int:
     """Return the width of a table that nothing presses, in columns."""
-    from rich.console import Console
+    from embshift.show.text.markup import open_console
 
-    return Console(width=1000).measure(table).maximum  # a console never measures beyond its own width
+    return open_console(width=1000).measure(table).maximum  # a console never measures beyond its own width
 
 
 def _print_harmless(console: "Console", shown: "RenderableType") -> None:
     """Print what holds names from outside; colours are kept, since they are apart from the text."""
     from rich.segment import Segments
 
-    console.print(Segments(_harmless_segments(console.render(shown))))
+    with check_output():
+        console.print(Segments(_harmless_segments(console.render(shown))))
 
 
 def _harmless_segments(segments: "Iterable[Segment]") -> "Iterator[Segment]":

@@ -3,20 +3,39 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from embshift.core.errors import UnknownNameError
 
-__all__ = ["FORMATS", "Cells", "comma_separated", "find_writer", "latex", "markdown", "open_table"]
+__all__ = [
+    "FORMATS",
+    "Cells",
+    "comma_separated",
+    "find_writer",
+    "latex",
+    "markdown",
+    "open_console",
+    "open_table",
+]
 
 FORMATS = ("table", "markdown", "csv", "json", "latex")
 """Names for ``--format``."""
 
 Cells: TypeAlias = tuple[list[str], list[list[str]]]
 """A header and rows."""
+
+
+def open_console(**options: Any) -> Console:
+    """Return a console that prints every text as it is: names come from outside, and are no markup.
+
+    Args:
+        **options: Options of `rich.console.Console`.
+    """
+    return Console(markup=False, emoji=False, highlight=False, **options)
 
 
 def open_table(caption: str) -> Table:

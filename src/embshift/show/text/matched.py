@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from embshift.analysis.strength.matched import Matched, MatchedGroup, MatchedRow
@@ -31,10 +30,10 @@ def matched_table(matched: Matched) -> Table:
         table.add_column(name, justify="left" if left else "right", no_wrap=name not in _WRAPPED)
     for group in matched.groups:
         for cells in _group_cells(group):
-            table.add_row(*(escape(cell) for cell in cells))
+            table.add_row(*cells)
         table.add_section()
     for cells in _unmatched_cells(matched):
-        table.add_row(*(escape(cell) for cell in cells))
+        table.add_row(*cells)
     return table
 
 

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from embshift.analysis.embeddings.measures import Measured
@@ -23,7 +22,7 @@ def measured_table(measured: Measured) -> Table:
     table.add_column("n", justify="right", no_wrap=True)
     for at, transform in enumerate(measured.transforms):
         cells = [_estimate(measured, at, column, between="\n") for column in range(len(measured.measures))]
-        table.add_row(escape(transform), *cells, _counts(measured, at))
+        table.add_row(transform, *cells, _counts(measured, at))
     return table
 
 
@@ -35,7 +34,7 @@ def _caption(measured: Measured) -> str:
         lines.append(f"images left out because they have no usable embedding: {measured.left_out:,}")
     if undefined := int(measured.undefined.sum()):
         lines.append(f"undefined values left out: {undefined:,}")
-    return escape("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _estimate(measured: Measured, at: int, column: int, *, between: str = " ") -> str:
@@ -171,12 +170,12 @@ def differences_table(tests: PairedTests) -> Table:
         if tests.detect is None
         else (f"images_needed: images to detect a difference of {tests.detect:g} with 80 % power",)
     )
-    caption = escape("\n".join([how, least, *need, *tests.notes]))
+    caption = "\n".join([how, least, *need, *tests.notes])
     table = open_table(caption)
     for at, name in enumerate(_header(tests)):
         table.add_column(name, justify="left" if at < 2 else "right", no_wrap=True)
     for one in tests.tests:
-        cells = [escape(cell) for cell in _row(tests, one, exact=False)]
+        cells = _row(tests, one, exact=False)
         table.add_row(*cells, style="bold" if one.adjusted < 0.05 else None)
     return table
 

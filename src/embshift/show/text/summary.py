@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
 from embshift.core.types import Capture
-from embshift.show.text.markup import FORMATS, Cells, comma_separated, find_writer, open_table
+from embshift.show.text.markup import FORMATS, Cells, comma_separated, find_writer, open_console, open_table
 from embshift.show.text.numbers import format_cell, format_counts, format_exact, write_json
 
 __all__ = [
@@ -65,7 +65,7 @@ def format_clusters(clusters: Clusters, *, style: str) -> str:
 
 
 def _render(table: Table) -> str:
-    console = Console(width=160, no_color=True, force_terminal=False)
+    console = open_console(width=160, no_color=True, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
@@ -118,14 +118,14 @@ def _marks(summary: Summary) -> Marks:
     return {spec.name: (summary.closest(spec.name), summary.furthest(spec.name)) for spec in summary.metrics}
 
 
-def _marked(row: SummaryRow, metric: str, marks: Marks, *, sign: str) -> str:
+def _marked(row: SummaryRow, metric: str, marks: Marks, *, sign: str) -> str | Text:
     cell = row.cells[metric]
     closest, furthest = marks[metric]
     text = _mean_and_deviation(cell, sign=sign)
     if row.transform in closest:
-        return f"[bold green]{CLOSEST} {text}[/]"
+        return Text(f"{CLOSEST} {text}", style="bold green")
     if row.transform in furthest:
-        return f"[bold red]{FURTHEST} {text}[/]"
+        return Text(f"{FURTHEST} {text}", style="bold red")
     return text
 
 

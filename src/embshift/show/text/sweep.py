@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from embshift.analysis.sampling.bootstrap import Intervals
@@ -55,7 +54,7 @@ def sweep_table(sweep: Sweep) -> Table:
     for curve in sweep.curves:
         cells = [_level(curve, at, between="\n") for at in range(len(curve.at))]
         cells += [""] * (_longest(sweep) - len(cells))
-        table.add_row(escape(curve.transform), *cells, *_ends(curve, between="\n"))
+        table.add_row(curve.transform, *cells, *_ends(curve, between="\n"))
     return table
 
 
