@@ -15,8 +15,8 @@ from embshift.core.types import FrozenRow
 from embshift.images import list_sources
 from embshift.measurement.plan.plan import CHUNK
 from embshift.runs.chunks import ParquetSink
-from embshift.runs.files import read_json, write_json
 from embshift.runs.listing import freeze_listing, write_listing
+from embshift.runs.record import read_record_file, write_record_file
 from embshift.runs.schema import TABLES
 
 __all__ = ["write_finished_run"]
@@ -58,7 +58,7 @@ def write_finished_run(folder: Path, images: Sequence[Path], *, count: int) -> l
 
 
 def _repeat_chunk(out: Path, rows: Sequence[FrozenRow]) -> None:
-    sink = ParquetSink(folder=out, fingerprint=read_json(out / "run.json")["fingerprint"])
+    sink = ParquetSink(folder=out, fingerprint=read_record_file(out)["fingerprint"])
     first = {name: pq.read_table(out / name / "chunk-000000.parquet") for name in TABLES}
     for chunk in range(1, rows[-1].chunk + 1):
         own = list(rows[chunk * CHUNK : (chunk + 1) * CHUNK])
@@ -86,8 +86,9 @@ def _change_names(images: pa.Table, rows: Sequence[FrozenRow]) -> pa.Table:
 
 
 def _state_counts(out: Path, *, source: str, count: int) -> None:
-    info = read_json(out / "run.json")
+    info = read_record_file(out)
+    del info["files"]  # another listing, and more chunks
     counts = {name: value * count // CHUNK for name, value in info["counts"].items() if "kept" not in name}
     info["counts"] |= counts
     info["plan"]["sources"] = [source]
-    write_json(out / "run.json", info)
+    write_record_file(out, info)

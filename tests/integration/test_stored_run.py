@@ -34,7 +34,7 @@ WORDED = {"summary", "blind_to", "reference"}
 
 def comparable(info):
     """What of ``run.json`` stays while a run is continued by a later commit."""
-    changing = {"state", "finished", "counts", "sessions", "encoder_files", "choices", "metrics"}
+    changing = {"state", "finished", "counts", "sessions", "encoder_files", "choices", "metrics", "files"}
     kept = {name: value for name, value in info.items() if name not in changing}
     metrics = [{k: v for k, v in one.items() if k not in WORDED} for one in info["metrics"]]
     return kept | {"metrics": metrics}

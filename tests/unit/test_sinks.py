@@ -295,6 +295,41 @@ class TestLock:
             assert str(os.getpid()) in (tmp_path / ".owner").read_text()
         assert not (tmp_path / ".owner").exists()
 
+    @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+    def test_without_locks_a_lease_takes_their_place(self, tmp_path, monkeypatch, code):
+        def refuse(*_):
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr("fcntl.flock", refuse)
+        with lock_folder(tmp_path):
+            assert (tmp_path / ".lease").exists()
+            told = (
+                rf"by process {os.getpid()} on .*, and its file system has no locks; .* remove .*\.lease if"
+            )
+            with pytest.raises(ResumeError, match=told), lock_folder(tmp_path):
+                pass
+        assert not (tmp_path / ".lease").exists()
+
+    def test_another_failure_of_locking_is_said_as_it_is(self, tmp_path, monkeypatch):
+        def fail(*_):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr("fcntl.flock", fail)
+        with (
+            pytest.raises(ShiftError, match=r"\.lock cannot be written: Input/output error"),
+            lock_folder(tmp_path),
+        ):
+            pass
+
+    @pytest.mark.parametrize("name", [".lock", ".lease", ".owner"])
+    def test_no_link_is_followed(self, tmp_path, name):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "other").write_text("kept")
+        (tmp_path / "run" / name).symlink_to(tmp_path / "other")
+        with pytest.raises(ShiftError, match="is a link"), lock_folder(tmp_path / "run"):
+            pass
+        assert (tmp_path / "other").read_text() == "kept"
+
     def test_a_place_that_cannot_be_a_folder(self, tmp_path):
         (tmp_path / "file").touch()
         for place in (tmp_path / "file", tmp_path / "file" / "below"):

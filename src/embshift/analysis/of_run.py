@@ -24,8 +24,8 @@ from embshift.analysis.strength.rank_matched import rank_matched
 from embshift.analysis.strength.solved import read_solved
 from embshift.analysis.strength.sweep import Sweep, compute_sweep, measure_levels
 from embshift.core.errors import RunError, UnknownNameError
-from embshift.runs.files import read_json
 from embshift.runs.precision import format_precision
+from embshift.runs.record import MATCH, read_record_file
 from embshift.runs.tables import RunTables
 
 __all__ = [
@@ -231,12 +231,14 @@ def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
         RunError: If the run was not made by ``embshift match``.
     """
     try:
-        content = read_json(run.folder / "match.json")
-    except (OSError, ValueError) as error:
+        content = read_record_file(run.folder, name=MATCH)
+        solved_on, solved = read_solved(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{run.folder} has no readable match.json; make a run with 'embshift match'"
         ) from error
-    solved_on, solved = read_solved(content)
+    if content.get("fingerprint", run.info.get("fingerprint")) != run.info.get("fingerprint"):
+        raise RunError(f"{run.folder / MATCH} is that of another run; match again into a new folder")
     pairs = pair_views(run)
     return rank_matched(
         measure_levels(pairs, [level.name for each in solved for level in each.levels]),

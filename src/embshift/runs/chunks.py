@@ -8,12 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from embshift.runs.files import write_aside
+from embshift.runs.places import file_in, list_chunks, list_in, list_views, remove_in
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import write_sealed
 
 __all__ = ["ParquetSink"]
 
 _COMMIT = "images"
+_DRAFTS = ".*.tmp"
 _STREAMS = {"embeddings": ["embedding.list.element"], "shifts": ["value"], "attention": ["map.list.element"]}
 _REPEATED = {
     "images": ["source", "mode", "flags", "status"],
@@ -36,7 +38,7 @@ class ParquetSink:
     fingerprint: str
 
     def _path(self, table: str, chunk: int) -> Path:
-        return self.folder / table / f"chunk-{chunk:06d}.parquet"
+        return file_in(self.folder, table, f"chunk-{chunk:06d}.parquet")
 
     def has(self, chunk: int) -> bool:
         """Return whether the chunk was committed and all of its files are still there."""
@@ -49,17 +51,14 @@ class ParquetSink:
 
     def discard_uncommitted(self) -> int:
         """Remove the files that an interruption left behind; return how many were removed."""
-        removed = 0
-        for name in TABLES:
-            for file in (self.folder / name).glob("chunk-*.parquet"):
-                if not (self.folder / _COMMIT / file.name).is_file():
-                    file.unlink()
-                    removed += 1
-        for pattern in (".*.tmp", "*/.*.tmp", "views/*/.*.tmp"):
-            for file in self.folder.glob(pattern):
-                file.unlink()
-                removed += 1
-        return removed
+        committed = {path.name for path in list_chunks(self.folder, _COMMIT)}
+        left = [
+            path for name in TABLES for path in list_chunks(self.folder, name) if path.name not in committed
+        ]
+        left += list_in(self.folder, pattern=_DRAFTS) + list_views(self.folder, pattern=_DRAFTS)
+        for name in (*TABLES, "views", "figures"):
+            left += list_in(self.folder, name, pattern=_DRAFTS)
+        return sum(remove_in(self.folder, *path.relative_to(self.folder).parts) for path in left)
 
 
 def _write(path: Path, name: str, table: pa.Table) -> None:

@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from embshift.core.errors import StorageError
+from embshift.core.text_files import load_json
 
-__all__ = ["make_storage_error", "read_json", "rename_into_place", "write_aside", "write_json", "write_text"]
+__all__ = [
+    "format_json",
+    "make_storage_error",
+    "read_json",
+    "rename_into_place",
+    "write_aside",
+    "write_json",
+    "write_text",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -28,6 +37,7 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        aside.unlink(missing_ok=True)  # it could be a link that someone has put there
         write(aside)
         _flush(aside)
         rename_into_place(aside, path)
@@ -69,14 +79,24 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file, completely or not at all; NaN raises ValueError, since JSON has none."""
+    write_text(path, format_json(content))
+
+
+def format_json(content: Mapping[str, Any]) -> str:
+    """Return the text of a JSON file; NaN raises ValueError, since JSON has none."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # File names need not be valid text: Python keeps such bytes as lone surrogates, written here as escapes.
-    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file; raise ValueError if it does not hold an object."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        OSError: If it cannot be read, or is not a regular file.
+        ValueError: If it does not hold a JSON object.
+    """
+    content = load_json(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} does not hold a JSON object")
     return cast(dict[str, Any], content)

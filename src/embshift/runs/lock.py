@@ -1,17 +1,24 @@
 """The lock of a run folder: one writer at a time."""
 
+import errno
 import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from embshift.core.errors import ResumeError, UsageError
 from embshift.runs.files import make_storage_error
+from embshift.runs.places import file_in
 
 __all__ = ["lock_folder"]
+
+LOCK, LEASE, OWNER = ".lock", ".lease", ".owner"
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+"""What a file system without locks answers, e.g. a network mount."""
 
 
 @contextmanager
@@ -19,19 +26,14 @@ def lock_folder(folder: Path) -> Generator[None]:
     """Hold the lock of a run folder for writing.
 
     Raises:
+        RunError: If a link or something else has the name of the lock.
         ResumeError: If another process holds the lock; the message names the process and its machine.
         UsageError: If the folder cannot be created or written.
-        StorageError: If the disk is full.
+        StorageError: If the disk is full, or the lock cannot be taken for another reason.
     """
     _make(folder)
-    lock, owner = FileLock(folder / ".lock"), folder / ".owner"
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        held = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
-        raise ResumeError(
-            f"{folder} is being written by {held}; wait for it, or give another --out"
-        ) from None
+    owner = file_in(folder, OWNER)
+    lock = _acquire(folder)
     try:
         _sign(owner)
         yield
@@ -39,6 +41,47 @@ def lock_folder(folder: Path) -> Generator[None]:
         owner.unlink(missing_ok=True)
         lock.release()
         _remove_if_unused(folder)
+
+
+def _acquire(folder: Path) -> BaseFileLock:
+    path, lease = file_in(folder, LOCK), file_in(folder, LEASE)
+    try:
+        # A file whose existence is the lock, where the system has none.
+        leased = lease.exists() or not _has_locks(path)
+        lock = SoftFileLock(lease) if leased else FileLock(path)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ResumeError(_describe_holder(folder, leased=lease.exists())) from None
+    except OSError as error:
+        raise make_storage_error(path, error, written=0) from error
+    return lock
+
+
+def _has_locks(path: Path) -> bool:
+    """Return whether the file system has locks; one that is held is one."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    finally:
+        os.close(handle)
+    return True
+
+
+def _describe_holder(folder: Path, *, leased: bool) -> str:
+    owner = folder / OWNER
+    held = owner.read_text(encoding="utf-8", errors="replace") if owner.exists() else "another process"
+    if leased:
+        return (
+            f"{folder} is being written by {held}, and its file system has no locks; wait for it, or remove"
+            f" {folder / LEASE} if that process has ended"
+        )
+    return f"{folder} is being written by {held}; wait for it, or give another --out"
 
 
 def _sign(owner: Path) -> None:
@@ -60,6 +103,6 @@ def _make(folder: Path) -> None:
 
 def _remove_if_unused(folder: Path) -> None:
     """Remove a folder that holds only the lock, so that a failed start leaves no empty folder behind."""
-    if [entry.name for entry in folder.iterdir()] == [".lock"]:
-        (folder / ".lock").unlink()
+    if [entry.name for entry in folder.iterdir()] == [LOCK]:
+        (folder / LOCK).unlink()
         folder.rmdir()

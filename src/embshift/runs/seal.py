@@ -13,7 +13,15 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["BROKEN", "SEALED", "UNSEALED", "check_seal", "write_sealed", "write_sealed_parts"]
+__all__ = [
+    "BROKEN",
+    "SEALED",
+    "UNSEALED",
+    "check_seal",
+    "read_seal",
+    "write_sealed",
+    "write_sealed_parts",
+]
 
 SEALED, BROKEN, UNSEALED = "sealed", "broken", "unsealed"
 
@@ -81,14 +89,31 @@ def check_seal(path: Path) -> str:
         return SEALED if _read(file, at, 64) == digest.encode() else BROKEN
 
 
+def read_seal(path: Path) -> str | None:
+    """Return the seal that a file states, which may be wrong; None if it holds none.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        at = _place(file)
+        return None if at is None else _read(file, at, 64).decode("ascii")
+
+
+def _place(file: BinaryIO) -> int | None:
+    """Return the place of the seal's first digit, which is in the footer; None where there is no seal."""
+    size = file.seek(0, os.SEEK_END)
+    start = max(0, size - 8 - int.from_bytes(_read(file, max(0, size - 8), 4), "little"))
+    found = list(_ENTRY.finditer(_read(file, start, size - start)))
+    return start + found[-1].start(1) if found else None
+
+
 def _found(file: BinaryIO) -> tuple[int | None, str]:
     """Return the place of the seal and the digest expected there; large files are read in pieces."""
-    size = file.seek(0, os.SEEK_END)
-    start = max(0, size - 8 - int.from_bytes(_read(file, size - 8, 4), "little"))
-    found = list(_ENTRY.finditer(_read(file, start, size - start)))
-    if not found:
+    at = _place(file)
+    if at is None:
         return None, ""
-    at, digest = start + found[-1].start(1), hashlib.sha256()
+    size, digest = file.seek(0, os.SEEK_END), hashlib.sha256()
     for first, last in ((0, at), (at + 64, size)):
         file.seek(first)
         while piece := file.read(min(BYTES_AT_ONCE, last - file.tell())):

@@ -1,7 +1,6 @@
 """Reading the Parquet tables of a run folder: committed chunks only, one by one or all at once."""
 
 import importlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,44 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
 from embshift.core.errors import MissingExtraError, RunError, UnknownNameError
 from embshift.core.paths import input_path, is_text
-from embshift.core.types import Capture, Direction, MetricSpec
+from embshift.core.types import MetricSpec
 from embshift.runs.arrow import as_array, read_columns
-from embshift.runs.files import read_json
-from embshift.runs.schema import SCHEMA_VERSION, TABLES
+from embshift.runs.committed import chunk_names, read_table
+from embshift.runs.fields import find_wrong_fields, read_metric
+from embshift.runs.places import file_in
+from embshift.runs.record import RECORD, read_record_file
+from embshift.runs.schema import SCHEMA_VERSION
 from embshift.runs.values import ImageValues, image_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Embeddings", "RunTables", "open_tables", "read_table"]
-
-
-def list_committed(folder: Path, table: str) -> list[Path]:
-    """List the committed files of one table, in order of rows."""
-    return [folder / table / name for name in chunk_names(folder)]
-
-
-def chunk_names(folder: Path) -> list[str]:
-    """List the file names of committed chunks, in order of rows; they are the same for all tables."""
-    # A chunk is committed by its file in images/; an interrupted one has none there.
-    names = os.listdir(folder / "images") if (folder / "images").is_dir() else []
-    return sorted(name for name in names if name.startswith("chunk-") and name.endswith(".parquet"))
-
-
-def read_table(
-    folder: Path, table: str, *, columns: Sequence[str] | None = None, filters: Any = None
-) -> pa.Table:
-    """Read all committed chunks of one table; an empty table with the same columns if there is none."""
-    files = list_committed(folder, table)
-    if not files:
-        return TABLES[table].arrow(dim=1).empty_table().select(columns or TABLES[table].arrow().names)
-    names = list(columns) if columns is not None else None
-    return pq.read_table(files, columns=names, filters=filters)
+__all__ = ["Embeddings", "RunTables", "open_tables"]
 
 
 _VALUE = ["row", "transform", "metric", "value"]
@@ -98,15 +76,15 @@ class RunTables:
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
         """The specs of the run's metrics, in order."""
-        return tuple(_metric_spec(spec) for spec in self.info["metrics"])
+        return tuple(read_metric(spec) for spec in self.info["metrics"])
 
     def images(self) -> pa.Table:
         """Return one row per input, with its status."""
-        return read_table(self.folder, "images").replace_schema_metadata(None)
+        return self._read("images").replace_schema_metadata(None)
 
     def shifts(self) -> pa.Table:
         """Return the shift table: one row for each image, transform, draw and metric."""
-        return read_table(self.folder, "shifts").replace_schema_metadata(None)
+        return self._read("shifts").replace_schema_metadata(None)
 
     def attention(
         self, *, rows: Sequence[int] | None = None, columns: Sequence[str] | None = None
@@ -118,7 +96,7 @@ class RunTables:
             columns: Only these columns; all where None.
         """
         wanted = None if rows is None else pc.field("row").isin(list(rows))
-        found = read_table(self.folder, "attention", columns=columns, filters=wanted)
+        found = self._read("attention", columns=columns, filters=wanted)
         return found.replace_schema_metadata(None)
 
     def embeddings(self, transform: str = "original") -> Embeddings:
@@ -135,21 +113,28 @@ class RunTables:
             raise UnknownNameError("transform", transform, known)
         wanted = (pc.field("transform") == transform) & (pc.field("status") == "ok")
         columns = ["row", "draw", "embedding"]
-        table = read_table(self.folder, "embeddings", columns=columns, filters=wanted)
+        table = self._read("embeddings", columns=columns, filters=wanted)
         return Embeddings(
             rows=as_array(table["row"]),
             draws=as_array(table["draw"]).astype(np.int64),
             values=to_matrix(table["embedding"]),
         )
 
+    def _read(self, table: str, **options: Any) -> pa.Table:
+        return read_table(self.folder, table, info=self.info, **options)
+
+    def _read_chunk(self, table: str, name: str, columns: Sequence[str]) -> pa.Table:
+        path = file_in(self.folder, table, name)
+        return read_columns(path, columns, fingerprint=self.info.get("fingerprint"))
+
     def chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Read some columns of one table, chunk by chunk."""
-        for name in chunk_names(self.folder):
-            yield read_columns(self.folder / table / name, columns)
+        for name in self.chunk_names():
+            yield self._read_chunk(table, name, columns)
 
     def chunk_names(self) -> list[str]:
         """List the file names of committed chunks, in order of rows."""
-        return chunk_names(self.folder)
+        return chunk_names(self.folder, self.info)
 
     def values_of(self, name: str, *, skip: frozenset[int]) -> ImageValues:
         """Return the values of one committed chunk, as `values` returns them for all.
@@ -158,7 +143,7 @@ class RunTables:
             name: One of `chunk_names`.
             skip: Rows to leave out, as `repeated` gives them.
         """
-        table = read_columns(self.folder / "shifts" / name, _VALUE)
+        table = self._read_chunk("shifts", name, _VALUE)
         metrics = [spec.name for spec in self.metrics]
         return image_values([table], transforms=self.transforms, metrics=metrics, skip=skip)
 
@@ -173,7 +158,7 @@ class RunTables:
 
     def image_ids(self) -> dict[int, str]:
         """Return the image id by row of the listing, for every usable image."""
-        table = read_table(self.folder, "images", columns=["row", "image_id", "status"])
+        table = self._read("images", columns=["row", "image_id", "status"])
         kept = table.filter(pc.field("status") == "ok")
         return dict(zip(kept["row"].to_pylist(), kept["image_id"].to_pylist(), strict=True))
 
@@ -232,7 +217,7 @@ class RunTables:
 
     def files(self, table: str) -> list[Path]:
         """List the committed files of one table, in order of rows."""
-        return list_committed(self.folder, table)
+        return [file_in(self.folder, table, name) for name in self.chunk_names()]
 
     def read_views(
         self, transform: str
@@ -256,20 +241,6 @@ class RunTables:
                 yield dict(zip(self.transforms, views, strict=True))
 
 
-def _metric_spec(spec: dict[str, Any]) -> MetricSpec:
-    low, high = spec["bounds"]
-    typed: dict[str, Any] = {
-        "bounds": (_infinite(low, "-inf"), _infinite(high, "inf")),
-        "direction": Direction(spec["direction"]),
-        "needs": Capture(spec["needs"]),
-    }
-    return MetricSpec(**spec | typed)
-
-
-def _infinite(value: float | None, meant: str) -> float:
-    return float(meant) if value is None else value
-
-
 def open_tables(folder: str | Path) -> RunTables:
     """Open a run folder for reading its tables.
 
@@ -282,18 +253,26 @@ def open_tables(folder: str | Path) -> RunTables:
     path = Path(input_path(folder))
     if not is_text(path):
         raise RunError(f"{str(path)!r} is not text in UTF-8, and Arrow opens no table there; rename it")
-    try:
-        info = read_json(path / "run.json")
-    except (FileNotFoundError, NotADirectoryError):
-        raise RunError(
-            f"'{path}' is not a run folder: run.json not found; give the output folder of 'embshift run'"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path / 'run.json'} cannot be read: {error}") from error
+    info = _read_info(path)
     if not {"plan", "encoder", "metrics", "schema"} <= set(info):
+        raise RunError(f"{path / RECORD} does not describe a run; give the output folder of 'embshift run'")
+    wrong = next(find_wrong_fields(info), None)
+    if wrong is not None:
         raise RunError(
-            f"{path / 'run.json'} does not describe a run; give the output folder of 'embshift run'"
+            f"{path / RECORD} is damaged: {wrong}, which no run writes; run 'embshift verify {path}', or"
+            " measure again"
         )
     if info["schema"] > SCHEMA_VERSION:
         raise RunError(f"{path} has schema {info['schema']}, newer than {SCHEMA_VERSION}; upgrade embshift")
     return RunTables(folder=path, info=info)
+
+
+def _read_info(folder: Path) -> dict[str, Any]:
+    try:
+        return read_record_file(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(
+            f"'{folder}' is not a run folder: run.json not found; give the output folder of 'embshift run'"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / RECORD} cannot be read: {error}") from error

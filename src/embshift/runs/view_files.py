@@ -6,16 +6,30 @@ import cv2
 
 from embshift.core.types import ORIGINAL, Pixels
 from embshift.runs.files import write_aside
+from embshift.runs.places import file_in
 
-__all__ = ["view_path", "write_view"]
+__all__ = ["find_view", "view_path", "write_view"]
 
 _COMPRESSION = 3  # of 9 in zlib: takes a tenth of the time of 9, for files a few per cent larger
 
 
 def view_path(folder: Path, *, image_id: str, transform: str, draw: int) -> Path:
     """Return the path of a view's file: ``views/<image_id>/original.png`` or ``…/<transform>-<draw>.png``."""
+    return folder.joinpath(*_names(image_id, transform, draw))
+
+
+def find_view(folder: Path, *, image_id: str, transform: str, draw: int) -> Path:
+    """Return the path of a view's file, where no link leads elsewhere; the file may be missing.
+
+    Raises:
+        RunError: If a link or something else is in its place, or the names cannot be those of a view.
+    """
+    return file_in(folder, *_names(image_id, transform, draw))
+
+
+def _names(image_id: str, transform: str, draw: int) -> tuple[str, str, str]:
     name = ORIGINAL if transform == ORIGINAL else f"{transform}-{draw}"
-    return folder / "views" / image_id / f"{name}.png"
+    return "views", image_id, f"{name}.png"
 
 
 def write_view(path: Path, pixels: Pixels) -> None:

@@ -11,6 +11,7 @@ from embshift.cli.output.steps import Steps
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import FigureError
 from embshift.core.paths import output_path
+from embshift.runs.places import folder_in
 
 if TYPE_CHECKING:
     from embshift.show.run import Run
@@ -28,7 +29,7 @@ def figures(parsed: argparse.Namespace) -> int:
     names = list(dict.fromkeys(parsed.only or FIGURES))
     warn_if_unfinished(found)
     skipped = list[str]()
-    folder = found.folder / "figures" if parsed.out is None else output_path(parsed.out)
+    folder = folder_in(found.folder, "figures") if parsed.out is None else output_path(parsed.out)
     options = {"style": parsed.format, "width": parsed.width, "pictures": parsed.pictures}
     steps = Steps("figures", quiet=parsed.quiet)
     for path in _render(found, names, folder=folder, skipped=skipped, options=options, steps=steps):
@@ -63,7 +64,7 @@ def render_paper(found: "Run", *, quiet: bool = False) -> None:
 
     # The package's own figures may resample at length: a first look does not wait for them.
     names = [name for name in FIGURES if FIGURES[name].source.startswith(("Fig.", "Sec."))]
-    folder = found.folder / "figures"
+    folder = folder_in(found.folder, "figures")
     options = {"style": "png", "width": 6.9, "pictures": 4}
     steps = Steps("figures", quiet=quiet)
     files = list(_render(found, names, folder=folder, skipped=[], options=options, steps=steps))

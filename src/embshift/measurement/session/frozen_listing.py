@@ -7,16 +7,19 @@ from functools import partial
 from itertools import accumulate, chain, islice
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
-from embshift.core.errors import ResumeError
+from embshift.core.errors import ResumeError, RunError
 from embshift.core.types import FrozenRow, ImageRecord
 from embshift.core.words import count_noun
 from embshift.measurement.plan.plan import CHUNK, Plan
 from embshift.measurement.session.resume import NEW_FOLDER
+from embshift.runs.arrow import describe_damage, read_columns
 from embshift.runs.files import rename_into_place
 from embshift.runs.listing import Listing, freeze_listing, list_rows, write_listing
 from embshift.runs.listing_changes import ListingChange, NamedImages, Records, compare_listing, new_records
+from embshift.runs.places import file_in, list_chunks, read_chunk_number, remove_in
+from embshift.runs.seal import BROKEN, check_seal
 
 __all__ = ["hold_draft", "save_listing", "settle_listing"]
 
@@ -47,14 +50,15 @@ def settle_listing(
     Raises:
         ResumeError: If the sources share no image with the frozen listing; or if the listing was removed, and
             the sources do not give the rows of the committed chunks.
+        RunError: If the listing is damaged, or a link or something else has its name.
     """
     chosen = partial(freeze_listing, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed)
-    if not path.exists():
+    if not file_in(path.parent, path.name).exists():
         count = count if plan.limit is None else min(count, plan.limit)
         first = _write_draft(path, chosen(islice(records(), plan.limit), count=count), content)
         _check_committed(path.parent, first)
         return first, []
-    frozen = Listing(path, content=content)
+    frozen = _open_listing(path, content)
     change = compare_listing(frozen, records)
     if change.gone.count == len(frozen):
         raise ResumeError(f"the sources hold none of the run's {len(frozen):,} images; {NEW_FOLDER}")
@@ -66,6 +70,15 @@ def settle_listing(
         return frozen, _describe_change(change, update=update)
     added = chosen(new_records(frozen, records), count=change.new.count, after=frozen)
     return _write_draft(path, chain(frozen, added), content), _describe_change(change, update=update)
+
+
+def _open_listing(path: Path, content: Mapping[int, ImageRecord]) -> Listing:
+    try:
+        if check_seal(path) == BROKEN:
+            raise RunError(describe_damage(path, "its bytes do not match its seal", run=path.parent))
+        return Listing(path, content=content)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise RunError(describe_damage(path, error, run=path.parent)) from error
 
 
 def _draft_path(path: Path) -> Path:
@@ -86,21 +99,25 @@ def save_listing(path: Path) -> None:
 @contextmanager
 def hold_draft(path: Path) -> Generator[None]:
     """Let a listing be settled inside; the draft of an earlier session, or one not saved, is removed."""
-    _draft_path(path).unlink(missing_ok=True)
+    remove_in(path.parent, _draft_path(path).name)
     try:
         yield
     finally:
-        _draft_path(path).unlink(missing_ok=True)
+        remove_in(path.parent, _draft_path(path).name)
+
+
+_ROW = ["row", "path", "path_bytes", "sampled"]
 
 
 def _check_committed(folder: Path, rows: Listing) -> None:
     """Check that listing the sources again gives the rows of the committed chunks, whose listing is gone."""
     starts = dict(zip(rows.chunks, accumulate(rows.chunks.values(), initial=0), strict=False))
-    for file in sorted((folder / "images").glob("chunk-[0-9]*.parquet")):
-        chunk = int(file.stem.removeprefix("chunk-"))
+    for file in list_chunks(folder, "images"):
+        images = read_columns(file_in(folder, "images", file.name), _ROW)
+        chunk = read_chunk_number(file)
         start = starts.get(chunk, len(rows))
         now = rows[start : start + rows.chunks.get(chunk, 0)]
-        if list_rows(pq.read_table(file)) != [(r.record.row, r.record.path, r.sampled) for r in now]:
+        if list_rows(images) != [(r.record.row, r.record.path, r.sampled) for r in now]:
             raise ResumeError(
                 f"listing.parquet is missing, and the sources do not give the rows of {file.name} again;"
                 f" {NEW_FOLDER}"

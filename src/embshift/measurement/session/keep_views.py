@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from jaxtyping import Float64, Int64
 
 from embshift.core.seeding import choose_positions, make_generator
@@ -15,7 +14,7 @@ from embshift.measurement.pipeline.perturb import Perturbed, perturb_image
 from embshift.measurement.pipeline.recipe import Recipe
 from embshift.runs.listing import Listing
 from embshift.runs.tables import RunTables
-from embshift.runs.view_files import view_path, write_view
+from embshift.runs.view_files import find_view, write_view
 
 __all__ = ["EXTREME", "SEEDED", "choose_views", "keep_views", "write_views"]
 
@@ -142,7 +141,7 @@ def _write(perturbed: Perturbed, *, folder: Path, digests: Digests | None) -> in
         key = (attempt.transform, attempt.draw)
         if digests is not None and digests.get(key) != attempt.digest:
             continue
-        path = view_path(folder, image_id=image_id, transform=attempt.transform, draw=attempt.draw)
+        path = find_view(folder, image_id=image_id, transform=attempt.transform, draw=attempt.draw)
         if not path.exists():
             write_view(path, pixels)
         count += 1
@@ -152,8 +151,7 @@ def _write(perturbed: Perturbed, *, folder: Path, digests: Digests | None) -> in
 def _digests(run: RunTables, wanted: Wanted) -> dict[int, Digests]:
     made = pc.field("row").isin(list(wanted)) & pc.field("pixels_digest").is_valid()
     found = dict[int, dict[tuple[str, int], str]]()
-    for file in run.files("embeddings"):
-        columns = ["row", "transform", "draw", "pixels_digest"]
-        for line in ds.dataset(file).to_table(columns=columns, filter=made).to_pylist():
+    for chunk in run.chunks("embeddings", ["row", "transform", "draw", "pixels_digest"]):
+        for line in chunk.filter(made).to_pylist():
             found.setdefault(line["row"], {})[line["transform"], line["draw"]] = line["pixels_digest"]
     return {row: found.get(row, {}) for row in wanted}

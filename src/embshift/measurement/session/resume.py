@@ -10,7 +10,9 @@ from embshift.core.errors import ResumeError, ShiftError, UsageError
 from embshift.measurement.plan.files import list_differences, plan_from_content
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.provenance import versions
-from embshift.runs.files import read_json
+from embshift.runs.fields import find_wrong_fields
+from embshift.runs.places import file_in
+from embshift.runs.record import RECORD, read_record_file
 
 __all__ = ["NEW_FOLDER", "check_code", "check_encoder", "continue_plan", "other_versions", "read_record"]
 
@@ -24,8 +26,9 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     Raises:
         UsageError: If the folder holds files and is not a run folder.
         ResumeError: If ``run.json`` cannot be read.
+        RunError: If a link or something else has its name.
     """
-    path = folder / "run.json"
+    path = file_in(folder, RECORD)
     if not path.exists():
         others = [name for name in os.listdir(folder) if not name.startswith(".")]
         if others:
@@ -34,9 +37,13 @@ def read_record(folder: Path) -> dict[str, Any] | None:
             )
         return None
     try:
-        return read_json(path)
-    except ValueError as error:
+        info = read_record_file(folder)
+    except (OSError, ValueError) as error:
         raise ResumeError(f"{path} cannot be read: {error}; {NEW_FOLDER}") from error
+    wrong = next(find_wrong_fields(info), None)
+    if wrong is not None:
+        raise ResumeError(f"{path} is damaged: {wrong}, which no run writes; {NEW_FOLDER}")
+    return info
 
 
 def continue_plan(asked: Plan, info: Mapping[str, Any] | None, *, update: bool = False) -> Plan:

@@ -1,5 +1,6 @@
 """Work on one run folder: open the encoder, measure what is missing, keep views, and finish the run."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -39,8 +40,11 @@ from embshift.measurement.session.resume import check_code, check_encoder
 from embshift.measurement.session.run_json import count_run, describe_unrepeatable, start_record
 from embshift.metrics import METRICS, Kind, Metric
 from embshift.runs.chunks import ParquetSink
-from embshift.runs.files import write_json, write_text
+from embshift.runs.files import write_text
 from embshift.runs.listing import Listing
+from embshift.runs.places import file_in, list_views
+from embshift.runs.record import write_record_file
+from embshift.runs.seal import read_seal
 from embshift.runs.tables import open_tables
 from embshift.transforms.build import describe
 
@@ -203,9 +207,9 @@ def _plan_work(
 
 def _write_start(session: Session) -> None:
     """Write what is known when work starts; ``run.json`` first, for it makes a folder a run folder."""
-    write_json(session.out / "run.json", session.info)
-    write_text(session.out / "plan.toml", session.header + plan_to_toml(session.plan))
-    save_listing(session.out / "listing.parquet")
+    write_record_file(session.out, session.info)
+    write_text(file_in(session.out, "plan.toml"), session.header + plan_to_toml(session.plan))
+    save_listing(file_in(session.out, "listing.parquet"))
     session.sink.discard_uncommitted()
 
 
@@ -235,7 +239,7 @@ def _measure(session: Session, reporter: Reporter) -> Mapping[str, Any]:
         reporter.end()
         # Also for a session that was stopped, and before views are kept.
         info = _add_timing(session, done=done)
-        write_json(session.out / "run.json", info)
+        write_record_file(session.out, info)
     return info
 
 
@@ -287,7 +291,7 @@ def _finish(session: Session, info: Mapping[str, Any], reporter: Reporter) -> No
         )
     counts, failures = count_run(run)
     kept = {
-        "views_kept": sum(1 for _ in (session.out / "views").glob("*/*.png")),
+        "views_kept": len(list_views(session.out)),
         "views_changed": len(changed),
     }
     finished = {
@@ -296,5 +300,15 @@ def _finish(session: Session, info: Mapping[str, Any], reporter: Reporter) -> No
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "counts": counts | kept,
         "failures": failures,
+        "files": {**_digest_files(session.out), "chunks": len(run.chunk_names())},
     }
-    write_json(session.out / "run.json", finished)
+    write_record_file(session.out, finished)
+
+
+def _digest_files(folder: Path) -> dict[str, str | None]:
+    """Return digests of the files beside ``run.json`` that belong to the run."""
+    plan, listing = file_in(folder, "plan.toml"), file_in(folder, "listing.parquet")
+    return {
+        plan.name: hashlib.sha256(plan.read_bytes()).hexdigest(),
+        listing.name: read_seal(listing),
+    }

@@ -19,7 +19,7 @@ from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.studies.solve import DamagedImage, choose_damage, solve
 from embshift.measurement.studies.sweep import chosen_transforms
-from embshift.runs.files import write_json
+from embshift.runs.record import MATCH, write_record_file
 from embshift.show.run import Run
 from embshift.transforms.presets import TransformPlan, load_preset
 from embshift.transforms.strength import make_levelled_plan
@@ -92,10 +92,12 @@ def measure_matched(
     plan = replace(plan, sources=named, transforms=(*levels, *_list_unmatched(chosen)))
     folder = default_folder(plan) if out is None else output_path(out)
     run = carry_out(plan, sources=sources, out=folder, reporter=progress)
-    write_json(
-        folder / "match.json",
-        {"images": [one.image_id for one in images], "solved": [_content(each) for each in solved]},
-    )
+    found = {
+        "fingerprint": run.info["fingerprint"],
+        "images": [one.image_id for one in images],
+        "solved": [_content(each) for each in solved],
+    }
+    write_record_file(folder, found, name=MATCH)
     return run
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from embshift.core.types import ORIGINAL, Capture, FrozenRow
 from embshift.measurement.verify.verdict import Fault
 from embshift.runs.listing import list_rows
+from embshift.runs.places import list_chunks, read_chunk_number
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import BROKEN, UNSEALED, check_seal
 
@@ -58,13 +59,20 @@ def read_expected(info: Mapping[str, Any]) -> Expected:
 
 def committed_chunks(folder: Path) -> set[int]:
     """Return the numbers of the committed chunks: those with a file in ``images/``."""
-    return {
-        int(path.stem.removeprefix("chunk-")) for path in (folder / "images").glob("chunk-[0-9]*.parquet")
-    }
+    return {read_chunk_number(path) for path in list_chunks(folder, "images")}
 
 
-def check_chunk(folder: Path, chunk: int, *, rows: Sequence[FrozenRow], wanted: Expected) -> Iterator[Fault]:
-    """Yield the faults of one chunk; its content is checked only where its files are whole."""
+def check_chunk(
+    folder: Path, chunk: int, *, rows: Sequence[FrozenRow] | None, wanted: Expected
+) -> Iterator[Fault]:
+    """Yield the faults of one chunk; its content is checked only where its files are whole.
+
+    Args:
+        folder: The run folder.
+        chunk: Number of the chunk.
+        rows: Its rows in the listing; None where there is no listing to compare with.
+        wanted: What it must hold.
+    """
     paths = {name: folder / name / f"chunk-{chunk:06d}.parquet" for name in TABLES}
     broken = [line for name, path in paths.items() for line in _check_file(path, name=name)]
     if not broken:
@@ -73,10 +81,13 @@ def check_chunk(folder: Path, chunk: int, *, rows: Sequence[FrozenRow], wanted: 
         yield Fault(kind="chunk broken", message=f"chunk {chunk}: {line}", chunk=chunk)
 
 
-def _check_content(paths: Mapping[str, Path], rows: Sequence[FrozenRow], wanted: Expected) -> list[str]:
+def _check_content(
+    paths: Mapping[str, Path], rows: Sequence[FrozenRow] | None, wanted: Expected
+) -> list[str]:
     try:
         tables = {name: pq.read_table(path) for name, path in paths.items()}
-        return [line for check in _CHECKS for line in check(tables, rows, wanted)]
+        listed = [] if rows is None else [*_check_images(tables, rows)]
+        return [*listed, *(line for check in _CHECKS for line in check(tables, wanted))]
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         # Sealed, and yet unreadable: another program has sealed it.
         return [f"its tables do not have the form that this version writes: {' '.join(str(error).split())}"]
@@ -98,7 +109,7 @@ def _check_file(path: Path, *, name: str) -> Iterator[str]:
         yield f"{place} cannot be read: {error}"
 
 
-def _check_footers(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> Iterator[str]:
+def _check_footers(tables: Tables, wanted: Expected) -> Iterator[str]:
     for name, table in tables.items():
         metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
         if metadata.get(b"fingerprint", b"").decode() != wanted.fingerprint:
@@ -107,7 +118,7 @@ def _check_footers(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> 
             yield f"{name} has other columns than this version writes"
 
 
-def _check_images(tables: Tables, rows: Sequence[FrozenRow], _: Expected) -> Iterator[str]:
+def _check_images(tables: Tables, rows: Sequence[FrozenRow]) -> Iterator[str]:
     found = list_rows(tables["images"])
     wanted = [(row.record.row, row.record.path, row.sampled) for row in rows]
     if [one[0] for one in found] != [one[0] for one in wanted]:
@@ -118,7 +129,7 @@ def _check_images(tables: Tables, rows: Sequence[FrozenRow], _: Expected) -> Ite
             yield f"row {one[0]} is {one[1]} in images but {other[1]} in the listing, or sampled in one alone"
 
 
-def _check_embeddings(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> Iterator[str]:
+def _check_embeddings(tables: Tables, wanted: Expected) -> Iterator[str]:
     images, table = tables["images"], tables["embeddings"]
     usable = images.filter(_OK)["row"].to_pylist()
     keys = [(row, *attempt) for row in usable for attempt in wanted.attempts]
@@ -132,7 +143,7 @@ def _check_embeddings(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) 
         yield "embeddings holds values that are not finite under status ok"
 
 
-def _check_ids(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> Iterator[str]:
+def _check_ids(tables: Tables, _: Expected) -> Iterator[str]:
     ids = dict(zip(*(tables["images"][name].to_pylist() for name in ("row", "image_id")), strict=True))
     for name in ("embeddings", "shifts", "attention"):
         pairs = set(_keys(tables[name], "image_id"))
@@ -140,7 +151,7 @@ def _check_ids(tables: Tables, _: Sequence[FrozenRow], wanted: Expected) -> Iter
             yield f"{name} holds rows of another image than images does (image_id)"
 
 
-def _check_shifts(tables: Tables, rows: Sequence[FrozenRow], wanted: Expected) -> Iterator[str]:
+def _check_shifts(tables: Tables, wanted: Expected) -> Iterator[str]:
     keys = _keys(tables["shifts"], "transform", "draw", "metric")
     if len(set(keys)) < len(keys):
         yield "shifts holds a value twice"
@@ -166,9 +177,10 @@ def _check_even(keys: Sequence[tuple[Any, ...]], views: set[tuple[Any, ...]]) ->
         yield f"shifts lacks {len(lacking)} values of views whose image has the metric"
 
 
-def _check_attention(tables: Tables, rows: Sequence[FrozenRow], _: Expected) -> Iterator[str]:
+def _check_attention(tables: Tables, _: Expected) -> Iterator[str]:
     table = tables["attention"]
-    keys, sampled = _keys(table, "transform", "draw"), {row.record.row for row in rows if row.sampled}
+    keys = _keys(table, "transform", "draw")
+    sampled = set(tables["images"].filter(pc.field("sampled"))["row"].to_pylist())
     if (
         len(set(keys)) < len(keys)
         or not set(keys) <= _list_encoded(tables)
@@ -193,7 +205,6 @@ def _list_encoded(tables: Tables) -> set[tuple[Any, ...]]:
 
 _CHECKS = (
     _check_footers,
-    _check_images,
     _check_embeddings,
     _check_ids,
     _check_shifts,

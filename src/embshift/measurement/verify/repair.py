@@ -1,35 +1,55 @@
 """Repair: drop what is damaged, so that the next run makes it again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from embshift.core.errors import RunError
 from embshift.measurement.verify.verdict import Fault
 from embshift.runs.files import write_json
+from embshift.runs.places import file_in, remove_in
+from embshift.runs.record import RECORD, check_record_seal, read_record_file, write_record_file
 from embshift.runs.schema import TABLES
+from embshift.runs.seal import SEALED
 
 __all__ = ["drop_damaged"]
 
 
-def drop_damaged(folder: Path, info: Mapping[str, Any], *, faults: Sequence[Fault]) -> int | None:
+def drop_damaged(folder: Path, *, faults: Sequence[Fault]) -> int:
     """Remove the damaged files, and mark the run in ``run.json`` as not finished.
 
-    The file that commits a chunk is removed first: wherever this stops, the run can be continued.
+    The file that commits a chunk is removed first: wherever this stops, the run can be continued. Nothing is
+    removed through a link.
+
+    Args:
+        folder: The run folder.
+        faults: What was found, of which some can be repaired.
 
     Returns:
-        The number of files removed; None where nothing can be made again.
+        The number of files removed.
     """
     repairable = [fault for fault in faults if fault.repairable]
-    if not repairable:
-        return None
-    write_json(folder / "run.json", {**info, "state": "running", "finished": None})
+    _mark_unfinished(folder)
     chunks = sorted({fault.chunk for fault in repairable if fault.chunk is not None})
     files = [folder / name / f"chunk-{chunk:06d}.parquet" for chunk in chunks for name in TABLES]
     files += sorted({path for fault in repairable for path in fault.files})
-    return sum(_remove(path) for path in files)
+    return sum(_remove(folder, path) for path in files)
 
 
-def _remove(path: Path) -> bool:
-    there = path.exists()
-    path.unlink(missing_ok=True)
-    return there
+def _mark_unfinished(folder: Path) -> None:
+    try:
+        sealed = check_record_seal(folder) == SEALED
+        info = read_record_file(folder)
+    except (OSError, ValueError, RunError):  # itself at fault: it stays as it is
+        return
+    changed = {**info, "state": "running", "finished": None}
+    if sealed:
+        write_record_file(folder, changed)
+    else:  # a seal would vouch for what nothing has checked
+        write_json(file_in(folder, RECORD), changed)
+
+
+def _remove(folder: Path, path: Path) -> bool:
+    try:
+        return remove_in(folder, *path.relative_to(folder).parts)
+    except OSError as error:
+        raise RunError(f"{path} cannot be removed: {error.strerror}") from error

@@ -7,7 +7,8 @@ from pathlib import Path
 __all__ = ["KINDS", "Fault", "Verdict"]
 
 KINDS = {
-    "record broken": "run.json, plan.toml or listing.parquet is not what the run wrote",
+    "place taken": "a link, a pipe or a folder stands where a run writes a file, or in place of a folder",
+    "record broken": "run.json, match.json, plan.toml or listing.parquet is not what the run wrote",
     "chunk broken": "a committed chunk is incomplete, altered, or does not match the listing or the plan",
     "view broken": "a kept view is not the view that was measured",
     "input changed": "an image has changed since it was measured",
@@ -26,6 +27,7 @@ class Fault:
         chunk: The chunk to measure again; None where that would not repair it.
         files: Files to remove beside the chunk's.
         recount: Whether finishing the run again repairs it.
+        final: Whether nothing can be repaired beside it, since ``run.json`` itself cannot be trusted.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Fault:
     chunk: int | None = None
     files: tuple[Path, ...] = ()
     recount: bool = False
+    final: bool = False
 
     @property
     def repairable(self) -> bool:
@@ -52,6 +55,7 @@ class Verdict:
         images: Rows of the listing.
         views: Number of kept views that were checked.
         inputs: Number of images whose content was hashed again.
+        sealed: Whether ``run.json`` holds a seal; that of an earlier version does not.
         dropped: Number of files that were removed so that the next run makes them again; None where no repair
             was asked for, or none was possible.
     """
@@ -63,6 +67,7 @@ class Verdict:
     images: int = 0
     views: int = 0
     inputs: int = 0
+    sealed: bool = True
     dropped: int | None = None
 
     @property
@@ -81,7 +86,7 @@ class Verdict:
 
     def _outcome(self) -> str:
         if self.sound:
-            return "sound"
+            return "sound" if self.sealed else "sound, record unsealed"
         counted = ", ".join(_counted(self.faults))
         if self.dropped is not None:
             return f"not sound: {counted}; {self.dropped:,} files dropped; embshift run makes them again"

@@ -19,7 +19,7 @@ from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 from embshift.metrics.upsampling import upsample_map
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
-from embshift.runs.view_files import view_path
+from embshift.runs.view_files import find_view
 
 __all__ = ["EncoderMap", "KeptImage", "Material", "read_view"]
 
@@ -178,9 +178,9 @@ class Material:
             if line["status"] != "ok" or line["row"] in skip:
                 continue
             paths = {
-                name: view_path(folder, image_id=line["image_id"], transform=name, draw=0) for name in names
+                name: find_view(folder, image_id=line["image_id"], transform=name, draw=0) for name in names
             }
-            views = {name: path for name, path in paths.items() if path.is_file()}
+            views = {name: path for name, path in paths.items() if path.exists()}
             if ORIGINAL in views and len(views) > 1:
                 found.append(KeptImage(row=line["row"], name=Path(line["member"]).name, views=views))
         if not found:
@@ -221,7 +221,11 @@ def read_view(path: Path) -> Pixels:
         FigureError: If the file cannot be read.
     """
     try:
-        with Image.open(path) as opened:
+        # Kept views are PNG; other formats did not come from embshift.
+        with Image.open(path, formats=("PNG",)) as opened:
             return np.asarray(opened.convert("RGB"))
-    except OSError as error:
-        raise FigureError(f"{path} cannot be read as an image: {error}; remove it or run again") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FigureError(
+            f"{path} cannot be read as an image: {error}; run 'embshift verify {path.parents[2]} --repair',"
+            " then the command that made the run"
+        ) from error

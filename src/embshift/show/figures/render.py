@@ -11,6 +11,7 @@ from embshift.core.errors import FigureError, PlanError, UnknownNameError
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_aside
+from embshift.runs.places import check_target
 from embshift.show.figures import FIGURES, FigureEntry, Page
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import use_house_style
@@ -128,12 +129,13 @@ def write_figure(
         FigureError: If the run lacks what the figure needs.
         StorageError: If a file cannot be written.
         UnknownNameError: If there is no such figure or format.
+        UsageError: If a run keeps its results in the folder.
     """
     if style not in FORMATS:
         raise UnknownNameError("format", style, FORMATS)
     written = list[Path]()
     for number, page in enumerate(render_pages(material, name, width=width, pictures=pictures), start=1):
-        path = folder / f"{name}{'' if number == 1 else f'-{number}'}.{style}"
+        path = check_target(folder / f"{name}{'' if number == 1 else f'-{number}'}.{style}")
         metadata = _make_metadata(style, title=FIGURES[name].question, alt=page.alt)
         write_aside(path, partial(_save_page, page.figure, style=style, metadata=metadata))
         written.append(path)

@@ -4,17 +4,16 @@ import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from PIL import Image
 
+from embshift.core.errors import RunError
 from embshift.core.types import ORIGINAL
 from embshift.runs.tables import RunTables
-from embshift.runs.view_files import view_path
+from embshift.runs.view_files import find_view
 from embshift.show.report.facts.run import Facts
 from embshift.show.report.numbers import round_value
 from embshift.show.text.words import make_visible
@@ -72,9 +71,8 @@ def _lines(run: RunTables, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Read the rows from the table ``images``."""
     found = dict[int, dict[str, Any]]()
     wanted = pc.field("row").isin(list(rows))
-    for file in run.files("images"):
-        table = pq.read_table(file, columns=["row", "image_id", "source", "member", "index"])
-        for line in table.filter(wanted).to_pylist():
+    for chunk in run.chunks("images", ["row", "image_id", "source", "member", "index"]):
+        for line in chunk.filter(wanted).to_pylist():
             found[line["row"]] = line
     return found
 
@@ -96,8 +94,14 @@ def _add_view(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Bu
 
 def _thumbnail(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _Budget) -> str | None:
     """Return a kept view as a ``data:`` address; None if it was not kept or cannot be read."""
-    path = view_path(run.folder, image_id=str(line["image_id"]), transform=name, draw=0)
-    if not _inside(path, run.folder) or budget.full:
+    if budget.full:
+        return None
+    try:
+        path = find_view(run.folder, image_id=str(line["image_id"]), transform=name, draw=0)
+    except RunError:  # a link, or a name that no view has: names in a run folder cannot be trusted
+        budget.unreadable += 1
+        return None
+    if not path.exists():
         return None
     try:
         # Kept views are PNG; other formats did not come from embshift.
@@ -113,14 +117,6 @@ def _thumbnail(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _B
     kept = io.BytesIO()
     small.save(kept, "WEBP", quality=_QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(kept.getvalue()).decode()}"
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    """Return whether a file exists and is truly inside the folder: names in a run cannot be trusted."""
-    try:
-        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):  # an impossible file name
-        return False
 
 
 _Maps = Mapping[tuple[int, str], Mapping[str, Any]]

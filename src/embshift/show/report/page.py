@@ -15,6 +15,7 @@ from embshift.core.progress import OnStep, ignore_step
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_text
+from embshift.runs.places import check_target, file_in
 from embshift.runs.tables import RunTables
 from embshift.show.report.caveats import list_caveats
 from embshift.show.report.extremes import choose_extremes, list_rows, take_turns
@@ -46,9 +47,11 @@ def write_report(run: RunTables, out: str | Path | None = None, *, on_step: OnSt
         Path of the file.
 
     Raises:
+        RunError: If the run is damaged.
         StorageError: If it cannot be written.
+        UsageError: If a run keeps its results under this path.
     """
-    path = run.folder / "report.html" if out is None else output_file(out)
+    path = file_in(run.folder, "report.html") if out is None else check_target(output_file(out))
     write_text(path, build_page(build_content(run, on_step=on_step)))
     return path
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from embshift.analysis.of_run import analyse_separation
 from embshift.analysis.sampling.bootstrap import RESAMPLES
@@ -120,8 +119,8 @@ def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
 
 def _count_inputs(run: RunTables) -> Mapping[str, int]:
     found = Counter[str]()
-    for file in run.files("images"):
-        found.update(pq.read_table(file, columns=["status"])["status"].to_pylist())
+    for chunk in run.chunks("images", ["status"]):
+        found.update(chunk["status"].to_pylist())
     return found
 
 
