@@ -64,7 +64,7 @@ def make_run(folder, *, seed: int):
     assert made.returncode == 0, made.stderr
     assert invoke("figures", str(folder / "run"), "--only", "gallery").returncode == 0
     (folder / "run" / "report.html").write_text("a report")
-    solved = {"fingerprint": open_run(folder / "run").info["fingerprint"], "solved_on": 1, "solved": []}
+    solved = {"fingerprint": open_run(folder / "run").info["fingerprint"], "images": [], "solved": []}
     write_record_file(folder / "run", solved, name=MATCH)
     for name in (".lock", ".owner"):
         (folder / "run" / name).touch()

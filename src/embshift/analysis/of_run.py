@@ -233,7 +233,7 @@ def analyse_matched(run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
     try:
         content = read_record_file(run.folder, name=MATCH)
         solved_on, solved = read_solved(content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{run.folder} has no readable match.json; make a run with 'embshift match'"
         ) from error

@@ -49,6 +49,7 @@ _OTHER_KEYS = {
     "precision",
     "choices",
     "files",
+    "left_out",
 }
 
 
@@ -166,7 +167,7 @@ def check_match(folder: Path, info: Mapping[str, Any]) -> Iterator[Fault]:
     try:
         state, content = check_record_seal(folder, name=MATCH), read_record_file(folder, name=MATCH)
         read_solved(content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ShiftError) as error:
         what = f"cannot be read ({error})"
     else:
         own = content.get("fingerprint", info["fingerprint"]) == info["fingerprint"]
