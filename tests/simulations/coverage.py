@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embshift.analysis.embeddings.direction import removed_shares
+from embshift.analysis.embeddings.undo_direction import removed_shares
 from embshift.analysis.sampling.bootstrap import Intervals, bca, influence, means, resampled_means
 from embshift.analysis.sampling.percentiles import percentile_interval
 from embshift.analysis.sampling.shares import replace_shares, share_intervals

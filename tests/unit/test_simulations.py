@@ -44,7 +44,7 @@ def test_intervals_of_reciprocal_ranks_hold(lost):
 
 @pytest.mark.parametrize("draws", [1, 3])
 def test_intervals_of_half_recall_hold(draws):
-    assert within(s50_coverage(30, trials=300, draws=draws), 0.93, 0.98)
+    assert within(s50_coverage(30, trials=150, draws=draws), 0.93, 0.98)
 
 
 def test_intervals_of_percentiles_hold_or_are_not_given():
@@ -56,6 +56,7 @@ def test_below_ten_images_means_have_no_interval():
     assert math.isnan(mean_coverage(9, trials=100, resamples=100).held)
 
 
+@pytest.mark.slow
 def test_intervals_at_equal_damage_hold():
     assert within(matched_coverage(30, trials=150, resamples=200), 0.92, 0.98)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
 from embshift.analysis.embeddings.catalogue import DIRECTION, DIRECTION_OF_ALL
 from embshift.analysis.embeddings.measures import (
@@ -17,8 +17,13 @@ from embshift.analysis.embeddings.measures import (
 )
 from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws
-from embshift.analysis.embeddings.undo_direction import FOLDS, REPAIRS, compute_repaired_shifts
-from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals, bca, resampled_means
+from embshift.analysis.embeddings.undo_direction import (
+    FOLDS,
+    REPAIRS,
+    compute_repaired_shifts,
+    removed_shares,
+)
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals
 from embshift.analysis.sampling.jackknife import jackknife
 
 __all__ = [
@@ -30,7 +35,6 @@ __all__ = [
     "mean_shifts",
     "measure_direction",
     "removals",
-    "removed_shares",
 ]
 
 _SAME = 1e-24
@@ -205,51 +209,6 @@ def _corrected(
     return reshape_intervals(
         removed_shares(after, before, resamples=resamples, level=level, seed=seed), shape
     )
-
-
-def removed_shares(
-    after: Float64[np.ndarray, "images columns"],
-    before: Float64[np.ndarray, "images columns"],
-    /,
-    *,
-    resamples: int,
-    level: float,
-    seed: int,
-) -> Intervals:
-    """Compute 1 − Σ after / Σ before with BCa intervals: ratios of means over the same resampled images.
-
-    Args:
-        after: Shift of each image after a correction; NaN where undefined.
-        before: Its shift before.
-        resamples: Number of resamples.
-        level: Coverage.
-        seed: Seed of the resamples.
-    """
-    before = np.where(np.isnan(after), np.nan, before)
-    taken = resampled_means(np.concatenate([after, before], axis=1), resamples=resamples, seed=seed)
-    share, pulls, n = _shares(after, before)
-    columns = after.shape[1]
-    return bca(1 - _ratio(taken[:, :columns], taken[:, columns:]), mean=share, pulls=pulls, n=n, level=level)
-
-
-def _ratio(
-    one: Float64[np.ndarray, "*shape"], other: Float64[np.ndarray, "*shape"]
-) -> Float64[np.ndarray, "*shape"]:
-    return np.divide(one, other, out=np.full(one.shape, np.nan), where=other > _SAME)
-
-
-def _shares(
-    after: Float64[np.ndarray, "images columns"], before: Float64[np.ndarray, "images columns"]
-) -> tuple[
-    Float64[np.ndarray, " columns"], Float64[np.ndarray, "images columns"], Int64[np.ndarray, " columns"]
-]:
-    """Return shares removed, the influence of each image (derivative of the ratio), and numbers of images."""
-    defined = ~np.isnan(after)
-    n = defined.sum(axis=0)
-    totals = np.where(defined, after, 0.0).sum(axis=0), np.where(defined, before, 0.0).sum(axis=0)
-    quotient = _ratio(totals[0], totals[1])
-    pulls = np.where(defined, -(after - quotient * before), 0.0)
-    return 1 - quotient, np.where(np.isnan(pulls), 0.0, pulls), np.where(np.isnan(quotient), 0, n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from jaxtyping import Float64, Int64
 
 from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
+from embshift.analysis.sampling.bootstrap import Intervals, bca, resampled_means
 
-__all__ = ["FOLDS", "REPAIRS", "assign_folds", "compute_repaired_shifts"]
+__all__ = ["FOLDS", "REPAIRS", "assign_folds", "compute_repaired_shifts", "removed_shares"]
 
 Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
 
@@ -24,6 +25,9 @@ REPAIRS = ("mean", "orthogonal", "linear")
 """Subtract the mean shift; apply an orthogonal map; subtract a linear prediction of the shift (ridge)."""
 
 _TOUCH = 1e-9
+
+_SAME = 1e-24
+"""Mean shifts up to this are 0: view and original differ by rounding only."""
 
 _STRENGTHS = np.logspace(-4, 4, 17)
 """Candidate penalties of the ridge regression, in units of the mean variance of a direction."""
@@ -183,3 +187,48 @@ def _errors(model: _Moments, tried: _Moments) -> Float64[np.ndarray, " strengths
     linear = np.einsum("ij,ij->i", vectors.T @ products, coefficients)
     weights = 1 / (np.maximum(values, 0.0) + _STRENGTHS[:, None] * model.unit())  # strengths dim
     return np.einsum("si,ij,sj->s", weights, square, weights, optimize=True) - 2 * weights @ linear
+
+
+def removed_shares(
+    after: Float64[np.ndarray, "images columns"],
+    before: Float64[np.ndarray, "images columns"],
+    /,
+    *,
+    resamples: int,
+    level: float,
+    seed: int,
+) -> Intervals:
+    """Compute 1 − Σ after / Σ before with BCa intervals: ratios of means over the same resampled images.
+
+    Args:
+        after: Shift of each image after a correction; NaN where undefined.
+        before: Its shift before.
+        resamples: Number of resamples.
+        level: Coverage.
+        seed: Seed of the resamples.
+    """
+    before = np.where(np.isnan(after), np.nan, before)
+    taken = resampled_means(np.concatenate([after, before], axis=1), resamples=resamples, seed=seed)
+    share, pulls, n = _shares(after, before)
+    columns = after.shape[1]
+    return bca(1 - _ratio(taken[:, :columns], taken[:, columns:]), mean=share, pulls=pulls, n=n, level=level)
+
+
+def _ratio(
+    one: Float64[np.ndarray, "*shape"], other: Float64[np.ndarray, "*shape"]
+) -> Float64[np.ndarray, "*shape"]:
+    return np.divide(one, other, out=np.full(one.shape, np.nan), where=other > _SAME)
+
+
+def _shares(
+    after: Float64[np.ndarray, "images columns"], before: Float64[np.ndarray, "images columns"]
+) -> tuple[
+    Float64[np.ndarray, " columns"], Float64[np.ndarray, "images columns"], Int64[np.ndarray, " columns"]
+]:
+    """Return shares removed, the influence of each image (derivative of the ratio), and numbers of images."""
+    defined = ~np.isnan(after)
+    n = defined.sum(axis=0)
+    totals = np.where(defined, after, 0.0).sum(axis=0), np.where(defined, before, 0.0).sum(axis=0)
+    quotient = _ratio(totals[0], totals[1])
+    pulls = np.where(defined, -(after - quotient * before), 0.0)
+    return 1 - quotient, np.where(np.isnan(pulls), 0.0, pulls), np.where(np.isnan(quotient), 0, n)
