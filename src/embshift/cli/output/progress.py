@@ -10,9 +10,9 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
+from embshift.cli.output.rate import Rate, format_left
 from embshift.cli.output.terminal import harmless, print_message
 from embshift.core.progress import Reporter, Silent
 from embshift.show.text.markup import open_console
@@ -40,8 +40,7 @@ class _Bar:
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("left {task.fields[left]}"),
             TextColumn("{task.fields[failed]}"),
             console=console,
         )
@@ -51,16 +50,23 @@ class _Bar:
         self._console.print(harmless(text), soft_wrap=True)
 
     def begin(self, *, total: int, done: int) -> None:
-        self._task = self._progress.add_task("", total=total, completed=done, rate="", failed="")
-        self._done, self._started = 0, time.monotonic()
+        self._task = self._progress.add_task("", total=total, completed=done, rate="", left="…", failed="")
+        self._left, self._rate = total - done, Rate()
         self._progress.start()
 
     def advance(self, *, failed: bool) -> None:
-        self._done += 1
+        now = time.monotonic()
+        self._left -= 1
         self._failed += failed
-        rate = self._done / max(time.monotonic() - self._started, 1e-9)
-        shown = f"{self._failed:,} failed" if self._failed else ""
-        self._progress.update(self._task, advance=1, rate=f"{rate:.1f} images/s", failed=shown)
+        self._rate.advance(now=now)
+        rate = self._rate.measure(now=now)
+        self._progress.update(
+            self._task,
+            advance=1,
+            rate="" if rate is None else f"{rate:.1f} images/s",
+            left=format_left(self._rate.estimate_left(self._left, now=now)),
+            failed=f"{self._failed:,} failed" if self._failed else "",
+        )
 
     def end(self) -> None:
         self._progress.stop()
@@ -74,21 +80,24 @@ class _Lines:
     def begin(self, *, total: int, done: int) -> None:
         self._total, self._before, self._done, self._failed = total, done, 0, 0
         self._started = self._shown = time.monotonic()
+        self._rate = Rate()
 
     def advance(self, *, failed: bool) -> None:
+        now = time.monotonic()
         self._done += 1
         self._failed += failed
-        now = time.monotonic()
+        self._rate.advance(now=now)
         if now - self._shown >= _EVERY:
             self._shown = now
-            self._print(now)
+            rate = self._rate.measure(now=now)
+            left = format_left(self._rate.estimate_left(self._total - self._before - self._done, now=now))
+            self._print("" if rate is None else f", {rate:.1f} images/s, {left} left")
 
     def end(self) -> None:
-        self._print(time.monotonic())
+        rate = self._done / max(time.monotonic() - self._started, 1e-9)
+        self._print(f", {rate:.1f} images/s")
 
-    def _print(self, now: float) -> None:
+    def _print(self, rate: str) -> None:
         finished = self._before + self._done
-        rate = self._done / max(now - self._started, 1e-9)
-        left = (self._total - finished) / rate if rate else 0.0
         failed = f", {self._failed:,} failed" if self._failed else ""
-        self.note(f"{finished:,} of {self._total:,} images, {rate:.1f} images/s, {left:.0f} s left{failed}")
+        self.note(f"{finished:,} of {self._total:,} images{rate}{failed}")

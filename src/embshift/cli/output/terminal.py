@@ -22,7 +22,6 @@ __all__ = [
     "check_output",
     "finish_output",
     "harmless",
-    "natural_width",
     "print_message",
     "print_table",
     "print_text",
@@ -112,28 +111,27 @@ def terminal_width() -> int:
 
 
 def print_table(table: "Table", *, stacked: "Table | None" = None) -> None:
-    """Print a table on standard output, as wide as the terminal; 200 columns where there is no terminal.
+    """Print a table on standard output; no cell is ever cut.
+
+    In a pipe or file, lines are as long as the table needs. On a terminal that is too narrow for the table,
+    its columns are printed in several parts, one below the other.
 
     Args:
         table: The table.
-        stacked: A narrower form of it, printed where the terminal is too narrow for the table. Its lines are
-            never cut.
+        stacked: A narrower form of it, which is printed on a terminal that is too narrow for the table.
     """
+    from embshift.show.text.fitting import natural_width, split_table
     from embshift.show.text.markup import open_console
 
     console = open_console()
     if not console.is_terminal:
-        console = open_console(width=_FILE_WIDTH, no_color=True)
-    elif stacked is not None and natural_width(table) > console.width:
-        table, console = stacked, open_console(width=max(console.width, natural_width(stacked)))
-    _print_harmless(console, table)
-
-
-def natural_width(table: "Table") -> int:
-    """Return the width of a table that nothing presses, in columns."""
-    from embshift.show.text.markup import open_console
-
-    return open_console(width=1000).measure(table).maximum  # a console never measures beyond its own width
+        wide = open_console(width=max(_FILE_WIDTH, natural_width(table)), no_color=True)
+        return _print_harmless(wide, table)
+    if stacked is not None and natural_width(table) > console.width:
+        table = stacked
+    for part in split_table(table, width=console.width):
+        _print_harmless(open_console(width=max(console.width, natural_width(part))), part)
+    return None
 
 
 def _print_harmless(console: "Console", shown: "RenderableType") -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
 from embshift.core.types import Capture
+from embshift.show.text.fitting import natural_width
 from embshift.show.text.markup import FORMATS, Cells, comma_separated, find_writer, open_console, open_table
 from embshift.show.text.numbers import format_cell, format_counts, format_exact, write_json
 
@@ -65,7 +66,7 @@ def format_clusters(clusters: Clusters, *, style: str) -> str:
 
 
 def _render(table: Table) -> str:
-    console = open_console(width=160, no_color=True, force_terminal=False)
+    console = open_console(width=max(160, natural_width(table)), no_color=True, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
