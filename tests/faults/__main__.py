@@ -68,6 +68,8 @@ ROWS: dict[str, tuple[str, ...]] = {
         f"{F}test_network.py::test_code",
         f"{U}encoders/test_checkpoints.py",
     ),
+    "hostile run folders": (f"{F}test_hostile_folders.py",),
+    "damage, and one repair for it": (f"{F}test_damaged_runs.py",),
     "modules planted in the working folder": (f"{F}test_working_folder.py",),
     "terminal escapes": (f"{F}test_escapes.py::test_no_command", f"{F}test_escapes.py::test_a_strangers"),
     "CSV formulas": (f"{F}test_escapes.py::test_no_cell",),

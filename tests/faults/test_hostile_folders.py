@@ -134,7 +134,7 @@ def state(folder):
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(60, func_only=True)
 @pytest.mark.parametrize(("name", "how", "command"), CHOSEN)
 def test_no_command_hangs_follows_or_is_fooled(runs, shown, tmp_path, name, how, command, tally):
     run, outside = tmp_path / "run", tmp_path / "outside"
