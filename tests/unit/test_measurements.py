@@ -14,7 +14,7 @@ from scipy.stats import ortho_group, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 
-from embshift.analysis.embeddings import direction, neighbours
+from embshift.analysis.embeddings import neighbours, undo_direction
 from embshift.analysis.embeddings.agreement import linear_cka, procrustes, rsa, unbiased_cka
 from embshift.analysis.embeddings.calibration import (
     calibrate,
@@ -671,7 +671,7 @@ def test_a_pictures_pull_on_a_share_is_what_leaving_it_out_changes():
     rng = np.random.default_rng(0)
     before = rng.lognormal(size=(400, 1))
     after = before * rng.uniform(0, 1, size=(400, 1))
-    share, pulls, n = direction._shares(after, before)
+    share, pulls, n = undo_direction._shares(after, before)
     without = [1 - np.delete(after, at).sum() / np.delete(before, at).sum() for at in range(400)]
     jackknife = 399 * (share[0] - np.array(without))
     assert n.tolist() == [400]
