@@ -13,8 +13,10 @@ import pytest
 
 from embshift.analysis.embeddings.clusters import cluster_transforms
 from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
-from embshift.core.errors import UnknownNameError
+from embshift.cli.main import main
+from embshift.core.errors import PlanError, UnknownNameError
 from embshift.metrics import METRICS
+from embshift.show.text.paper_table import format_paper_table
 from embshift.show.text.summary import FORMATS, format_clusters, format_summary, summary_html
 
 NAN = math.nan
@@ -169,13 +171,60 @@ class TestLatex:
         body = [line for line in lines if line.endswith("\\\\")]
         assert len(body) == 4
         assert all(len(re.split(r"(?<!\\)&", line)) == 6 for line in body)
-        assert r"0.1235 $\pm$ 0.0100" in body[1]
+        assert r"$0.123 \pm 0.010$" in body[1]
         assert body[3].startswith("none & -- &")
 
     def test_what_means_something_to_it_is_escaped(self):
         line = format_summary(renamed("a_b%c&d#e$f{g}h\\i~j^k"), style="latex").splitlines()[4]
         name = r"a\_b\%c\&d\#e\$f\{g\}h\textbackslash{}i\textasciitilde{}j\textasciicircum{}k"
         assert line.startswith(name + " & ")
+
+    def test_digits_follow_the_deviation_and_the_best_is_bold(self):
+        head, first, second, third = [
+            line.removesuffix(" \\\\").split(" & ")
+            for line in format_summary(SUMMARY, style="latex").splitlines()
+            if line.endswith("\\\\")
+        ]
+        assert all("similarity" not in name for name in head)
+        assert (head[0], head[-3:]) == ("transform", ["overall", "rank", "n"])
+        assert [len(row) for row in (head, first, second, third)] == [6] * 4
+        for at, spec in enumerate(SPECS, start=1):
+            bold = [row[0] for row in (first, second, third) if "mathbf" in row[at]]
+            assert bold == [name.replace("_", "\\_") for name in sorted(SUMMARY.closest(spec.name))]
+            places = {
+                len(number.partition(".")[2]) for row in (first, second) for number in numbers_of(row[at])
+            }
+            assert len(places) == 1
+
+    def test_columns_caption_and_label_are_chosen(self):
+        name = SPECS[1].name
+        text = format_paper_table(SUMMARY, columns=["n", name], caption="a % b", label="tab:x")
+        lines = text.splitlines()
+        assert lines[:4] == [
+            r"\begin{table}",
+            r"\centering",
+            r"\caption{a \% b}",
+            r"\label{tab:x}",
+        ]
+        assert lines[4] == r"\begin{tabular}{lrr}"
+        assert lines[-1] == r"\end{table}"
+        assert lines[6].startswith("transform & n & ")
+
+    def test_a_wrong_column_or_label_is_refused(self):
+        with pytest.raises(UnknownNameError, match="unknown column 'overal'; did you mean 'overall'"):
+            format_paper_table(SUMMARY, columns=["overal"])
+        with pytest.raises(PlanError, match="expected letters, digits"):
+            format_paper_table(SUMMARY, label="a}b")
+
+
+@pytest.mark.parametrize("options", [["--columns", "cosine"], ["--caption", "a", "--show", "structure"]])
+def test_options_of_the_latex_table_belong_to_it(options, capsys):
+    assert main(["summarise", "run", *options]) == 2
+    assert "belongs to --format latex" in capsys.readouterr().err
+
+
+def numbers_of(cell):
+    return re.findall(r"\d+\.\d+", cell)
 
 
 class TestTerminal:

@@ -26,6 +26,11 @@ def summarise(parsed: argparse.Namespace) -> int:
     warn_if_unfinished(found)
     if parsed.format == "table":
         print_summary(summary)
+    elif parsed.format == "latex":
+        from embshift.show.text.paper_table import format_paper_table
+
+        caption, label = parsed.caption or "", parsed.label or ""
+        print_text(format_paper_table(summary, columns=parsed.columns or (), caption=caption, label=label))
     else:
         print_text(format_summary(summary, style=parsed.format))
     return 0

@@ -77,6 +77,17 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         help="for differences: number of random sign flips; the least possible p is 1 / (N + 1), and up to 13"
         " images take all flips (default: 10000)",
     )
+    columns = add(
+        "--columns",
+        metavar="NAME",
+        nargs="+",
+        help="for --format latex: the columns, in this order: metrics, overall, rank, n (default: all)",
+    )
+    caption = add("--caption", metavar="TEXT", help="for --format latex: the table's caption")
+    label = add("--label", metavar="NAME", help="for --format latex: the table's label")
+    complete(columns, named("metrics"))
+    for action in (caption, label):
+        complete(action, no_words)
     complete(by, named("metrics"))
     for action in (floor, against):
         complete(action, paths)
@@ -91,5 +102,8 @@ def check_show_options(parsed: argparse.Namespace) -> None:
             raise UsageError(
                 f"--{option} was given with --show {parsed.show}; it belongs to --show {' or '.join(where)}"
             )
+    for option in ("columns", "caption", "label"):
+        if getattr(parsed, option) is not None and (parsed.show, parsed.format) != ("shifts", "latex"):
+            raise UsageError(f"--{option} belongs to --format latex with --show shifts")
     if parsed.images is not None and parsed.images < 2:
         raise UsageError(f"--images is {parsed.images}; expected 2 or more")

@@ -15,6 +15,7 @@ __all__ = [
     "FORMATS",
     "Cells",
     "comma_separated",
+    "escape_latex",
     "find_writer",
     "latex",
     "markdown",
@@ -69,12 +70,12 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def latex(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Write a LaTeX ``tabular`` with booktabs rules; special characters are escaped."""
-    body = [f"{' & '.join(_tex(cell) for cell in row)} \\\\" for row in rows]
+    body = [f"{' & '.join(escape_latex(cell) for cell in row)} \\\\" for row in rows]
     return "\n".join(
         [
             f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
             "\\toprule",
-            f"{' & '.join(_tex(cell) for cell in header)} \\\\",
+            f"{' & '.join(escape_latex(cell) for cell in header)} \\\\",
             "\\midrule",
             *body,
             "\\bottomrule",
@@ -92,7 +93,8 @@ _TEX = {character: f"\\{character}" for character in "_%&#${}"} | {
 }
 
 
-def _tex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Return a text with LaTeX's special characters escaped."""
     return "".join(_TEX.get(character, character) for character in text)
 
 

@@ -14,6 +14,7 @@ from embshift.core.types import Capture
 from embshift.show.text.fitting import natural_width
 from embshift.show.text.markup import FORMATS, Cells, comma_separated, find_writer, open_console, open_table
 from embshift.show.text.numbers import format_cell, format_counts, format_exact, write_json
+from embshift.show.text.paper_table import format_paper_table
 
 __all__ = [
     "CLOSEST",
@@ -45,6 +46,8 @@ def format_summary(summary: Summary, *, style: str) -> str:
         return write_json(_summary_content(summary))
     if style == "csv":
         return comma_separated(*_summary_columns(summary))
+    if style == "latex":
+        return format_paper_table(summary)
     return find_writer(style, known=FORMATS)(*_summary_cells(summary))
 
 
