@@ -11,7 +11,6 @@ from embshift.cli.output.steps import Steps
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import FigureError
 from embshift.core.paths import output_path
-from embshift.runs.places import folder_in
 
 if TYPE_CHECKING:
     from embshift.show.run import Run
@@ -22,6 +21,7 @@ __all__ = ["figures", "render_paper", "report"]
 def figures(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift figures``."""
     check_names("figures", parsed.only)
+    from embshift.runs.places import folder_in
     from embshift.show.figures import FIGURES
     from embshift.show.run import open_run
 
@@ -60,6 +60,7 @@ def _write_report(found: "Run", out: str | None = None, *, quiet: bool) -> Path:
 
 def render_paper(found: "Run", *, quiet: bool = False) -> None:
     """Render the paper's figures, as far as the run holds enough for them, and the report."""
+    from embshift.runs.places import folder_in
     from embshift.show.figures import FIGURES
 
     # The package's own figures may resample at length: a first look does not wait for them.
