@@ -41,7 +41,7 @@ def test_a_signal_costs_one_picture_and_is_named(number):
 def test_a_picture_that_hangs_is_given_up_after_its_time():
     found = statuses(hanging, 2)
     assert [status for status, _ in found] == ["ok", "ok", "timed_out", "ok", "ok"]
-    assert "not done after 2 s (--timeout)" in found[2][1]
+    assert "not done after 2 s, tried twice (--timeout)" in found[2][1]
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path):
     run = make_run(tmp_path, Wanted(images=1))
     path = next(iter((tmp_path / "views").glob("*/blur-0.png")))
     path.write_bytes(b"no picture")
-    with pytest.raises(FigureError, match=r"blur-0\.png cannot be read as an image: .+; remove it"):
+    with pytest.raises(FigureError, match=r"blur-0\.png cannot be read as an image: .+ --repair"):
         run.figure("gallery")
 
 
@@ -269,8 +269,8 @@ def test_an_unfinished_run_is_drawn_with_a_note(bare, capsys):
 
 
 def test_a_disk_that_is_full_ends_the_command(bare, capsys):
-    (bare.folder / "figures").write_text("no folder")
-    assert main(["figures", str(bare.folder)]) == 4
+    (bare.folder / "taken").write_text("no folder")
+    assert main(["figures", str(bare.folder), "--out", str(bare.folder / "taken" / "figures")]) == 4
 
 
 def test_figures_are_listed_with_their_questions(capsys):

@@ -180,7 +180,7 @@ def unit_vectors(
 
 
 def average_draws(
-    found: Sequence[tuple[Int64[np.ndarray, " views"], Mapping[str, Float64[np.ndarray, " views"]]]],
+    found: Sequence[tuple[Int64[np.ndarray, " _"], Mapping[str, Float64[np.ndarray, " _"]]]],
     *,
     images: int,
     names: Sequence[str],
