@@ -64,6 +64,7 @@ def structure(material: Material, frame: Frame, /) -> Iterator[Page]:
 
 
 def _analyse_structure(material: Material) -> Measured:
+    material.values  # noqa: B018 - raises where the run holds no values
     try:
         return analyse_structure(material.run)
     except RunError as error:
