@@ -211,8 +211,8 @@ class TestLatex:
         assert lines[6].startswith("transform & n & ")
 
     def test_a_wrong_column_or_label_is_refused(self):
-        with pytest.raises(UnknownNameError, match="unknown column 'overal'; did you mean 'overall'"):
-            format_paper_table(SUMMARY, columns=["overal"])
+        with pytest.raises(UnknownNameError, match="unknown column 'overall_'; did you mean 'overall'"):
+            format_paper_table(SUMMARY, columns=["overall_"])
         with pytest.raises(PlanError, match="expected letters, digits"):
             format_paper_table(SUMMARY, label="a}b")
 

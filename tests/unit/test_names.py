@@ -24,7 +24,7 @@ def measured(run):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (("blurr", "mrr"), "unknown transform 'blurr'; did you mean 'blur'?"),
+        (("bluur", "mrr"), "unknown transform 'bluur'; did you mean 'blur'?"),
         (("blur", "recall_at1"), "unknown measure 'recall_at1'; did you mean 'recall_at_1'"),
     ],
 )
@@ -35,8 +35,8 @@ def test_a_measured_value(measured, ask, names, said):
 
 
 def test_a_column(measured):
-    with pytest.raises(UnknownNameError, match="unknown measure 'recal'; did you mean 'recall_at_1'"):
-        measured.column("recal")
+    with pytest.raises(UnknownNameError, match="unknown measure 'recall_at'; did you mean 'recall_at_1'"):
+        measured.column("recall_at")
 
 
 def test_a_cell_of_the_summary(run):
