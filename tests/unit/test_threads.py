@@ -43,18 +43,19 @@ def test_an_error_gives_the_threads_back():
     assert set(counts()) == {2}
 
 
-def test_another_thread_changes_nothing():
-    seen, usual = list[set[int]](), set(counts())
+def test_another_thread_sets_no_limit(monkeypatch):
+    """What OpenBLAS does with one set there depends on how it was built."""
+    asked, reached = list[object](), list[bool]()
+    monkeypatch.setattr("threadpoolctl.threadpool_limits", lambda **limit: asked.append(limit))
 
     def work():
         with limit_threads(images=1):
-            seen.append(set(counts()))
+            reached.append(True)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join(60)
-    assert seen == [usual]
-    assert set(counts()) == usual
+    assert (reached, asked) == ([True], [])
 
 
 class Seen(BaseException):
