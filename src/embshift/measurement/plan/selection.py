@@ -18,6 +18,7 @@ def select_transforms(
 
     Raises:
         UnknownNameError: If there is no such transform; the nearest is offered.
+        PlanError: If two of them make the same views.
     """
     from embshift.transforms.strength import check_different
 
