@@ -1,8 +1,8 @@
 """One place per addition: a stranger's file passes its family's contracts with nothing else touched.
 
-Each test copies the checkout, writes the one file that CONTRIBUTING names (two for an option of ``run``),
-refreshes the generated parts of the documentation, and runs the family's contract tests and the house tests
-in the copy.
+A copy of the checkout gets a metric, a transform, a figure, an encoder and an option of ``run``, each in the
+one file that CONTRIBUTING names (two for the option). Then the generated parts of the documentation are
+refreshed, and the house tests and each family's contract tests run in the copy.
 """
 
 import os
@@ -233,89 +233,37 @@ def open_colour_grid(
     return ColourGrid(spec)
 '''
 
+ADDED = {
+    "metrics/mean_colour.py": METRIC,
+    "transforms/edits/posterise.py": TRANSFORM,
+    "show/figures/plots/cosine_against_ssim.py": FIGURE,
+    "encoders/towers/colour_grid.py": ENCODER,
+}
 
-@pytest.fixture
-def copy(tmp_path):
-    """A checkout of its own, with git's list of files for the tests that read it."""
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A checkout of its own with one addition to each family, and the documentation refreshed."""
+    folder = tmp_path_factory.mktemp("additions")
     for name in COPIED:
         whole = ROOT / name
         if whole.is_dir():
             leave = shutil.ignore_patterns("__pycache__", "_build")
-            shutil.copytree(whole, tmp_path / name, ignore=leave)
+            shutil.copytree(whole, folder / name, ignore=leave)
         else:
-            shutil.copy(whole, tmp_path / name)
-    return tmp_path
-
-
-def python(copy, *arguments):
-    """Run Python in the copy, whose sources stand before any installed ones."""
-    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("PYTEST_XDIST_WORKER", None)
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
-    )
-
-
-def check(copy, *tests, only=""):
-    """The house tests and the family's, in the copy; ``only`` picks cases of the family by name."""
-    refreshed = python(copy, "-m", "docs.refresh")
+            shutil.copy(whole, folder / name)
+    for place, text in ADDED.items():
+        path = folder / "src" / "embshift" / place
+        assert not path.exists()
+        path.write_text(text.lstrip(), encoding="utf-8")
+    add_option(folder / "src" / "embshift")
+    refreshed = python(folder, "-m", "docs.refresh")
     assert refreshed.returncode == 0, refreshed.stdout + refreshed.stderr
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "slow or not slow"]
-    family = python(copy, "-m", "pytest", *options, *tests, *(["-k", only] if only else []))
-    assert family.returncode == 0, family.stdout + family.stderr
-    passed = re.search(r"(\d+) passed", family.stdout)
-    assert passed, family.stdout
-    # What runs the examples of the documents, or measures, does not depend on what is registered.
-    measuring = ("readme_python", "duckdb", "run_json", "run_folder", "shell_line", "wheel", "every_step")
-    static = " and ".join(f"not {name}" for name in measuring)
-    house = python(copy, "-m", "pytest", *options, "-k", static, *HOUSE)
-    assert house.returncode == 0, house.stdout + house.stderr
-    return int(passed[1])
+    return folder
 
 
-def embshift(copy, *arguments):
-    found = python(copy, "-m", "embshift", *arguments)
-    assert found.returncode == 0, found.stderr
-    return found.stdout
-
-
-def write(copy, place, text):
-    path = copy / "src" / "embshift" / place
-    assert not path.exists()
-    path.write_text(text.lstrip(), encoding="utf-8")
-
-
-def test_a_metric_is_one_file(copy):
-    write(copy, "metrics/mean_colour.py", METRIC)
-    assert check(copy, "tests/contracts/test_metrics.py", only="mean_colour_distance") > 8
-    assert "mean_colour_distance" in embshift(copy, "list", "metrics")
-
-
-def test_a_transform_with_severities_is_one_file(copy):
-    write(copy, "transforms/edits/posterise.py", TRANSFORM)
-    tests = ("tests/contracts/test_transforms.py", "tests/contracts/test_severity.py")
-    assert check(copy, *tests, only="posterise") > 12
-    assert "posterise" in embshift(copy, "list", "transforms")
-
-
-def test_a_figure_of_an_optional_metric_is_one_file(copy):
-    write(copy, "show/figures/plots/cosine_against_ssim.py", FIGURE)
-    assert check(copy, "tests/contracts/test_figures.py", only="cosine_against_ssim") > 8
-    assert "cosine_against_ssim" in embshift(copy, "list", "figures")
-
-
-def test_an_encoder_is_one_file(copy):
-    write(copy, "encoders/towers/colour_grid.py", ENCODER)
-    assert check(copy, "tests/contracts/test_encoders.py", only="colour_grid") > 4
-    photo = next((copy / "src/embshift/images/samples").glob("*.jpg"))
-    out = copy / "run"
-    embshift(copy, "run", str(photo), "--encoder", "colour_grid", "--out", str(out), "--workers", "0")
-    assert "colour_grid" in (out / "plan.toml").read_text()
-
-
-def test_an_option_of_run_is_two_files(copy):
-    plan = copy / "src/embshift/measurement/plan/plan.py"
-    options = copy / "src/embshift/cli/options/run_options.py"
+def add_option(package):
+    plan, options = package / "measurement/plan/plan.py", package / "cli/options/run_options.py"
     text = plan.read_text(encoding="utf-8")
     for before, line in (
         ("    max_error_rate: float = ", "    patience: int = _free(3, least=1)\n"),
@@ -328,10 +276,69 @@ def test_an_option_of_run_is_two_files(copy):
     last = given.rindex("    add(")
     line = '    add("patience", "N", "attempts before an image counts as lost")\n'
     options.write_text(given[:last] + line + given[last:], encoding="utf-8")
-    assert check(copy, "tests/unit/test_plan.py", "tests/properties/test_plan.py") > 20
-    photo = next((copy / "src/embshift/images/samples").glob("*.jpg"))
-    out = copy / "run"
-    embshift(
-        copy, "run", str(photo), "--encoder", "lite", "--out", str(out), "--workers", "0", "--patience", "5"
+
+
+def python(copy, *arguments):
+    """Run Python in the copy, whose sources stand before any installed ones."""
+    environment = os.environ | {"PYTHONPATH": str(copy / "src")}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
     )
-    assert "patience = 5" in (out / "plan.toml").read_text()
+
+
+def count_passed(copy, *tests, only):
+    """Run tests in the copy, those that `only` picks by name; all must pass."""
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "slow or not slow", "-k", only]
+    done = python(copy, "-m", "pytest", *options, *tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed, done.stdout
+    return int(passed[1])
+
+
+def embshift(copy, *arguments):
+    found = python(copy, "-m", "embshift", *arguments)
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def run_one_photo(copy, out, *options):
+    """Run on a photograph in the copy; return the plan that the run states."""
+    photo = next((copy / "src/embshift/images/samples").glob("*.jpg"))
+    embshift(copy, "run", str(photo), "--out", str(out), "--workers", "0", *options)
+    return (out / "plan.toml").read_text(encoding="utf-8")
+
+
+def test_the_house_stays_as_it_should_be(copy):
+    # What runs the examples of the documents, or measures, does not depend on what is registered.
+    measuring = ("readme_python", "duckdb", "run_json", "run_folder", "shell_line", "wheel", "every_step")
+    assert count_passed(copy, *HOUSE, only=" and ".join(f"not {name}" for name in measuring)) > 40
+
+
+def test_a_metric_is_one_file(copy):
+    assert count_passed(copy, "tests/contracts/test_metrics.py", only="mean_colour_distance") > 8
+    assert "mean_colour_distance" in embshift(copy, "list", "metrics")
+
+
+def test_a_transform_with_severities_is_one_file(copy):
+    tests = ("tests/contracts/test_transforms.py", "tests/contracts/test_severity.py")
+    assert count_passed(copy, *tests, only="posterise") > 12
+    assert "posterise" in embshift(copy, "list", "transforms")
+
+
+def test_a_figure_of_an_optional_metric_is_one_file(copy):
+    assert count_passed(copy, "tests/contracts/test_figures.py", only="cosine_against_ssim") > 8
+    assert "cosine_against_ssim" in embshift(copy, "list", "figures")
+
+
+def test_an_encoder_is_one_file(copy, tmp_path):
+    assert count_passed(copy, "tests/contracts/test_encoders.py", only="colour_grid") > 4
+    assert "colour_grid" in run_one_photo(copy, tmp_path / "run", "--encoder", "colour_grid")
+
+
+def test_an_option_of_run_is_two_files(copy, tmp_path):
+    tests = ("tests/unit/test_plan.py", "tests/properties/test_plan.py")
+    assert count_passed(copy, *tests, only="plan") > 20
+    plan = run_one_photo(copy, tmp_path / "run", "--encoder", "lite", "--patience", "5")
+    assert "patience = 5" in plan
