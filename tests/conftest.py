@@ -6,18 +6,22 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
 
-import tests.shapes  # noqa: F401 - the hook looks it up by name
+from tests import shapes
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the command sets it
 
-# Before anything of the package is imported: every annotated shape is then checked at every call.
-install_import_hook("embshift", "tests.shapes.typechecker")
+# Before anything of the package is imported.
+shapes.install("embshift")
 
 SAMPLES = Path(str(files("embshift.images") / "samples"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    shapes.begin_test()
 
 
 @pytest.fixture(scope="session")

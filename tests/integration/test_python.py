@@ -110,7 +110,7 @@ def test_the_data_set_in_a_data_loader(photos):
 
     pictures = embshift.ImageTransformDataset(photos, {"invert": invert, "speckle": speckle}, (32, 32))
     plain = [pictures[index] for index in range(6)]
-    loaded = list(DataLoader(pictures, batch_size=None, num_workers=2, multiprocessing_context="spawn"))
+    loaded = list(DataLoader(pictures, batch_size=None, num_workers=1, multiprocessing_context="spawn"))
     for one, other in zip(plain, loaded, strict=True):
         assert one["image_path"] == other["image_path"]
         assert all(

@@ -210,8 +210,15 @@ def test_differences_in_every_format(run):
     assert "images_needed" not in format_differences(run.differences(resamples=200), style="markdown")
 
 
-@pytest.mark.parametrize("show", SHOWS)
-@pytest.mark.parametrize("style", ["table", "markdown", "csv", "json", "latex"])
+@pytest.mark.parametrize(
+    ("show", "style"),
+    [(show, "table") for show in SHOWS]
+    + [
+        (show, style)
+        for show in ("retrieval", "differences")
+        for style in ("markdown", "csv", "json", "latex")
+    ],
+)
 def test_the_command_shows_each(run, show, style, capsys):
     assert main(["summarise", str(run.folder), "--show", show, "--format", style]) == 0
     text = capsys.readouterr().out
