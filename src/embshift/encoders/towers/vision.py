@@ -23,7 +23,7 @@ from embshift.encoders.towers.frame import compute_field
 from embshift.encoders.towers.preprocessing import Preprocessing
 from embshift.encoders.towers.tower import Tower
 
-__all__ = ["VisionEncoder"]
+__all__ = ["VisionEncoder", "pad_batch"]
 
 Embedding = Float32[torch.Tensor, "views dim"]
 Map = Float32[torch.Tensor, "views heads patches"]
@@ -86,6 +86,32 @@ class VisionEncoder:
         """The network, as it was converted."""
         return self._tower.network
 
+    @property
+    def tower(self) -> Tower:
+        """The network as it was converted, and how to read it."""
+        return self._tower
+
+    def prepare(self, views: AnyViews, /) -> tuple[Inputs, tuple[int, int], Field]:
+        """Return what the network is called with, padded to a multiple of four views, on its device.
+
+        Args:
+            views: As for `encode`.
+
+        Returns:
+            The inputs, rows and columns of patches, and the rectangle of the image that the encoder sees.
+
+        Raises:
+            EncoderError: The result of the preprocessing does not fit the encoder's grid.
+        """
+        device, (height, width) = self._spec.device, views.shape[1:3]
+        if device != "cpu" and self._preprocessing.leaves_untouched(height, width):
+            # Bytes are copied, and become the four times larger floats on the device.
+            views = copy_to_device(torch.as_tensor(views), device=device)
+        inputs = self._preprocessing.prepare(views)
+        grid, field = self._compute_grid(inputs, height=height, width=width)
+        placed = {name: copy_to_device(pad_batch(values), device=device) for name, values in inputs.items()}
+        return placed, grid, field
+
     def encode(self, views: AnyViews, /, *, capture: Capture) -> Encoding:
         """Encode one batch of views of one size.
 
@@ -101,14 +127,8 @@ class VisionEncoder:
         Raises:
             EncoderError: The result of the preprocessing does not fit the encoder's grid.
         """
-        device, (height, width) = self._spec.device, views.shape[1:3]
-        if device != "cpu" and self._preprocessing.leaves_untouched(height, width):
-            # Bytes are copied, and become the four times larger floats on the device.
-            views = copy_to_device(torch.as_tensor(views), device=device)
-        inputs = self._preprocessing.prepare(views)
-        grid, field = self._compute_grid(inputs, height=height, width=width)
-        inputs = {name: copy_to_device(_pad_batch(values), device=device) for name, values in inputs.items()}
-        with keep_full_precision(device):
+        inputs, grid, field = self.prepare(views)
+        with keep_full_precision(self._spec.device):
             outputs: Outputs = self._programs.run(inputs, capture=capture)
         embedding, attention, layers = outputs
         count, patches = len(views), grid[0] * grid[1]
@@ -149,7 +169,8 @@ class VisionEncoder:
         )
 
 
-def _pad_batch(values: torch.Tensor) -> torch.Tensor:
+def pad_batch(values: torch.Tensor, /) -> torch.Tensor:
+    """Return a batch padded to a multiple of four rows by repeats of its last row."""
     # If the number of rows is not a multiple of 4, the CPU may round a row of a product by its place.
     extra = -len(values) % 4 if len(values) > 1 else 0
     return torch.cat([values, values[-1:].expand(extra, *values.shape[1:])]) if extra else values

@@ -1,0 +1,5 @@
+"""Explain: where in the network of an encoder the shifts of a run arise, as a study of its folder."""
+
+from embshift.measurement.studies.explain.study import explain_run
+
+__all__ = ["explain_run"]

@@ -1,0 +1,249 @@
+"""Carry out an explanation: chunk by chunk, from its start or from where it was stopped."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embshift.core.errors import ResumeError, RunError
+from embshift.core.progress import Reporter, Silent
+from embshift.core.version import __version__
+from embshift.core.words import count_noun
+from embshift.encoders.inside import Inside, open_inside
+from embshift.measurement.pipeline.recipe import Recipe, build_recipe, without_drafts
+from embshift.measurement.plan.files import plan_from_content
+from embshift.measurement.plan.plan import Plan
+from embshift.measurement.session.provenance import code_content, encoder_content
+from embshift.measurement.session.resume import check_code, check_encoder
+from embshift.measurement.studies.explain.measured import MeasuredImage, measure_image
+from embshift.measurement.studies.explain.options import ExplainOptions, make_options
+from embshift.measurement.studies.explain.remade import Digests, read_digests, remake_image
+from embshift.measurement.studies.explain.sample import StudyImages, choose_images
+from embshift.measurement.studies.explain.tabulate import tabulate
+from embshift.runs.explained import (
+    ExplainedSink,
+    ExplainedTables,
+    find_explained,
+    open_explained,
+    read_explained_record,
+    write_explained_record,
+)
+from embshift.runs.listing import Listing
+from embshift.runs.lock import lock_folder
+from embshift.runs.places import file_in
+from embshift.runs.tables import RunTables, open_tables
+
+__all__ = ["explain_run"]
+
+
+def explain_run(
+    run: RunTables | str | Path, /, *, reporter: Reporter | None = None, **options: Any
+) -> ExplainedTables:
+    """Explain a finished run: where in its encoder's network the shifts arise.
+
+    Views are made again from their seeds, and each is held to the digest of what the run measured. Nothing of
+    the run itself is changed.
+
+    Args:
+        run: The run, or its folder.
+        reporter: Who is told about the progress; nobody where None.
+        **options: Fields of `ExplainOptions`; the defaults where they are None.
+
+    Returns:
+        The explanation, opened for reading.
+
+    Raises:
+        EncoderError: If the encoder is not the run's, or its network cannot be explained.
+        ResumeError: If the folder holds an explanation with other options.
+        RunError: If the run is not finished, or its images cannot be read again.
+        StorageError: If results cannot be written.
+    """
+    tables = run if isinstance(run, RunTables) else open_tables(run)
+    asked = make_options(**options)
+    if not tables.finished:
+        raise RunError(f"{tables.folder} is not finished; finish the run, then explain it")
+    with lock_folder(tables.folder):
+        before = read_explained_record(tables.folder) if find_explained(tables.folder) else None
+        _check_options(before, asked, run=tables)
+        if before is not None and before["state"] == "finished":
+            (reporter or Silent()).note("nothing left to do: the run is explained")
+        else:
+            _explain(tables, asked, reporter=reporter or Silent())
+    return open_explained(tables.folder, fingerprint=tables.info["fingerprint"])
+
+
+def _check_options(before: Mapping[str, Any] | None, asked: ExplainOptions, *, run: RunTables) -> None:
+    """Raise `ResumeError` where the folder holds an explanation of another run or with other options."""
+    if before is None:
+        return
+    remedy = f"remove {run.folder / 'explain'} to explain anew"
+    if before.get("fingerprint") != run.info["fingerprint"] or before.get("version") != __version__:
+        raise ResumeError(f"{run.folder} holds an explanation of another run or version; {remedy}")
+    for name, value in asked.content().items():
+        if before.get("plan", {}).get(name) != value:
+            was = before.get("plan", {}).get(name)
+            raise ResumeError(
+                f"{run.folder} holds an explanation with {name} {was}, and {value} is asked for; {remedy}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Study:
+    """An explanation that is under way.
+
+    Attributes:
+        run: The run.
+        options: What is asked for.
+        inside: The network.
+        images: The images of the explanation.
+        listing: The run's listing.
+        recipe: What its views are made with.
+        sink: Where chunks are committed.
+    """
+
+    run: RunTables
+    options: ExplainOptions
+    inside: Inside[Any]
+    images: StudyImages
+    listing: Listing
+    recipe: Recipe
+    sink: ExplainedSink
+
+
+def _explain(run: RunTables, options: ExplainOptions, *, reporter: Reporter) -> None:
+    study = _open_study(run, options)
+    reporter.note(
+        f"explaining {count_noun(len(study.images.rows), 'image')} of {run.folder}, read-out"
+        f" {study.inside.readout}, {count_noun(len(study.inside.components), 'component')}"
+    )
+    write_explained_record(run.folder, _make_record(study, state="running"))
+    chunks = study.images.chunks
+    done = sum(len(rows) for at, rows in enumerate(chunks) if study.sink.has(at))
+    reporter.begin(total=len(study.images.rows), done=done)
+    try:
+        for at, rows in enumerate(chunks):
+            if not study.sink.has(at):
+                study.sink.write(at, tabulate(_measure_chunk(study, rows, reporter)))
+    finally:
+        reporter.end()
+    write_explained_record(run.folder, _make_record(study, state="finished") | _count(study))
+
+
+def _open_study(run: RunTables, options: ExplainOptions) -> _Study:
+    from embshift.encoders.open import open_encoder
+
+    plan = plan_from_content(run.info["plan"])
+    _check_sources(run, plan)
+    encoder = open_encoder(
+        plan.encoder,
+        device=plan.device,
+        allow_pickle=plan.allow_pickle,
+        precision=run.info["encoder"]["precision"],
+        runtime=run.info["encoder"].get("runtime", "torch"),
+    )
+    inside = open_inside(encoder)
+    check_encoder(run.info, encoder_content(encoder.spec))
+    check_code(run.info, code_content(plan, objects={}))
+    images = choose_images(run, options)
+    if not images.rows:
+        raise RunError(f"{run.folder} has no image that could be used, so nothing can be explained")
+    recipe = without_drafts(build_recipe(plan, metrics={}, objects={}, mapped=True))
+    study = _Study(
+        run=run,
+        options=options,
+        inside=inside,
+        images=images,
+        listing=Listing(file_in(run.folder, "listing.parquet")),
+        recipe=recipe,
+        sink=ExplainedSink(run=run.folder, fingerprint=""),
+    )
+    return replace(study, sink=ExplainedSink(run=run.folder, fingerprint=_digest(study)))
+
+
+def _check_sources(run: RunTables, plan: Plan) -> None:
+    if "memory" in plan.sources:
+        raise RunError(
+            f"images of {run.folder} were in the memory of the process that measured them, so their views"
+            " cannot be made again; measure files to explain them"
+        )
+
+
+def _digest(study: _Study) -> str:
+    """Return the digest of everything that the explanation depends on."""
+    content = {
+        "fingerprint": study.run.info["fingerprint"],
+        "version": __version__,
+        "plan": study.options.content(),
+        "components": study.inside.components,
+        "rows": study.images.rows,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _measure_chunk(study: _Study, rows: Sequence[int], reporter: Reporter) -> list[MeasuredImage]:
+    digests = read_digests(study.run, rows)
+    found = list[MeasuredImage]()
+    for row in rows:
+        own = _measure_row(study, row, digests[row])
+        found += own
+        reporter.advance(failed=not own)
+    return found
+
+
+def _measure_row(study: _Study, row: int, digests: Digests) -> list[MeasuredImage]:
+    image = remake_image(study.listing[row], digests, recipe=study.recipe)
+    if image is None or not image.keys:
+        return []
+    patched = row in study.images.patched
+    kinds = ["direct", *(["class"] if study.options.patch != "direct" and study.inside.followed else [])]
+    full = ""
+    if row in study.images.full and study.inside.followed:
+        full = "all" if study.options.patch == "full" else "largest"
+    return list(measure_image(study.inside, image, kinds=kinds if patched else ["direct"], full=full))
+
+
+def _make_record(study: _Study, *, state: str) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "version": __version__,
+        "state": state,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fingerprint": study.run.info["fingerprint"],
+        "digest": study.sink.fingerprint,
+        "plan": study.options.content(),
+        "readout": study.inside.readout,
+        "components": list(study.inside.components),
+        "followed": list(study.inside.followed),
+        "layers": study.inside.layers,
+        "heads": study.inside.heads,
+        "gauge": study.inside.gauge,
+        "chunks": len(study.images.chunks),
+        "images": len(study.images.rows),
+    }
+
+
+def _count(study: _Study) -> dict[str, Any]:
+    """Return what the finished tables hold, counted from the tables themselves."""
+    record = _make_record(study, state="finished")
+    found = ExplainedTables(run=study.run.folder, record=record)
+    measured, views, residual, unmoved = set[int](), 0, 0.0, 0
+    for chunk in found.chunks("shares", ["row", "share"]):
+        measured |= set(chunk["row"].to_pylist())
+        views += len(chunk)
+        sums = np.array([np.sum(one, dtype=np.float64) for one in chunk["share"].to_pylist()])
+        unmoved += int(np.isnan(sums).sum())
+        residual = max(residual, float(np.nanmax(np.abs(sums - 1), initial=0.0)))
+    return {
+        "counts": {
+            "images": len(measured),
+            "left_out": len(study.images.rows) - len(measured),
+            "views": views,
+            "without_shift": unmoved,
+        },
+        "greatest_residual": residual,
+    }
