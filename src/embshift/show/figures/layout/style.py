@@ -1,4 +1,4 @@
-"""Style of figures: one palette in which a transform keeps its colour, sizes for print, vector text."""
+"""Style of figures: looks in which a transform keeps its colour, sizes for print, vector text."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -8,6 +8,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import style
 from matplotlib.colors import to_hex, to_rgb
+
+from embshift.show.figures.layout.colours import MIDDLE, SHADES, Place, find_colour, place_transforms
 
 __all__ = [
     "GREY",
@@ -23,19 +25,6 @@ __all__ = [
     "ink_on",
     "use_house_style",
 ]
-
-_COLOURS = (
-    "#CC6677",
-    "#332288",
-    "#DDCC77",
-    "#117733",
-    "#88CCEE",
-    "#882255",
-    "#44AA99",
-    "#999933",
-    "#AA4499",
-)
-"""Nine colours that colour-blind readers can tell apart: Paul Tol's "muted" scheme (SRON/EPS/TN/09-002)."""
 
 _HATCHES = ("", "/////", ".....", "xxxxx", "-----", "|||||", "ooo")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -131,25 +120,28 @@ class Look:
 
 
 def assign_looks(transforms: Sequence[str]) -> dict[str, Look]:
-    """Assign a look to each transform; it depends only on the transform's place in the plan.
+    """Assign a look to each transform; its colour follows from its name, in every run.
 
-    From the tenth transform on the nine colours repeat with another hatch, marker and line style: 63 areas,
-    63 points and 36 curves differ.
+    Severities are shades of the transform's colour. Where transforms of a run have one colour, hatch, marker
+    and line style set them apart: 180 areas, points and curves of a run differ.
     """
-    found = dict[str, Look]()
-    for place, name in enumerate(transforms):
-        turn, colour = place // len(_COLOURS), _COLOURS[place % len(_COLOURS)]
-        hatch = _HATCHES[turn % len(_HATCHES)]
-        found[name] = Look(
-            colour=colour,
-            edge=darken_colour(colour, contrast=3.0),
-            text=darken_colour(colour, contrast=4.5),
-            hatch=hatch,
-            over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else darken_colour(colour, contrast=3.0),
-            marker=_MARKERS[turn % len(_MARKERS)],
-            line=_LINES[turn % len(_LINES)],
-        )
-    return found
+    return {name: _make_look(place) for name, place in place_transforms(transforms).items()}
+
+
+def _make_look(place: Place) -> Look:
+    colour, hatch = find_colour(place), _HATCHES[place.turn % len(_HATCHES)]
+    edge, text = darken_colour(colour, contrast=3.0), darken_colour(colour, contrast=4.5)
+    # Light shades are darkened to much the same edge, so that severities differ in marker and line too.
+    step = place.turn + (place.shade - MIDDLE) % len(SHADES)
+    return Look(
+        colour=colour,
+        edge=edge,
+        text=text,
+        hatch=hatch,
+        over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else text if hatch else edge,
+        marker=_MARKERS[step % len(_MARKERS)],
+        line=_LINES[step % len(_LINES)],
+    )
 
 
 def area_style(look: Look) -> dict[str, Any]:
