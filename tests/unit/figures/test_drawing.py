@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_written(material, tmp_path):
 
 def test_an_unknown_format(material, tmp_path):
     with pytest.raises(UnknownNameError, match="unknown format 'jpg'"):
-        write_figure(material, "l2_bar", folder=tmp_path, style="jpg")
+        write_figure(material, "l2_bar", folder=tmp_path, formats=("jpg",))
 
 
 def test_settings_hold_while_a_page_is_drawn_and_not_between_pages(material):

@@ -1,6 +1,6 @@
 """Style of figures: looks in which a transform keeps its colour, sizes for print, vector text."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -90,9 +90,13 @@ _SETTINGS = {
 
 
 @contextmanager
-def use_house_style() -> Generator[None]:
-    """Use the settings of all figures instead of the user's matplotlibrc, which comes back afterwards."""
-    with style.context([_SETTINGS], after_reset=True):
+def use_house_style(more: Mapping[str, Any] | None = None, /) -> Generator[None]:
+    """Use the settings of all figures instead of the user's matplotlibrc, which comes back afterwards.
+
+    Args:
+        more: Settings on top of them, as `read_style` returns them.
+    """
+    with style.context([_SETTINGS, dict(more or {})], after_reset=True):
         yield
 
 

@@ -70,7 +70,7 @@ def attention_grid(material: Material, frame: Frame, /) -> Iterator[Page]:
     names = (ORIGINAL, *material.run.transforms)
     places = make_grid(len(names), width=frame.inner, least=0.62, height=1.0)
     strips = [strip for image in chosen for strip in _cut_strips(image, names, places)]
-    titled = Frame(title=frame.title.replace("attention map", material.map_name), width=frame.width)
+    titled = replace(frame, title=frame.title.replace("attention map", material.map_name))
     source = material.run.info["encoder"]["map_source"]
     notes = [
         f"encoder {material.encoder} · {material.map_name}: {source}",
