@@ -82,6 +82,22 @@ def test_styles_of_matplotlib_do_not_break_the_layout(style, material):
     assert meeting(texts) == []
 
 
+@pytest.mark.parametrize("name", ["profiles", "radar", "attention_grid"])
+def test_a_page_of_one_column_is_not_as_tall_as_a_page_of_two(name, material):
+    for page in render_pages(material, name, width=3.3, pictures=2):
+        assert page.figure.get_figheight() <= 5.0
+        assert min(text.get_fontsize() for text, _ in laid_out(page)) >= 6
+    assert len(list(render_pages(material, name, width=3.3, pictures=1))) == 1
+
+
+@pytest.mark.parametrize(("width", "spokes"), [(3.3, ["1", "2", "3", "4", "5"]), (6.9, ["cosine", "detail"])])
+def test_spokes_are_numbered_where_their_names_do_not_fit(width, spokes, material):
+    page = render_page(material, "radar", width=width)
+    written = [text.get_text() for text, _ in laid_out(page)]
+    assert all(written.count(spoke) == 9 for spoke in spokes)
+    assert any("1:\u00a0cosine · 2:\u00a0attention" in text for text in written) == (width < 4)
+
+
 def test_a_style_changes_the_file_and_leaves_the_users_settings(material, sheet, tmp_path):
     before = dict(mpl.rcParams)
     own = write_figure(material, "l2_bar", folder=tmp_path / "own")

@@ -19,6 +19,9 @@ MARGIN = 0.06
 HIGHEST = 8.0
 """Largest height of a page's panels in inches; more panels go on to the next page."""
 
+_TALLEST = 1.2
+"""Largest height of a page's panels, relative to the width: a column of a journal is no whole page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -40,6 +43,11 @@ class Frame:
     def inner(self) -> float:
         """Inches of width between the margins."""
         return self.width - 2 * MARGIN
+
+    @property
+    def highest(self) -> float:
+        """Largest height of the panels in inches."""
+        return min(HIGHEST, _TALLEST * self.width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

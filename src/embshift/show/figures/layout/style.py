@@ -38,12 +38,12 @@ HEAT_COLOURS = "cividis"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sizes:
-    """Text sizes in points; none is below 5.5 at the width of the figure."""
+    """Text sizes in points; none is below 6 at the width of the figure."""
 
     title: float = 8.5
     note: float = 6.5
     label: float = 6.5
-    small: float = 5.5
+    small: float = 6.0
 
 
 SIZES = _Sizes()

@@ -45,8 +45,7 @@ def read_style(sheet: str | Path, /) -> dict[str, Any]:
         UsageError: If the file cannot be read or parsed, or none of its fonts is installed.
     """
     # Only names of the library: `style.use` also imports packages and opens addresses.
-    known = isinstance(sheet, str) and sheet in style.library
-    found = style.library[sheet] if known else _read_file(sheet)
+    found = style.library[str(sheet)] if str(sheet) in style.library else _read_file(sheet)
     kept = {str(key): value for key, value in found.items() if _KEPT.fullmatch(key)}
     return kept | _choose_fonts(kept, sheet=sheet)
 
