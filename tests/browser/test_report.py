@@ -194,6 +194,19 @@ def test_a_mark_shows_its_values_and_its_images(page, chart):
     assert not page.one("#tip").is_displayed()
 
 
+@pytest.mark.parametrize(("metric", "furthest"), [("cosine", min), ("l2", max)])
+def test_the_darkest_cell_of_a_metric_is_the_furthest_from_the_original(page, metric, furthest):
+    found = content(page)
+    metrics = [one["name"] for one in found["metrics"]]
+    means = column(page, metrics.index(metric))
+    script = """return [...document.querySelectorAll("#heat svg path")]
+        .map((one) => one.getAttribute("fill")).filter((one) => arguments[0].includes(one))"""
+    fills = page.run(script, [one["fill"] for one in found["heatColours"]])
+    assert len(fills) == len(means) * len(metrics)
+    darkest = fills[metrics.index(metric) :: len(metrics)].index(found["heatColours"][0]["fill"])
+    assert means[darkest] == furthest(means)
+
+
 def test_a_distribution_says_how_many_images(page):
     name = rows(page)[2]
     clicked(page, "spread", name).perform()

@@ -131,7 +131,7 @@ def files(nine, tmp_path_factory):
 
     def write(name, style):
         if (name, style) not in written:
-            written[name, style] = write_figure(nine, name, folder=folder, style=style, pictures=2)
+            written[name, style] = write_figure(nine, name, folder=folder, formats=(style,), pictures=2)
         return written[name, style]
 
     return write
@@ -249,7 +249,7 @@ def test_files_are_the_same_every_time_whatever_the_users_settings(name, style, 
         }
     ):
         before = dict(mpl.rcParams)
-        second = write_figure(nine, name, folder=tmp_path, style=style, pictures=2)
+        second = write_figure(nine, name, folder=tmp_path, formats=(style,), pictures=2)
         assert dict(mpl.rcParams) == before
     assert [path.name for path in first] == [path.name for path in second]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

@@ -2,6 +2,7 @@
 
 import albumentations
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -25,6 +26,7 @@ def test_pictures_from_memory(photos, tmp_path):
     run = embshift.measure(held, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
     assert run.info["counts"]["images"] == 2
     assert run.images()["path"].to_pylist() == [None, None]
+    assert run.images()["member"].to_pylist() == [paths[0].name, ""]
     assert run.embeddings("noise").values.shape == (2, 256)
     again = embshift.measure(held, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
     assert again.shifts().equals(run.shifts())
@@ -32,6 +34,17 @@ def test_pictures_from_memory(photos, tmp_path):
     with pytest.raises(ResumeError, match="image from memory in row 0 is not the run's"):
         embshift.measure(others, out=tmp_path / "run", transforms=["noise", "blur"], **QUICK)
     assert (tmp_path / "run" / "plan.toml").read_text().startswith("# Not repeatable from this file: images")
+
+
+def test_a_pandas_table_of_paths_and_floats_are_measured_as_their_pixels(photos, tmp_path):
+    path = sorted(photos.glob("*.jpg"))[0]
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    asked = {"transforms": ["blur"], **QUICK}
+    whole = embshift.measure([pixels], out=tmp_path / "whole", **asked)
+    floats = embshift.measure(pixels / 255, out=tmp_path / "floats", **asked)
+    assert floats.shifts().equals(whole.shifts())
+    table = embshift.measure(pd.DataFrame({"path": [str(path)]}), out=tmp_path / "table", **asked)
+    assert table.images()["member"].to_pylist() == [path.name]
 
 
 def test_transforms_of_the_users_own(photos, tmp_path):

@@ -279,7 +279,7 @@ class TestMemory:
     @pytest.mark.parametrize(
         ("thing", "named"),
         [
-            (np.zeros((3, 4, 3)), r"ndarray float64 \(3, 4, 3\)"),
+            (np.zeros((3, 4, 3), np.int64), r"ndarray int64 \(3, 4, 3\)"),
             (np.zeros((3, 4, 4), np.uint8), r"ndarray uint8 \(3, 4, 4\)"),
             (np.zeros((2, 3, 4, 3), np.uint8), r"ndarray uint8 \(2, 3, 4, 3\)"),
             (np.zeros(4, np.uint8), r"ndarray uint8 \(4,\)"),

@@ -10,16 +10,17 @@ from embshift.core.errors import PlanError
 from embshift.core.paths import find_path
 from embshift.images.folders import sort_key
 
-__all__ = ["is_list", "read_list"]
+__all__ = ["COLUMNS", "is_list", "read_list"]
 
 _PROBE = 4096  # bytes read to tell a list of paths from an image whose name has no known suffix
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _DOCUMENTS = frozenset({".htm", ".html", ".json", ".jsonl", ".xml", ".yaml", ".yml"})
 _TEXTS = frozenset({".txt", ".lst", *_TABLES})
-_COLUMNS = frozenset(
+COLUMNS = frozenset(
     {"file", "file_name", "file_path", "filename", "filepath", "image", "image_path", "img", "path"}
 )
+"""Names of a column of paths, in lower case."""
 
 
 def is_list(path: Path) -> bool:
@@ -81,7 +82,7 @@ def _read_column(lines: Iterable[str], delimiter: str, file: Path) -> list[str]:
     """Return the column of paths: the only one, or the one whose name in the first line says so."""
     rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(row)]
     names = [name.strip().lower() for name in rows[0]] if rows else []
-    known = [at for at, name in enumerate(names) if name in _COLUMNS]
+    known = [at for at, name in enumerate(names) if name in COLUMNS]
     if len(known) == 1:
         return [row[known[0]] for row in rows[1:] if len(row) > known[0]]
     if all(len(row) == 1 for row in rows):

@@ -18,6 +18,7 @@ from embshift.images.globs import find_top, list_glob
 from embshift.images.kinds import SUFFIXES, explain_left_out
 from embshift.images.left_out import LeftOut
 from embshift.images.lists import is_list, read_list
+from embshift.images.objects import read_array
 
 __all__ = ["list_sources", "stream_sources"]
 
@@ -39,8 +40,8 @@ def stream_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> It
 
     Args:
         sources: Folders (searched recursively), image files, globs, lists of paths (text with one per line,
-            or a table, relative to the list's folder), or images in memory (PIL images, uint8 arrays of
-            height x width x 3 or height x width).
+            or a table, relative to the list's folder), or images in memory (PIL images, arrays of
+            height x width x 3 or height x width, of uint8 or of floats from 0 to 1, tensors of torch).
         left: Counts what is left out, and why.
 
     Yields:
@@ -137,13 +138,16 @@ def _list_missing(text: str, *, links: Links, left: LeftOut) -> Iterator[ImageRe
 
 def _make_memory_record(image: Any) -> ImageRecord:
     if isinstance(image, Image.Image):
-        return ImageRecord(row=0, source="memory", member="", content=image)
+        # Pillow keeps the path that an image was opened from; other images have no such attribute.
+        name = os.path.basename(str(getattr(image, "filename", "")))
+        return ImageRecord(row=0, source="memory", member=name, content=image)
+    image = read_array(image)
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and _is_image_shape(image.shape):
         return ImageRecord(row=0, source="memory", member="", content=image)
     got = f"{type(image).__name__} {getattr(image, 'dtype', '')} {getattr(image, 'shape', '')}".strip()
     raise PlanError(
         f"a source is {got}; expected a path, a PIL image, "
-        "or a uint8 array of height x width x 3 (RGB, 0-255) or height x width"
+        "or a uint8 array of height x width x 3 (RGB, 0-255) or height x width, or floats from 0 to 1"
     )
 
 

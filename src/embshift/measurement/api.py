@@ -7,6 +7,7 @@ from typing import Any
 
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
+from embshift.images.objects import expand_source
 from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
@@ -33,8 +34,9 @@ def measure(
     The same call on the same folder continues an interrupted run, and returns at once when it is finished.
 
     Args:
-        source: A folder, an image file, a glob, a text file of paths, a PIL image, a uint8 array of height x
-            width x 3, or a list of these.
+        source: A folder, an image file, a glob, a text file of paths, a PIL image, an array of height x
+            width x 3 (uint8, or floats from 0 to 1), a tensor of torch (3 colours first or last), a list or
+            pandas column of these, or a pandas table with a column named path, image or file.
         transforms: Names of the preset's transforms, or a dictionary of transforms by name: albumentations
             objects, registered functions, "package.module:function", or callables ``(pixels)`` or
             ``(pixels, *, rng)``. None or an empty dictionary means the preset.
@@ -56,7 +58,7 @@ def measure(
         >>> run = measure("photos/", encoder="lite", out="run")  # doctest: +SKIP
         >>> run.summary()  # doctest: +SKIP
     """
-    sources = list(source) if isinstance(source, (list, tuple)) else [source]
+    sources = expand_source(source)
     base = load_plan(plan) if isinstance(plan, (str, Path)) else plan
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
     names = None if isinstance(transforms, Mapping) else transforms

@@ -84,7 +84,16 @@ class Run(RunTables):
         """
         return of_run.analyse_statistics(self, by=by, resamples=resamples, level=level, seed=seed)
 
-    def figure(self, name: str, *, width: float = 6.9, page: int = 1, pictures: int = 4) -> "Figure":
+    def figure(
+        self,
+        name: str,
+        *,
+        width: float = 6.9,
+        page: int = 1,
+        pictures: int = 4,
+        plain: bool = False,
+        style: str | Path | None = None,
+    ) -> "Figure":
         """Render a figure of the run; its ``get_label()`` is the alt text.
 
         Args:
@@ -92,16 +101,24 @@ class Run(RunTables):
             width: Width in inches: 3.3 for one column, 6.9 for a page with two columns. The height follows.
             page: Page of a figure with several pages, from 1.
             pictures: Number of images in figures that show images.
+            plain: Leave out title and notes, for a caption in their place; the alt text stays.
+            style: A style that matplotlib knows, or the path of a style sheet: fonts, lines and grid on top
+                of the package's own style.
 
         Raises:
             FigureError: If the run lacks data that the figure needs, or the figure has no such page.
-            UnknownNameError: If there is no such figure.
+            UnknownNameError: If there is no such figure or style.
+            UsageError: If the style sheet cannot be read or parsed.
         """
         # Only figures load Matplotlib.
         from embshift.show.figures.material import Material
         from embshift.show.figures.render import render_page
 
-        return render_page(Material(run=self), name, page=page, width=width, pictures=pictures).figure
+        material = Material(run=self)
+        found = render_page(
+            material, name, page=page, width=width, pictures=pictures, plain=plain, style=style
+        )
+        return found.figure
 
     def report(self, out: str | Path | None = None) -> Path:
         """Write the report, one HTML file that opens without a network, and return its path.

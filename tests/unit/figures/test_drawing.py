@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_written(material, tmp_path):
 
 def test_an_unknown_format(material, tmp_path):
     with pytest.raises(UnknownNameError, match="unknown format 'jpg'"):
-        write_figure(material, "l2_bar", folder=tmp_path, style="jpg")
+        write_figure(material, "l2_bar", folder=tmp_path, formats=("jpg",))
 
 
 def test_settings_hold_while_a_page_is_drawn_and_not_between_pages(material):
@@ -283,7 +283,7 @@ def test_figures_are_listed_with_their_questions(capsys):
 
 def test_the_parser_offers_the_formats_there_are():
     for style in FORMATS:
-        assert build_parser().parse_args(["figures", "run", "--format", style]).format == style
+        assert build_parser().parse_args(["figures", "run", "--format", style]).format == (style,)
     with pytest.raises(SystemExit):
         build_parser().parse_args(["figures", "run", "--format", "jpg"])
 

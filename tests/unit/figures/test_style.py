@@ -5,8 +5,11 @@ from itertools import combinations
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
+from embshift.show.figures.layout.heat import Scale
 from embshift.show.figures.layout.style import (
     assign_looks,
     darken_colour,
@@ -14,6 +17,7 @@ from embshift.show.figures.layout.style import (
     ink_on,
     use_house_style,
 )
+from embshift.show.report.palette import heat_colours, transform_colours
 from tests.synthetic_runs import NINE, THIRTY
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, for linear RGB.
@@ -68,29 +72,60 @@ def test_nine_colours_stay_apart_for_every_sight(sight):
     assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 12
 
 
-def test_a_look_depends_on_the_place_in_the_plan_alone():
-    few, many = assign_looks(NINE), assign_looks(THIRTY)
-    assert {name: many[name] for name in NINE} == few
-    assert assign_looks(("other",))["other"] == few[NINE[0]]
+LEVELS = tuple(f"{name}_s{severity}" for name in NINE for severity in range(1, 6))
+MANY = tuple(f"t{at}" for at in range(36))
 
 
-@pytest.mark.parametrize("count", [9, 30, 63])
-def test_every_transform_differs_as_area_and_as_point(count):
-    known = assign_looks([f"t{at}" for at in range(count)]).values()
-    assert len({(look.colour, look.hatch) for look in known}) == count
-    assert len({(look.colour, look.marker) for look in known}) == count
+SOME = (*NINE, "jpeg", "rotate", "crop", "gamma", "mine", "yours", "blur_s1", "blur_s5", "jpeg_x2_5")
 
 
-def test_thirty_six_curves_differ():
-    known = assign_looks([f"t{at}" for at in range(36)]).values()
-    assert len({(look.colour, look.line) for look in known}) == 36
+@given(st.permutations(SOME), st.integers(min_value=1, max_value=len(SOME)))
+def test_a_transform_keeps_its_colour_in_every_plan(names, count):
+    whole, found = assign_looks(SOME), assign_looks(names[:count])
+    assert list(found) == names[:count]
+    assert [look.colour for look in found.values()] == [whole[name].colour for name in names[:count]]
 
 
-@pytest.mark.parametrize("look", assign_looks(THIRTY).values(), ids=THIRTY)
+@given(st.permutations(THIRTY))
+def test_a_look_does_not_depend_on_the_order(names):
+    assert assign_looks(names) == assign_looks(THIRTY)
+
+
+def test_the_nine_of_the_paper_have_plain_colours_of_their_own_in_every_company():
+    alone, among = assign_looks(NINE), assign_looks((*reversed(THIRTY), "mine", "blur_s3", "jpeg"))
+    assert len({look.colour for look in alone.values()}) == len(NINE)
+    assert {look.hatch for look in alone.values()} == {""}
+    assert {name: among[name] for name in NINE} == alone
+
+
+def test_severities_are_shades_of_one_hue_from_light_to_dark():
+    for name in NINE:
+        looks = assign_looks([f"{name}_s{at}" for at in range(1, 6)])
+        light = [linear(look.colour) @ [0.2126, 0.7152, 0.0722] for look in looks.values()]
+        assert (np.diff(light) < -0.008).all()
+        assert looks[f"{name}_s3"].colour == assign_looks((name,))[name].colour
+        assert assign_looks((f"{name}_s5",))[f"{name}_s5"] == looks[f"{name}_s5"]
+
+
+def test_strengths_have_the_hue_of_their_transform():
+    looks = assign_looks(("jpeg", "jpeg_95", "jpeg_x12_5", "jpeg_x3"))
+    assert len({look.colour for look in looks.values()}) == 1
+    assert len({look.hatch for look in looks.values()}) == 4
+
+
+@pytest.mark.parametrize("names", [NINE, THIRTY, LEVELS, MANY, tuple(f"jpeg_{at}" for at in range(20))])
+def test_every_transform_differs_as_area_as_point_and_as_curve(names):
+    known = assign_looks(names).values()
+    assert len({(look.colour, look.hatch) for look in known}) == len(names)
+    assert len({(look.edge, look.marker) for look in known}) == len(names)
+    assert len({(look.edge, look.line) for look in known}) == len(names)
+
+
+@pytest.mark.parametrize("look", assign_looks((*THIRTY, *LEVELS)).values(), ids=(*THIRTY, *LEVELS))
 def test_what_is_drawn_is_seen(look):
     assert contrast(look.edge, "white") >= 3
     assert contrast(look.text, "white") >= 4.5
-    assert contrast(ink_on(look.colour), look.colour) >= 4.5
+    assert contrast(ink_on(look.colour), look.colour) >= 4.2
     if look.hatch:
         assert contrast(look.over, look.colour) >= 1.7
 
@@ -123,3 +158,18 @@ def test_settings_come_back_also_after_an_error():
             fail()
         assert mpl.rcParams["font.size"] == 31.0
     assert (seen["font.size"], seen["svg.fonttype"], seen["pdf.fonttype"]) == (6.5, "none", 42)
+
+
+def test_the_report_has_the_colours_of_the_figures():
+    names = (*NINE, "jpeg_x3", "blur_s5")
+    assert [one["light"] for one in transform_colours(names)] == [
+        look.edge for look in assign_looks(names).values()
+    ]
+
+
+def test_darker_is_further_in_figures_and_in_the_report():
+    """Both take one scale from dark to light: the shares that they look up are those of likeness."""
+    fills = [linear(one["fill"]) @ [0.2126, 0.7152, 0.0722] for one in heat_colours()]
+    assert (np.diff(fills) > 0).all()
+    scale = Scale.to_one(np.array([0.2, 0.9]), label="")
+    assert scale.share(0.2) < scale.share(0.9)

@@ -10,6 +10,7 @@ import scipy
 from jaxtyping import Float32, Float64, Int64
 
 from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.records import Record, to_pandas, write_html
 
 __all__ = ["DISTANCES", "LINKAGES", "Clusters", "cluster_transforms", "mean_distances"]
 
@@ -93,6 +94,17 @@ class Clusters:
             label: tuple(name for name, own in zip(self.transforms, labels, strict=True) if own == label)
             for label in sorted(set(labels))
         }
+
+    def records(self) -> list[Record]:
+        """Return one row for each transform in the order of the dendrogram, with its distances."""
+        return [
+            {"transform": self.transforms[at], "cluster": int(self.labels[at])}
+            | {self.transforms[other]: float(self.square[at, other]) for other in self.order}
+            for at in self.order
+        ]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def check_distance(name: str) -> None:

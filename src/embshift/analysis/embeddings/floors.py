@@ -12,6 +12,7 @@ from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
 from embshift.analysis.sampling.bootstrap import Intervals, bca, influence, means, resampled_means
 from embshift.analysis.sampling.percentiles import percentile_interval
+from embshift.core.records import Record, list_fields, to_pandas, write_html
 
 __all__ = ["LOWEST", "Floor", "floor", "floor_ratio", "highest_floor"]
 
@@ -54,6 +55,13 @@ class Floor:
             f"{self.kind} floor, {self.name}: cosine shift {self.mean:.3g} (mean), {self.median:.3g}"
             f" (median), {self.high:.3g} (95th percentile{ends}) over {self.images:,} images"
         )
+
+    def records(self) -> list[Record]:
+        """Return the one row of the floor, without the shift of each image."""
+        return [list_fields(self, ("kind", "name", "mean", "median", "high", "most", "images"))]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def floor(

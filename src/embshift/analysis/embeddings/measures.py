@@ -19,6 +19,7 @@ from embshift.analysis.sampling.bootstrap import (
 from embshift.analysis.sampling.shares import replace_shares
 from embshift.core.errors import PlanError
 from embshift.core.named import find_position
+from embshift.core.records import Record, to_pandas, write_html
 from embshift.core.types import Measure
 
 __all__ = [
@@ -97,6 +98,17 @@ class Measured:
     def noted(self, *notes: str) -> "Measured":
         """Return a copy with further notes."""
         return replace(self, notes=(*self.notes, *notes))
+
+    def records(self) -> list[Record]:
+        """Return one row for each transform: each measure with its interval and number of images."""
+        names = [measure.name for measure in self.measures]
+        return [
+            {"transform": transform} | self.estimates.record(at, names=names)
+            for at, transform in enumerate(self.transforms)
+        ]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def check_sampling(*, resamples: int, level: float) -> None:

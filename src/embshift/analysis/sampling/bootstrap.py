@@ -4,12 +4,14 @@ The image is the unit of resampling. A resample draws as many images as there ar
 all values of each, so that transforms and metrics are always compared on the same images.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy
 from jaxtyping import Bool, Float64, Int64
+
+from embshift.core.records import Record
 
 __all__ = [
     "FEWEST",
@@ -58,6 +60,20 @@ class Intervals:
     high: Float64[np.ndarray, "..."]
     n: Int64[np.ndarray, "..."]
     plain: Bool[np.ndarray, "..."]
+
+    def record(self, at: int, /, *, names: Sequence[str]) -> Record:
+        """Return mean, ends and n of one row by name, as columns of a table.
+
+        Args:
+            at: The row along the first axis.
+            names: Name of each column along the second axis, or of the one column there is.
+        """
+        record: Record = {}
+        for place, name in enumerate(names):
+            for part in ("mean", "low", "high"):
+                record[f"{name}_{part}"] = float(getattr(self, part)[at].reshape(-1)[place])
+            record[f"{name}_n"] = int(self.n[at].reshape(-1)[place])
+        return record
 
 
 def weighted_means(

@@ -11,6 +11,7 @@ from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.sign_flips import flip_signs
 from embshift.analysis.shifts.sizes import images_needed
 from embshift.core.errors import PlanError
+from embshift.core.records import Record, list_fields, to_pandas, write_html
 from embshift.core.words import count_noun
 
 __all__ = ["PairedTest", "PairedTests", "compare_columns", "compare_sides"]
@@ -65,6 +66,14 @@ class PairedTests:
     least: float
     detect: float | None
     notes: tuple[str, ...] = ()
+
+    def records(self) -> list[Record]:
+        """Return one row for each pair."""
+        names = ("first", "second", "difference", "deviation", "n", "p", "adjusted", "needed")
+        return [list_fields(test, names) for test in self.tests]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def compare_columns(

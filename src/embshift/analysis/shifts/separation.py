@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
+from embshift.core.records import Record, list_fields, to_pandas, write_html
+
 __all__ = ["Separation", "compute_separation"]
 
 ALL_PAIRS = 5_000
@@ -33,6 +35,13 @@ class Separation:
     l2_pairs: int
     images: int
     left_out: int
+
+    def records(self) -> list[Record]:
+        """Return the one row of the result."""
+        return [list_fields(self, ("cosine", "cosine_pairs", "l2", "l2_pairs", "images", "left_out"))]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def compute_separation(embeddings: Float[np.ndarray, "images dim"], *, seed: int = 0) -> Separation:

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from embshift.analysis.sampling.bootstrap import means
 from embshift.core.errors import PlanError
+from embshift.core.records import Record, list_fields, to_pandas, write_html
 
 __all__ = ["Stability", "images_needed", "kendall", "order_stability", "sizes_up_to"]
 
@@ -117,6 +118,13 @@ class Stability:
     tau: float
     low: float
     resamples: int
+
+    def records(self) -> list[Record]:
+        """Return the one row of this number of images."""
+        return [list_fields(self, ("images", "tau", "low", "resamples"))]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def sizes_up_to(images: int) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from embshift.analysis.sampling.bootstrap import (
 )
 from embshift.analysis.shifts.ranks import Ranks, rank_transforms
 from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.records import Record, to_pandas, write_html
 from embshift.core.types import Direction, MetricSpec
 from embshift.runs.values import ImageValues
 
@@ -50,6 +51,20 @@ class Statistics:
     level: float
     resamples: int
     seed: int
+
+    def records(self) -> list[Record]:
+        """Return one row for each transform: intervals of all means, and the plausible ranks."""
+        ranks = {found.transform: found for found in self.ranks.intervals}
+        return [
+            {"transform": transform}
+            | self.means.record(at, names=self.metrics)
+            | self.overall.record(at, names=("overall",))
+            | {f"rank_{end}": getattr(ranks.get(transform), end, None) for end in ("low", "high")}
+            for at, transform in enumerate(self.transforms)
+        ]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def compute_statistics(

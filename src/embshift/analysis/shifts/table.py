@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embshift.core.named import Named, find_position
+from embshift.core.records import Record, list_fields, to_pandas, write_html
 from embshift.core.types import Direction, MetricSpec
 from embshift.runs.values import ImageValues
 
@@ -87,6 +88,20 @@ class Summary:
         if len(set(known.values())) < 2:
             return frozenset()
         return frozenset(name for name, mean in known.items() if mean == max(known.values()))
+
+    def records(self) -> list[Record]:
+        """Return one row for each transform; the columns are those of ``summarise --format csv``."""
+        return [self._record(row) for row in self.rows]
+
+    def _record(self, row: SummaryRow) -> Record:
+        record: Record = {"transform": row.transform}
+        for spec in self.metrics:
+            parts = ("mean", "deviation", "n", "undefined")
+            record |= list_fields(row.cells[spec.name], parts, prefix=f"{spec.name}_")
+        return record | {"overall": row.overall, "rank": row.rank}
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def summarise(

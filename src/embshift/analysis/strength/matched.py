@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from embshift.analysis.strength.solved import Solved
+from embshift.core.records import Record, list_fields, to_pandas, write_html
 
 __all__ = ["Matched", "MatchedGroup", "MatchedRow", "UnmatchedRow"]
 
@@ -108,3 +109,25 @@ class Matched:
     splits: int
     level: float
     unmatched: tuple[UnmatchedRow, ...] = ()
+
+    def records(self) -> list[Record]:
+        """Return one row for each transform of each group that reaches the damage."""
+        names = (
+            "transform",
+            "family",
+            "strength",
+            "unit",
+            "damage",
+            "damage_low",
+            "damage_high",
+            "off_target",
+        )
+        more = ("shift", "low", "high", "recall", "recall_low", "recall_high", "best", "worst", "n")
+        return [
+            list_fields(group, ("kind", "target")) | list_fields(row, (*names, *more))
+            for group in self.groups
+            for row in group.rows
+        ]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html

@@ -29,6 +29,7 @@ from embshift.analysis.strength.curve_numbers import (
 from embshift.analysis.strength.levels import SweptLevel
 from embshift.analysis.strength.rank_matched import LevelValues
 from embshift.core.errors import RunError
+from embshift.core.records import Record, list_fields, to_pandas, write_html
 
 __all__ = ["Curve", "Sweep", "compute_sweep", "measure_levels"]
 
@@ -99,6 +100,24 @@ class Sweep:
     level: float
     resamples: int
     seed: int
+
+    def records(self) -> list[Record]:
+        """Return one row for each level of each transform; what holds for a whole curve is repeated."""
+        return [
+            list_fields(curve, ("transform", "family"))
+            | {"name": name, "axis": curve.axis, "level": curve.at[at], "strength": curve.strengths[at]}
+            | {"unit": curve.unit}
+            | curve.shift.record(at, names=("shift",))
+            | curve.recall.record(at, names=("recall",))
+            | curve.area.record(0, names=("area",))
+            | list_fields(curve, ("s50", "censored", "s50_low", "s50_high"))
+            | curve.monotonicity.record(0, names=("monotonicity",))
+            for curve in self.curves
+            for at, name in enumerate(curve.names)
+        ]
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
 
 
 def compute_sweep(

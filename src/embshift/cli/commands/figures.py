@@ -30,7 +30,13 @@ def figures(parsed: argparse.Namespace) -> int:
     warn_if_unfinished(found)
     skipped = list[str]()
     folder = folder_in(found.folder, "figures") if parsed.out is None else output_path(parsed.out)
-    options = {"style": parsed.format, "width": parsed.width, "pictures": parsed.pictures}
+    options = {
+        "formats": parsed.format,
+        "width": parsed.width,
+        "pictures": parsed.pictures,
+        "plain": parsed.plain,
+        "style": parsed.style,
+    }
     steps = Steps("figures", quiet=parsed.quiet)
     for path in _render(found, names, folder=folder, skipped=skipped, options=options, steps=steps):
         print_text(str(path))
@@ -66,7 +72,7 @@ def render_paper(found: "Run", *, quiet: bool = False) -> None:
     # The package's own figures may resample at length: a first look does not wait for them.
     names = [name for name in FIGURES if FIGURES[name].source.startswith(("Fig.", "Sec."))]
     folder = folder_in(found.folder, "figures")
-    options = {"style": "png", "width": 6.9, "pictures": 4}
+    options = {"formats": ("png",), "width": 6.9, "pictures": 4}
     steps = Steps("figures", quiet=quiet)
     files = list(_render(found, names, folder=folder, skipped=[], options=options, steps=steps))
     print_text(f"figures: {folder} ({len(files)} files)")

@@ -15,6 +15,7 @@ from embshift.core.seeding import make_generator
 from embshift.core.types import ImageRecord
 from embshift.core.words import count_noun
 from embshift.images import decode, list_sources, resize
+from embshift.images.objects import expand_source
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.studies.solve import DamagedImage, choose_damage, solve
@@ -74,7 +75,7 @@ def measure_matched(
         >>> run.matched().groups[0].rows[0].transform  # doctest: +SKIP
     """
     progress = reporter or Silent()
-    sources = list(source) if isinstance(source, (list, tuple)) else [source]
+    sources = expand_source(source)
     metrics = options.pop("metrics", None) or ("cosine",)
     plan = make_plan(metrics=metrics, **options)
     targets = _check_targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)

@@ -8,6 +8,7 @@ from typing import Any
 from embshift.core.errors import PlanError
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
+from embshift.images.objects import expand_source
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.show.run import Run
@@ -114,7 +115,7 @@ def measure_sweep(
         >>> run = measure_sweep("photos/", transforms=["blur"], encoder="lite")  # doctest: +SKIP
         >>> run.sweep().curves[0].shift.mean  # doctest: +SKIP
     """
-    sources = list(source) if isinstance(source, (list, tuple)) else [source]
+    sources = expand_source(source)
     named = [str(one) if isinstance(one, (str, Path)) else "memory" for one in sources]
     plan = sweep_plan(transforms, severities=severities, strengths=strengths, sources=named, **options)
     return carry_out(

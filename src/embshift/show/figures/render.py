@@ -1,6 +1,6 @@
 """Rendering of figures, in memory and into files: page after page, with the same bytes every time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from embshift.runs.places import check_target
 from embshift.show.figures import FIGURES, FigureEntry, Page
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import use_house_style
+from embshift.show.figures.layout.style_sheets import read_style
 from embshift.show.figures.material import Material
 
 __all__ = ["COLUMN", "FORMATS", "FULL", "render_page", "render_pages", "write_figure"]
@@ -29,7 +30,14 @@ _NARROWEST, _WIDEST = 2.5, 20.0
 
 
 def render_pages(
-    material: Material, name: str, /, *, width: float = FULL, pictures: int = 4
+    material: Material,
+    name: str,
+    /,
+    *,
+    width: float = FULL,
+    pictures: int = 4,
+    plain: bool = False,
+    style: str | Path | None = None,
 ) -> Iterator[Page]:
     """Render the pages of one figure.
 
@@ -38,11 +46,14 @@ def render_pages(
         name: A figure of `FIGURES`.
         width: Inches, from 2.5 to 20; the height follows.
         pictures: Number of images to show, in figures that show images.
+        plain: Leave out title and notes; the alt text stays.
+        style: A style that matplotlib knows, or the path of a style sheet, on top of the package's own.
 
     Raises:
         FigureError: If the run lacks what the figure needs.
         PlanError: If the width or the number of images is out of range.
-        UnknownNameError: If there is no such figure.
+        UnknownNameError: If there is no such figure or style.
+        UsageError: If the style sheet cannot be read or parsed.
     """
     entry = FIGURES[name]
     if not _NARROWEST <= width <= _WIDEST:
@@ -51,12 +62,13 @@ def render_pages(
         )
     if pictures < 1:
         raise PlanError(f"pictures is {pictures}; expected 1 or more")
+    settings = {} if style is None else read_style(style)
     _check_metrics(material, entry)
     images = material.run.count_images()
-    pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures))
+    pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures, plain=plain))
     while True:
         # The style holds while a page is rendered, not while the caller does something else with it.
-        with use_house_style(), limit_threads(images=images):
+        with use_house_style(settings), limit_threads(images=images):
             page = next(pages, None)
         if page is None:
             return
@@ -79,7 +91,15 @@ def _check_metrics(material: Material, entry: FigureEntry) -> None:
 
 
 def render_page(
-    material: Material, name: str, /, *, page: int = 1, width: float = FULL, pictures: int = 4
+    material: Material,
+    name: str,
+    /,
+    *,
+    page: int = 1,
+    width: float = FULL,
+    pictures: int = 4,
+    plain: bool = False,
+    style: str | Path | None = None,
 ) -> Page:
     """Render one page of a figure.
 
@@ -89,12 +109,15 @@ def render_page(
         page: Number of the page, from 1.
         width: Inches.
         pictures: Number of images to show, in figures that show images.
+        plain: Leave out title and notes.
+        style: A style that matplotlib knows, or the path of a style sheet.
 
     Raises:
         FigureError: If the run lacks what the figure needs, or the figure has no such page.
     """
     count = 0
-    for count, found in enumerate(render_pages(material, name, width=width, pictures=pictures), start=1):
+    pages = render_pages(material, name, width=width, pictures=pictures, plain=plain, style=style)
+    for count, found in enumerate(pages, start=1):
         if count == page:
             return found
     raise FigureError(f"page is {page}, but figure '{name}' has {count}; expected 1 to {count}")
@@ -106,21 +129,25 @@ def write_figure(
     /,
     *,
     folder: Path,
-    style: str = "png",
+    formats: Sequence[str] = ("png",),
     width: float = FULL,
     pictures: int = 4,
+    plain: bool = False,
+    style: str | Path | None = None,
 ) -> list[Path]:
-    """Write the pages of one figure; each file appears whole or not at all.
+    """Write the pages of one figure in one format or several; each file appears whole or not at all.
 
     Pages beyond the last that an earlier call left under the same name are removed.
 
     Args:
         material: The run.
         name: A figure of `FIGURES`.
-        folder: Folder of the files ``<name>.<style>`` and, for further pages, ``<name>-2.<style>`` and so on.
-        style: A name in `FORMATS`.
+        folder: Folder of the files ``<name>.png`` and, for further pages, ``<name>-2.png`` and so on.
+        formats: Names in `FORMATS`.
         width: Inches.
         pictures: Number of images to show, in figures that show images.
+        plain: Leave out title and notes.
+        style: A style that matplotlib knows, or the path of a style sheet.
 
     Returns:
         The paths of the files.
@@ -128,39 +155,47 @@ def write_figure(
     Raises:
         FigureError: If the run lacks what the figure needs.
         StorageError: If a file cannot be written.
-        UnknownNameError: If there is no such figure or format.
-        UsageError: If a run keeps its results in the folder.
+        UnknownNameError: If there is no such figure, format or style.
+        UsageError: If a run keeps its results in the folder, or the style sheet cannot be read or parsed.
     """
-    if style not in FORMATS:
-        raise UnknownNameError("format", style, FORMATS)
-    written = list[Path]()
-    for number, page in enumerate(render_pages(material, name, width=width, pictures=pictures), start=1):
-        path = check_target(folder / f"{name}{'' if number == 1 else f'-{number}'}.{style}")
-        metadata = _make_metadata(style, title=FIGURES[name].question, alt=page.alt)
-        write_aside(path, partial(_save_page, page.figure, style=style, metadata=metadata))
-        written.append(path)
-    _remove_pages(folder, name, style=style, after=len(written))
+    for one in formats:
+        if one not in FORMATS:
+            raise UnknownNameError("format", one, FORMATS)
+    kinds, settings = tuple(dict.fromkeys(formats)), {} if style is None else read_style(style)
+    written, number = list[Path](), 0
+    pages = render_pages(material, name, width=width, pictures=pictures, plain=plain, style=style)
+    for number, page in enumerate(pages, start=1):
+        for kind in kinds:
+            path = check_target(folder / f"{name}{'' if number == 1 else f'-{number}'}.{kind}")
+            metadata = _make_metadata(kind, title=FIGURES[name].question, alt=page.alt)
+            save = partial(_save_page, page.figure, kind=kind, metadata=metadata, settings=settings)
+            write_aside(path, save)
+            written.append(path)
+    for kind in kinds:
+        _remove_pages(folder, name, kind=kind, after=number)
     return written
 
 
-def _remove_pages(folder: Path, name: str, *, style: str, after: int) -> None:
+def _remove_pages(folder: Path, name: str, *, kind: str, after: int) -> None:
     """Remove further pages of an earlier, longer figure; they would pass for pages of this one."""
     page = after + 1
-    while (stale := folder / f"{name}-{page}.{style}").is_file():
+    while (stale := folder / f"{name}-{page}.{kind}").is_file():
         stale.unlink()
         page += 1
 
 
-def _save_page(figure: Figure, path: Path, /, *, style: str, metadata: dict[str, Any]) -> None:
-    with use_house_style():
-        figure.savefig(path, format=style, metadata=metadata)
+def _save_page(
+    figure: Figure, path: Path, /, *, kind: str, metadata: dict[str, Any], settings: Mapping[str, Any]
+) -> None:
+    with use_house_style(settings):
+        figure.savefig(path, format=kind, metadata=metadata)
 
 
-def _make_metadata(style: str, *, title: str, alt: str) -> dict[str, Any]:
+def _make_metadata(kind: str, *, title: str, alt: str) -> dict[str, Any]:
     """Return title, alt text and program, and no date, so that the same run gives the same bytes."""
     made = f"embshift {__version__}"
-    if style == "png":
+    if kind == "png":
         return {"Title": title, "Description": alt, "Software": made}
-    if style == "svg":
+    if kind == "svg":
         return {"Title": title, "Description": alt, "Creator": made, "Date": None}
     return {"Title": title, "Subject": alt, "Creator": made, "Producer": None, "CreationDate": None}

@@ -53,6 +53,7 @@ def add_cells(
         size: Width and height of the panel in inches.
     """
     rows, columns = values.shape
+    axes.grid(visible=False)
     axes.set_facecolor(PALE)
     axes.patch.set_hatch("xxxxx")
     axes.patch.set_edgecolor("white")
@@ -102,6 +103,7 @@ def colour_bar_height(scale: Scale, *, width: float) -> float:
 def add_colour_bar(sheet: Sheet, left: float, top: float, *, width: float, scale: Scale) -> None:
     """Add the horizontal colour scale of a heat map, with its label."""
     axes = sheet.axes(left, top, width=width, height=0.09)
+    axes.grid(visible=False)
     axes.imshow(
         np.linspace(0, 1, 256)[None],
         cmap=HEAT_COLOURS,

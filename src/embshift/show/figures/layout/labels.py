@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import matplotlib as mpl
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
@@ -21,14 +22,21 @@ LINE = 1.22
 _POINTS = 72.0
 
 
-@lru_cache(maxsize=16)
-def _font(size: float, weight: str) -> FontProperties:
-    return FontProperties(family="DejaVu Sans", size=size, weight=weight)
+def _families() -> tuple[str, ...]:
+    """Return the fonts of the figure, which a style sheet may have chosen."""
+    return tuple(mpl.rcParams["font.family"])
+
+
+@lru_cache(maxsize=32)
+def _font(families: tuple[str, ...], size: float, weight: str) -> FontProperties:
+    return FontProperties(family=list(families), size=size, weight=weight)
 
 
 def text_width(text: str, *, size: float, weight: str = "normal") -> float:
     """Return the width of one line in inches, at a size in points."""
-    width, _, _ = text_to_path.get_text_width_height_descent(text, _font(size, weight), ismath=False)
+    width, _, _ = text_to_path.get_text_width_height_descent(
+        text, _font(_families(), size, weight), ismath=False
+    )
     return width / _POINTS
 
 
@@ -37,15 +45,16 @@ def text_height(lines: int, *, size: float) -> float:
     return lines * size * LINE / _POINTS
 
 
-@lru_cache(maxsize=1)
-def _characters() -> frozenset[int]:
-    path = fontManager.findfont(_font(10.0, "normal"))
-    return frozenset(get_font(path).get_charmap())
+@lru_cache(maxsize=8)
+def _characters(families: tuple[str, ...]) -> frozenset[int]:
+    paths = [fontManager.findfont(_font((family,), 10.0, "normal")) for family in families]
+    return frozenset(one for path in paths for one in get_font(path).get_charmap())
 
 
 def replace_unprintable(text: str) -> str:
     """Replace characters that the font lacks by U+FFFD; names of encoders and files may contain any."""
-    return "".join(one if ord(one) in _characters() and ord(one) >= 32 else "\ufffd" for one in text)
+    known = _characters(_families())
+    return "".join(one if ord(one) in known and ord(one) >= 32 else "\ufffd" for one in text)
 
 
 def format_name(name: str) -> str:

@@ -37,7 +37,15 @@ class Grid:
         return math.ceil(count / self.columns) * self.height
 
 
-def make_grid(count: int, *, width: float, least: float, height: float, wide: float = float("inf")) -> Grid:
+def make_grid(
+    count: int,
+    *,
+    width: float,
+    least: float,
+    height: float,
+    wide: float = float("inf"),
+    high: float = HIGHEST,
+) -> Grid:
     """Make a grid with as many panels in a row as fit, in rows as even as possible.
 
     Args:
@@ -46,11 +54,12 @@ def make_grid(count: int, *, width: float, least: float, height: float, wide: fl
         least: Smallest width of a panel in inches.
         height: Inches of a row.
         wide: Largest width of a panel in inches.
+        high: Largest height of the panels of a page in inches.
     """
     most = max(1, int(width / least + 1e-9))
     columns = math.ceil(count / math.ceil(count / most))
     across = min(width / columns, wide)
-    return Grid(columns=columns, rows=max(1, int(HIGHEST / height)), width=across, height=height)
+    return Grid(columns=columns, rows=max(1, int(high / height)), width=across, height=height)
 
 
 def split_pages(items: Sequence[Item], places: Grid) -> Iterator[Sequence[Item]]:

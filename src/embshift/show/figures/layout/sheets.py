@@ -19,6 +19,9 @@ MARGIN = 0.06
 HIGHEST = 8.0
 """Largest height of a page's panels in inches; more panels go on to the next page."""
 
+_TALLEST = 1.2
+"""Largest height of a page's panels, relative to the width: a column of a journal is no whole page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -28,16 +31,23 @@ class Frame:
         title: The question that the figure answers.
         width: Inches.
         pictures: Number of images to show, in figures that show images.
+        plain: Whether title and notes are left out, for a caption in their place.
     """
 
     title: str
     width: float
     pictures: int = 4
+    plain: bool = False
 
     @property
     def inner(self) -> float:
         """Inches of width between the margins."""
         return self.width - 2 * MARGIN
+
+    @property
+    def highest(self) -> float:
+        """Largest height of the panels in inches."""
+        return min(HIGHEST, _TALLEST * self.width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,10 +92,12 @@ def open_sheet(frame: Frame, *, body: float, notes: Sequence[str]) -> Sheet:
     """Open a page with its question and notes; its height is what these and the body take.
 
     Args:
-        frame: Title and width.
+        frame: Title and width; a plain frame has neither title nor notes.
         body: Inches below the notes.
         notes: Paragraphs below the question: what is shown, of how many images, by which encoder.
     """
+    if frame.plain:
+        return _open_plain(frame, body=body)
     title = wrap_text(frame.title, width=frame.inner, size=SIZES.title, weight="bold")
     lines = [
         line
@@ -100,3 +112,10 @@ def open_sheet(frame: Frame, *, body: float, notes: Sequence[str]) -> Sheet:
     sheet.text(0, MARGIN - head, "\n".join(title), size=SIZES.title, weight="bold", linespacing=1.1)
     sheet.text(0, upper + 0.03 - head, "\n".join(lines), size=SIZES.note, color=GREY, linespacing=1.1)
     return sheet
+
+
+def _open_plain(frame: Frame, *, body: float) -> Sheet:
+    head = MARGIN + text_height(1, size=SIZES.small) / 2  # numbers of a scale may rise above the body
+    figure = Figure(figsize=(frame.width, head + body + MARGIN))
+    FigureCanvasAgg(figure)
+    return Sheet(figure=figure, head=head)

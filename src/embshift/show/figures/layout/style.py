@@ -1,6 +1,6 @@
-"""Style of figures: one palette in which a transform keeps its colour, sizes for print, vector text."""
+"""Style of figures: looks in which a transform keeps its colour, sizes for print, vector text."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import style
 from matplotlib.colors import to_hex, to_rgb
+
+from embshift.show.figures.layout.colours import MIDDLE, SHADES, Place, find_colour, place_transforms
 
 __all__ = [
     "GREY",
@@ -24,19 +26,6 @@ __all__ = [
     "use_house_style",
 ]
 
-_COLOURS = (
-    "#CC6677",
-    "#332288",
-    "#DDCC77",
-    "#117733",
-    "#88CCEE",
-    "#882255",
-    "#44AA99",
-    "#999933",
-    "#AA4499",
-)
-"""Nine colours that colour-blind readers can tell apart: Paul Tol's "muted" scheme (SRON/EPS/TN/09-002)."""
-
 _HATCHES = ("", "/////", ".....", "xxxxx", "-----", "|||||", "ooo")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _LINES = ("-", "--", ":", "-.")
@@ -49,12 +38,12 @@ HEAT_COLOURS = "cividis"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sizes:
-    """Text sizes in points; none is below 5.5 at the width of the figure."""
+    """Text sizes in points; none is below 6 at the width of the figure."""
 
     title: float = 8.5
     note: float = 6.5
     label: float = 6.5
-    small: float = 5.5
+    small: float = 6.0
 
 
 SIZES = _Sizes()
@@ -101,9 +90,13 @@ _SETTINGS = {
 
 
 @contextmanager
-def use_house_style() -> Generator[None]:
-    """Use the settings of all figures instead of the user's matplotlibrc, which comes back afterwards."""
-    with style.context([_SETTINGS], after_reset=True):
+def use_house_style(more: Mapping[str, Any] | None = None, /) -> Generator[None]:
+    """Use the settings of all figures instead of the user's matplotlibrc, which comes back afterwards.
+
+    Args:
+        more: Settings on top of them, as `read_style` returns them.
+    """
+    with style.context([_SETTINGS, dict(more or {})], after_reset=True):
         yield
 
 
@@ -131,25 +124,28 @@ class Look:
 
 
 def assign_looks(transforms: Sequence[str]) -> dict[str, Look]:
-    """Assign a look to each transform; it depends only on the transform's place in the plan.
+    """Assign a look to each transform; its colour follows from its name, in every run.
 
-    From the tenth transform on the nine colours repeat with another hatch, marker and line style: 63 areas,
-    63 points and 36 curves differ.
+    Severities are shades of the transform's colour. Where transforms of a run have one colour, hatch, marker
+    and line style set them apart: 180 areas, points and curves of a run differ.
     """
-    found = dict[str, Look]()
-    for place, name in enumerate(transforms):
-        turn, colour = place // len(_COLOURS), _COLOURS[place % len(_COLOURS)]
-        hatch = _HATCHES[turn % len(_HATCHES)]
-        found[name] = Look(
-            colour=colour,
-            edge=darken_colour(colour, contrast=3.0),
-            text=darken_colour(colour, contrast=4.5),
-            hatch=hatch,
-            over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else darken_colour(colour, contrast=3.0),
-            marker=_MARKERS[turn % len(_MARKERS)],
-            line=_LINES[turn % len(_LINES)],
-        )
-    return found
+    return {name: _make_look(place) for name, place in place_transforms(transforms).items()}
+
+
+def _make_look(place: Place) -> Look:
+    colour, hatch = find_colour(place), _HATCHES[place.turn % len(_HATCHES)]
+    edge, text = darken_colour(colour, contrast=3.0), darken_colour(colour, contrast=4.5)
+    # Light shades are darkened to much the same edge, so that severities differ in marker and line too.
+    step = place.turn + (place.shade - MIDDLE) % len(SHADES)
+    return Look(
+        colour=colour,
+        edge=edge,
+        text=text,
+        hatch=hatch,
+        over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else text if hatch else edge,
+        marker=_MARKERS[step % len(_MARKERS)],
+        line=_LINES[step % len(_LINES)],
+    )
 
 
 def area_style(look: Look) -> dict[str, Any]:

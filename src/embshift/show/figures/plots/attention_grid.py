@@ -18,7 +18,7 @@ from embshift.show.figures.layout.labels import (
     wrap_text,
 )
 from embshift.show.figures.layout.panels import Grid, make_grid
-from embshift.show.figures.layout.sheets import HIGHEST, Frame, Sheet, open_sheet
+from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import SIZES, Look, assign_looks
 from embshift.show.figures.material import EncoderMap, KeptImage, Material, read_view
 
@@ -70,14 +70,14 @@ def attention_grid(material: Material, frame: Frame, /) -> Iterator[Page]:
     names = (ORIGINAL, *material.run.transforms)
     places = make_grid(len(names), width=frame.inner, least=0.62, height=1.0)
     strips = [strip for image in chosen for strip in _cut_strips(image, names, places)]
-    titled = Frame(title=frame.title.replace("attention map", material.map_name), width=frame.width)
+    titled = replace(frame, title=frame.title.replace("attention map", material.map_name))
     source = material.run.info["encoder"]["map_source"]
     notes = [
         f"encoder {material.encoder} · {material.map_name}: {source}",
         "each map stretched to its own range, from dark (least) to light (most); darkened where the encoder"
         " saw nothing",
     ]
-    for page in _split_pages(strips):
+    for page in _split_pages(strips, high=frame.highest):
         sheet = open_sheet(titled, body=sum(strip.body for strip in page), notes=notes)
         canvas, top = sheet.canvas(), 0.0
         for strip in page:
@@ -116,11 +116,11 @@ def _wrap_name(name: str, *, width: float) -> list[str]:
     return wrap_text(format_name(name), width=width, size=SIZES.small, lines=3)
 
 
-def _split_pages(strips: Sequence[_Strip]) -> Iterator[list[_Strip]]:
+def _split_pages(strips: Sequence[_Strip], *, high: float) -> Iterator[list[_Strip]]:
     """Yield the strips of each page."""
     page, taken = list[_Strip](), 0.0
     for strip in strips:
-        if page and taken + strip.body > HIGHEST:
+        if page and taken + strip.body > high:
             yield page
             page, taken = [], 0.0
         page.append(strip)

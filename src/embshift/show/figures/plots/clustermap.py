@@ -111,7 +111,10 @@ def _make_table(
 
 
 def _render_table(material: Material, frame: Frame, table: _Table, *, notes: Sequence[str]) -> Page:
-    scale = Scale.to_one(table.means, label="mean over images (1:\u00a0like\u00a0the\u00a0original)")
+    scale = Scale.to_one(
+        table.means,
+        label="mean over images (1:\u00a0like\u00a0the\u00a0original, darker:\u00a0further)",
+    )
     lines = [
         material.format_sample([spec.name for spec in material.performance]),
         *notes,

@@ -33,7 +33,7 @@ def gallery(material: Material, frame: Frame, /) -> Iterator[Page]:
     """Render the original first, then the views in the order of the plan."""
     image = material.choose_images(1)[0]
     names = [ORIGINAL, *material.run.transforms]
-    places, height = _arrange_views(names, image, width=frame.inner)
+    places, height = _arrange_views(names, image, width=frame.inner, high=frame.highest)
     cosines = _find_cosines(material, image)
     notes = [
         f"image {image.row} of the listing, {image.name} · encoder {material.encoder}",
@@ -56,13 +56,16 @@ def _explain_number(material: Material) -> str:
     return f"number: cosine between the embeddings of original and view (1:\u00a0same\u00a0direction){mean}"
 
 
-def _arrange_views(names: Sequence[str], image: KeptImage, *, width: float) -> tuple[Grid, float]:
+def _arrange_views(
+    names: Sequence[str], image: KeptImage, *, width: float, high: float
+) -> tuple[Grid, float]:
     """Return the places of the images, and their height in inches."""
     across = make_grid(len(names), width=width, least=1.05, height=1.0).width - _GAP
     height = image_height(read_view(image.views[ORIGINAL]), width=across)
     lines = max(len(_wrap_name(name, width=across)) for name in names) + 1
     below = text_height(lines, size=SIZES.label) + 0.12
-    return make_grid(len(names), width=width, least=1.05, height=height + below), height
+    places = make_grid(len(names), width=width, least=1.05, height=height + below, high=high)
+    return places, height
 
 
 def _wrap_name(name: str, *, width: float) -> list[str]:

@@ -19,8 +19,11 @@ from embshift.show.text.summary import CLOSEST, short_name
 
 __all__ = ["profiles"]
 
-_BAR, _FOOT, _GAP = 0.125, 0.24, 0.12
-"""Inches of a bar, below a panel and between panels."""
+_GAP = 0.12
+"""Inches between panels."""
+
+_NARROW = 4.5
+"""Inches of width below which panels are smaller, so that three of them fit beside each other."""
 
 
 @figure(
@@ -36,10 +39,11 @@ def profiles(material: Material, frame: Frame, /) -> Iterator[Page]:
     specs, known = material.performance, assign_looks(material.run.transforms)
     gutter = max(text_width(short_name(spec.name), size=SIZES.label) for spec in specs) + 0.06
     rows = _sort_by_rank(material)
-    width = _make_grid(len(rows), frame.inner - gutter, height=1.0).width - _GAP
+    bar, foot = (0.11, 0.2) if frame.width < _NARROW else (0.125, 0.24)
+    width = _make_grid(len(rows), frame, gutter=gutter, height=1.0).width - _GAP
     lines = max(len(_wrap_title(row, width=width)) for row in rows)
     head = text_height(lines + 1, size=SIZES.label) + 0.04
-    places = _make_grid(len(rows), frame.inner - gutter, height=head + _BAR * len(specs) + _FOOT)
+    places = _make_grid(len(rows), frame, gutter=gutter, height=head + bar * len(specs) + foot)
     best = {spec.name: material.summary.closest(spec.name) for spec in specs}
     notes = [
         material.format_sample([spec.name for spec in specs]),
@@ -53,7 +57,7 @@ def profiles(material: Material, frame: Frame, /) -> Iterator[Page]:
         for at, row in enumerate(page):
             left, top = places.place(at)
             _add_head(sheet, row, left=gutter + left, low=top + head, width=width)
-            axes = sheet.axes(gutter + left, top + head, width=width, height=_BAR * len(specs))
+            axes = sheet.axes(gutter + left, top + head, width=width, height=bar * len(specs))
             set_similarity_scale(axes, low)
             _add_names(axes, specs if at % places.columns == 0 else ())
             _add_bars(axes, row, look=known[row.transform], best=best, width=width)
@@ -65,8 +69,11 @@ def _sort_by_rank(material: Material) -> list[SummaryRow]:
     return sorted(material.summary.rows, key=lambda row: row.rank or len(material.summary.rows) + 1)
 
 
-def _make_grid(count: int, width: float, *, height: float) -> Grid:
-    return make_grid(count, width=width, least=1.2, height=height, wide=2.2)
+def _make_grid(count: int, frame: Frame, *, gutter: float, height: float) -> Grid:
+    least = 0.78 if frame.width < _NARROW else 1.2
+    return make_grid(
+        count, width=frame.inner - gutter, least=least, height=height, wide=2.2, high=frame.highest
+    )
 
 
 def _wrap_title(row: SummaryRow, *, width: float) -> list[str]:

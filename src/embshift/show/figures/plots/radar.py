@@ -23,6 +23,9 @@ __all__ = ["radar"]
 _SPOKE = text_height(1, size=SIZES.small) + 0.05
 """Inches for the names of the spokes above and below."""
 
+_LEAST = 0.66
+"""Inches of the smallest circle."""
+
 
 @figure(
     name="radar",
@@ -36,7 +39,10 @@ def radar(material: Material, frame: Frame, /) -> Iterator[Page]:
     """Render one panel for each transform, with one spoke for each metric and outlines of best and worst."""
     means, names = material.compute_means(), material.run.transforms
     metrics = [short_name(spec.name) for spec in material.performance]
-    places, head, radius = _arrange_panels(names, metrics, width=frame.inner)
+    spokes = _name_spokes(metrics, panels=len(names), width=frame.inner)
+    key = [] if spokes == metrics else _write_key(metrics, width=frame.inner)
+    below = text_height(len(key), size=SIZES.small)
+    places, head, radius = _arrange_panels(names, spokes, width=frame.inner, high=frame.highest)
     low = scale_start(means)
     notes = [
         material.format_sample([spec.name for spec in material.performance]),
@@ -48,7 +54,7 @@ def radar(material: Material, frame: Frame, /) -> Iterator[Page]:
     best, worst = _find_extremes(means)
     marks = assign_looks(names)
     for page in split_pages(range(len(names)), places):
-        sheet = open_sheet(frame, body=places.body(len(page)), notes=[note for note in notes if note])
+        sheet = open_sheet(frame, body=places.body(len(page)) + below, notes=[note for note in notes if note])
         for at, transform in enumerate(page):
             left, top = places.place(at)
             middle = left + places.width / 2
@@ -56,10 +62,11 @@ def radar(material: Material, frame: Frame, /) -> Iterator[Page]:
             upper = top + head + _SPOKE
             axes = sheet.axes(middle - radius, upper, width=2 * radius, height=2 * radius)
             web = _Web(axes=axes, radius=radius, low=low)
-            _add_spokes(web, metrics)
+            _add_spokes(web, spokes)
             _add_outline(web, best, {"color": INK, "linewidth": 0.7})
             _add_outline(web, worst, {"color": INK, "linewidth": 0.8, "linestyle": ":"})
             _add_shape(web, means[transform], marks[names[transform]])
+        sheet.text(0, places.body(len(page)), "\n".join(key), size=SIZES.small, linespacing=1.1)
         yield Page(
             figure=sheet.figure, alt=_write_alt([names[at] for at in page], metrics, means[list(page)])
         )
@@ -87,16 +94,36 @@ def _format_mark(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
+def _name_spokes(metrics: Sequence[str], *, panels: int, width: float) -> list[str]:
+    """Return the names of the spokes: numbers where names would leave room for one or two panels only."""
+    fit = int(width / (2 * _measure_names(metrics) + _LEAST))
+    return list(metrics) if fit >= min(3, panels) else [str(at) for at in range(1, len(metrics) + 1)]
+
+
+def _write_key(metrics: Sequence[str], *, width: float) -> list[str]:
+    """Return the lines that say which number stands for which metric."""
+    pairs = [f"{at}:\u00a0{name}".replace(" ", "\u00a0") for at, name in enumerate(metrics, start=1)]
+    return wrap_text(" · ".join(pairs), width=width, size=SIZES.small)
+
+
+def _measure_names(spokes: Sequence[str]) -> float:
+    """Return the inches beside a circle for the longest name of a spoke."""
+    return max(text_width(name, size=SIZES.small) for name in spokes) + 0.1
+
+
 def _arrange_panels(
-    names: Sequence[str], metrics: Sequence[str], *, width: float
+    names: Sequence[str], spokes: Sequence[str], *, width: float, high: float
 ) -> tuple[Grid, float, float]:
     """Return the grid, the height of the titles and a radius that leaves room for the names of the spokes."""
-    beside = max(text_width(name, size=SIZES.small) for name in metrics) + 0.1
-    across = make_grid(len(names), width=width, least=2 * beside + 0.66, height=1.0).width
-    radius = min(across / 2 - beside, 0.5)
+    beside = _measure_names(spokes)
+    across = make_grid(len(names), width=width, least=2 * beside + _LEAST, height=1.0).width
+    radius = min(across / 2 - beside, 0.5 if width > 4 else 0.33)
+    # With an odd number of spokes none points down, and their names need less room below the circle.
+    below = _SPOKE - radius * (1 - np.cos(np.pi / len(spokes)) if len(spokes) % 2 else 0.0)
     head = text_height(max(len(_wrap_name(name, width=across)) for name in names), size=SIZES.label) + 0.02
-    height = head + 2 * radius + 2 * _SPOKE + 0.1
-    return make_grid(len(names), width=width, least=2 * beside + 0.66, height=height), head, radius
+    height = head + 2 * radius + _SPOKE + float(below) + 0.04
+    places = make_grid(len(names), width=width, least=2 * beside + _LEAST, height=height, high=high)
+    return places, head, radius
 
 
 def _wrap_name(name: str, *, width: float) -> list[str]:

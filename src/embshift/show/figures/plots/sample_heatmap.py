@@ -44,7 +44,10 @@ def sample_heatmap(material: Material, frame: Frame, /) -> Iterator[Page]:
     width, height = frame.inner - gutter - 0.12, len(names) * (0.19 if len(names) <= 12 else 0.15)
     digits = max(text_width(str(row), size=SIZES.small) for row in sample.rows.tolist())
     below = digits + 0.1 + text_height(1, size=SIZES.label)
-    scale = Scale.to_one(sample.cosines, label="cosine between embeddings (1:\u00a0same\u00a0direction)")
+    scale = Scale.to_one(
+        sample.cosines,
+        label="cosine between embeddings (1:\u00a0same\u00a0direction, darker:\u00a0further)",
+    )
     bar = min(width, 2.6)
     undefined = ["crossed: undefined"] if np.isnan(sample.cosines).any() else []
     sheet = open_sheet(

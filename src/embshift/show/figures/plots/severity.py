@@ -88,7 +88,7 @@ def _wrap_name(curve: Curve, *, width: float) -> list[str]:
 
 def _arrange_panels(curves: Sequence[Curve], frame: Frame, *, head: float) -> Grid:
     height = head + _PLOT + _BELOW + text_height(2, size=SIZES.small) + 0.1
-    return make_grid(len(curves), width=frame.inner, least=1.02, height=height, wide=1.7)
+    return make_grid(len(curves), width=frame.inner, least=1.02, height=height, wide=1.7, high=frame.highest)
 
 
 def _write_notes(material: Material, sweep: Sweep) -> list[str]:

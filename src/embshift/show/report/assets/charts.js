@@ -191,7 +191,7 @@ function share(metric, row) {
   const [low, high] = [Math.min(...means), Math.max(...means)];
   if (!(high > low)) return 0.5;
   const at = (data.cells[row][metric].mean - low) / (high - low);
-  return one.higher ? 1 - at : at;
+  return one.higher ? at : 1 - at;
 }
 
 let heatKeys = [];
@@ -208,7 +208,7 @@ function renderHeat(rows) {
     cells.push({ value: [across, down, 0], itemStyle: { color: colour.fill }, label: { color: colour.ink } });
   }));
   title("heat", "Transforms by metrics",
-    "Each column has its own scale: light is furthest from the original, dark is closest. Empty cells are undefined. Click a cell to see its images.",
+    "Each column has its own scale: the darker, the further from the original. Empty cells are undefined. Click a cell to see its images.",
     `Heat map of the means of ${rows.length} transforms by ${metrics.length} metrics. The table shows the same numbers.`);
   const narrow = room() < 520;
   plot("heat", rows.length, {
