@@ -122,6 +122,21 @@ def _fill_match(parser: argparse.ArgumentParser) -> Command:
     return match
 
 
+def _fill_explain(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.explain import explain
+    from embshift.cli.options.explain_options import add_explain_options
+
+    parser.description = (
+        "Show where in the network of its encoder the shifts of a finished run arise: by head and layer, by"
+        " patch of the image, each beside what exchanging it does. Views are made again from their seeds and"
+        " checked; results go into RUN/explain. The same command continues an interrupted explanation."
+    )
+    _add_run(parser)
+    add_explain_options(parser)
+    _add_format(parser)
+    return explain
+
+
 def _fill_summarise(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.summaries import summarise
     from embshift.cli.options.show_options import add_show_options
@@ -242,6 +257,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]
     "demo": ("run the full pipeline on 36 sample photographs, with the bundled encoder", _fill_demo),
     "sweep": ("measure how the shift grows with severity", _fill_sweep),
     "match": ("compare transforms at equal damage to the image", _fill_match),
+    "explain": ("show where in the network a run's shifts arise", _fill_explain),
     "summarise": ("print a run's table: transforms by metrics", _fill_summarise),
     "clusters": ("group transforms that move embeddings alike", _fill_clusters),
     "figures": ("render a run's figures into files", _fill_figures),

@@ -16,19 +16,17 @@ from jaxtyping import Float32
 
 from embshift.core.errors import RunError
 from embshift.runs.arrow import as_array, read_columns
+from embshift.runs.explained_schema import EXPLAINED, FOLDER, LIST, RECORD, TEXTS
 from embshift.runs.files import write_aside
 from embshift.runs.places import file_in, folder_in, list_in, remove_in
 from embshift.runs.record import read_record_file, write_record_file
-from embshift.runs.schema import Column, Table
 from embshift.runs.seal import write_sealed
 
 __all__ = [
-    "EXPLAINED",
-    "FOLDER",
-    "TEXTS",
     "ExplainedSink",
     "ExplainedTables",
     "find_explained",
+    "is_complete",
     "open_explained",
     "read_explained_record",
     "read_lists",
@@ -36,114 +34,10 @@ __all__ = [
     "write_texts",
 ]
 
-FOLDER, RECORD, TEXTS = "explain", "explain.json", "texts.parquet"
-
 _COMMIT = "shares"
-_LIST = pa.list_(pa.float32())
-
-_VIEW = (
-    Column(name="row", type=pa.int64(), meaning="position in the run's listing, from 0"),
-    Column(name="image_id", type=pa.string(), meaning="as in the run's tables"),
-    Column(name="transform", type=pa.string(), meaning="name in the plan"),
-    Column(name="draw", type=pa.int32(), meaning="repeat with other random numbers, from 0"),
-)
-
-
-def _column(name: str, kind: pa.DataType, meaning: str) -> Column:
-    return Column(name=name, type=kind, meaning=meaning)
-
-
-SHARES = Table(
-    name="shares",
-    summary="one row per view; written last, it commits the chunk",
-    columns=(
-        *_VIEW,
-        _column("shift", pa.float64(), "length of z′ − z, both of length 1"),
-        _column("length_ratio", pa.float64(), "length of the view's raw embedding over the original's"),
-        _column("share", _LIST, "share of each component, in the record's order; NaN without a shift"),
-    ),
-)
-
-PATCHES = Table(
-    name="patches",
-    summary="one row per view, kind of patch and direction",
-    columns=(
-        *_VIEW,
-        _column("kind", pa.string(), "direct, class or full"),
-        _column("direction", pa.string(), "clean_into_view or view_into_clean"),
-        _column("recovered", _LIST, "part of the shift along itself that each patch undoes or makes"),
-        _column("closeness", _LIST, "1 minus the squared distance that is left, over the squared shift"),
-    ),
-)
-
-MAPS = Table(
-    name="maps",
-    summary="one row per view: where in the image the heads' part of the shift comes from",
-    columns=(
-        *_VIEW,
-        _column("rows", pa.int32(), "rows of the grid of patches"),
-        _column("columns", pa.int32(), "columns of the grid"),
-        _column("field", _LIST, "top, left, height and width of what the encoder sees, in pixels"),
-        _column("view", _LIST, "part of each patch of the view, in units of share"),
-        _column("clean", _LIST, "part of each patch of the original, at its place there"),
-        _column("carried", _LIST, "the same, carried to its place in the view"),
-        _column("left_picture", pa.float64(), "what of the original's part is outside the view"),
-        _column("not_placed", pa.float64(), "share of what has no place: inner layers, class token, stem"),
-    ),
-)
-
-LAYERS = Table(
-    name="layers",
-    summary="one row per view",
-    columns=(
-        *_VIEW,
-        _column("cosine", _LIST, "cosine of the token that is read, after each layer"),
-        _column("patch_cosine", _LIST, "mean cosine of the patches, aligned by the coordinate map"),
-    ),
-)
-
-HEADS = Table(
-    name="heads",
-    summary="one row per view; lists hold all heads of the first layer, then of the second, and so on",
-    columns=(
-        *_VIEW,
-        _column("divergence", _LIST, "Jensen–Shannon divergence of the attention over patches, in bits"),
-        _column("entropy_change", _LIST, "entropy of the view's attention minus the original's, in bits"),
-        _column("overlap", _LIST, "intersection over union of the patches that hold half of the attention"),
-    ),
-)
-
-MEANS = Table(
-    name="means",
-    summary="one row per transform and component: a sum over the chunk's views",
-    columns=(
-        _column("transform", pa.string(), "name in the plan"),
-        _column("component", pa.int32(), "position among the record's components"),
-        _column("views", pa.int64(), "number of views in the sum"),
-        _column("total", _LIST, "sum of the component's part of z′ − z"),
-    ),
-)
-
-SIMILARITY = Table(
-    name="similarity",
-    summary="one row per transform and layer: the parts of the CKA between original and view over the chunk",
-    columns=(
-        _column("transform", pa.string(), "name in the plan"),
-        _column("layer", pa.int32(), "from 0"),
-        _column("images", pa.int64(), "number of images"),
-        _column("cross", pa.float64(), "unbiased HSIC of originals and views"),
-        _column("clean", pa.float64(), "unbiased HSIC of the originals with themselves"),
-        _column("view", pa.float64(), "unbiased HSIC of the views with themselves"),
-    ),
-)
-
-EXPLAINED: Mapping[str, Table] = {
-    table.name: table for table in (SHARES, PATCHES, MAPS, LAYERS, HEADS, MEANS, SIMILARITY)
-}
-"""Every table of an explanation, by name."""
 
 _TEXT_SCHEMA = pa.schema(
-    [("kind", pa.string()), ("text", pa.string()), ("key", pa.string()), ("vector", _LIST)]
+    [("kind", pa.string()), ("text", pa.string()), ("key", pa.string()), ("vector", LIST)]
 )
 
 
@@ -169,12 +63,11 @@ class ExplainedSink:
             table = tables[name].replace_schema_metadata({"fingerprint": self.fingerprint})
             write_aside(_path(self.run, name, chunk), partial(_write, table=table))
 
-    def discard(self) -> None:
-        """Remove all chunks, and what an interruption left behind."""
-        for name in EXPLAINED:
-            for pattern in ("chunk-*.parquet", ".*.tmp"):
-                for path in list_in(self.run, FOLDER, name, pattern=pattern):
-                    remove_in(self.run, FOLDER, name, path.name)
+    def discard_drafts(self) -> None:
+        """Remove the partial files that an interruption left behind."""
+        for names in ((), *((name,) for name in EXPLAINED)):
+            for path in list_in(self.run, FOLDER, *names, pattern=".*.tmp"):
+                remove_in(self.run, FOLDER, *names, path.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -275,6 +168,17 @@ def write_explained_record(run: Path, content: Mapping[str, Any]) -> None:
     folder = folder_in(run, FOLDER)
     folder.mkdir(exist_ok=True)
     write_record_file(folder, content, name=RECORD)
+
+
+def is_complete(run: Path, record: Mapping[str, Any]) -> bool:
+    """Return whether an explanation is marked as finished, and every chunk is there.
+
+    Args:
+        run: The run folder.
+        record: The content of ``explain.json``.
+    """
+    sink = ExplainedSink(run=run, fingerprint=str(record.get("digest")))
+    return record.get("state") == "finished" and all(map(sink.has, range(int(record.get("chunks", 0)))))
 
 
 def open_explained(run: Path, *, fingerprint: str) -> ExplainedTables:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from embshift.core.errors import RunError, UsageError
 from embshift.core.text_files import describe_kind
+from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS
 from embshift.runs.schema import TABLES
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 FILES = ("run.json", "plan.toml", "listing.parquet", "match.json", "report.html", ".lock", ".lease", ".owner")
 """Names of the files in a run folder."""
 
-_RESULTS = {*FILES, *TABLES, "views"} - {"report.html"}
+_RESULTS = {*FILES, *TABLES, FOLDER, "views"} - {"report.html"}
 _CHUNKS, _VIEWS, _DRAFTS = "chunk-*.parquet", "*.png", ".*.tmp"
 _NUMBERED = re.compile(r"chunk-[0-9]{6}\.parquet|chunk-[1-9][0-9]{6,}\.parquet")
 
@@ -188,11 +189,22 @@ def find_misplaced(folder: Path) -> Iterator[tuple[Path, str]]:
     for name in TABLES:
         yield from _misplaced_below(folder, name, patterns=(_CHUNKS, _DRAFTS))
     yield from _misplaced([folder / "figures"], stat.S_IFDIR)
+    yield from _misplaced_explained(folder)
     yield from _misplaced(list_in(folder, pattern=_DRAFTS), stat.S_IFREG)
     top = list(_misplaced([folder / "views"], stat.S_IFDIR))
     yield from top
     for image in [] if top else list_in(folder, "views", pattern="*"):
         yield from _misplaced_below(folder, "views", image.name, patterns=(_VIEWS, _DRAFTS))
+
+
+def _misplaced_explained(folder: Path) -> Iterator[tuple[Path, str]]:
+    top = list(_misplaced([folder / FOLDER], stat.S_IFDIR))
+    yield from top
+    if not top:
+        yield from _misplaced([folder / FOLDER / name for name in (RECORD, TEXTS)], stat.S_IFREG)
+        yield from _misplaced(list_in(folder, FOLDER, pattern=_DRAFTS), stat.S_IFREG)
+        for name in EXPLAINED:
+            yield from _misplaced_below(folder, FOLDER, name, patterns=(_CHUNKS, _DRAFTS))
 
 
 def _misplaced_below(folder: Path, *names: str, patterns: tuple[str, ...]) -> Iterator[tuple[Path, str]]:

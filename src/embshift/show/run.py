@@ -28,6 +28,7 @@ from embshift.analysis.strength.sweep import Sweep
 from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
 from embshift.runs.tables import RunTables, open_tables
+from embshift.show.explanation import Explanation, open_explanation
 from embshift.show.text.summary import summary_html
 
 if TYPE_CHECKING:
@@ -292,6 +293,14 @@ class Run(RunTables):
             RunError: If the run was not made by ``embshift match``.
         """
         return of_run.analyse_matched(self, resamples=resamples, seed=seed)
+
+    def explanation(self) -> Explanation:
+        """Open what ``embshift explain`` has stored: where in the network the shifts arise.
+
+        Raises:
+            RunError: If the run is not explained, or not to its end.
+        """
+        return open_explanation(self)
 
     @_limited
     def clusters(

@@ -58,13 +58,13 @@ class PooledShares:
         return float(self.share[find_position(self.components, component, kind="component")])
 
     def largest(self, count: int = 5, *, certain: bool = True) -> list[str]:
-        """Return the components with the largest shares, largest first.
+        """Return the components with the largest shares in size, largest first; a share may be negative.
 
         Args:
             count: The most that are returned.
             certain: Leave out those whose joint interval holds 0.
         """
-        order = np.argsort(-self.share, kind="stable")
+        order = np.argsort(-np.abs(self.share), kind="stable")
         kept = [at for at in order.tolist() if not certain or self.certain[at]]
         return [self.components[at] for at in kept[:count]]
 

@@ -14,6 +14,7 @@ from embshift.core.paths import input_path
 from embshift.core.types import FrozenRow
 from embshift.core.words import count_noun
 from embshift.measurement.verify.chunks import check_chunk, committed_chunks, read_expected
+from embshift.measurement.verify.explained import check_explained
 from embshift.measurement.verify.inputs import check_encoder, check_inputs
 from embshift.measurement.verify.record import (
     LISTING,
@@ -126,6 +127,7 @@ def _check_files(folder: Path, info: Mapping[str, Any], *, found: _Findings, inp
         else:
             found.faults += faults
     found.faults += check_match(folder, info)
+    found.faults += check_explained(folder, info)
     chunks = _check_chunks(folder, info, rows=rows, found=found)
     _check_views(folder, info, rows=rows, chunks=chunks, found=found)
     if info["state"] == "finished" and not found.faults:

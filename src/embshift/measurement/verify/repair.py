@@ -5,6 +5,9 @@ from pathlib import Path
 
 from embshift.core.errors import RunError
 from embshift.measurement.verify.verdict import Fault
+from embshift.runs.explained import read_explained_record, write_explained_record
+from embshift.runs.explained_schema import FOLDER
+from embshift.runs.explained_schema import RECORD as EXPLAINED_RECORD
 from embshift.runs.files import write_json
 from embshift.runs.places import file_in, remove_in
 from embshift.runs.record import RECORD, check_record_seal, read_record_file, write_record_file
@@ -28,7 +31,10 @@ def drop_damaged(folder: Path, *, faults: Sequence[Fault]) -> int:
         The number of files removed.
     """
     repairable = [fault for fault in faults if fault.repairable]
-    _mark_unfinished(folder)
+    if not all(fault.apart for fault in repairable):
+        _mark_unfinished(folder)
+    if any(fault.apart for fault in repairable):
+        _mark_unexplained(folder)
     chunks = sorted({fault.chunk for fault in repairable if fault.chunk is not None})
     files = [folder / name / f"chunk-{chunk:06d}.parquet" for chunk in chunks for name in TABLES]
     files += sorted({path for fault in repairable for path in fault.files})
@@ -46,6 +52,15 @@ def _mark_unfinished(folder: Path) -> None:
         write_record_file(folder, changed)
     else:  # a seal would vouch for what nothing has checked
         write_json(file_in(folder, RECORD), changed)
+
+
+def _mark_unexplained(folder: Path) -> None:
+    """Mark an explanation as not finished, so that chunks that are missing are no fault."""
+    try:
+        if check_record_seal(folder / FOLDER, name=EXPLAINED_RECORD) == SEALED:
+            write_explained_record(folder, {**read_explained_record(folder), "state": "running"})
+    except (OSError, RunError):  # itself at fault, or missing
+        return
 
 
 def _remove(folder: Path, path: Path) -> bool:

@@ -11,6 +11,7 @@ KINDS = {
     "record broken": "run.json, match.json, plan.toml or listing.parquet is not what the run wrote",
     "chunk broken": "a committed chunk is incomplete, altered, or does not match the listing or the plan",
     "view broken": "a kept view is not the view that was measured",
+    "explanation broken": "what embshift explain has stored is incomplete, altered, or of another run",
     "input changed": "an image has changed since it was measured",
     "encoder changed": "the encoder's weights or preprocessing are not those of the run",
 }
@@ -28,6 +29,7 @@ class Fault:
         files: Files to remove beside the chunk's.
         recount: Whether finishing the run again repairs it.
         final: Whether nothing can be repaired beside it, since ``run.json`` itself cannot be trusted.
+        apart: Whether the run itself is whole: what is dropped is made again by a command other than the run.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Fault:
     files: tuple[Path, ...] = ()
     recount: bool = False
     final: bool = False
+    apart: bool = False
 
     @property
     def repairable(self) -> bool:
@@ -84,12 +87,16 @@ class Verdict:
         )
         return "\n".join([*lines, checked, self._outcome()])
 
+    def _remedy(self) -> str:
+        apart = all(fault.apart for fault in self.faults if fault.repairable)
+        return "embshift explain" if apart else "embshift run"
+
     def _outcome(self) -> str:
         if self.sound:
             return "sound" if self.sealed else "sound, record unsealed"
         counted = ", ".join(_counted(self.faults))
         if self.dropped is not None:
-            return f"not sound: {counted}; {self.dropped:,} files dropped; embshift run makes them again"
+            return f"not sound: {counted}; {self.dropped:,} files dropped; {self._remedy()} makes them again"
         advice = "; --repair drops what can be made again" if any(f.repairable for f in self.faults) else ""
         return f"not sound: {counted}{advice}"
 

@@ -29,6 +29,7 @@ from embshift.runs.explained import (
     ExplainedSink,
     ExplainedTables,
     find_explained,
+    is_complete,
     open_explained,
     read_explained_record,
     write_explained_record,
@@ -70,7 +71,7 @@ def explain_run(
     with lock_folder(tables.folder):
         before = read_explained_record(tables.folder) if find_explained(tables.folder) else None
         _check_options(before, asked, run=tables)
-        if before is not None and before["state"] == "finished":
+        if before is not None and is_complete(tables.folder, before):
             (reporter or Silent()).note("nothing left to do: the run is explained")
         else:
             _explain(tables, asked, reporter=reporter or Silent())
@@ -122,6 +123,7 @@ def _explain(run: RunTables, options: ExplainOptions, *, reporter: Reporter) -> 
         f" {study.inside.readout}, {count_noun(len(study.inside.components), 'component')}"
     )
     write_explained_record(run.folder, _make_record(study, state="running"))
+    study.sink.discard_drafts()
     chunks = study.images.chunks
     done = sum(len(rows) for at, rows in enumerate(chunks) if study.sink.has(at))
     reporter.begin(total=len(study.images.rows), done=done)

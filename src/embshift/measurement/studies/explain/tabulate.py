@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from embshift.analysis.inside.similarity import unbiased_hsic
 from embshift.measurement.studies.explain.measured import MeasuredImage
-from embshift.runs.explained import EXPLAINED
+from embshift.runs.explained_schema import EXPLAINED
 
 __all__ = ["tabulate"]
 

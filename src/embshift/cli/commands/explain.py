@@ -1,0 +1,38 @@
+"""``embshift explain``."""
+
+import argparse
+
+from embshift.cli.output.terminal import print_table, print_text
+
+__all__ = ["explain"]
+
+
+def explain(parsed: argparse.Namespace) -> int:
+    """Carry out ``embshift explain``."""
+    from embshift.runs.tables import open_tables
+    from embshift.show.explanation import open_explanation
+    from embshift.show.text.explained import explained_table, format_explained
+
+    run = open_tables(parsed.run)
+    if not parsed.read_only:
+        _measure(parsed)
+    found = open_explanation(run)
+    if parsed.format == "table":
+        print_table(explained_table(found, show=parsed.show))
+    else:
+        print_text(format_explained(found, show=parsed.show, style=parsed.format))
+    return 0
+
+
+def _measure(parsed: argparse.Namespace) -> None:
+    from embshift.cli.output.progress import reporter
+    from embshift.measurement.studies.explain import explain_run
+
+    explain_run(
+        parsed.run,
+        images=parsed.images,
+        patch=parsed.patch,
+        patch_images=parsed.patch_images,
+        seed=parsed.seed,
+        reporter=reporter(quiet=parsed.quiet),
+    )

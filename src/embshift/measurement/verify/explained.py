@@ -1,0 +1,89 @@
+"""Check what ``embshift explain`` has stored: its record, its texts, and every chunk."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from embshift.core.errors import RunError
+from embshift.measurement.verify.verdict import Fault
+from embshift.runs.arrow import check_table
+from embshift.runs.explained import find_explained, read_explained_record
+from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS
+from embshift.runs.places import file_in, folder_in, list_chunks
+from embshift.runs.record import check_record_seal
+from embshift.runs.seal import SEALED
+
+__all__ = ["check_explained"]
+
+KIND = "explanation broken"
+
+
+def check_explained(folder: Path, info: Mapping[str, Any]) -> Iterator[Fault]:
+    """Check an explanation, where there is one.
+
+    Args:
+        folder: The run folder.
+        info: The content of ``run.json``.
+    """
+    if not folder_in(folder, FOLDER).exists():
+        return
+    if not find_explained(folder):
+        if left := _list_files(folder):
+            yield _report(folder / FOLDER, "has chunks and no explain.json", files=left)
+        return
+    path = file_in(folder, FOLDER, RECORD)
+    try:
+        whole = check_record_seal(folder / FOLDER, name=RECORD) == SEALED
+        record = read_explained_record(folder)
+        chunks, digest = int(record["chunks"]), str(record["digest"])
+        own = record["fingerprint"] == info["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, RunError) as error:
+        yield _report(path, f"cannot be read ({error})", files=(path,))
+        return
+    if not whole or not own:
+        what = "is that of another run" if whole else "has changed since it was written"
+        yield _report(path, what, files=(path,))
+        return
+    yield from _check_chunks(folder, chunks, digest=digest, finished=record.get("state") == "finished")
+    yield from _check_texts(folder)
+
+
+def _check_chunks(folder: Path, chunks: int, *, digest: str, finished: bool) -> Iterator[Fault]:
+    for chunk in range(chunks):
+        files = tuple(folder / FOLDER / name / f"chunk-{chunk:06d}.parquet" for name in EXPLAINED)
+        present = tuple(path for path in files if path.exists())
+        committed = (folder / FOLDER / "shares" / f"chunk-{chunk:06d}.parquet").exists()
+        if not committed and not finished:
+            continue  # the next session writes it, or writes it anew
+        what = _find_damage(folder, chunk, digest=digest)
+        if what:
+            yield _report(folder / FOLDER, f"chunk {chunk}: {what}", files=present)
+
+
+def _find_damage(folder: Path, chunk: int, *, digest: str) -> str:
+    for name in EXPLAINED:
+        try:
+            check_table(file_in(folder, FOLDER, name, f"chunk-{chunk:06d}.parquet"), fingerprint=digest)
+        except (RunError, OSError, ValueError, pa.ArrowException) as error:
+            return str(error).partition(";")[0]
+    return ""
+
+
+def _check_texts(folder: Path) -> Iterator[Fault]:
+    path = file_in(folder, FOLDER, TEXTS)
+    if path.exists():
+        try:
+            check_table(path)
+        except RunError as error:
+            yield _report(path, str(error).partition(";")[0], files=(path,))
+
+
+def _list_files(folder: Path) -> tuple[Path, ...]:
+    return tuple(path for name in EXPLAINED for path in list_chunks(folder / FOLDER, name))
+
+
+def _report(path: Path, what: str, *, files: tuple[Path, ...]) -> Fault:
+    text = f"{path} {what}; run 'embshift explain' again once it is dropped"
+    return Fault(kind=KIND, message=text, files=files, apart=True)
