@@ -1,0 +1,41 @@
+"""The tests of words written a second time: flip by flip, word by word, in plain Python."""
+
+import itertools
+import math
+
+
+def dot(first, second):
+    return math.fsum(a * b for a, b in zip(first, second, strict=True))
+
+
+def centred(texts):
+    mean = [math.fsum(column) / len(texts) for column in zip(*texts, strict=True)]
+    return [[a - b for a, b in zip(text, mean, strict=True)] for text in texts]
+
+
+def statistic(values, signs):
+    """T of the projections of one word; None where it is undefined."""
+    length = math.sqrt(math.fsum(value**2 for value in values))
+    return dot(values, signs) / length if length > 1e-9 else None
+
+
+def name_directions(shifts, texts):
+    """T and adjusted p of every word, by all 2ⁿ flips; None in ``shifts`` where an image has no view."""
+    texts = centred(texts)
+    tables = {
+        name: [[0.0 if row is None else dot(row, text) for row in rows] for text in texts]
+        for name, rows in shifts.items()
+    }
+    images = len(next(iter(shifts.values())))
+    seen = {
+        (name, at): statistic(values, [1] * images)
+        for name, table in tables.items()
+        for at, values in enumerate(table)
+    }
+    reached = dict.fromkeys(seen, 0)
+    for signs in itertools.product((-1, 1), repeat=images):
+        found = [statistic(values, signs) for table in tables.values() for values in table]
+        greatest = max(abs(one) for one in found if one is not None)
+        for key, t in seen.items():
+            reached[key] += t is not None and greatest >= abs(t) - 1e-9
+    return seen, {key: count / 2**images for key, count in reached.items()}
