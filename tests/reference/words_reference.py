@@ -20,7 +20,7 @@ def statistic(values, signs):
 
 
 def name_directions(shifts, texts):
-    """T and adjusted p of every word, by all 2ⁿ flips; None in ``shifts`` where an image has no view."""
+    """T and adjusted p of every word, and the line, by all 2ⁿ flips; None where an image has no view."""
     texts = centred(texts)
     tables = {
         name: [[0.0 if row is None else dot(row, text) for row in rows] for text in texts]
@@ -32,10 +32,13 @@ def name_directions(shifts, texts):
         for name, table in tables.items()
         for at, values in enumerate(table)
     }
-    reached = dict.fromkeys(seen, 0)
+    reached, null = dict.fromkeys(seen, 0), []
     for signs in itertools.product((-1, 1), repeat=images):
         found = [statistic(values, signs) for table in tables.values() for values in table]
         greatest = max(abs(one) for one in found if one is not None)
+        null.append(greatest)
         for key, t in seen.items():
             reached[key] += t is not None and greatest >= abs(t) - 1e-9
-    return seen, {key: count / 2**images for key, count in reached.items()}
+    # The least value that fewer than 5 % of the flips exceed or equal, once it is exceeded itself.
+    line = next(one for one in sorted(null) if sum(other > one for other in null) < 0.05 * len(null))
+    return seen, {key: count / 2**images for key, count in reached.items()}, line

@@ -46,12 +46,13 @@ def test_t_and_p_are_those_of_the_literal_flips(seed, images, lost, size):
         name: [None if np.isnan(row).any() else row.tolist() for row in table]
         for name, table in shifts.items()
     }
-    t, p = reference.name_directions(literal, texts.tolist())
+    t, p, line = reference.name_directions(literal, texts.tolist())
     found = name_directions(shifts, texts, names(4))
     for (transform, word), wanted in t.items():
         place = (found.transforms.index(transform), word)
         assert found.t[place] == pytest.approx(wanted, abs=1e-9)
         assert found.p[place] == pytest.approx(p[transform, word], abs=1e-12)
+    assert found.line == pytest.approx(line, abs=1e-9)
     assert (found.flips, found.exact, found.least) == (2**images, True, 2.0 ** (1 - images))
 
 
@@ -103,6 +104,15 @@ def test_too_few_images_of_one_transform_do_not_touch_the_others():
     assert not np.isnan(both.mean[1]).any()
 
 
+def test_an_image_has_one_sign_for_all_transforms():
+    texts = units(5)
+    blur = planted(30, texts, size=0.02)
+    once = name_directions({"blur": blur}, texts, names(5), resamples=199)
+    twice = name_directions({"blur": blur, "same": blur}, texts, names(5), resamples=199)
+    assert np.array_equal(twice.p, np.concatenate([once.p, once.p]))
+    assert twice.line == once.line
+
+
 @pytest.mark.parametrize("images", [0, 12])
 def test_a_transform_that_moves_nothing_names_nothing(images):
     found = name_directions({"identity": np.full((images, 8), 1e-8)}, units(5), names(5))
@@ -113,9 +123,9 @@ def test_a_transform_that_moves_nothing_names_nothing(images):
 
 
 def test_words_that_shifts_cannot_reach_have_no_t():
-    texts = np.eye(4)[:3]
-    shifts = np.zeros((10, 4))
-    shifts[:, 3] = np.random.default_rng(0).normal(size=10)  # orthogonal to all texts
+    turned = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
+    texts = turned[:3]
+    shifts = np.random.default_rng(0).normal(size=(10, 1)) * turned[3:]  # orthogonal up to rounding
     assert np.isnan(name_directions({"blur": shifts}, texts, names(3)).t).all()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from embshift.analysis.shifts.sign_flips import TIE, count_flips, draw_signs, scale_columns
-from embshift.analysis.words.vectors import STILL, centre_texts, check_names, check_shifts
+from embshift.analysis.words.vectors import centre_texts, check_names, check_shifts
 from embshift.core.named import find_position
 from embshift.core.words import count_noun
 
@@ -144,7 +144,7 @@ def name_directions(
     """
     texts, rows = centre_texts(vectors), check_shifts(shifts, dim=vectors.shape[1])
     check_names(names, words=len(vectors))
-    moved = np.array([_count_moved(one) for one in rows.values()], np.int64)
+    moved = np.array([one.any(axis=1).sum() for one in rows.values()], np.int64)
     count = len(next(iter(rows.values()))) if rows else 0
     flips, exact, least = count_flips(count, resamples=resamples)
     shape = (len(rows), len(names))
@@ -172,17 +172,13 @@ def name_directions(
     )
 
 
-def _count_moved(shifts: Float64[np.ndarray, "images dim"]) -> int:
-    return int((np.einsum("ij,ij->i", shifts, shifts) > STILL).sum())
-
-
 def _project(
     shifts: Float64[np.ndarray, "images dim"], texts: Float64[np.ndarray, "words dim"]
 ) -> Float64[np.ndarray, "images words"]:
-    """Project shifts on centred texts; an image that did not move, or has no view, gives 0 for all words."""
-    squares = np.einsum("ij,ij->i", shifts, shifts)
-    values = np.where(squares > STILL, 1.0, 0.0)[:, None] * (np.nan_to_num(shifts) @ texts.T)
-    most = math.sqrt(float(np.nanmax(squares, initial=0.0))) * np.linalg.norm(texts, axis=1)
+    """Project shifts on centred texts; a word that all shifts are orthogonal to gets exactly 0."""
+    values = shifts @ texts.T
+    longest = np.linalg.norm(shifts, axis=1).max(initial=0.0)
+    most = longest * np.linalg.norm(texts, axis=1)
     return np.where(np.abs(values).max(axis=0, initial=0.0) > _NONE * most, values, 0.0)
 
 

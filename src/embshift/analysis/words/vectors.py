@@ -67,7 +67,10 @@ def check_names(names: Sequence[str], *, words: int) -> None:
 def check_shifts(
     shifts: Mapping[str, Float64[np.ndarray, "_images _dim"]], *, dim: int
 ) -> dict[str, Float64[np.ndarray, "_images dim"]]:
-    """Return shifts as float64, checked to be of the same images and of the texts' dimension.
+    """Return shifts, checked to be of the same images and of the texts' dimension.
+
+    Returns:
+        A row of 0 for an image that has no view or did not move.
 
     Raises:
         PlanError: If not, or if a value is infinite.
@@ -84,7 +87,12 @@ def check_shifts(
             )
         if np.isinf(one).any():
             raise PlanError(f"shifts of '{name}' are infinite; expected numbers, or NaN without a view")
-    return found
+    return {name: _keep_moved(one) for name, one in found.items()}
+
+
+def _keep_moved(shifts: Float64[np.ndarray, "images dim"]) -> Float64[np.ndarray, "images dim"]:
+    squares = np.einsum("ij,ij->i", shifts, shifts)
+    return np.where((squares > STILL)[:, None], shifts, 0.0)  # comparisons with NaN are false
 
 
 def label_vectors(prompts: Float64[np.ndarray, "prompts labels dim"]) -> Float64[np.ndarray, "labels dim"]:
