@@ -187,3 +187,12 @@ def test_case_and_punctuation_are_read_as_in_training(family, alike, other, tmp_
     texts = open_texts(str(make_text_checkpoint(family, tmp_path / family)), device="cpu")
     assert torch.equal(*texts.encode_texts(alike))
     assert not torch.equal(*texts.encode_texts(other))
+
+
+def test_siglip_2_in_the_first_form_reads_lower_case_with_punctuation(tmp_path):
+    """Its checkpoints of one resolution have the first SigLIP's type, and the tokenizer of Gemma."""
+    folder = make_text_checkpoint("siglip", tmp_path / "siglip")
+    state(folder, tokenizer_class="PreTrainedTokenizerFast")
+    texts = open_texts(str(folder), device="cpu")
+    assert torch.equal(*texts.encode_texts(["a DOG", "a dog"]))
+    assert not torch.equal(*texts.encode_texts(["a dog!", "a dog"]))
