@@ -42,3 +42,51 @@ def name_directions(shifts, texts):
     # The least value that fewer than 5 % of the flips exceed or equal, once it is exceeded itself.
     line = next(one for one in sorted(null) if sum(other > one for other in null) < 0.05 * len(null))
     return seen, {key: count / 2**images for key, count in reached.items()}, line
+
+
+def softmax(values):
+    most = max(values)
+    raised = [math.exp(value - most) for value in values]
+    return [one / math.fsum(raised) for one in raised]
+
+
+def jensen_shannon(p, q):
+    """In bits."""
+
+    def relative(first, second):
+        return math.fsum(a * math.log2(a / b) for a, b in zip(first, second, strict=True) if a > 0)
+
+    middle = [(a + b) / 2 for a, b in zip(p, q, strict=True)]
+    return relative(p, middle) / 2 + relative(q, middle) / 2
+
+
+def margin(cosines, label):
+    return cosines[label] - max(one for at, one in enumerate(cosines) if at != label)
+
+
+def compare_labels(clean, view, labels, *, scale):
+    """Flip, margin drop, effective invariance and divergence of one view."""
+    before, after = [dot(clean, one) for one in labels], [dot(view, one) for one in labels]
+    first, second = before.index(max(before)), after.index(max(after))
+    p, q = softmax([scale * one for one in before]), softmax([scale * one for one in after])
+    same = first == second
+    return (
+        0.0 if same else 1.0,
+        margin(before, first) - margin(after, first),
+        math.sqrt(p[first] * q[second]) if same else 0.0,
+        jensen_shannon(p, q),
+    )
+
+
+def compare_captions(clean, view, captions, owner, image):
+    """Drop of the mean cosine with an image's own captions, and whether original and view find one."""
+    own = [text for text, at in zip(captions, owner, strict=True) if at == image]
+    if not own:
+        return math.nan, math.nan, math.nan
+
+    def finds(vector):
+        greatest = max(dot(vector, text) for text in captions)
+        return 1.0 if any(dot(vector, text) >= greatest - 1e-12 for text in own) else 0.0
+
+    drop = math.fsum(dot(clean, text) - dot(view, text) for text in own) / len(own)
+    return drop, finds(clean), finds(view)
