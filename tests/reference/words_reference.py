@@ -3,6 +3,8 @@
 import itertools
 import math
 
+import numpy as np
+
 
 def dot(first, second):
     return math.fsum(a * b for a, b in zip(first, second, strict=True))
@@ -90,3 +92,28 @@ def compare_captions(clean, view, captions, owner, image):
 
     drop = math.fsum(dot(clean, text) - dot(view, text) for text in own) / len(own)
     return drop, finds(clean), finds(view)
+
+
+def explained(chooses, other, texts, *, best):
+    """Share of ``other`` in the span of the texts chosen one by one for ``chooses``; by least squares."""
+    chosen, left = [], np.array(chooses)
+    for _ in range(best):
+        cosines = [abs(left @ text) / np.linalg.norm(text) for text in texts]
+        chosen.append(texts[cosines.index(max(cosines))])
+        span = np.array(chosen).T
+        left = chooses - span @ np.linalg.lstsq(span, chooses, rcond=None)[0]
+    rest = other - span @ np.linalg.lstsq(span, other, rcond=None)[0]
+    return 1 - (rest @ rest) / (other @ other)
+
+
+def share_of_words(shifts, texts, *, best, splits, seed):
+    """Mean share over random halves, which numpy's generator permutes, each choosing once for the other."""
+    texts, rng = np.array(centred(texts.tolist())), np.random.default_rng((seed, 1))
+    found = []
+    for _ in range(splits):
+        order = rng.permutation(len(shifts))
+        middle = (len(shifts) + 1) // 2
+        first, second = shifts[order[:middle]].mean(axis=0), shifts[order[middle:]].mean(axis=0)
+        found.append(explained(first, second, texts, best=best))
+        found.append(explained(second, first, texts, best=best))
+    return sum(found) / len(found)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals
 from embshift.analysis.words.summaries import BLOCK, flatten_draws, summarise
@@ -174,7 +174,7 @@ def _compare(
 ) -> dict[str, np.ndarray]:
     """Compare labels of some images."""
     before, after = clean @ labels.T, draws @ labels.T  # images labels; images draws labels
-    there: Bool[np.ndarray, " images"] = np.isfinite(before).all(axis=1)
+    there = np.asarray(np.isfinite(before).all(axis=1))
     both = there[:, None] & np.isfinite(after).all(axis=2)
     before, after = np.nan_to_num(before), np.nan_to_num(after)
     label, view_label = before.argmax(axis=1), after.argmax(axis=2)
