@@ -117,3 +117,18 @@ def share_of_words(shifts, texts, *, best, splits, seed):
         found.append(explained(first, second, texts, best=best))
         found.append(explained(second, first, texts, best=best))
     return sum(found) / len(found)
+
+
+def smallest_ball(points):
+    """Radius and centre of the smallest ball: that of some few points, tried one set after another."""
+    points = np.array(points)
+    best = (math.inf, points[0])
+    for size in range(1, min(len(points), points.shape[1] + 1) + 1):
+        for chosen in itertools.combinations(points, size):
+            first, rest = chosen[0], np.array(chosen[1:]).reshape(-1, points.shape[1])
+            # The centre of least norm through all of them: 2 (x − x₀)·(c − x₀) = ‖x − x₀‖².
+            sides = rest - first
+            centre = first + np.linalg.lstsq(2 * sides, (sides**2).sum(axis=1), rcond=None)[0]
+            radius = np.linalg.norm(points - centre, axis=1).max()
+            best = min(best, (radius, centre), key=lambda one: one[0])
+    return best
