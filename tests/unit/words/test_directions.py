@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_refused(change, told):
 
 def test_an_unknown_transform_is_refused():
     with pytest.raises(UnknownNameError, match="blur"):
-        name_directions({"blur": noise(9)}, units(4), names(4)).named("blurr")
+        name_directions({"blur": noise(9)}, units(4), names(4)).named("blu")
 
 
 def test_label_vectors_are_means_of_unit_vectors_made_unit():
