@@ -15,6 +15,7 @@ from tests.simulations.coverage import (
     s50_coverage,
 )
 from tests.simulations.matched import matched_coverage
+from tests.simulations.words import no_false_name
 
 TRIALS, RESAMPLES = 2_000, 2_000
 
@@ -60,12 +61,17 @@ def _rows():
     yield "95th percentile", partial(percentile_coverage, share=0.95, **often), _within(0.95, 1, start=0)
     matched = partial(matched_coverage, trials=TRIALS // 2, resamples=500)
     yield "shift at equal damage", matched, _within(0.91, 0.97)
+    yield "words, none named falsely", _no_false_name, _within(0.95, 1, start=0)
     for name, truth in CASES.items():
         yield f"ranks, {name}", partial(_ranks, truth), _within(0.93, 1, start=0)
 
 
 def _ranks(truth, images):
     return rank_coverage(truth, images=images, trials=TRIALS if images < 1_000 else 500, resamples=500)
+
+
+def _no_false_name(images):
+    return no_false_name(images, trials=TRIALS // 2 if images < 1_000 else 200)
 
 
 def main():

@@ -15,6 +15,7 @@ from tests.simulations.coverage import (
     s50_coverage,
 )
 from tests.simulations.matched import matched_coverage
+from tests.simulations.words import no_false_name, planted_name
 
 
 def within(found, low, high=1.0):
@@ -64,3 +65,12 @@ def test_intervals_at_equal_damage_hold():
 @pytest.mark.parametrize("case", list(CASES))
 def test_rank_intervals_hold_all_ranks_together(case):
     assert within(rank_coverage(CASES[case], images=60, trials=150, resamples=300), 0.95)
+
+
+@pytest.mark.parametrize("images", [8, 13, 30])
+def test_words_are_seldom_named_falsely_over_all_transforms_together(images):
+    assert within(no_false_name(images, trials=60, resamples=199), 0.95)
+
+
+def test_planted_words_are_found():
+    assert planted_name(60, trials=30, resamples=199).held > 0.9

@@ -11,7 +11,9 @@ ShiftError
 ├── TransformError         one transform failed on one image; it becomes a row with a status
 ├── EncoderError           an encoder cannot be opened, or its output is invalid
 │   ├── WeightsError       weights are missing, altered, incomplete, or in a format that may run code
-│   └── OfflineError       an encoder must be downloaded, and the hub cannot be reached
+│   ├── OfflineError       an encoder must be downloaded, and the hub cannot be reached
+│   ├── NoTextSideError    an encoder without a text tower cannot embed words
+│   └── MissingTokenizerError  a checkpoint has no tokenizer that can be read
 ├── RunError               a run folder cannot be read
 ├── FigureError            a run lacks the data of a figure (exit 2)
 └── StorageError           results cannot be written (exit 4)
@@ -26,6 +28,8 @@ __all__ = [
     "FigureError",
     "ImageError",
     "MissingExtraError",
+    "MissingTokenizerError",
+    "NoTextSideError",
     "OfflineError",
     "PlanError",
     "ResumeError",
@@ -113,6 +117,14 @@ class WeightsError(EncoderError):
 
 class OfflineError(EncoderError):
     """An encoder must be downloaded, and the hub cannot be reached."""
+
+
+class NoTextSideError(EncoderError):
+    """An encoder has no text tower, so that it cannot embed words."""
+
+
+class MissingTokenizerError(EncoderError):
+    """A checkpoint has a text tower, but no tokenizer that can be read."""
 
 
 class RunError(ShiftError):

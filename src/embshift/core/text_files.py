@@ -1,5 +1,6 @@
 """Text, JSON and TOML files from outside: regular files alone are read, and nesting has an end."""
 
+import codecs
 import json
 import os
 import stat
@@ -8,7 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe_kind", "load_json", "load_toml", "parse_json", "read_text"]
+__all__ = ["describe_kind", "load_json", "load_toml", "parse_json", "read_text", "read_typed_text"]
 
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -37,6 +38,27 @@ def read_text(path: Path) -> str:
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # the system itself says what a folder is
         raise OSError(0, f"it is {describe_kind(mode)}, not a regular file", str(path))
     return path.read_text(encoding="utf-8")
+
+
+def read_typed_text(path: Path) -> str:
+    """Read a text that a user wrote or exported: UTF-8 with or without a byte-order mark, or UTF-16 with one.
+
+    Line ends stay as they are.
+
+    Raises:
+        OSError: As in `read_text`.
+        ValueError: If it is in neither encoding; the message says what to do.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(0, f"it is {describe_kind(mode)}, not a regular file", str(path))
+    data = path.read_bytes()
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ValueError(f"line {line} is not {error.encoding}; save the file as UTF-8") from None
 
 
 def load_json(path: Path) -> Any:

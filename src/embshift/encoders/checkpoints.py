@@ -8,7 +8,7 @@ library's own class for the ``model_type`` is used.
 import hashlib
 import importlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -101,12 +101,16 @@ def find_weight_files(folder: Path) -> list[Path]:
     )
 
 
-def open_weights(folder: Path, *, allow_pickle: bool) -> CheckpointWeights:
+def open_weights(
+    folder: Path, *, allow_pickle: bool, wanted: Callable[[str], bool] | None = None
+) -> CheckpointWeights:
     """Read a folder's weights.
 
     Args:
         folder: A checkpoint's folder.
         allow_pickle: Whether a pickle that is not pinned may be read.
+        wanted: Takes a tensor's name in the file, returns whether to keep it; None keeps all. Tensors of
+            safetensors that are not wanted are not read into memory.
 
     Raises:
         WeightsError: The weights are missing, truncated, of an unexpected type, or a pickle that is not
@@ -118,7 +122,7 @@ def open_weights(folder: Path, *, allow_pickle: bool) -> CheckpointWeights:
         check_not_pointer(file)
         own = _hash_file(file, together=digest)
         _check_blob(file, digest=own)
-        tensors.update(_read_tensors(file, digest=own, allow_pickle=allow_pickle))
+        tensors.update(_read_tensors(file, digest=own, allow_pickle=allow_pickle, wanted=wanted or _keep_all))
     _check_types(tensors)
     return CheckpointWeights(tensors=unwrap_names(tensors), digest=digest.hexdigest())
 
@@ -170,23 +174,31 @@ def _check_blob(file: Path, *, digest: str) -> None:
         )
 
 
-def _read_tensors(file: Path, *, digest: str, allow_pickle: bool) -> Mapping[str, torch.Tensor]:
+def _keep_all(name: str) -> bool:
+    del name
+    return True
+
+
+def _read_tensors(
+    file: Path, *, digest: str, allow_pickle: bool, wanted: Callable[[str], bool]
+) -> Mapping[str, torch.Tensor]:
     if file.suffix == ".safetensors":
-        return _read_safetensors(file)
+        return _read_safetensors(file, wanted=wanted)
     if digest not in PINNED and not allow_pickle:
         raise WeightsError(
             f"{file} is a pickle (SHA-256 {digest}), a format that can run code, and it is not pinned; "
             "use a checkpoint with model.safetensors, or trust this one with --allow-pickle"
         )
-    return _read_pickle(file)
+    return {name: tensor for name, tensor in _read_pickle(file).items() if wanted(name)}
 
 
-def _read_safetensors(file: Path) -> Mapping[str, torch.Tensor]:
+def _read_safetensors(file: Path, *, wanted: Callable[[str], bool]) -> Mapping[str, torch.Tensor]:
     from safetensors import SafetensorError
 
-    safetensors: Any = importlib.import_module("safetensors.torch")
+    safetensors: Any = importlib.import_module("safetensors")
     try:
-        return safetensors.load_file(file)
+        with safetensors.safe_open(file, framework="pt", device="cpu") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys() if wanted(name)}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise WeightsError(f"{file} is damaged or truncated ({error}); download it again") from error
 

@@ -7,6 +7,7 @@ how long a name server takes to reply.
 import importlib
 import os
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 from embshift.core.errors import EncoderError, OfflineError, WeightsError
 from embshift.encoders.checkpoints import PINNED
 
-__all__ = ["REPLY_S", "resolve_hub_name"]
+__all__ = ["REPLY_S", "add_hub_files", "resolve_hub_name"]
 
 REPLY_S = 8.0
 """Seconds that the hub has for its one answer."""
@@ -36,6 +37,23 @@ def resolve_hub_name(name: str, /, *, allow_pickle: bool = False) -> Path:
         WeightsError: The repository holds no weights that may be read.
     """
     return _find_cached_folder(name) or _download(name, allow_pickle=allow_pickle)
+
+
+def add_hub_files(name: str, files: Collection[str], /) -> None:
+    """Download further files of a hub name into its folder in the cache, as far as the hub has them.
+
+    Args:
+        name: A hub name, "organisation/name".
+        files: Names of the files.
+
+    Raises:
+        OfflineError: The hub does not answer.
+        EncoderError: The hub has no such repository, or refuses access to it.
+    """
+    there = {file.rfilename for file in _ask(name).siblings or []}
+    for file in files:
+        if file in there:
+            _fetch(name, file)
 
 
 def _find_cached(name: str, file: str) -> Path | None:
@@ -69,22 +87,28 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _download(name: str, *, allow_pickle: bool) -> Path:
-    hub: Any = importlib.import_module("huggingface_hub")
     listing = _ask(name)
     files: list[Any] = listing.siblings or []
     digests: dict[str, str | None] = {file.rfilename: getattr(file.lfs, "sha256", None) for file in files}
     folder: Path | None = None
     for file in _choose_files(name, digests, allow_pickle=allow_pickle):
-        try:
-            path = hub.hf_hub_download(
-                name, file, cache_dir=os.environ.get("HF_HUB_CACHE"), endpoint=os.environ.get("HF_ENDPOINT")
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            _raise_explained(name, error)
-        folder = folder or Path(path).parent
+        path = _fetch(name, file)
+        folder = folder or path.parent
     if folder is None:
         raise EncoderError(f"the hub's repository '{name}' has no encoder")
     return folder
+
+
+def _fetch(name: str, file: str) -> Path:
+    hub: Any = importlib.import_module("huggingface_hub")
+    try:
+        return Path(
+            hub.hf_hub_download(
+                name, file, cache_dir=os.environ.get("HF_HUB_CACHE"), endpoint=os.environ.get("HF_ENDPOINT")
+            )
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        _raise_explained(name, error)
 
 
 def _choose_files(name: str, digests: dict[str, str | None], *, allow_pickle: bool) -> list[str]:

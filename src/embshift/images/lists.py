@@ -10,17 +10,18 @@ from embshift.core.errors import PlanError
 from embshift.core.paths import find_path
 from embshift.images.folders import sort_key
 
-__all__ = ["COLUMNS", "is_list", "read_list"]
+__all__ = ["COLUMNS", "TABLES", "is_list", "read_list"]
 
 _PROBE = 4096  # bytes read to tell a list of paths from an image whose name has no known suffix
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_TABLES = {".csv": ",", ".tsv": "\t"}
+TABLES = {".csv": ",", ".tsv": "\t"}
+"""Suffixes of tables, and what separates their columns."""
 _DOCUMENTS = frozenset({".htm", ".html", ".json", ".jsonl", ".xml", ".yaml", ".yml"})
-_TEXTS = frozenset({".txt", ".lst", *_TABLES})
+_TEXTS = frozenset({".txt", ".lst", *TABLES})
 COLUMNS = frozenset(
     {"file", "file_name", "file_path", "filename", "filepath", "image", "image_path", "img", "path"}
 )
-"""Names of a column of paths, in lower case."""
+"""Names of columns that hold paths, in lower case."""
 
 
 def is_list(path: Path) -> bool:
@@ -55,7 +56,7 @@ def read_list(file: Path) -> list[tuple[str, str]]:
     if file.suffix.lower() in _DOCUMENTS:
         raise PlanError(f"source '{file}' is no list of paths; expected a text file with one path a line")
     lines = _read_lines(file)
-    delimiter = _TABLES.get(file.suffix.lower())
+    delimiter = TABLES.get(file.suffix.lower())
     written = {line.strip() for line in (_read_column(lines, delimiter, file) if delimiter else lines)}
     return [(one, _locate(one, file.parent)) for one in sorted(written - {""}, key=sort_key)]
 

@@ -24,7 +24,8 @@ VISION = {
     "patch_size": 8,
 }
 SQUARE = {k: v for k, v in VISION.items() if k != "intermediate_size"}
-TEXT = {**VISION, "num_hidden_layers": 1, "vocab_size": 64, "projection_dim": 24}
+TEXT = {**VISION, "num_hidden_layers": 2, "vocab_size": 64, "projection_dim": 24}
+TEXT |= {"max_position_embeddings": 12, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
 TEXT = {k: v for k, v in TEXT.items() if k not in ("image_size", "patch_size")}
 
 

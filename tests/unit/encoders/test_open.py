@@ -11,11 +11,20 @@ import numpy as np
 import pytest
 import torch
 
-from embshift.core.errors import EncoderError, OfflineError, UnknownNameError, UsageError, WeightsError
+from embshift.core.errors import (
+    EncoderError,
+    MissingTokenizerError,
+    OfflineError,
+    UnknownNameError,
+    UsageError,
+    WeightsError,
+)
 from embshift.core.types import Capture
 from embshift.encoders import ENCODERS, checkpoints, hub
 from embshift.encoders.open import choose_device, find_entry, open_encoder
+from embshift.encoders.texts.open import open_texts
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
+from tests.unit.encoders.text_families import write_tokenizer
 
 NAME = "someone/small-clip"
 VIEWS = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
@@ -183,6 +192,32 @@ def test_a_download(small_hub):
     asked.clear()
     assert embedding(NAME).shape == (2, 24)
     assert asked == []
+
+
+def test_a_tokenizer_is_downloaded_once_texts_are_wanted(small_hub):
+    folder, asked = small_hub
+    write_tokenizer("clip", folder)
+    embedding(NAME)
+    asked.clear()
+    found = open_texts(NAME, device="cpu").encode_texts(["a dog"])
+    torch.testing.assert_close(found, open_texts(str(folder), device="cpu").encode_texts(["a dog"]))
+    fetched = {path.rsplit("/", 1)[1] for path in asked if "/resolve/" in path}
+    assert fetched == {"tokenizer.json", "tokenizer_config.json"}
+    asked.clear()
+    open_texts(NAME, device="cpu")
+    assert asked == []
+
+
+def test_a_repository_without_a_tokenizer_is_explained(small_hub):
+    del small_hub
+    with pytest.raises(MissingTokenizerError, match=r"has no tokenizer; expected tokenizer\.json"):
+        open_texts(NAME, device="cpu")
+
+
+def test_a_cache_without_a_tokenizer_is_explained(tmp_path):
+    fill(tmp_path / "cache", make_checkpoint("clip", tmp_path / "clip"))
+    with pytest.raises(MissingTokenizerError, match=r"not in the local cache.*hf download .* --local-dir"):
+        open_texts(NAME, device="cpu")
 
 
 def test_a_download_in_shards(small_hub, tmp_path):

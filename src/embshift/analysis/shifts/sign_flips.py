@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 
-__all__ = ["ALL_FLIPS", "FlipTest", "count_flips", "flip_signs"]
+__all__ = ["ALL_FLIPS", "TIE", "FlipTest", "count_flips", "draw_signs", "flip_signs", "scale_columns"]
 
 ALL_FLIPS = 13
 """Number of images up to which all 2ⁿ flips are computed: 8,192."""
@@ -16,7 +16,7 @@ ALL_FLIPS = 13
 SIGNS_AT_ONCE = 1 << 22
 """Signs, or sums, held at once: 32 MiB as float64."""
 
-_TIE = 1e-12
+TIE = 1e-12
 """Statistics closer than this, relative to the greatest possible one, are equal: they differ by rounding."""
 
 
@@ -75,7 +75,7 @@ def flip_signs(
     known = ~np.isnan(differences).any(axis=0) & (images > 0)
     p, adjusted = np.full(pairs, np.nan), np.full(pairs, np.nan)
     if known.any():
-        values = _scaled(differences[:, known])
+        values = scale_columns(differences[:, known])
         seen = np.abs(values.sum(axis=0))
         order = np.argsort(-seen, kind="stable")
         alone, together = _count(values[:, order], seen[order], flips=flips, exact=exact, seed=seed)
@@ -86,7 +86,7 @@ def flip_signs(
     return FlipTest(p=p, adjusted=adjusted, flips=flips, exact=exact, least=least)
 
 
-def _scaled(values: Float64[np.ndarray, "images pairs"]) -> Float64[np.ndarray, "images pairs"]:
+def scale_columns(values: Float64[np.ndarray, "images pairs"]) -> Float64[np.ndarray, "images pairs"]:
     """Divide each column by its root sum of squares; columns of zeros stay."""
     most = np.abs(values).max(axis=0)
     shares = np.divide(values, most, out=np.zeros_like(values), where=most > 0)
@@ -111,8 +111,8 @@ def _count(
         seed: Seed of the random ones.
     """
     alone, together = np.zeros(len(seen)), np.zeros(len(seen))
-    reached = seen - _TIE * np.sqrt(len(values))
-    for signs in _signs(len(values), pairs=len(seen), flips=flips, exact=exact, seed=seed):
+    reached = seen - TIE * np.sqrt(len(values))
+    for signs in draw_signs(len(values), pairs=len(seen), flips=flips, exact=exact, seed=seed):
         found = np.abs(signs @ values)  # flips pairs
         alone += (found >= reached).sum(axis=0)
         rest = np.maximum.accumulate(found[:, ::-1], axis=1)[:, ::-1]
@@ -120,9 +120,18 @@ def _count(
     return alone, together
 
 
-def _signs(
+def draw_signs(
     images: int, *, pairs: int, flips: int, exact: bool, seed: int
 ) -> Iterator[Float64[np.ndarray, "block images"]]:
+    """Draw the sign of every image in every flip, −1 or 1, block by block.
+
+    Args:
+        images: Number of images.
+        pairs: Number of columns that a block is multiplied by: the more, the smaller the blocks.
+        flips: Number of flips.
+        exact: Whether to list all flips in place of random ones.
+        seed: Seed of the random ones; the same numbers and seed give the same signs.
+    """
     rng = np.random.default_rng(seed)
     block = max(1, SIGNS_AT_ONCE // max(images, pairs, 1))
     for start in range(0, flips, block):

@@ -17,7 +17,7 @@ from embshift.encoders.maps.tape import register_attention
 from embshift.encoders.towers.vision_config import get_vision_config
 from embshift.encoders.weight_names import explain_missing
 
-__all__ = ["Embed", "Tower", "build_config", "build_network"]
+__all__ = ["Embed", "Tower", "build_config", "build_network", "suppress_logs"]
 
 Embed = Callable[[Any, Mapping[str, torch.Tensor]], Float32[torch.Tensor, "views dim"]]
 
@@ -82,7 +82,12 @@ def build_config(config: Mapping[str, Any]) -> Any:
 
 
 def build_network(
-    network: Any, *, config: Any, weights: CheckpointWeights, **options: Any
+    network: Any,
+    *,
+    config: Any,
+    weights: CheckpointWeights,
+    attention: str | None = None,
+    **options: Any,
 ) -> torch.nn.Module:
     """Build a network of the library's class with all its weights from the checkpoint.
 
@@ -90,13 +95,14 @@ def build_network(
         network: The library's class.
         config: Its configuration.
         weights: The checkpoint's tensors; additional tensors are allowed, additional blocks are not.
+        attention: The library's name of an attention function; None for the one that records maps.
         **options: Passed to the class.
 
     Raises:
         WeightsError: A weight is missing, has another shape or is not finite, or there are additional blocks.
     """
-    attention = register_attention()
-    with _suppress_logs():
+    attention = attention or register_attention()
+    with suppress_logs():
         try:
             built, report = network.from_pretrained(
                 None,
@@ -109,14 +115,20 @@ def build_network(
                 **options,
             )
         except (RuntimeError, ValueError, TypeError) as error:
-            vision = get_vision_config(config)
             raise WeightsError(
-                f"{network.__name__} cannot be built from config.json, which states patch_size "
-                f"{vision.patch_size} and image_size {vision.image_size}, and its weights: {error}"
+                f"{network.__name__} cannot be built from config.json, which states "
+                f"{_state_sizes(get_vision_config(config))}, and its weights: {error}"
             ) from error
     _check_report(report, built=built, found=weights.tensors)
     _check_values(built)
     return built.eval().requires_grad_(False)
+
+
+def _state_sizes(config: Any) -> str:
+    """Return the fields that decide about shapes, e.g. "patch_size 32 and image_size 224"."""
+    fields = ("patch_size", "image_size", "vocab_size", "max_position_embeddings")
+    stated = [f"{field} {getattr(config, field)}" for field in fields if hasattr(config, field)]
+    return " and ".join(stated)
 
 
 def _check_report(
@@ -149,7 +161,8 @@ def _check_values(network: torch.nn.Module) -> None:
 
 
 @contextmanager
-def _suppress_logs() -> Generator[None]:
+def suppress_logs() -> Generator[None]:
+    """Keep the library quiet: its warnings and its progress bar."""
     # The library reports the text tower's weights as unexpected, line by line, and shows a progress bar.
     from transformers.utils import logging
 

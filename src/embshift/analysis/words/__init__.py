@@ -1,0 +1,1 @@
+"""Words: what the shifts of a transform point to, in words, labels and captions."""
