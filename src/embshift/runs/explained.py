@@ -16,7 +16,7 @@ from jaxtyping import Float32
 
 from embshift.core.errors import RunError
 from embshift.runs.arrow import as_array, read_columns
-from embshift.runs.explained_schema import EXPLAINED, FOLDER, LIST, RECORD, TEXTS
+from embshift.runs.explained_schema import EXPLAINED, FOLDER, LIST, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.files import write_aside
 from embshift.runs.places import file_in, folder_in, list_in, remove_in
 from embshift.runs.record import read_record_file, write_record_file
@@ -26,12 +26,15 @@ __all__ = [
     "ExplainedSink",
     "ExplainedTables",
     "find_explained",
+    "has_texts",
     "is_complete",
     "open_explained",
     "read_explained_record",
     "read_lists",
+    "read_texts_record",
     "write_explained_record",
     "write_texts",
+    "write_texts_record",
 ]
 
 _COMMIT = "shares"
@@ -108,7 +111,7 @@ class ExplainedTables:
         """Return texts of one kind, their keys, and their vectors; nothing if there are none.
 
         Args:
-            kind: "word", "label" or "caption".
+            kind: "word", "label", "caption", or "truth" for the true labels, whose keys are rows.
         """
         path = file_in(self.run, FOLDER, TEXTS)
         if not path.exists():
@@ -122,8 +125,35 @@ def _write(aside: Path, *, table: pa.Table) -> None:
     write_sealed(aside, table, compression="zstd")
 
 
+def has_texts(run: Path) -> bool:
+    """Return whether texts are stored with an explanation."""
+    return all(file_in(run, FOLDER, name).exists() for name in (TEXTS, TEXTS_RECORD))
+
+
+def write_texts_record(run: Path, content: Mapping[str, Any]) -> None:
+    """Write what is known of the stored texts, sealed: scale and bias of the encoder's logits, prompts."""
+    write_record_file(folder_in(run, FOLDER), content, name=TEXTS_RECORD)
+
+
+def read_texts_record(run: Path) -> dict[str, Any]:
+    """Return what is known of the stored texts.
+
+    Raises:
+        RunError: If no texts are stored, or the file cannot be read.
+    """
+    try:
+        return read_record_file(folder_in(run, FOLDER), name=TEXTS_RECORD)
+    except FileNotFoundError:
+        raise RunError(
+            f"the explanation of {run} holds no texts; store some with: embshift explain {run} --words FILE"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{run / FOLDER / TEXTS_RECORD} cannot be read: {error}; explain again") from error
+
+
 def write_texts(run: Path, table: pa.Table) -> None:
     """Write the vectors of texts: columns kind, text, key and vector."""
+    folder_in(run, FOLDER).mkdir(exist_ok=True)
     write_aside(file_in(run, FOLDER, TEXTS), partial(_write, table=table.cast(_TEXT_SCHEMA)))
 
 

@@ -6,9 +6,10 @@ import pyarrow as pa
 
 from embshift.runs.schema import Column, Table
 
-__all__ = ["EXPLAINED", "FOLDER", "LIST", "RECORD", "TEXTS"]
+__all__ = ["EXPLAINED", "FOLDER", "LIST", "RECORD", "TEXTS", "TEXTS_RECORD"]
 
-FOLDER, RECORD, TEXTS = "explain", "explain.json", "texts.parquet"
+FOLDER, RECORD = "explain", "explain.json"
+TEXTS, TEXTS_RECORD = "texts.parquet", "texts.json"
 """Names of the folder below a run, and of the files in it."""
 
 LIST = pa.list_(pa.float32())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from embshift.core.errors import RunError, UsageError
 from embshift.core.text_files import describe_kind
-from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS
+from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.schema import TABLES
 
 __all__ = [
@@ -201,7 +201,9 @@ def _misplaced_explained(folder: Path) -> Iterator[tuple[Path, str]]:
     top = list(_misplaced([folder / FOLDER], stat.S_IFDIR))
     yield from top
     if not top:
-        yield from _misplaced([folder / FOLDER / name for name in (RECORD, TEXTS)], stat.S_IFREG)
+        yield from _misplaced(
+            [folder / FOLDER / name for name in (RECORD, TEXTS, TEXTS_RECORD)], stat.S_IFREG
+        )
         yield from _misplaced(list_in(folder, FOLDER, pattern=_DRAFTS), stat.S_IFREG)
         for name in EXPLAINED:
             yield from _misplaced_below(folder, FOLDER, name, patterns=(_CHUNKS, _DRAFTS))

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embshift.analysis import of_explained
+from embshift.analysis import of_explained, of_words
 from embshift.analysis.inside.patches import Calibration, PatchEffects
 from embshift.analysis.inside.shares import PooledShares
 from embshift.analysis.of_explained import HeadMeans, LayerMeans, ViewMap
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.words.captions import CaptionShifts
+from embshift.analysis.words.directions import DirectionWords
+from embshift.analysis.words.labels import LabelShifts
+from embshift.analysis.words.shares import WordShares
 from embshift.core.records import Record, to_pandas, write_html
 from embshift.runs.explained import ExplainedTables, open_explained
 from embshift.runs.tables import RunTables
@@ -145,6 +149,52 @@ class Explanation:
             RunError: If the explanation has no map of this view.
         """
         return of_explained.read_map(self.tables, transform, row, draw=draw)
+
+    def words(self, *, seed: int = 0) -> DirectionWords:
+        """Test which words name the direction in which each transform moves all images of the run.
+
+        Args:
+            seed: Seed of the random sign flips.
+
+        Raises:
+            RunError: If the explanation holds no words.
+        """
+        return of_words.name_run_words(self.run, self.tables, seed=seed)
+
+    def word_shares(self, *, seed: int = 0) -> WordShares:
+        """Measure how much of each mean shift the best words explain, beside as many random vectors.
+
+        Args:
+            seed: Seed of splits and random vectors.
+
+        Raises:
+            RunError: If the explanation holds no words.
+        """
+        return of_words.measure_run_words(self.run, self.tables, seed=seed)
+
+    def labels(self, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, LabelShifts]:
+        """Compare the labels chosen for images with those for their views, by transform.
+
+        Args:
+            resamples: Number of resamples of the images.
+            seed: Seed of the resamples.
+
+        Raises:
+            RunError: If the explanation holds no labels.
+        """
+        return of_words.compare_run_labels(self.run, self.tables, resamples=resamples, seed=seed)
+
+    def captions(self, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, CaptionShifts]:
+        """Compare how close images and their views are to the images' captions, by transform.
+
+        Args:
+            resamples: Number of resamples of the images.
+            seed: Seed of the resamples.
+
+        Raises:
+            RunError: If the explanation holds no captions.
+        """
+        return of_words.compare_run_captions(self.run, self.tables, resamples=resamples, seed=seed)
 
     def records(self) -> list[Record]:
         """Return one row for each transform and component: shares with intervals, and patches."""

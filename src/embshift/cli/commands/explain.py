@@ -26,13 +26,21 @@ def explain(parsed: argparse.Namespace) -> int:
 
 def _measure(parsed: argparse.Namespace) -> None:
     from embshift.cli.output.progress import reporter
-    from embshift.measurement.studies.explain import explain_run
+    from embshift.measurement.studies.explain import TextRequest, explain_run
 
+    texts = TextRequest(
+        words=parsed.words,
+        labels=parsed.labels,
+        captions=parsed.captions,
+        prompts=tuple(parsed.prompt or ()),
+        vectors=parsed.vectors,
+    )
     explain_run(
         parsed.run,
         images=parsed.images,
         patch=parsed.patch,
         patch_images=parsed.patch_images,
         seed=parsed.seed,
+        texts=texts,
         reporter=reporter(quiet=parsed.quiet),
     )

@@ -2,11 +2,11 @@
 
 import argparse
 
-from embshift.cli.options.completers import complete, no_words
+from embshift.cli.options.completers import complete, no_words, paths
 
 __all__ = ["SHOWN", "add_explain_options"]
 
-SHOWN = ("shares", "layers", "heads")
+SHOWN = ("shares", "layers", "heads", "words", "labels", "captions")
 """Names for ``--show``; a test holds them to those of the tables."""
 
 
@@ -18,8 +18,9 @@ def add_explain_options(parser: argparse.ArgumentParser) -> None:
         choices=SHOWN,
         default="shares",
         help="shares: what each part of the network adds to the shift, and what exchanging it undoes; layers:"
-        " how far originals and views are apart after each layer; heads: how differently each head looks"
-        " (default: %(default)s)",
+        " how far originals and views are apart after each layer; heads: how differently each head looks;"
+        " words: what names the direction of the shift; labels: whether views keep their label; captions:"
+        " whether views keep their caption (default: %(default)s)",
     )
     images = add(
         "--images",
@@ -42,6 +43,29 @@ def add_explain_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="exchange parts on N of these images (default: 64)",
     )
+    words = add(
+        "--words", metavar="FILE", help="a list of words, one a line (default: qualities and nouns that ship)"
+    )
+    labels = add(
+        "--labels",
+        metavar="FILE",
+        help="labels to choose from: one a line, a CSV column, or 'folders' for the images' folders",
+    )
+    captions = add("--captions", metavar="FILE", help="captions of the images: CSV, TSV or JSON Lines")
+    prompt = add(
+        "--prompt",
+        metavar="TEXT",
+        action="append",
+        help="text that words and labels are put into; may be repeated (default: 'a photo of a {}')",
+    )
+    vectors = add(
+        "--vectors",
+        metavar="FILE",
+        help="a Parquet file with the columns text and vector, for an encoder without a text side",
+    )
+    for action in (words, labels, captions, vectors):
+        complete(action, paths)
+    complete(prompt, no_words)
     seed = add("--seed", type=int, metavar="N", help="seed of the sample (default: 0)")
     add("--read-only", action="store_true", help="only show what is stored; nothing is measured")
     for action in (images, patched, seed):

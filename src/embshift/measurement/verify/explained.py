@@ -10,7 +10,7 @@ from embshift.core.errors import RunError
 from embshift.measurement.verify.verdict import Fault
 from embshift.runs.arrow import check_table
 from embshift.runs.explained import find_explained, read_explained_record
-from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS
+from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.places import file_in, folder_in, list_chunks
 from embshift.runs.record import check_record_seal
 from embshift.runs.seal import SEALED
@@ -78,6 +78,9 @@ def _check_texts(folder: Path) -> Iterator[Fault]:
             check_table(path)
         except RunError as error:
             yield _report(path, str(error).partition(";")[0], files=(path,))
+    record = file_in(folder, FOLDER, TEXTS_RECORD)
+    if record.exists() and check_record_seal(folder / FOLDER, name=TEXTS_RECORD) != SEALED:
+        yield _report(record, "has changed since it was written", files=(record,))
 
 
 def _list_files(folder: Path) -> tuple[Path, ...]:

@@ -25,6 +25,7 @@ from embshift.measurement.studies.explain.options import ExplainOptions, make_op
 from embshift.measurement.studies.explain.remade import Digests, read_digests, remake_image
 from embshift.measurement.studies.explain.sample import StudyImages, choose_images
 from embshift.measurement.studies.explain.tabulate import tabulate
+from embshift.measurement.studies.explain.texts import TextRequest, store_texts
 from embshift.runs.explained import (
     ExplainedSink,
     ExplainedTables,
@@ -43,7 +44,12 @@ __all__ = ["explain_run"]
 
 
 def explain_run(
-    run: RunTables | str | Path, /, *, reporter: Reporter | None = None, **options: Any
+    run: RunTables | str | Path,
+    /,
+    *,
+    texts: TextRequest | None = None,
+    reporter: Reporter | None = None,
+    **options: Any,
 ) -> ExplainedTables:
     """Explain a finished run: where in its encoder's network the shifts arise.
 
@@ -52,6 +58,8 @@ def explain_run(
 
     Args:
         run: The run, or its folder.
+        texts: Words, labels and captions to store with it; None for the words that ship, where the encoder
+            has a text side.
         reporter: Who is told about the progress; nobody where None.
         **options: Fields of `ExplainOptions`; the defaults where they are None.
 
@@ -65,16 +73,17 @@ def explain_run(
         StorageError: If results cannot be written.
     """
     tables = run if isinstance(run, RunTables) else open_tables(run)
-    asked = make_options(**options)
+    asked, told = make_options(**options), reporter or Silent()
     if not tables.finished:
         raise RunError(f"{tables.folder} is not finished; finish the run, then explain it")
     with lock_folder(tables.folder):
         before = read_explained_record(tables.folder) if find_explained(tables.folder) else None
         _check_options(before, asked, run=tables)
         if before is not None and is_complete(tables.folder, before):
-            (reporter or Silent()).note("nothing left to do: the run is explained")
+            told.note("nothing left to do: the run is explained")
         else:
-            _explain(tables, asked, reporter=reporter or Silent())
+            _explain(tables, asked, reporter=told)
+        store_texts(tables, texts or TextRequest(), reporter=told)
     return open_explained(tables.folder, fingerprint=tables.info["fingerprint"])
 
 

@@ -1,0 +1,162 @@
+"""What the stored texts of an explanation say of a run's embeddings, of all its images."""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from embshift.analysis.embeddings.pairs import Pairs
+from embshift.analysis.of_run import pair_views
+from embshift.analysis.sampling.bootstrap import RESAMPLES
+from embshift.analysis.words.captions import CaptionShifts, compare_captions
+from embshift.analysis.words.directions import DirectionWords, name_directions
+from embshift.analysis.words.labels import LabelShifts, compare_labels
+from embshift.analysis.words.shares import WordShares, share_of_words
+from embshift.core.errors import RunError
+from embshift.runs.explained import ExplainedTables, read_texts_record
+from embshift.runs.tables import RunTables
+
+__all__ = ["compare_run_captions", "compare_run_labels", "measure_run_words", "name_run_words"]
+
+
+def name_run_words(run: RunTables, found: ExplainedTables, *, seed: int = 0) -> DirectionWords:
+    """Test which of the stored words name the direction of each transform's shifts.
+
+    Args:
+        run: The run.
+        found: Its explanation.
+        seed: Seed of the random flips.
+
+    Raises:
+        RunError: If no words are stored.
+    """
+    names, vectors = _read_texts(run, found, "word")
+    return name_directions(_list_shifts(pair_views(run)), vectors, names, seed=seed)
+
+
+def measure_run_words(run: RunTables, found: ExplainedTables, *, seed: int = 0) -> WordShares:
+    """Measure how much of each mean shift the best stored words explain, beside random vectors.
+
+    Args:
+        run: The run.
+        found: Its explanation.
+        seed: Seed of splits and random vectors.
+
+    Raises:
+        RunError: If no words are stored.
+    """
+    _, vectors = _read_texts(run, found, "word")
+    return share_of_words(_list_shifts(pair_views(run)), vectors, seed=seed)
+
+
+def compare_run_labels(
+    run: RunTables, found: ExplainedTables, *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, LabelShifts]:
+    """Compare the labels chosen for images with those for their views, transform by transform.
+
+    Args:
+        run: The run.
+        found: Its explanation.
+        resamples: Number of resamples of the images.
+        seed: Seed of the resamples.
+
+    Raises:
+        RunError: If no labels are stored.
+    """
+    names, vectors = _read_texts(run, found, "label")
+    record, pairs = read_texts_record(run.folder), pair_views(run)
+    truth = _find_truth(found, names, pairs)
+    return {
+        transform: compare_labels(
+            pairs.units,
+            _stack_views(pairs, transform),
+            vectors,
+            scale=record["scale"],
+            bias=record["bias"],
+            truth=truth,
+            resamples=resamples,
+            seed=seed,
+        )
+        for transform in pairs.transforms
+    }
+
+
+def compare_run_captions(
+    run: RunTables, found: ExplainedTables, *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, CaptionShifts]:
+    """Compare how close images and their views are to the images' captions, transform by transform.
+
+    Args:
+        run: The run.
+        found: Its explanation.
+        resamples: Number of resamples of the images.
+        seed: Seed of the resamples.
+
+    Raises:
+        RunError: If no captions are stored, or none of an image that counts.
+    """
+    _, vectors = _read_texts(run, found, "caption")
+    _, keys, _ = found.texts("caption")
+    pairs = pair_views(run)
+    places = {row: at for at, row in enumerate(pairs.rows.tolist())}
+    owner = np.array([places.get(int(key), -1) for key in keys], np.int64)
+    if not (owner >= 0).any():
+        raise RunError(f"no caption of {run.folder} belongs to an image with an embedding")
+    kept = owner >= 0
+    return {
+        transform: compare_captions(
+            pairs.units,
+            _stack_views(pairs, transform),
+            vectors[kept],
+            owner[kept],
+            resamples=resamples,
+            seed=seed,
+        )
+        for transform in pairs.transforms
+    }
+
+
+def _read_texts(
+    run: RunTables, found: ExplainedTables, kind: str
+) -> tuple[list[str], Float64[np.ndarray, "texts dim"]]:
+    texts, _, vectors = found.texts(kind)
+    if not texts:
+        options = {"word": "--words FILE", "label": "--labels FILE", "caption": "--captions FILE"}
+        raise RunError(
+            f"the explanation of {run.folder} holds no {kind}s; store some with:"
+            f" embshift explain {run.folder} {options[kind]}"
+        )
+    if read_texts_record(run.folder)["fingerprint"] != run.info["fingerprint"]:
+        raise RunError(f"the texts of {run.folder} are those of another run; explain the run again")
+    units = vectors.astype(np.float64)
+    return texts, units / np.linalg.norm(units, axis=1, keepdims=True)
+
+
+def _list_shifts(pairs: Pairs) -> dict[str, Float64[np.ndarray, "images dim"]]:
+    """Return the mean z′ − z over draws, NaN for an image without a view."""
+    found = dict[str, Float64[np.ndarray, "images dim"]]()
+    for transform in pairs.transforms:
+        views = _stack_views(pairs, transform) - pairs.units[:, None]
+        count = (~np.isnan(views[:, :, 0])).sum(axis=1)
+        total = np.nansum(views, axis=1)
+        shifts = np.full(total.shape, np.nan)
+        found[transform] = np.divide(total, count[:, None], out=shifts, where=count[:, None] > 0)
+    return found
+
+
+def _stack_views(pairs: Pairs, transform: str) -> Float64[np.ndarray, "images draws dim"]:
+    """Return the unit embeddings of a transform's views; NaN where one is missing."""
+    draws, _ = pairs.views(transform)
+    found = np.full((len(pairs), max(len(draws), 1), pairs.units.shape[1]), np.nan)
+    for at, draw in enumerate(draws):
+        found[draw.at, at] = draw.units
+    return found
+
+
+def _find_truth(
+    found: ExplainedTables, names: list[str], pairs: Pairs
+) -> Int64[np.ndarray, " images"] | None:
+    texts, keys, _ = found.texts("truth")
+    if not texts:
+        return None
+    places = {name: at for at, name in enumerate(names)}
+    known = {int(key): places[text] for key, text in zip(keys, texts, strict=True)}
+    return np.array([known.get(row, -1) for row in pairs.rows.tolist()], np.int64)

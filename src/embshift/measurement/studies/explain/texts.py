@@ -1,0 +1,220 @@
+"""Texts of an explanation: encoded once by the run's encoder, and stored as vectors."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float64
+
+from embshift.analysis.words.vectors import label_vectors
+from embshift.core.errors import MissingTokenizerError, NoTextSideError, PlanError
+from embshift.core.progress import Reporter
+from embshift.core.words import count_noun
+from embshift.images.captions import Captions, read_captions
+from embshift.images.labels import Labels, read_labels
+from embshift.measurement.plan.files import plan_from_content
+from embshift.runs.explained import has_texts, write_texts, write_texts_record
+from embshift.runs.listing import Listing
+from embshift.runs.places import file_in
+from embshift.runs.tables import RunTables
+
+__all__ = ["TextRequest", "store_texts"]
+
+Vectors = Float64[np.ndarray, "texts dim"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRequest:
+    """The texts that a user asks for.
+
+    Attributes:
+        words: A list of words; None for the one that ships.
+        labels: A file of labels, or "folders"; None for none.
+        captions: A file of captions; None for none.
+        prompts: Texts with ``{}`` that words and labels are put into; none for "a photo of a {}".
+        vectors: A Parquet file with the vectors of all texts, in place of a text side; None for none.
+    """
+
+    words: str | Path | None = None
+    labels: str | Path | None = None
+    captions: str | Path | None = None
+    prompts: tuple[str, ...] = ()
+    vectors: str | Path | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether any text was asked for: without, a missing text side is no error."""
+        return any(each is not None for each in (self.words, self.labels, self.captions, self.vectors))
+
+
+def store_texts(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
+    """Encode the texts of an explanation and store their vectors, in place of what was stored.
+
+    Where nothing is asked for, texts that are stored stay, and an encoder without a text side is told in a
+    line.
+
+    Args:
+        run: The run.
+        request: The texts.
+        reporter: Who is told what is left out.
+
+    Raises:
+        EncoderError: If texts are asked for and the encoder cannot read them.
+        PlanError: If a file cannot be used.
+    """
+    if not request.asked and not request.prompts and has_texts(run.folder):
+        return
+    try:
+        _store(run, request, reporter=reporter)
+    except (NoTextSideError, MissingTokenizerError) as error:
+        if request.asked:
+            raise
+        reporter.note(f"no words: {error}")
+
+
+def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
+    from embshift.encoders.texts.lite import LITE_QUALITIES
+    from embshift.encoders.texts.word_list import PROMPT, choose_words, read_words
+
+    family = run.info["encoder"]["family"]
+    words, left_out = choose_words(read_words(request.words), family=family)
+    records = [row.record for row in Listing(file_in(run.folder, "listing.parquet"))]
+    labels = None if request.labels is None else read_labels(request.labels, records=records)
+    captions = None if request.captions is None else read_captions(request.captions, records=records)
+    prompts = request.prompts or (PROMPT,)
+    source = _open_source(run, request)
+    names = [word.text for word in words]
+    rows = [
+        *_list_rows("word", source.encode_prompted(names, prompts), texts=names),
+        *([] if labels is None else _list_labels(labels, source, prompts)),
+        *([] if captions is None else _list_captions(captions, source)),
+    ]
+    for line in _list_notes(left_out, LITE_QUALITIES, labels, captions, source.count_cut(captions)):
+        reporter.note(line)
+    write_texts(run.folder, pa.Table.from_pylist(rows, schema=_SCHEMA))
+    write_texts_record(
+        run.folder,
+        {
+            "fingerprint": run.info["fingerprint"],
+            "scale": source.scale,
+            "bias": source.bias,
+            "prompts": list(prompts),
+            "words_left_out": left_out,
+            "why_left_out": LITE_QUALITIES if left_out else "",
+            "own_vectors": request.vectors is not None,
+        },
+    )
+
+
+_SCHEMA = pa.schema(
+    [("kind", pa.string()), ("text", pa.string()), ("key", pa.string()), ("vector", pa.list_(pa.float32()))]
+)
+
+
+def _list_rows(
+    kind: str, vectors: Vectors, *, texts: Sequence[str], keys: Iterable[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    named = [""] * len(texts) if keys is None else keys
+    for text, key, vector in zip(texts, named, vectors, strict=True):
+        yield {"kind": kind, "text": text, "key": key, "vector": vector.astype(np.float32)}
+
+
+def _list_labels(labels: Labels, source: "_Source", prompts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    yield from _list_rows("label", source.encode_prompted(labels.names, prompts), texts=labels.names)
+    for row, at in enumerate(labels.truth):
+        if at >= 0:
+            yield {"kind": "truth", "text": labels.names[at], "key": str(row), "vector": []}
+
+
+def _list_captions(captions: Captions, source: "_Source") -> Iterator[dict[str, Any]]:
+    keys = [str(row) for row in captions.owners]
+    yield from _list_rows("caption", source.encode(captions.texts), texts=captions.texts, keys=keys)
+
+
+def _list_notes(
+    left_out: int, why: str, labels: Labels | None, captions: Captions | None, cut: int
+) -> Iterator[str]:
+    if left_out:
+        yield f"{count_noun(left_out, 'word')} left out: {why}"
+    for what, found in (("label", labels), ("caption", captions)):
+        if found is not None and found.unmatched:
+            yield f"{count_noun(found.unmatched, what)} of images that are not in the run are left out"
+    if cut:
+        yield f"{count_noun(cut, 'caption')} longer than the encoder's context are cut at its end"
+
+
+class _Source:
+    """Where vectors of texts come from: the encoder's text side, or a user's file."""
+
+    def __init__(
+        self,
+        *,
+        encode: Callable[[Sequence[str]], Vectors],
+        scale: float,
+        bias: float | None,
+        count_cut: Callable[[Sequence[str]], int],
+    ) -> None:
+        self._encode, self._count_cut = encode, count_cut
+        self.scale, self.bias = scale, bias
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors of length 1."""
+        found = np.asarray(self._encode(list(texts)), np.float64)
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    def encode_prompted(self, names: Sequence[str], prompts: Sequence[str]) -> Vectors:
+        """Return, for each name, the mean of its vectors in all prompts, of length 1."""
+        from embshift.encoders.texts.word_list import fill_prompt
+
+        return label_vectors(np.stack([self.encode(fill_prompt(prompt, names)) for prompt in prompts]))
+
+    def count_cut(self, captions: Captions | None) -> int:
+        """Return how many captions are longer than the context."""
+        return 0 if captions is None else int(self._count_cut(list(captions.texts)))
+
+
+def _open_source(run: RunTables, request: TextRequest) -> _Source:
+    if request.vectors is not None:
+        return _open_vectors(run, request)
+    from embshift.encoders.texts.open import open_texts
+
+    plan = plan_from_content(run.info["plan"])
+    texts = open_texts(plan.encoder, device=plan.device, allow_pickle=plan.allow_pickle)
+
+    def encode(given: Sequence[str]) -> Vectors:
+        return texts.encode_texts(given).double().cpu().numpy()
+
+    return _Source(
+        encode=encode,
+        scale=texts.spec.scale,
+        bias=texts.spec.bias,
+        count_cut=texts.count_cut,
+    )
+
+
+def _count_none(texts: Sequence[str]) -> int:
+    """Return 0: vectors that are handed over are of whole texts."""
+    del texts
+    return 0
+
+
+def _open_vectors(run: RunTables, request: TextRequest) -> _Source:
+    from embshift.encoders.texts.vector_file import read_text_vectors
+
+    assert request.vectors is not None, "asked for"
+    found = read_text_vectors(request.vectors, dim=int(run.info["encoder"]["dim"]))
+    places = {text: at for at, text in enumerate(found.texts)}
+
+    def look_up(texts: Sequence[str]) -> Vectors:
+        missing = [text for text in texts if text not in places]
+        if missing:
+            raise PlanError(
+                f"'{request.vectors}' lacks {count_noun(len(missing), 'text')}, e.g. {missing[0]!r}; expected"
+                " one vector for each prompted word and label, and for each caption"
+            )
+        return found.vectors[[places[text] for text in texts]]
+
+    return _Source(encode=look_up, scale=1.0, bias=None, count_cut=_count_none)

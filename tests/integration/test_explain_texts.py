@@ -1,0 +1,156 @@
+"""Words, labels and captions of an explained run."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import embshift
+from embshift.cli.options.explain_options import SHOWN as OFFERED
+from embshift.core.errors import NoTextSideError, PlanError, RunError
+from embshift.measurement.studies.explain import TextRequest, explain_run
+from embshift.measurement.verify import verify_run
+from embshift.show.run import open_run
+from embshift.show.text.explained import SHOWN
+from tests.integration.command import invoke
+from tests.integration.crops import write_crops
+from tests.unit.encoders.families import make_checkpoint
+
+OPTIONS = {"image_size": 64, "workers": 0, "transforms": ["noise", "blur"], "metrics": ["cosine"]}
+
+
+@pytest.fixture(scope="module")
+def pictures(samples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts") / "in"
+    write_crops(samples, folder, count=12, side=64)
+    for at, path in enumerate(sorted(path for path in folder.rglob("*") if path.is_file())):
+        target = folder / ("cat" if at % 2 else "dog") / f"{at:02d}{path.suffix}"
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "run"
+    embshift.measure(pictures, encoder="lite", out=out, **OPTIONS)
+    return out
+
+
+@pytest.fixture(scope="module")
+def dino(pictures, tmp_path_factory):
+    """A run of an encoder without a text side."""
+    folder = tmp_path_factory.mktemp("dino")
+    embshift.measure(
+        pictures, encoder=str(make_checkpoint("dinov2", folder / "encoder")), out=folder / "run", **OPTIONS
+    )
+    return folder / "run"
+
+
+def test_what_is_offered_can_be_shown():
+    assert OFFERED == SHOWN
+
+
+def test_words_are_stored_by_themselves_and_tested_on_all_images(run):
+    result = invoke("explain", str(run), "--show", "words", "--format", "json")
+    assert result.returncode == 0, result.stderr
+    assert "66 words left out: encoder 'lite' knows words only as far as" in result.stderr
+    rows = json.loads(result.stdout)["words"]
+    assert len(rows) == 2 * 150
+    found = open_run(run).explanation()
+    words = found.words()
+    assert words.images.tolist() == [12, 12]
+    # Written from the definition: texts centred, one shift an image.
+    texts, _, vectors = found.tables.texts("word")
+    centred = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
+    pairs = open_run(run).pairs()
+    (draw,), _ = pairs.views("noise")
+    values = (draw.units - pairs.units[draw.at]) @ centred.T
+    literal = values.sum(axis=0) / np.sqrt((values**2).sum(axis=0))
+    own = {row["word"]: row["t"] for row in rows if row["transform"] == "noise"}
+    assert [own[text] for text in texts] == pytest.approx(literal.tolist(), abs=1e-4)
+    assert invoke("explain", str(run), "--show", "words").returncode == 0
+
+
+def test_labels_of_folders_have_a_truth(run):
+    explain_run(run, texts=TextRequest(labels="folders"))
+    found = open_run(run).explanation()
+    for name, one in found.labels(resamples=200).items():
+        rate, low, high = one.measure("flip_rate")
+        assert 0 <= low <= rate <= high <= 1, name
+        assert one.estimates.n.tolist()[-2:] == [12, 12]
+    rows = json.loads(invoke("explain", str(run), "--show", "labels", "--format", "json").stdout)["labels"]
+    assert {row["measure"] for row in rows} >= {"flip_rate", "accuracy_before", "accuracy_after"}
+
+
+def test_labels_of_a_file_need_no_truth(run, tmp_path):
+    (tmp_path / "labels.txt").write_text("a cat\na dog\na house\n")
+    explain_run(run, texts=TextRequest(labels=tmp_path / "labels.txt", prompts=("a photo of {}", "{}")))
+    rows = json.loads(invoke("explain", str(run), "--show", "labels", "--format", "json").stdout)["labels"]
+    assert {row["measure"] for row in rows} == {"flip_rate", "margin_drop", "invariance", "divergence"}
+
+
+def test_captions_belong_to_their_images(run, pictures, tmp_path):
+    paths = sorted(path for path in pictures.rglob("*") if path.is_file())
+    lines = [f"{path},picture {at} of things" for at, path in enumerate(paths[:5])]
+    (tmp_path / "captions.csv").write_text("\n".join(["file,caption", *lines, "nowhere.jpg,nothing"]) + "\n")
+    result = invoke("explain", str(run), "--captions", str(tmp_path / "captions.csv"), "--show", "captions")
+    assert result.returncode == 0, result.stderr
+    assert "1 caption of images that are not in the run are left out" in result.stderr
+    found = open_run(run).explanation().captions(resamples=200)["noise"]
+    assert found.captioned == 5
+    assert found.estimates.n.tolist() == [5, 5, 5]
+
+
+def test_what_is_stored_stays_until_other_texts_are_asked_for(run, tmp_path):
+    (tmp_path / "words.txt").write_text("cat\ndog\n")
+    explain_run(run, texts=TextRequest(words=tmp_path / "words.txt"))
+    explain_run(run)
+    assert open_run(run).explanation().words().names == ("cat", "dog")
+    with pytest.raises(RunError, match="holds no labels; store some with"):
+        open_run(run).explanation().labels()
+
+
+def test_damaged_texts_are_found_and_made_again(run):
+    explain_run(run, texts=TextRequest())
+    for name in ("texts.parquet", "texts.json"):
+        path = run / "explain" / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-9] + b"x" + whole[-8:])
+        assert {fault.kind for fault in verify_run(run, inputs=False, repair=True).faults} == {
+            "explanation broken"
+        }
+        assert verify_run(run, inputs=False).sound
+        explain_run(run)
+        assert verify_run(run, inputs=False).sound
+    assert len(open_run(run).explanation().words().names) == 150
+
+
+def test_without_a_text_side_words_are_left_out_in_one_line(dino, tmp_path):
+    result = invoke("explain", str(dino), "--format", "csv")
+    assert result.returncode == 0, result.stderr
+    assert [line for line in result.stderr.splitlines() if line.startswith("no words: ")]
+    with pytest.raises(NoTextSideError):
+        explain_run(dino, texts=TextRequest(labels="folders"))
+    assert invoke("explain", str(dino), "--labels", "folders").returncode == 2
+
+
+def test_vectors_of_the_users_own(dino, tmp_path):
+    dim = open_run(dino).info["encoder"]["dim"]
+    rng = np.random.default_rng(0)
+    texts = ["a photo of a cat", "a photo of a dog"]
+    vectors = [rng.normal(size=dim).tolist() for _ in texts]
+    pq.write_table(pa.table({"text": texts, "vector": vectors}), tmp_path / "vectors.parquet")
+    (tmp_path / "words.txt").write_text("cat\ndog\n")
+    request = TextRequest(
+        words=tmp_path / "words.txt", labels="folders", vectors=tmp_path / "vectors.parquet"
+    )
+    explain_run(dino, texts=request)
+    found = open_run(dino).explanation()
+    assert found.words().names == ("cat", "dog")
+    assert set(found.labels(resamples=200)) == {"noise", "blur"}
+    (tmp_path / "words.txt").write_text("cat\ncow\n")
+    with pytest.raises(PlanError, match=r"lacks 1 text, e\.g\. 'a photo of a cow'"):
+        explain_run(dino, texts=request)
