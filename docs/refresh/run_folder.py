@@ -10,6 +10,7 @@ from docs.refresh.markup import code, codes, sentence, table
 from embshift.measurement.plan.auto import CHOICES
 from embshift.measurement.plan.plan import COUNTED, Plan
 from embshift.measurement.session.provenance import versions
+from embshift.runs.explained_schema import EXPLAINED
 from embshift.runs.schema import EMBEDDING, SCHEMA_VERSION, TABLES, Table
 
 __all__ = ["counted_fields", "free_fields", "schema", "version_names"]
@@ -18,6 +19,9 @@ __all__ = ["counted_fields", "free_fields", "schema", "version_names"]
 def schema() -> str:
     parts = [f"This is schema version {SCHEMA_VERSION}.\n"]
     parts += [f"### {one.name}\n\n{sentence(one.summary)}\n\n{columns(one)}" for one in TABLES.values()]
+    parts += [
+        f"### explain/{one.name}\n\n{sentence(one.summary)}\n\n{columns(one)}" for one in EXPLAINED.values()
+    ]
     return "\n".join(parts)
 
 
