@@ -38,6 +38,8 @@ class LayerProfile:
 class HeadDivergences:
     """How differently each head looks at view and original, attention renormalised over patches.
 
+    Values are NaN where a head's attention has left the view, and where the embedding is a mean of patches.
+
     Attributes:
         divergence: Jensen–Shannon divergence, in bits, 0 to 1.
         entropy_change: Entropy for the view minus that for the original, in bits.
@@ -164,7 +166,7 @@ def _compare_rows(
     clean: Float64[np.ndarray, " patches"],
 ) -> tuple[float, float, float]:
     sums = carried.sum(), view.sum(), clean.sum()
-    if min(sums) <= 0:
+    if not min(sums) > 0:  # NaN too
         return float("nan"), float("nan"), float("nan")
     p, q, whole = carried / sums[0], view / sums[1], clean / sums[2]
     between = _entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2

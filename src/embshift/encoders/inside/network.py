@@ -262,11 +262,13 @@ class TowerInside:
         return compare_attention(before[0], after, coordinates, grid=views.grid, field=views.field)
 
     def _list_attention(self, seen: Observed) -> Float64[np.ndarray, "views layers heads patches"]:
-        """Return the class token's rows in every block, or the probe's in the pool."""
+        """Return the class token's rows in every block, or the probe's in the pool; NaN for a mean."""
         with torch.no_grad():
             if self._pool is not None:
                 row = attend(self._pool, apply_norm(self._parts.final_norm, seen.final.double()))
-                return row[:, None].cpu().numpy()
+                # A mean does not look anywhere, so that it has no divergence, not one of 0.
+                known = row if self._pool.learned else torch.full_like(row, torch.nan)
+                return known[:, None].cpu().numpy()
             rows = [
                 attend_class(block, seen.attended[at], compute_keys_and_values(self._parts, seen, at)[0])
                 for at, block in enumerate(self._parts.blocks)

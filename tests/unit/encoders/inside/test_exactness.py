@@ -16,31 +16,11 @@ from embshift.encoders.inside.observed import record_parts
 from embshift.encoders.inside.parts import find_parts
 from embshift.encoders.inside.results import DIRECTIONS, ROUNDING
 from embshift.encoders.open import open_encoder
-from tests.unit.encoders.families import FAMILIES, make_checkpoint
+from tests.unit.encoders.families import FAMILIES
+from tests.unit.encoders.inside.cases import MOVED, Case, to_unit
 
 CLASS = [name for name, kind in FAMILIES.items() if kind.prefix]
 POOLED = [name for name, kind in FAMILIES.items() if not kind.prefix]
-MOVED = slice(0, 3)
-"""The views that differ from the original; the last one does not."""
-
-
-def make_views(side):
-    rng = np.random.default_rng(0)
-    clean = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
-    noisy = [clean + rng.normal(0, sigma, clean.shape) for sigma in (20, 40, 60)]
-    return np.stack([clean, *(np.clip(one, 0, 255).astype(np.uint8) for one in noisy), clean])
-
-
-class Case:
-    """A network, an original and its views."""
-
-    def __init__(self, family, folder):
-        source = family if family == "lite" else str(make_checkpoint(family, folder))
-        self.family, self.encoder = family, open_encoder(source, device="cpu")
-        self.inside = open_inside(self.encoder)
-        self.pixels = make_views(64 if family == "lite" else 32)
-        self.seen = self.inside.observe(self.pixels)
-        self.clean, self.views = self.seen.between(0, 1), self.seen.between(1, 5)
 
 
 @pytest.fixture(scope="module", params=[*sorted(FAMILIES), "lite"])
@@ -158,11 +138,6 @@ def test_a_direct_patch_is_a_path_patch_with_everything_later_held(class_case, d
     way = (target - start).expand(4, -1)[MOVED]
     literal = ((end - start)[MOVED] * way).sum(dim=-1) / way.square().sum(dim=-1)
     assert torch.allclose(found.recovered[MOVED, at], literal, atol=2e-6)
-
-
-def to_unit(embedding):
-    values = embedding.double()
-    return values / values.norm(dim=-1, keepdim=True)
 
 
 def hold_later(case, parts, base, other, *, name):
