@@ -8,6 +8,7 @@ from jaxtyping import Float64
 from embshift.analysis.embeddings.calibration import calibrate
 from embshift.analysis.embeddings.clusters import Clusters, check_distance, cluster_transforms, mean_distances
 from embshift.analysis.embeddings.direction import mean_shift, measure_direction
+from embshift.analysis.embeddings.draws import measure_variance
 from embshift.analysis.embeddings.floors import Floor
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.pairs import Pairs, make_pairs
@@ -24,6 +25,8 @@ from embshift.analysis.strength.rank_matched import rank_matched
 from embshift.analysis.strength.solved import read_solved
 from embshift.analysis.strength.sweep import Sweep, compute_sweep, measure_levels
 from embshift.core.errors import RunError, UnknownNameError
+from embshift.core.named import find_position
+from embshift.runs.draws import draw_sums
 from embshift.runs.precision import format_precision
 from embshift.runs.record import MATCH, read_record_file
 from embshift.runs.tables import RunTables
@@ -37,6 +40,7 @@ __all__ = [
     "analyse_statistics",
     "analyse_structure",
     "analyse_sweep",
+    "analyse_variance",
     "calibrate_shifts",
     "cluster_run",
     "compute_mean_shift",
@@ -199,6 +203,29 @@ def analyse_order_stability(run: RunTables, *, by: str = "cosine", seed: int = 0
         raise UnknownNameError("metric", by, found.metrics)
     column = found.values[:, :, found.metrics.index(by)]
     return order_stability(column, sizes=sizes_up_to(len(column)), seed=seed)
+
+
+def analyse_variance(run: RunTables, *, by: str = "cosine", seed: int = 0) -> Measured:
+    """Return how much of a metric's variance lies between images, and how much between draws.
+
+    Args:
+        run: The run.
+        by: A metric of the run.
+        seed: Seed of the jackknife's groups.
+
+    Raises:
+        RunError: If the run has one draw only.
+        UnknownNameError: If the run has no such metric.
+    """
+    find_position([spec.name for spec in run.metrics], by, kind="metric")
+    if run.info["plan"].get("draws", 1) < 2:
+        raise RunError(
+            f"{run.folder} has one draw of each transform, which does not tell draws from images; measure"
+            " with --draws 2 or more"
+        )
+    chunks = run.chunks("shifts", ["row", "transform", "metric", "value"])
+    sums = draw_sums(chunks, transforms=run.transforms, metric=by, skip=run.repeated())
+    return measure_variance(sums, metric=by, seed=seed)
 
 
 def analyse_sweep(

@@ -267,6 +267,19 @@ class Run(RunTables):
         return of_run.analyse_order_stability(self, by=by, seed=seed)
 
     @_limited
+    def variance(self, *, by: str = "cosine", seed: int = 0) -> Measured:
+        """Split a metric's variance into that between images and that between draws of an image.
+
+        Args:
+            by: A metric of the run.
+            seed: Seed of the jackknife's groups.
+
+        Raises:
+            RunError: If the run has one draw only.
+        """
+        return of_run.analyse_variance(self, by=by, seed=seed)
+
+    @_limited
     def sweep(self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Sweep:
         """Compute shift and recall by severity or strength of each transform; see ``embshift sweep``.
 

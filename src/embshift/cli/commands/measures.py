@@ -51,12 +51,17 @@ def _differences(run: Run, parsed: argparse.Namespace) -> PairedTests:
     return replace(found, notes=(*found.notes, stable))
 
 
+def _variance(run: Run, parsed: argparse.Namespace) -> Measured:
+    return run.variance(by=parsed.by or "cosine")
+
+
 SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]] = {
     "calibration": _calibration,
     "retrieval": _retrieval,
     "direction": _direction,
     "structure": _structure,
     "differences": _differences,
+    "variance": _variance,
 }
 """Everything that can be shown beside "shifts"."""
 
