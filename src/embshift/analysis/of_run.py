@@ -15,6 +15,7 @@ from embshift.analysis.embeddings.pairs import Pairs, make_pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
 from embshift.analysis.embeddings.structure import PERMUTATIONS, SAMPLE, measure_structure
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.shifts.joint_order import JointOrder, order_jointly
 from embshift.analysis.shifts.separation import Separation, compute_separation
 from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
 from embshift.analysis.shifts.statistics import OVERALL, Statistics, compute_statistics
@@ -27,12 +28,13 @@ from embshift.analysis.strength.sweep import Sweep, compute_sweep, measure_level
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.core.named import find_position
 from embshift.runs.draws import draw_sums
-from embshift.runs.precision import format_precision
+from embshift.runs.precision import format_precision, read_precision_errors
 from embshift.runs.record import MATCH, read_record_file
 from embshift.runs.tables import RunTables
 
 __all__ = [
     "analyse_direction",
+    "analyse_joint_order",
     "analyse_matched",
     "analyse_order_stability",
     "analyse_retrieval",
@@ -203,6 +205,23 @@ def analyse_order_stability(run: RunTables, *, by: str = "cosine", seed: int = 0
         raise UnknownNameError("metric", by, found.metrics)
     column = found.values[:, :, found.metrics.index(by)]
     return order_stability(column, sizes=sizes_up_to(len(column)), seed=seed)
+
+
+def analyse_joint_order(
+    run: RunTables, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+) -> JointOrder:
+    """Return by which metrics each transform is certainly closer than each other one, all jointly.
+
+    Args:
+        run: The run.
+        resamples: Number of random sign flips; up to 13 images take all flips.
+        level: Joint level over metrics and pairs.
+        seed: Seed of the flips.
+    """
+    errors = read_precision_errors(run.info)
+    return order_jointly(
+        run.values(), metrics=run.metrics, errors=errors, resamples=resamples, level=level, seed=seed
+    )
 
 
 def analyse_variance(run: RunTables, *, by: str = "cosine", seed: int = 0) -> Measured:

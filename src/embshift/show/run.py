@@ -18,6 +18,7 @@ from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS
 from embshift.analysis.embeddings.structure import PERMUTATIONS
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.shifts.joint_order import JointOrder
 from embshift.analysis.shifts.paired_tests import PairedTests
 from embshift.analysis.shifts.separation import Separation
 from embshift.analysis.shifts.sizes import Stability
@@ -255,6 +256,17 @@ class Run(RunTables):
             seed: Seed of the sign flips.
         """
         return compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
+
+    @_limited
+    def joint_order(self, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0) -> JointOrder:
+        """Test on which pairs of transforms all metrics agree, and on which they contradict each other.
+
+        Args:
+            resamples: Number of random sign flips; up to 13 images take all flips.
+            level: Joint level, over all metrics and pairs together.
+            seed: Seed of the sign flips.
+        """
+        return of_run.analyse_joint_order(self, resamples=resamples, level=level, seed=seed)
 
     @_limited
     def order_stability(self, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
