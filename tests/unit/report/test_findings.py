@@ -326,6 +326,8 @@ def test_metrics_disagree_only_where_both_are_certain(told):
     assert "1 of 1 pair of metrics contradict" in tell(-cosine)
     assert f"on {count} of {count} pairs of transforms" in tell(-cosine)
     assert "No two metrics contradict each other" in tell(cosine)
+    assert f"All 2 metrics agree on {count} of 36 pairs of transforms." in tell(cosine)
+    assert "All 2 metrics agree on 0 of 36 pairs" in tell(-cosine)
     assert "agreement cannot be judged" in tell(np.zeros_like(cosine))
 
 

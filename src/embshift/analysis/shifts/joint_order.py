@@ -124,7 +124,7 @@ def _common_means(
         whole = ~np.isnan(table[:, at, held]).any(axis=1) & held.any()
         n[at] = whole.sum()
         if n[at]:
-            found[at, held] = table[np.ix_(whole, [at], held)].mean(axis=(0, 1))
+            found[at, held] = table[:, at][np.ix_(whole, held)].mean(axis=0)
     return found, n
 
 

@@ -81,7 +81,7 @@ def flip_signs(
         1603.05766) for (b + 1) / (B + 1).
     """
     images = len(differences)
-    known = ~np.isnan(differences).any(axis=0) & (images > 0)
+    known = np.asarray(~np.isnan(differences).any(axis=0) & (images > 0))
     values = _scaled(differences[:, known]) if known.any() else differences[:, known]
     return _tested(
         lambda signs: signs @ values, known=known, images=images, resamples=resamples, seed=seed, tie=_TIE

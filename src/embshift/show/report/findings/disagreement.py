@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def describe_disagreement(facts: Facts) -> str:
     if not opposed:
         return (
             "No two metrics contradict each other where both are certain (joint"
-            f" {format_percent(facts.joint.level)}; {_pairs(compared)} compared)."
+            f" {format_percent(facts.joint.level)}; {_pairs(compared)} compared). {_tell_agreed(facts.joint)}"
         )
     worst = max(opposed, key=lambda one: len(one.pairs))
     closer, further = worst.pairs[0]
@@ -47,8 +48,13 @@ def describe_disagreement(facts: Facts) -> str:
         f" both are certain (joint {format_percent(facts.joint.level)}). {_capitalise(first)} and {second}"
         f" disagree most, on {len(worst.pairs)} of {count_noun(worst.both, 'pair')} of transforms: for"
         f" example, {join_transforms([closer])} is closer to the original than {join_transforms([further])}"
-        f" by {first}, but further from it by {second}."
+        f" by {first}, but further from it by {second}. {_tell_agreed(facts.joint)}"
     )
+
+
+def _tell_agreed(joint: JointOrder) -> str:
+    agreed = count_noun(comb(len(joint.transforms), 2), "pair")
+    return f"All {len(joint.metrics)} metrics agree on {len(joint.agreed())} of {agreed} of transforms."
 
 
 def _capitalise(text: str) -> str:
