@@ -12,6 +12,7 @@ from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
 from embshift.analysis.embeddings.retrieval import retrieve
 from embshift.cli import main
 from embshift.core.errors import MissingExtraError, UnknownNameError
+from tests.reference import approximate_reference as reference
 from tests.synthetic_runs import Wanted, make_run
 
 IMAGES, DIM = 6000, 24
@@ -125,6 +126,28 @@ def test_retrieval_says_how_far_it_is_from_the_exact_one(gallery):
     assert error.startswith("checked exactly on 500 images: at most ")
     assert 0 < told["knn_jaccard"] < 0.02
     assert not any("approximate" in note for note in exact.notes)
+
+
+def test_the_error_it_reports_is_that_against_brute_force(gallery, monkeypatch):
+    """One list of six is searched and all images are checked, so that the error is that of all means."""
+    for name, value in (("WANTED_SHARE", 0.0), ("FIRST_PROBES", 1), ("PLACES", 20)):
+        monkeypatch.setattr(f"embshift.analysis.embeddings.faiss_search.{name}", value)
+    originals = gallery[:400]
+    views = {name: moved(gallery, by)[:400] for name, by in (("little", 0.2), ("much", 0.4))}
+    found = retrieve(pairs_of(originals, views), neighbours=5, search="approximate", resamples=100)
+    exact = {name: reference.means(originals, vectors, k=5) for name, vectors in views.items()}
+    told = dict(re.findall(r"(\w+) ([\d.e+-]+)(?:,|$)", found.notes[-1]))
+    assert {*told} == {one.name for one in found.measures}
+    for measure, error in told.items():
+        apart = [abs(found.mean(name, measure) - exact[name][measure]) for name in views]
+        assert error == f"{max(apart):.2g}"
+    search, own = ApproximateSearch(originals, neighbours=5, seed=0), np.arange(400)
+    missed = [
+        reference.overlooked(originals, vectors, search(vectors, own=own).nearest, k=5)
+        for vectors in views.values()
+    ]
+    assert max(missed) > 0.01
+    assert f"at most {100 * max(missed):.2g} % of" in found.notes[-1]
 
 
 def test_all_are_asked_unless_fewer_are_wanted(gallery, monkeypatch):

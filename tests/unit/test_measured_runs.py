@@ -241,6 +241,9 @@ def test_the_table_says_what_is_noted(run, capsys):
     assert "mean Kendall τ between the order of N images and that of all, by N: 10: " in text
     assert "images_needed" in text
     assert "10,000 random flips" in text
+    joint = run.joint_order()
+    said = f"agree on {len(joint.agreed())} of 36 pairs of transforms, contradict each other on"
+    assert said in " ".join(text.split())
     assert "the least possible p is 0.0001" in text
     main(["summarise", str(run.folder), "--show", "differences", "--resamples", "200"])
     assert "200 random flips" in capsys.readouterr().out

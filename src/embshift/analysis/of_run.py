@@ -8,12 +8,14 @@ from jaxtyping import Float64
 from embshift.analysis.embeddings.calibration import calibrate
 from embshift.analysis.embeddings.clusters import Clusters, check_distance, cluster_transforms, mean_distances
 from embshift.analysis.embeddings.direction import mean_shift, measure_direction
+from embshift.analysis.embeddings.draws import measure_variance
 from embshift.analysis.embeddings.floors import Floor
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.pairs import Pairs, make_pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
 from embshift.analysis.embeddings.structure import PERMUTATIONS, SAMPLE, measure_structure
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.shifts.joint_order import JointOrder, order_jointly
 from embshift.analysis.shifts.separation import Separation, compute_separation
 from embshift.analysis.shifts.sizes import Stability, order_stability, sizes_up_to
 from embshift.analysis.shifts.statistics import OVERALL, Statistics, compute_statistics
@@ -24,12 +26,15 @@ from embshift.analysis.strength.rank_matched import rank_matched
 from embshift.analysis.strength.solved import read_solved
 from embshift.analysis.strength.sweep import Sweep, compute_sweep, measure_levels
 from embshift.core.errors import RunError, UnknownNameError
-from embshift.runs.precision import format_precision
+from embshift.core.named import find_position
+from embshift.runs.draws import draw_sums
+from embshift.runs.precision import format_precision, read_precision_errors
 from embshift.runs.record import MATCH, read_record_file
 from embshift.runs.tables import RunTables
 
 __all__ = [
     "analyse_direction",
+    "analyse_joint_order",
     "analyse_matched",
     "analyse_order_stability",
     "analyse_retrieval",
@@ -37,6 +42,7 @@ __all__ = [
     "analyse_statistics",
     "analyse_structure",
     "analyse_sweep",
+    "analyse_variance",
     "calibrate_shifts",
     "cluster_run",
     "compute_mean_shift",
@@ -199,6 +205,46 @@ def analyse_order_stability(run: RunTables, *, by: str = "cosine", seed: int = 0
         raise UnknownNameError("metric", by, found.metrics)
     column = found.values[:, :, found.metrics.index(by)]
     return order_stability(column, sizes=sizes_up_to(len(column)), seed=seed)
+
+
+def analyse_joint_order(
+    run: RunTables, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+) -> JointOrder:
+    """Return by which metrics each transform is certainly closer than each other one, all jointly.
+
+    Args:
+        run: The run.
+        resamples: Number of random sign flips; up to 13 images take all flips.
+        level: Joint level over metrics and pairs.
+        seed: Seed of the flips.
+    """
+    errors = read_precision_errors(run.info)
+    return order_jointly(
+        run.values(), metrics=run.metrics, errors=errors, resamples=resamples, level=level, seed=seed
+    )
+
+
+def analyse_variance(run: RunTables, *, by: str = "cosine", seed: int = 0) -> Measured:
+    """Return how much of a metric's variance lies between images, and how much between draws.
+
+    Args:
+        run: The run.
+        by: A metric of the run.
+        seed: Seed of the jackknife's groups.
+
+    Raises:
+        RunError: If the run has one draw only.
+        UnknownNameError: If the run has no such metric.
+    """
+    find_position([spec.name for spec in run.metrics], by, kind="metric")
+    if run.info["plan"].get("draws", 1) < 2:
+        raise RunError(
+            f"{run.folder} has one draw of each transform, which does not tell draws from images; measure"
+            " with --draws 2 or more"
+        )
+    chunks = run.chunks("shifts", ["row", "transform", "metric", "value"])
+    sums = draw_sums(chunks, transforms=run.transforms, metric=by, skip=run.repeated())
+    return measure_variance(sums, metric=by, seed=seed)
 
 
 def analyse_sweep(

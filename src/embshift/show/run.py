@@ -18,6 +18,7 @@ from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS
 from embshift.analysis.embeddings.structure import PERMUTATIONS
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.shifts.joint_order import JointOrder
 from embshift.analysis.shifts.paired_tests import PairedTests
 from embshift.analysis.shifts.separation import Separation
 from embshift.analysis.shifts.sizes import Stability
@@ -258,6 +259,17 @@ class Run(RunTables):
         return compare(self, against, by=by, detect=detect, resamples=resamples, seed=seed)
 
     @_limited
+    def joint_order(self, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0) -> JointOrder:
+        """Test on which pairs of transforms all metrics agree, and on which they contradict each other.
+
+        Args:
+            resamples: Number of random sign flips; up to 13 images take all flips.
+            level: Joint level, over all metrics and pairs together.
+            seed: Seed of the sign flips.
+        """
+        return of_run.analyse_joint_order(self, resamples=resamples, level=level, seed=seed)
+
+    @_limited
     def order_stability(self, *, by: str = "cosine", seed: int = 0) -> tuple[Stability, ...]:
         """Compute Kendall's τ between the order of transforms by all images and by 10, 30, 100, … of them.
 
@@ -266,6 +278,19 @@ class Run(RunTables):
             seed: Seed of the samples.
         """
         return of_run.analyse_order_stability(self, by=by, seed=seed)
+
+    @_limited
+    def variance(self, *, by: str = "cosine", seed: int = 0) -> Measured:
+        """Split a metric's variance into that between images and that between draws of an image.
+
+        Args:
+            by: A metric of the run.
+            seed: Seed of the jackknife's groups.
+
+        Raises:
+            RunError: If the run has one draw only.
+        """
+        return of_run.analyse_variance(self, by=by, seed=seed)
 
     @_limited
     def sweep(self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Sweep:

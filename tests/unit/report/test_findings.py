@@ -247,33 +247,21 @@ def test_the_ranking_on_common_images_is_told_beside_that_on_all(told):
     assert rank_common_images(nothing, metrics=facts.metrics, resamples=500) is None
 
 
-def test_rounding_is_no_disagreement(told):
+def test_all_metrics_are_judged_at_one_joint_level(told):
     facts, _ = told("plain")
-    cosine = facts.orders["cosine"]
-    flipped = dataclasses.replace(cosine, by="l2", certain=cosine.certain.T)
-    two = [one for one in facts.metrics if one.name in ("cosine", "l2")]
-
-    def tell(difference, **info):
-        order = dataclasses.replace(
-            flipped, score=np.ones_like(cosine.score), difference=np.full_like(cosine.difference, difference)
-        )
-        against = dataclasses.replace(
-            facts, metrics=tuple(two), orders={"cosine": cosine, "l2": order}, info=facts.info | info
-        )
-        return describe_disagreement(against)
-
-    assert "contradict each other" in tell(1e-4)
-    assert "agreement cannot be judged" in tell(1e-6)
-    error = {"mean": 1e-3, "max": 1e-2, "relative": True, "n": 9, "undefined": 0}
-    rounded = {"used": "float16", "trials": [{"precision": "float16", "errors": {"l2": error}}]}
-    assert "agreement cannot be judged" in tell(1e-4, precision=rounded)
-
-
-def test_all_orders_hold_at_one_joint_level(told):
-    facts, _ = told("plain")
-    assert {one.level for one in facts.orders.values()} == {1 - 0.05 / len(facts.metrics)}
-    assert facts.main.level == facts.level == 0.95
+    assert facts.joint.level == facts.main.level == facts.level == 0.95
+    assert facts.joint.metrics == tuple(one.name for one in facts.metrics)
     assert "(joint 95 %" in about(told, "plain", "metrics")
+
+
+def test_rounding_of_the_precision_is_no_disagreement(tmp_path):
+    run = make_run(tmp_path / "run", Wanted(views=False))
+    error = {"mean": 1e3, "max": 1e3, "relative": True, "n": 9, "undefined": 0}
+    names = [one.name for one in run.metrics]
+    errors = {"precision": "float16", "errors": dict.fromkeys(names, error)}
+    rounded = {"used": "float16", "views": 9, "images": 1, "trials": [errors]}
+    facts = gather_facts(dataclasses.replace(run, info=run.info | {"precision": rounded}), resamples=500)
+    assert "agreement cannot be judged" in describe_disagreement(facts)
 
 
 def test_metrics_that_see_no_embedding_say_nothing_about_embeddings(told):
@@ -325,20 +313,22 @@ def test_what_was_left_out_of_the_listing_is_told_with_its_reason(told):
 
 def test_metrics_disagree_only_where_both_are_certain(told):
     facts, _ = told("plain")
-    orders = facts.orders
-    cosine = orders["cosine"]
     assert "contradict each other" in about(told, "plain", "metrics")
-    flipped = dataclasses.replace(cosine, by="l2", certain=cosine.certain.T)
-    two = [one for one in facts.metrics if one.name in ("cosine", "l2")]
-    against = dataclasses.replace(facts, metrics=tuple(two), orders={"cosine": cosine, "l2": flipped})
-    text = next(one["text"] for one in list_findings(against) if one["about"] == "metrics")
-    count = int(cosine.certain.sum())
-    assert "1 of 1 pair of metrics contradict" in text
-    assert f"on {count} of {count} pairs of transforms" in text
-    unsure = dataclasses.replace(flipped, certain=np.zeros_like(cosine.certain))
-    silent = dataclasses.replace(against, orders={"cosine": cosine, "l2": unsure})
-    text = next(one["text"] for one in list_findings(silent) if one["about"] == "metrics")
-    assert "agreement cannot be judged" in text
+    cosine = facts.joint.order[facts.joint.metrics.index("cosine")]
+
+    def tell(other):
+        joint = dataclasses.replace(facts.joint, metrics=("cosine", "l2"), order=np.stack([cosine, other]))
+        found = list_findings(dataclasses.replace(facts, joint=joint))
+        return next(one["text"] for one in found if one["about"] == "metrics")
+
+    count = int((cosine == 1).sum())
+    assert count
+    assert "1 of 1 pair of metrics contradict" in tell(-cosine)
+    assert f"on {count} of {count} pairs of transforms" in tell(-cosine)
+    assert "No two metrics contradict each other" in tell(cosine)
+    assert f"All 2 metrics agree on {count} of 36 pairs of transforms." in tell(cosine)
+    assert "All 2 metrics agree on 0 of 36 pairs" in tell(-cosine)
+    assert "agreement cannot be judged" in tell(np.zeros_like(cosine))
 
 
 def test_names_inside_sentences_are_made_visible(tmp_path):

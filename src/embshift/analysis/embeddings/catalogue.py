@@ -1,5 +1,6 @@
 """The declared properties of every measurement on embeddings; tables, figures and documentation use them."""
 
+from embshift.analysis.shifts.variance import VARIANCE
 from embshift.core.types import Direction, Measure
 
 __all__ = [
@@ -288,5 +289,6 @@ MEASURES = {
     "retrieval": RETRIEVAL,
     "direction": DIRECTION,
     "structure": STRUCTURE,
+    "variance": VARIANCE,
 }
 """All measures, by the name of the measurement."""

@@ -1,14 +1,24 @@
 """Sign-flip tests of paired differences: one flip an image, shared by all comparisons, and max-T."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 
-__all__ = ["ALL_FLIPS", "TIE", "FlipTest", "count_flips", "draw_signs", "flip_signs", "scale_columns"]
+__all__ = [
+    "ALL_FLIPS",
+    "TIE",
+    "FlipTest",
+    "count_flips",
+    "draw_signs",
+    "flip_sides",
+    "flip_signs",
+    "scale_columns",
+]
 
 ALL_FLIPS = 13
 """Number of images up to which all 2ⁿ flips are computed: 8,192."""
@@ -18,6 +28,15 @@ SIGNS_AT_ONCE = 1 << 22
 
 TIE = 1e-12
 """Statistics closer than this, relative to the greatest possible one, are equal: they differ by rounding."""
+
+_SUMMED_TIE = 1e-9
+"""The same for differences of flipped sums, which lose digits where the two sides are nearly equal."""
+
+_SAME = 1e-6
+"""Differences up to this share of the values, root mean square, are rounding of float32."""
+
+_Flip: TypeAlias = Callable[[Float64[np.ndarray, "block images"]], Float64[np.ndarray, "block pairs"]]
+"""Takes signs; returns the statistic of every comparison under them, with its sign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,15 +89,80 @@ def flip_signs(
         Westfall & Young 1993, Resampling-based multiple testing, algorithm 4.1; Phipson & Smyth 2010 (arXiv
         1603.05766) for (b + 1) / (B + 1).
     """
-    images, pairs = differences.shape
+    images = len(differences)
+    known = np.asarray(~np.isnan(differences).any(axis=0) & (images > 0))
+    values = scale_columns(differences[:, known]) if known.any() else differences[:, known]
+    return _tested(
+        lambda signs: signs @ values, known=known, images=images, resamples=resamples, seed=seed, tie=TIE
+    )
+
+
+def flip_sides(
+    sides: Float64[np.ndarray, "images sets sides"], /, *, resamples: int = RESAMPLES, seed: int = 0
+) -> FlipTest:
+    """Test the differences of every two sides of every set as `flip_signs` does, all of them together.
+
+    A set uses the images that have all its values, not counting sides without any value. No table of
+    differences is made: the flipped sum of a difference is the difference of two flipped sums.
+
+    Args:
+        sides: One value per image, set and side, e.g. per metric and transform; NaN where undefined.
+        resamples: Number of random flips, for more than 13 images.
+        seed: Their seed.
+
+    Returns:
+        p values of sets by pairs of sides, flat, pairs in the order of `itertools.combinations`. A pair
+        whose differences are rounding on every image has p = 1; one with a side without values has NaN.
+    """
+    images, sets, count = sides.shape
+    first, second = np.triu_indices(count, 1)
+    parts = [_centre(sides[:, at]) for at in range(sets)]
+    lengths = [_lengths(part, scale=_root(sides[:, at])) for at, part in enumerate(parts)]
+    known = np.array([~np.isnan(one) for one in lengths], bool).reshape(sets * len(first)) & (images > 0)
+
+    def flip(signs: Float64[np.ndarray, "block images"]) -> Float64[np.ndarray, "block pairs"]:
+        sums = [signs @ part for part in parts]  # block sides, for each set
+        found = [(one[:, first] - one[:, second]) / size for one, size in zip(sums, lengths, strict=True)]
+        return np.concatenate(found, axis=1)[:, known]
+
+    return _tested(flip, known=known, images=images, resamples=resamples, seed=seed, tie=_SUMMED_TIE)
+
+
+def _centre(values: Float64[np.ndarray, "images sides"]) -> Float64[np.ndarray, "images sides"]:
+    """Subtract each image's mean over sides; 0 for images without all values, NaN for sides without any."""
+    held = ~np.isnan(values).all(axis=0)
+    whole = ~np.isnan(values[:, held]).any(axis=1) & held.any()
+    if not whole.any():
+        return np.full(values.shape, np.nan)
+    found = np.where(held, 0.0, np.full(values.shape, np.nan))
+    kept = values[np.ix_(whole, held)]
+    found[np.ix_(whole, held)] = kept - kept.mean(axis=1, keepdims=True)
+    return found
+
+
+def _root(values: Float64[np.ndarray, "images sides"]) -> float:
+    return float(np.sqrt(np.nansum(values**2)))
+
+
+def _lengths(values: Float64[np.ndarray, "images sides"], *, scale: float) -> Float64[np.ndarray, " pairs"]:
+    """Return the root sums of squares of all differences; infinite where these are rounding."""
+    columns = range(values.shape[1])
+    parts = [((values[:, [at]] - values[:, at + 1 :]) ** 2).sum(axis=0) for at in columns]
+    found = np.sqrt(np.concatenate([np.empty(0), *parts]))
+    return np.where(found <= _SAME * scale, np.inf, found)
+
+
+def _tested(
+    flip: _Flip, *, known: Bool[np.ndarray, " pairs"], images: int, resamples: int, seed: int, tie: float
+) -> FlipTest:
     flips, exact, least = count_flips(images, resamples=resamples)
-    known = ~np.isnan(differences).any(axis=0) & (images > 0)
-    p, adjusted = np.full(pairs, np.nan), np.full(pairs, np.nan)
+    p, adjusted = np.full(len(known), np.nan), np.full(len(known), np.nan)
     if known.any():
-        values = scale_columns(differences[:, known])
-        seen = np.abs(values.sum(axis=0))
+        seen = np.abs(flip(np.ones((1, images))))[0]
         order = np.argsort(-seen, kind="stable")
-        alone, together = _count(values[:, order], seen[order], flips=flips, exact=exact, seed=seed)
+        signs = draw_signs(images, pairs=len(seen), flips=flips, exact=exact, seed=seed)
+        found = (np.abs(flip(block))[:, order] for block in signs)
+        alone, together = _count(found, seen[order] - tie * np.sqrt(images))
         extra = 0 if exact else 1  # the observed signs are one of all flips, but not of the random ones
         places = np.flatnonzero(known)[order]
         p[places] = (alone + extra) / (flips + extra)
@@ -94,26 +178,16 @@ def scale_columns(values: Float64[np.ndarray, "images pairs"]) -> Float64[np.nda
 
 
 def _count(
-    values: Float64[np.ndarray, "images pairs"],
-    seen: Float64[np.ndarray, " pairs"],
-    *,
-    flips: int,
-    exact: bool,
-    seed: int,
+    blocks: Iterable[Float64[np.ndarray, "flips pairs"]], reached: Float64[np.ndarray, " pairs"]
 ) -> tuple[Float64[np.ndarray, " pairs"], Float64[np.ndarray, " pairs"]]:
     """Count flips that reach each observed statistic: by the comparison itself, and by any not before it.
 
     Args:
-        values: Scaled differences, the greatest observed statistic first.
-        seen: The observed statistics, descending.
-        flips: Number of flips.
-        exact: Whether to take all flips in place of random ones.
-        seed: Seed of the random ones.
+        blocks: Statistics of flips, block by block, the comparison with the greatest observed one first.
+        reached: The observed statistics, descending, less what rounding may take from them.
     """
-    alone, together = np.zeros(len(seen)), np.zeros(len(seen))
-    reached = seen - TIE * np.sqrt(len(values))
-    for signs in draw_signs(len(values), pairs=len(seen), flips=flips, exact=exact, seed=seed):
-        found = np.abs(signs @ values)  # flips pairs
+    alone, together = np.zeros(len(reached)), np.zeros(len(reached))
+    for found in blocks:
         alone += (found >= reached).sum(axis=0)
         rest = np.maximum.accumulate(found[:, ::-1], axis=1)[:, ::-1]
         together += (rest >= reached).sum(axis=0)

@@ -12,6 +12,7 @@ from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.paired_tests import PairedTests
 from embshift.show.run import Run, open_run
+from embshift.show.text.joint_order import describe_joint_order
 from embshift.show.text.measures import (
     differences_table,
     format_differences,
@@ -48,7 +49,12 @@ def _differences(run: Run, parsed: argparse.Namespace) -> PairedTests:
     found = run.differences(by=by, against=against, detect=parsed.detect, resamples=resamples)
     order = ", ".join(f"{one.images:,}: {one.tau:.3f}" for one in run.order_stability(by=by))
     stable = f"mean Kendall τ between the order of N images and that of all, by N: {order}"
-    return replace(found, notes=(*found.notes, stable))
+    together = describe_joint_order(run.joint_order(resamples=resamples)) if against is None else ()
+    return replace(found, notes=(*found.notes, stable, *together))
+
+
+def _variance(run: Run, parsed: argparse.Namespace) -> Measured:
+    return run.variance(by=parsed.by or "cosine")
 
 
 SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]] = {
@@ -57,6 +63,7 @@ SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]]
     "direction": _direction,
     "structure": _structure,
     "differences": _differences,
+    "variance": _variance,
 }
 """Everything that can be shown beside "shifts"."""
 

@@ -7,7 +7,7 @@ from embshift.core.errors import UsageError
 
 __all__ = ["SHOWS", "add_show_options", "check_show_options"]
 
-SHOWS = ("shifts", "calibration", "retrieval", "direction", "structure", "differences")
+SHOWS = ("shifts", "calibration", "retrieval", "direction", "structure", "differences", "variance")
 """Names for ``--show``."""
 
 _BELONGS = {
@@ -15,7 +15,7 @@ _BELONGS = {
     "images": ("calibration", "retrieval", "direction", "structure"),
     "queries": ("calibration", "retrieval"),
     "search": ("retrieval",),
-    "by": ("differences",),
+    "by": ("differences", "variance"),
     "against": ("differences",),
     "detect": ("differences",),
     "resamples": ("differences",),
@@ -33,7 +33,8 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         help="shifts: the mean of every metric for each transform; calibration: shifts relative to the"
         " distances between images; retrieval: how often a view finds its original; direction: whether all"
         " images shift the same way; structure: whether the geometry of the embeddings is preserved;"
-        " differences: which transforms differ (default: %(default)s)",
+        " differences: which transforms differ; variance: how far values vary between images, and between"
+        " draws (default: %(default)s)",
     )
     floor = add(
         "--floor",
@@ -60,7 +61,7 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         help="for retrieval: compare views with every original (exact, the default), or use an index that may"
         " miss a few (approximate; for more than 100,000 images, needs faiss)",
     )
-    by = add("--by", metavar="METRIC", help="for differences: the metric (default: cosine)")
+    by = add("--by", metavar="METRIC", help="for differences and variance: the metric (default: cosine)")
     against = add(
         "--against", metavar="RUN", help="for differences: compare each transform with another run's"
     )

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from embshift.analysis.of_run import analyse_separation
-from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.analysis.sampling.bootstrap import RESAMPLES
+from embshift.analysis.shifts.joint_order import JointOrder, order_jointly
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.analysis.shifts.separation import Separation
 from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.progress import OnStep, ignore_step
 from embshift.core.types import Capture, MetricSpec
+from embshift.runs.precision import read_precision_errors
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
 from embshift.show.report.facts.common import CommonImages, rank_common_images
@@ -37,7 +39,7 @@ class Facts:
         summary: Means and deviations.
         statistics: Intervals of all means; ranks by the overall score.
         main: Ranks by the main metric (see `find_main_metric`); None without one.
-        orders: Ranks by each metric; the certain pairs of all metrics hold jointly at `level`.
+        joint: By which metrics each transform is certainly closer than another, all together at `level`.
         common: Ranks by the overall score on the images where every transform has all its values; None where
             that is all images, or none.
         repeated: Number of usable inputs that equal an earlier one and count once.
@@ -55,7 +57,7 @@ class Facts:
     summary: Summary
     statistics: Statistics
     main: Ranks | None
-    orders: Mapping[str, Ranks]
+    joint: JointOrder
     common: CommonImages | None
     repeated: int
     separation: Separation
@@ -96,15 +98,15 @@ def gather_facts(run: RunTables, *, resamples: int | None = None, on_step: OnSte
     resamples = choose_resamples(len(values.rows)) if resamples is None else resamples
     on_step("intervals and ranks")
     main = find_main_metric(run.metrics)
-    joint = 1 - (1 - LEVEL) / max(len(run.metrics), 1)  # Bonferroni over the metrics
+    errors = read_precision_errors(run.info)
     return Facts(
         transforms=run.transforms,
         metrics=run.metrics,
         values=values,
         summary=summarise(values, metrics=run.metrics, map_name=str(run.info["encoder"].get("map_name"))),
         statistics=compute_statistics(values, metrics=run.metrics, resamples=resamples),
-        main=None if main is None else _rank_by(values, main, resamples=resamples, level=LEVEL),
-        orders={spec.name: _rank_by(values, spec, resamples=resamples, level=joint) for spec in run.metrics},
+        main=None if main is None else _rank_by(values, main, resamples=resamples),
+        joint=order_jointly(values, metrics=run.metrics, errors=errors, resamples=resamples),
         common=rank_common_images(values, metrics=run.metrics, resamples=resamples),
         repeated=len(run.repeated()),
         separation=analyse_separation(run),
@@ -116,7 +118,7 @@ def gather_facts(run: RunTables, *, resamples: int | None = None, on_step: OnSte
     )
 
 
-def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int, level: float) -> Ranks:
+def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int) -> Ranks:
     """Rank by one metric; resampling its column alone gives the same result as resampling all columns."""
     at = values.metrics.index(spec.name)
     column = (slice(None), slice(None), slice(at, at + 1))
@@ -127,7 +129,7 @@ def _rank_by(values: ImageValues, spec: MetricSpec, *, resamples: int, level: fl
         recorded=values.recorded[column],
         undefined=values.undefined[column],
     )
-    return compute_statistics(alone, metrics=[spec], by=spec.name, resamples=resamples, level=level).ranks
+    return compute_statistics(alone, metrics=[spec], by=spec.name, resamples=resamples).ranks
 
 
 def _count_inputs(run: RunTables) -> Mapping[str, int]:
