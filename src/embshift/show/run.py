@@ -17,6 +17,7 @@ from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS
 from embshift.analysis.embeddings.structure import PERMUTATIONS
+from embshift.analysis.explanation import Explanation, open_explanation
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.shifts.joint_order import JointOrder
 from embshift.analysis.shifts.paired_tests import PairedTests
@@ -29,7 +30,6 @@ from embshift.analysis.strength.sweep import Sweep
 from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
 from embshift.runs.tables import RunTables, open_tables
-from embshift.show.explanation import Explanation, open_explanation
 from embshift.show.text.summary import summary_html
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ __all__ = ["explain"]
 
 def explain(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift explain``."""
+    from embshift.analysis.explanation import open_explanation
     from embshift.runs.tables import open_tables
-    from embshift.show.explanation import open_explanation
     from embshift.show.text.explained import explained_table, format_explained
 
     run = open_tables(parsed.run)

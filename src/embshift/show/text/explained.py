@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from rich.table import Table
 
+from embshift.analysis.explanation import Explanation
 from embshift.analysis.words.captions import CAPTION_MEASURES, CaptionShifts
 from embshift.analysis.words.directions import NAMED_BELOW
 from embshift.analysis.words.labels import LABEL_MEASURES, LabelShifts
 from embshift.analysis.words.shares import WordShares
 from embshift.core.records import Record
 from embshift.core.words import count_noun
-from embshift.show.explanation import Explanation
 from embshift.show.text.markup import find_writer, open_table
 from embshift.show.text.numbers import format_cell, format_estimate, format_exact, write_json
 
