@@ -17,6 +17,7 @@ from embshift.runs.record import MATCH, write_record_file
 from tests.faults.amounts import FULL
 from tests.faults.sessions import quickly, write_pictures
 from tests.integration.command import invoke
+from tests.synthetic_explanations import write_explanation
 
 OPTIONS = (
     *("--encoder", "lite", "--image-size", "16", "--transform", "blur", "--transform", "noise"),
@@ -29,6 +30,7 @@ COMMANDS = {
     "clusters": ("clusters", "{run}"),
     "figures": ("figures", "{run}", "--only", "gallery", "--only", "clustermap"),
     "report": ("report", "{run}"),
+    "explain": ("explain", "{run}", "--read-only"),
     "verify": ("verify", "{run}", "--folder-only"),
     "repair": ("verify", "{run}", "--folder-only", "--repair"),
     "run": ("run", "{pictures}", "--out", "{run}", *OPTIONS),
@@ -37,8 +39,24 @@ FILES = (
     *("run.json", "plan.toml", "listing.parquet", MATCH, "report.html", ".lock", ".owner"),
     *(f"{table}/chunk-000000.parquet" for table in ("images", "embeddings", "shifts", "attention")),
     *("views/*/original.png", "views/*/blur-0.png"),
+    *(
+        "explain/explain.json",
+        "explain/shares/chunk-000000.parquet",
+        "explain/texts.parquet",
+        "explain/texts.json",
+    ),
 )
-FOLDERS = ("images", "embeddings", "shifts", "attention", "views", "views/*", "figures")
+FOLDERS = (
+    "images",
+    "embeddings",
+    "shifts",
+    "attention",
+    "views",
+    "views/*",
+    "figures",
+    "explain",
+    "explain/maps",
+)
 CASES = [
     *(
         (name, how)
@@ -63,6 +81,7 @@ def make_run(folder, *, seed: int):
         made = invoke("run", str(pictures), "--out", str(folder / "run"), "--seed", str(seed), *OPTIONS)
     assert made.returncode == 0, made.stderr
     assert invoke("figures", str(folder / "run"), "--only", "gallery").returncode == 0
+    write_explanation(folder / "run", seed=seed)
     (folder / "run" / "report.html").write_text("a report")
     solved = {"fingerprint": open_run(folder / "run").info["fingerprint"], "images": [], "solved": []}
     write_record_file(folder / "run", solved, name=MATCH)
@@ -83,7 +102,9 @@ def shown(runs, tmp_path_factory):
     """What the commands that only print say of the run as it was written."""
     run = tmp_path_factory.mktemp("normal") / "run"
     shutil.copytree(runs[0] / "run", run)
-    found = {name: carry_out(name, run, runs[0]) for name in ("summarise", "retrieval", "clusters")}
+    found = {
+        name: carry_out(name, run, runs[0]) for name in ("summarise", "retrieval", "clusters", "explain")
+    }
     assert {each.returncode for each in found.values()} == {0}
     return {name: each.stdout for name, each in found.items()}
 

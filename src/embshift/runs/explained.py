@@ -116,7 +116,7 @@ class ExplainedTables:
         path = file_in(self.run, FOLDER, TEXTS)
         if not path.exists():
             return [], [], np.empty((0, 0), np.float32)
-        table = read_columns(path, _TEXT_SCHEMA.names)
+        table = read_columns(path, _TEXT_SCHEMA.names, fingerprint=self.record["fingerprint"])
         own = table.filter(pa.array([one == kind for one in table["kind"].to_pylist()], pa.bool_()))
         return own["text"].to_pylist(), own["key"].to_pylist(), read_lists(own["vector"])
 
@@ -151,10 +151,17 @@ def read_texts_record(run: Path) -> dict[str, Any]:
         raise RunError(f"{run / FOLDER / TEXTS_RECORD} cannot be read: {error}; explain again") from error
 
 
-def write_texts(run: Path, table: pa.Table) -> None:
-    """Write the vectors of texts: columns kind, text, key and vector."""
+def write_texts(run: Path, table: pa.Table, *, fingerprint: str) -> None:
+    """Write the vectors of texts: columns kind, text, key and vector.
+
+    Args:
+        run: The run folder.
+        table: The texts.
+        fingerprint: The run's; stored in the footer.
+    """
     folder_in(run, FOLDER).mkdir(exist_ok=True)
-    write_aside(file_in(run, FOLDER, TEXTS), partial(_write, table=table.cast(_TEXT_SCHEMA)))
+    written = table.cast(_TEXT_SCHEMA).replace_schema_metadata({"fingerprint": fingerprint})
+    write_aside(file_in(run, FOLDER, TEXTS), partial(_write, table=written))
 
 
 def read_lists(column: pa.ChunkedArray) -> Float32[np.ndarray, "rows values"]:

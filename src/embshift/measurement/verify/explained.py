@@ -9,7 +9,7 @@ import pyarrow as pa
 from embshift.core.errors import RunError
 from embshift.measurement.verify.verdict import Fault
 from embshift.runs.arrow import check_table
-from embshift.runs.explained import find_explained, read_explained_record
+from embshift.runs.explained import find_explained, read_explained_record, read_texts_record
 from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.places import file_in, folder_in, list_chunks
 from embshift.runs.record import check_record_seal
@@ -47,7 +47,7 @@ def check_explained(folder: Path, info: Mapping[str, Any]) -> Iterator[Fault]:
         yield _report(path, what, files=(path,))
         return
     yield from _check_chunks(folder, chunks, digest=digest, finished=record.get("state") == "finished")
-    yield from _check_texts(folder)
+    yield from _check_texts(folder, fingerprint=str(info["fingerprint"]))
 
 
 def _check_chunks(folder: Path, chunks: int, *, digest: str, finished: bool) -> Iterator[Fault]:
@@ -71,16 +71,27 @@ def _find_damage(folder: Path, chunk: int, *, digest: str) -> str:
     return ""
 
 
-def _check_texts(folder: Path) -> Iterator[Fault]:
+def _check_texts(folder: Path, *, fingerprint: str) -> Iterator[Fault]:
     path = file_in(folder, FOLDER, TEXTS)
     if path.exists():
         try:
-            check_table(path)
+            check_table(path, fingerprint=fingerprint)
         except RunError as error:
             yield _report(path, str(error).partition(";")[0], files=(path,))
     record = file_in(folder, FOLDER, TEXTS_RECORD)
-    if record.exists() and check_record_seal(folder / FOLDER, name=TEXTS_RECORD) != SEALED:
-        yield _report(record, "has changed since it was written", files=(record,))
+    if record.exists() and (what := _find_wrong_record(folder, fingerprint=fingerprint)):
+        yield _report(record, what, files=(record,))
+
+
+def _find_wrong_record(folder: Path, *, fingerprint: str) -> str:
+    """Return what is wrong with what is known of the texts; empty if nothing is."""
+    try:
+        if check_record_seal(folder / FOLDER, name=TEXTS_RECORD) != SEALED:
+            return "has changed since it was written"
+        own = read_texts_record(folder).get("fingerprint") == fingerprint
+    except (OSError, RunError) as error:
+        return f"cannot be read ({error})"
+    return "" if own else "is that of another run"
 
 
 def _list_files(folder: Path) -> tuple[Path, ...]:

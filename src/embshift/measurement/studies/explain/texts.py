@@ -94,7 +94,8 @@ def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
     ]
     for line in _list_notes(left_out, LITE_QUALITIES, labels, captions, source.count_cut(captions)):
         reporter.note(line)
-    write_texts(run.folder, pa.Table.from_pylist(rows, schema=_SCHEMA))
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA)
+    write_texts(run.folder, table, fingerprint=run.info["fingerprint"])
     write_texts_record(
         run.folder,
         {
