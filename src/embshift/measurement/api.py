@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
 from embshift.measurement.plan.files import load_plan
+from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.show.run import Run
@@ -27,7 +28,7 @@ def measure(
     plan: Plan | str | Path | None = None,
     update: bool = False,
     reporter: Reporter | None = None,
-    **options: Any,
+    **options: Unpack[PlanOptions],
 ) -> Run:
     """Measure how embeddings move when images are changed, into a run folder.
 

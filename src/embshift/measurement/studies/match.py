@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from embshift.analysis.strength.solved import DISPLACEMENT, SSIM, Solved, SolvedLevel
 from embshift.core.errors import PlanError, SourceError
@@ -16,6 +16,7 @@ from embshift.core.types import ImageRecord
 from embshift.core.words import count_noun
 from embshift.images import decode, list_sources, resize
 from embshift.images.objects import expand_source
+from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.studies.solve import DamagedImage, choose_damage, solve
@@ -46,7 +47,7 @@ def measure_matched(
     displacement: Sequence[float] | None = None,
     out: str | Path | None = None,
     reporter: Reporter | None = None,
-    **options: Any,
+    **options: Unpack[PlanOptions],
 ) -> Run:
     """Measure transforms at strengths of equal damage; ``run.matched()`` ranks them.
 
@@ -76,8 +77,9 @@ def measure_matched(
     """
     progress = reporter or Silent()
     sources = expand_source(source)
-    metrics = options.pop("metrics", None) or ("cosine",)
-    plan = make_plan(metrics=metrics, **options)
+    values = dict[str, Any](options)
+    metrics = values.pop("metrics", None) or ("cosine",)
+    plan = make_plan(metrics=metrics, **values)
     targets = _check_targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)
     chosen = chosen_transforms(transforms)
     images = _read_images(_shuffle(list_sources(sources)[: plan.limit], seed=plan.seed), plan)

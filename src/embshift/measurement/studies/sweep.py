@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from embshift.core.errors import PlanError
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
+from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.show.run import Run
@@ -91,7 +92,7 @@ def measure_sweep(
     strengths: Sequence[float] | None = None,
     out: str | Path | None = None,
     reporter: Reporter | None = None,
-    **options: Any,
+    **options: Unpack[PlanOptions],
 ) -> Run:
     """Measure transforms at several levels into one run folder; ``run.sweep()`` gives the curves.
 
