@@ -15,6 +15,7 @@ from tests.simulations.coverage import (
     s50_coverage,
 )
 from tests.simulations.matched import matched_coverage
+from tests.simulations.variance import KINDS, variance_coverage
 from tests.simulations.words import no_false_name
 
 TRIALS, RESAMPLES = 2_000, 2_000
@@ -62,6 +63,10 @@ def _rows():
     matched = partial(matched_coverage, trials=TRIALS // 2, resamples=500)
     yield "shift at equal damage", matched, _within(0.91, 0.97)
     yield "words, none named falsely", _no_false_name, _within(0.95, 1, start=0)
+    for kind in KINDS:
+        for share in (0.1, 0.5, 0.9):
+            split = partial(variance_coverage, share=share, kind=kind, trials=TRIALS // 4)
+            yield f"draws {share:g}, {kind}", split, _within(0.91, 0.98)
     for name, truth in CASES.items():
         yield f"ranks, {name}", partial(_ranks, truth), _within(0.93, 1, start=0)
 

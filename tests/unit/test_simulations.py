@@ -15,6 +15,7 @@ from tests.simulations.coverage import (
     s50_coverage,
 )
 from tests.simulations.matched import matched_coverage
+from tests.simulations.variance import KINDS, variance_coverage
 from tests.simulations.words import no_false_name, planted_name
 
 
@@ -55,6 +56,11 @@ def test_intervals_of_percentiles_hold_or_are_not_given():
 
 def test_below_ten_images_means_have_no_interval():
     assert math.isnan(mean_coverage(9, trials=100, resamples=100).held)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_intervals_of_the_share_of_draws_hold(kind):
+    assert within(variance_coverage(30, trials=200, share=0.5, kind=kind), 0.91, 0.98)
 
 
 @pytest.mark.slow
