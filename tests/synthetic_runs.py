@@ -14,6 +14,7 @@ from embshift.metrics import METRICS
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
 from embshift.runs.view_files import view_path, write_view
+from tests.explained_views import write_explanation
 
 PAPER = ("cosine", "l2", "attention_similarity", "patch_similarity", "edge_similarity", "detail_similarity")
 NINE = (
@@ -58,6 +59,7 @@ class Wanted:
         uneven: Whether the distances of one transform lie much closer together than those of another.
         dim: Length of an embedding.
         seed: Seed of all numbers.
+        explained: Whether the run holds an explanation.
         swept: The registered transform of which all transforms are severities; empty for one each.
         members: Names of the first images; the others get a name of their own.
     """
@@ -79,6 +81,7 @@ class Wanted:
     dim: int = 8
     seed: int = 0
     swept: str = ""
+    explained: bool = False
     members: tuple[str, ...] = field(default=())
 
 
@@ -103,6 +106,11 @@ def make_run(folder: Path, wanted: Wanted) -> embshift.Run:
         },
     )
     (folder / "run.json").write_text(json.dumps(run_info(wanted)), encoding="utf-8")
+    if wanted.explained:
+        keys = [
+            (_strength(wanted, at), key) for row in range(wanted.images) for at, key in _keys(wanted, row)
+        ]
+        write_explanation(folder, keys, images=wanted.images, size=wanted.size, seed=wanted.seed)
     return embshift.open_run(folder)
 
 
@@ -119,6 +127,7 @@ def run_info(wanted):
     return {
         "schema": SCHEMA_VERSION,
         "state": "finished",
+        "fingerprint": "synthetic",
         "plan": {
             "transforms": [_transform(wanted, at) for at in range(len(wanted.transforms))],
             "draws": wanted.draws,

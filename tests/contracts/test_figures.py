@@ -27,7 +27,7 @@ PERFORMANCE = tuple(name for name in PAPER if METRICS[name].spec.performance)
 
 
 def wanted(**options):
-    return Wanted(**{"metrics": METRICS_OF_RUNS} | options)
+    return Wanted(**{"metrics": METRICS_OF_RUNS, "explained": True} | options)
 
 
 CASES = {
@@ -195,7 +195,10 @@ def metrics_for(entry):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_metrics_that_a_figure_states_are_enough(name, materials):
-    content = Wanted(metrics=metrics_for(FIGURES[name]), images=5, transforms=NINE[:4])
+    entry = FIGURES[name]
+    content = Wanted(
+        metrics=metrics_for(entry), images=5, transforms=NINE[:4], explained=entry.needs_explanation
+    )
     assert next(render_pages(materials(content), name, width=COLUMN, pictures=1)).alt
 
 
@@ -217,6 +220,13 @@ def test_a_run_with_too_few_performance_metrics_is_refused(name, materials):
     metrics = tuple(dict.fromkeys(["l2", *stated, *few]))
     material = materials(Wanted(metrics=metrics, images=2, views=False, maps=False))
     with pytest.raises(FigureError, match=r"performance metric.*; .* --metric"):
+        next(render_pages(material, name))
+
+
+@pytest.mark.parametrize("name", [name for name, entry in FIGURES.items() if entry.needs_explanation])
+def test_a_run_that_is_not_explained_is_refused(name, materials):
+    material = materials(Wanted(images=2, views=False, maps=False))
+    with pytest.raises(FigureError, match=r"holds no explanation; make one with: embshift explain "):
         next(render_pages(material, name))
 
 

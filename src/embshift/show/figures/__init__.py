@@ -45,6 +45,7 @@ class FigureEntry:
         needs: What the run must hold besides metrics; empty for nothing.
         needs_metrics: Names of the metrics that the run must hold; empty for none.
         needs_performance: Number of performance metrics that the run must hold at least.
+        needs_explanation: Whether the run must have been explained, with ``embshift explain``.
         render: Takes ``(material, frame)`` and yields the pages; raises `FigureError` where the run lacks
             what the figure needs.
     """
@@ -56,6 +57,7 @@ class FigureEntry:
     needs: str
     needs_metrics: tuple[str, ...]
     needs_performance: int
+    needs_explanation: bool
     render: RenderFunction
 
 
@@ -72,6 +74,7 @@ def figure(
     source: str,
     needs_metrics: Sequence[str],
     needs_performance: int = 0,
+    needs_explanation: bool = False,
     needs: str = "",
 ) -> Callable[[RenderFunction], RenderFunction]:
     """Register a figure.
@@ -83,6 +86,7 @@ def figure(
         source: The figure of the paper that it follows, or where it comes from.
         needs_metrics: Names of the metrics that the run must hold; an empty tuple for none.
         needs_performance: Number of performance metrics that the run must hold at least, whichever they are.
+        needs_explanation: Whether the run must have been explained, with ``embshift explain``.
         needs: What the run must hold besides metrics.
 
     Returns:
@@ -101,6 +105,7 @@ def figure(
             needs=needs,
             needs_metrics=tuple(needs_metrics),
             needs_performance=needs_performance,
+            needs_explanation=needs_explanation,
             render=function,
         )
         FIGURES.add(name, entry)

@@ -10,10 +10,11 @@ from jaxtyping import Float64
 from PIL import Image
 
 from embshift.analysis.embeddings.clusters import Clusters
+from embshift.analysis.explanation import Explanation, open_explanation
 from embshift.analysis.of_run import cluster_run
 from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
-from embshift.core.errors import FigureError, PlanError
+from embshift.core.errors import FigureError, PlanError, RunError
 from embshift.core.seeding import make_generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 from embshift.metrics.upsampling import upsample_map
@@ -94,6 +95,18 @@ class Material:
         try:
             return cluster_run(self.run)
         except PlanError as error:
+            raise FigureError(str(error)) from error
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """Where in the network the shifts of the run arise.
+
+        Raises:
+            FigureError: If the run is not explained, or not to its end.
+        """
+        try:
+            return open_explanation(self.run)
+        except RunError as error:
             raise FigureError(str(error)) from error
 
     @property

@@ -64,6 +64,8 @@ def render_pages(
         raise PlanError(f"pictures is {pictures}; expected 1 or more")
     settings = {} if style is None else read_style(style)
     _check_metrics(material, entry)
+    if entry.needs_explanation:
+        material.explanation  # noqa: B018 - raises where the run is not explained
     images = material.run.count_images()
     pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures, plain=plain))
     while True:
