@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from embshift.runs.explained import ExplainedSink, write_explained_record
+from embshift.runs.explained import ExplainedSink, write_explained_record, write_texts, write_texts_record
 from embshift.runs.explained_schema import EXPLAINED
 
 LAYERS, HEADS = 3, 4
@@ -19,7 +19,7 @@ COMPONENTS = (
 """Components of the network that a synthetic run explains."""
 
 
-def write_explanation(folder, views, *, images, size, seed):
+def write_explanation(folder, views, *, images, size, seed, fingerprint="synthetic"):
     """Write random numbers of every view, given as (strength, key); the first head and last MLP matter."""
     rng = np.random.default_rng(seed)
     made = {
@@ -31,11 +31,24 @@ def write_explanation(folder, views, *, images, size, seed):
         "means": [],
         "similarity": _similarity([key["transform"] for _, key in views], images, rng),
     }
-    sink = ExplainedSink(run=folder, fingerprint="explained")
-    write_explained_record(folder, explained_record(images))
+    sink = ExplainedSink(run=folder, fingerprint=f"explained {seed}")
+    counts = {"images": images, "left_out": 0, "views": len(views), "without_shift": 0}
+    record = explained_record(images) | {"fingerprint": fingerprint, "digest": sink.fingerprint}
+    write_explained_record(folder, record | {"counts": counts, "greatest_residual": 0.0})
     sink.write(
         0, {name: pa.Table.from_pylist(rows, schema=EXPLAINED[name].arrow()) for name, rows in made.items()}
     )
+
+
+def write_words(folder, *, dim, seed, fingerprint):
+    """Write random vectors of three words."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"kind": "word", "text": word, "key": "", "vector": rng.normal(size=dim).astype(np.float32)}
+        for word in ("cat", "dog", "house")
+    ]
+    write_texts(folder, pa.Table.from_pylist(rows), fingerprint=fingerprint)
+    write_texts_record(folder, {"fingerprint": fingerprint, "scale": 10.0, "bias": None, "prompts": ["{}"]})
 
 
 def explained_record(images):
@@ -43,8 +56,6 @@ def explained_record(images):
     return {
         "schema": 1,
         "state": "finished",
-        "fingerprint": "synthetic",
-        "digest": "explained",
         "plan": {"patch": "class"},
         "readout": "class token",
         "components": list(COMPONENTS),
