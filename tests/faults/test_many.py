@@ -45,6 +45,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads a process's memory from /proc")
+@pytest.mark.slow
 def test_a_listing_is_never_held(tmp_path, tally):
     few, many = 20_000, amount(full=2_000_000, quick=100_000)
     done = subprocess.run(

@@ -65,6 +65,7 @@ def test_importing_every_module_asks_nobody(tmp_path, tally):
     tally(tried=1, lost=log)
 
 
+@pytest.mark.slow
 def test_albumentations_would_ask_and_is_told_not_to(tmp_path):
     assert watched("import albumentations", tmp_path)[1], (
         "the library asks no registry any more: this guard can go"

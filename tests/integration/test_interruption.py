@@ -45,6 +45,7 @@ def stop_after(chunks: int, process, out, number: int) -> int:
     return process.returncode
 
 
+@pytest.mark.slow  # test_levels stops a run in the quick suite
 def test_killed_and_resumed_is_identical(crops, uninterrupted, tmp_path):
     out = tmp_path / "run"
     for chunks in (1, 2):
@@ -76,6 +77,7 @@ def living(group: int) -> list[str]:
     return [state for found, state in members if int(found) == group and not state.startswith("Z")]
 
 
+@pytest.mark.slow
 def test_two_writers(crops, tmp_path):
     out = tmp_path / "run"
     first = start(["run", str(crops), *OPTIONS, "--out", str(out)])
@@ -90,6 +92,7 @@ def test_two_writers(crops, tmp_path):
     assert f"process {first.pid}" in second.stderr
 
 
+@pytest.mark.slow
 def test_the_metric_sample_limits_all_but_the_embedding_metrics(uninterrupted):
     run = open_run(uninterrupted)
     rows = {}

@@ -307,6 +307,7 @@ def half_run(photos, tmp_path_factory):
     return embshift.measure(photos, out=out, **options), options
 
 
+@pytest.mark.slow
 class TestRun:
     def test_error_is_recorded_offered_and_shown(self, half_run):
         run, _ = half_run

@@ -155,6 +155,7 @@ def test_it_appears_whole_or_not_at_all(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith("rep")) == ["report.html"]
 
 
+@pytest.mark.slow
 def test_of_many_images_at_most_three_hundred_are_listed(tmp_path):
     found = build_content(make_large_run(tmp_path / "run", images=800, shown=0), resamples=100)
     assert len(found["shown"]["items"]) == 300
@@ -171,6 +172,7 @@ def test_views_outside_the_folder_are_not_read(tmp_path):
         assert item["original"] is None
 
 
+@pytest.mark.slow
 def test_images_that_do_not_compress_stay_within_the_bounds(tmp_path):
     sizes = []
     for images in (60, 600):

@@ -24,6 +24,9 @@ _PLOT = 1.1
 _LINE = 0.13
 """Height of a line of the key in inches."""
 
+_TICKS = 6
+"""Number of layers, after the first, up to which each has its tick."""
+
 _PANELS = ("cosine of the token read", "cosine of aligned patches", "CKA over images")
 """What the panels show, from the left."""
 
@@ -101,7 +104,7 @@ def _add_lines(
     most = max(len(values) for values in lines.values()) - 1
     axes.set_xlim(-0.15, max(most, 1) + 0.15)
     axes.set_ylim(low, 1)
-    axes.set_xticks(sorted({0, most // 2, most}))
+    axes.set_xticks(range(most + 1) if most <= _TICKS else sorted({0, most // 2, most}))
     axes.set_yticks([low, (low + 1) / 2, 1], [f"{tick:.3g}" for tick in (low, (low + 1) / 2, 1)])
     axes.tick_params(labelsize=SIZES.small)
     axes.grid(visible=True, axis="y")
