@@ -8,8 +8,8 @@ from tests.synthetic_runs import Wanted, make_run
 
 @pytest.fixture(scope="session")
 def nine(tmp_path_factory):
-    """Nine transforms, twelve images, every metric of the paper."""
-    return make_run(tmp_path_factory.mktemp("figures") / "nine", Wanted())
+    """Nine transforms, twelve images, every metric of the paper, and an explanation."""
+    return make_run(tmp_path_factory.mktemp("figures") / "nine", Wanted(explained=True))
 
 
 @pytest.fixture(scope="session")

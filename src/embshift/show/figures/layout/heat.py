@@ -72,7 +72,8 @@ def add_cells(
 def _add_numbers(
     axes: Axes, values: Float64[np.ndarray, "rows columns"], *, scale: Scale, cell: tuple[float, float]
 ) -> None:
-    across = text_width("0.00", size=SIZES.small) + 0.04
+    texts = {value: format_number(value, places=2) for value in values[~np.isnan(values)].tolist()}
+    across = 0.04 + max((text_width(text, size=SIZES.small) for text in set(texts.values())), default=0.0)
     up = text_height(1, size=SIZES.small)
     if not (_fits((across, up), cell) or _fits((up, across), cell)):
         return
@@ -82,7 +83,7 @@ def _add_numbers(
             axes.text(
                 column,
                 row,
-                format_number(float(value), places=2),
+                texts[float(value)],
                 ha="center",
                 va="center" if turned else "center_baseline",
                 rotation=90 if turned else 0,
