@@ -11,7 +11,6 @@ from embshift.analysis.inside.patches import (
     Calibration,
     PatchEffects,
     calibrate_patches,
-    correlate,
     pool_patches,
 )
 from embshift.analysis.inside.shares import PooledShares, pool_shares
@@ -29,7 +28,6 @@ __all__ = [
     "average_heads",
     "average_layers",
     "calibrate_kinds",
-    "compare_share_with_patch",
     "list_explained_transforms",
     "pool_patch_effects",
     "pool_transform_shares",
@@ -246,18 +244,6 @@ def _pair_with_full(
 def _index_views(table: pa.Table) -> dict[tuple[int, int], Float64[np.ndarray, " components"]]:
     keys = zip(table["row"].to_pylist(), table["draw"].to_pylist(), strict=True)
     return dict(zip(keys, read_lists(table["recovered"]).astype(np.float64), strict=True))
-
-
-def compare_share_with_patch(shares: PooledShares, effects: PatchEffects) -> float:
-    """Return the correlation, over components, of the share with what a patch recovers; NaN for too few.
-
-    Args:
-        shares: Pooled shares of a transform.
-        effects: Patches of the same transform.
-    """
-    recovered = effects.recovered.estimates.mean
-    both = ~np.isnan(shares.share) & ~np.isnan(recovered)
-    return correlate(shares.share[both], recovered[both])
 
 
 def average_layers(

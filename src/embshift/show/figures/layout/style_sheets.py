@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib import style
 from matplotlib.font_manager import fontManager
+from matplotlib.style import available
+from matplotlib.style import library as bundled
 
 from embshift.core.errors import UnknownNameError, UsageError
 from embshift.core.paths import find_path
@@ -44,8 +45,8 @@ def read_style(sheet: str | Path, /) -> dict[str, Any]:
         UnknownNameError: If it is neither a style that matplotlib knows nor a file.
         UsageError: If the file cannot be read or parsed, or none of its fonts is installed.
     """
-    # Only names of the library: `style.use` also imports packages and opens addresses.
-    found = style.library[str(sheet)] if str(sheet) in style.library else _read_file(sheet)
+    # Only names that matplotlib bundles: `style.use` also imports packages and opens addresses.
+    found = bundled[str(sheet)] if str(sheet) in bundled else _read_file(sheet)
     kept = {str(key): value for key, value in found.items() if _KEPT.fullmatch(key)}
     return kept | _choose_fonts(kept, sheet=sheet)
 
@@ -82,7 +83,7 @@ def _find_file(sheet: str | Path) -> Path:
     if found is None:
         if Path(sheet).suffix == ".mplstyle" or Path(sheet).name != str(sheet):
             raise UsageError(f"style '{sheet}': no such file")
-        raise UnknownNameError("style", str(sheet), style.available)
+        raise UnknownNameError("style", str(sheet), available)
     if not Path(found).is_file():
         raise UsageError(f"style '{sheet}' is not a file; expected a style sheet of matplotlib")
     return Path(found)
