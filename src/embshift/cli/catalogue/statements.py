@@ -177,14 +177,22 @@ def _check_imports(source: Source, family: Family) -> None:
         if reached & homes:
             raise NotConstant(source.name)
     parents = {home.rpartition(".")[0] for home in homes}
+    if not (homes | parents).isdisjoint(_inner_imports(source)):
+        raise NotConstant(source.name)
+
+
+def _inner_imports(source: Source) -> Iterator[str]:
+    """Yield the modules that functions of a module import."""
     for line in source.lines:
-        inside = re.match(r"\s+(?:from|import)\s+([\w.]+)", line)
-        if inside is not None and inside[1] in homes | parents:
-            raise NotConstant(source.name)
+        if "import" in line or "from" in line:  # a pattern on every line takes a tenth of the list's time
+            inside = re.match(r"\s+(?:from|import)\s+([\w.]+)", line)
+            if inside is not None:
+                yield inside[1]
 
 
 def _count_uses(text: str, words: set[str]) -> int:
     """Count how often a statement uses one of the words: decorators of a family, and its registry."""
+    words = {word for word in words if word in text}
     named = sum(len(re.findall(rf"(?<![.\w]){word}\b(?!\s*=[^=])", text)) for word in words)
     heads = sum(len(re.findall(rf"^@{word}\(", text, re.MULTILINE)) for word in words)
     if named == heads:
