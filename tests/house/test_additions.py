@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,20 @@ COPIED = (
     "SECURITY.md",
     "pyproject.toml",
 )
-HOUSE = ("tests/house/test_docs.py", "tests/house/test_import.py", "tests/house/test_layout.py")
+HOUSE = tuple(Path("tests/house") / name for name in ("test_docs.py", "test_import.py", "test_layout.py"))
+CONTRACTS = Path("tests/contracts")
+# What runs the examples of the documents, or measures, does not depend on what is registered.
+MEASURING = ("readme_python", "duckdb", "run_json", "run_folder", "shell_line", "wheel", "every_step")
+TESTED = dict.fromkeys(HOUSE, " and ".join(f"not {name}" for name in MEASURING)) | {
+    CONTRACTS / "test_metrics.py": "mean_colour_distance",
+    CONTRACTS / "test_transforms.py": "posterise",
+    CONTRACTS / "test_severity.py": "posterise",
+    CONTRACTS / "test_figures.py": "cosine_against_ssim",
+    CONTRACTS / "test_encoders.py": "colour_grid",
+    Path("tests/unit/test_plan.py"): "plan",
+    Path("tests/properties/test_plan.py"): "plan",
+}
+"""The tests that run in the copy, and which of each file, by an expression of pytest's -k."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -287,14 +301,15 @@ def python(copy, *arguments):
     )
 
 
-def count_passed(copy, *tests, only):
-    """Run tests in the copy, those that `only` picks by name; all must pass."""
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "slow or not slow", "-k", only]
-    done = python(copy, "-m", "pytest", *options, *tests)
+@pytest.fixture(scope="module")
+def passed(copy):
+    """Number of tests that passed in the copy, by file: one run of all, since each start takes seconds."""
+    chosen = " or ".join(f"({file.stem} and {only})" for file, only in TESTED.items())
+    options = ["-v", "-p", "no:cacheprovider", "-m", "slow or not slow", "-k", chosen]
+    done = python(copy, "-m", "pytest", *options, *map(str, TESTED))
     assert done.returncode == 0, done.stdout + done.stderr
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed, done.stdout
-    return int(passed[1])
+    files = re.findall(r"^(\S+\.py)::.* PASSED", done.stdout, re.MULTILINE)
+    return Counter(map(Path, files))
 
 
 def embshift(copy, *arguments):
@@ -310,35 +325,33 @@ def run_one_photo(copy, out, *options):
     return (out / "plan.toml").read_text(encoding="utf-8")
 
 
-def test_the_house_stays_as_it_should_be(copy):
-    # What runs the examples of the documents, or measures, does not depend on what is registered.
-    measuring = ("readme_python", "duckdb", "run_json", "run_folder", "shell_line", "wheel", "every_step")
-    assert count_passed(copy, *HOUSE, only=" and ".join(f"not {name}" for name in measuring)) > 40
+def test_the_house_stays_as_it_should_be(passed):
+    assert sum(passed[file] for file in HOUSE) > 40
+    assert all(passed[file] for file in HOUSE)
 
 
-def test_a_metric_is_one_file(copy):
-    assert count_passed(copy, "tests/contracts/test_metrics.py", only="mean_colour_distance") > 8
+def test_a_metric_is_one_file(copy, passed):
+    assert passed[CONTRACTS / "test_metrics.py"] > 8
     assert "mean_colour_distance" in embshift(copy, "list", "metrics")
 
 
-def test_a_transform_with_severities_is_one_file(copy):
-    tests = ("tests/contracts/test_transforms.py", "tests/contracts/test_severity.py")
-    assert count_passed(copy, *tests, only="posterise") > 12
+def test_a_transform_with_severities_is_one_file(copy, passed):
+    assert passed[CONTRACTS / "test_transforms.py"] + passed[CONTRACTS / "test_severity.py"] > 12
+    assert passed[CONTRACTS / "test_severity.py"]
     assert "posterise" in embshift(copy, "list", "transforms")
 
 
-def test_a_figure_of_an_optional_metric_is_one_file(copy):
-    assert count_passed(copy, "tests/contracts/test_figures.py", only="cosine_against_ssim") > 8
+def test_a_figure_of_an_optional_metric_is_one_file(copy, passed):
+    assert passed[CONTRACTS / "test_figures.py"] > 8
     assert "cosine_against_ssim" in embshift(copy, "list", "figures")
 
 
-def test_an_encoder_is_one_file(copy, tmp_path):
-    assert count_passed(copy, "tests/contracts/test_encoders.py", only="colour_grid") > 4
+def test_an_encoder_is_one_file(copy, passed, tmp_path):
+    assert passed[CONTRACTS / "test_encoders.py"] > 4
     assert "colour_grid" in run_one_photo(copy, tmp_path / "run", "--encoder", "colour_grid")
 
 
-def test_an_option_of_run_is_two_files(copy, tmp_path):
-    tests = ("tests/unit/test_plan.py", "tests/properties/test_plan.py")
-    assert count_passed(copy, *tests, only="plan") > 20
+def test_an_option_of_run_is_two_files(copy, passed, tmp_path):
+    assert passed[Path("tests/unit/test_plan.py")] + passed[Path("tests/properties/test_plan.py")] > 20
     plan = run_one_photo(copy, tmp_path / "run", "--encoder", "lite", "--patience", "5")
     assert "patience = 5" in plan
