@@ -22,13 +22,19 @@ RESULTS = Path(__file__).parent / "results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the stages asked for, and return the exit code."""
-    from benchmarks import accelerator, long_runs, stages, whole_runs
+    from benchmarks import accelerator, explaining, long_runs, stages, whole_runs
     from benchmarks.images import write_encoder, write_images
     from benchmarks.machine import describe_machine, read_load
     from benchmarks.report import format_table, make_results
     from benchmarks.setting import Setting
 
-    every = {**stages.STAGES, **whole_runs.STAGES, **long_runs.STAGES, **accelerator.STAGES}
+    every = {
+        **stages.STAGES,
+        **whole_runs.STAGES,
+        **long_runs.STAGES,
+        **explaining.STAGES,
+        **accelerator.STAGES,
+    }
     parsed = _parse(arguments, list(every))
     path, results = parsed.out / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json", dict[str, Any]()
     with TemporaryDirectory(dir=parsed.work) as work:
@@ -66,6 +72,7 @@ _SIZES = {
     "fast": (160, 32, "images in a repetition of a run with fast views"),
     "memory": (2000, 192, "images of the long memory run"),
     "finished": (13312, 1024, "images of the finished run that is asked again; a multiple of 64"),
+    "explained": (256, 32, "images of the run that is explained"),
     "few": (32, 8, "images in a repetition of a single stage"),
     "repetitions": (3, 2, "repetitions of everything"),
 }

@@ -70,6 +70,7 @@ def judge_goals(figures: Figures, /) -> list[dict[str, Any]]:
     return [
         *(_judge(goal, known) for goal in ends),
         *_judge_growth(figures),
+        *_judge_explaining(figures),
         *(_judge(g, known) for g in last),
     ]
 
@@ -140,6 +141,27 @@ def _judge_process(whose: str, figures: Figures) -> dict[str, Any]:
         text=f"growth of memory {ends}, {whose}", stage="", way="", of="values", wanted=0.05, at_least=False
     )
     return _make_verdict(goal, values)
+
+
+def _judge_explaining(figures: Figures) -> list[dict[str, Any]]:
+    """Judge parts of an explanation as multiples of a forward pass."""
+    found = list[dict[str, Any]]()
+    for way, wanted, text in (
+        ("shares", 0.01, "shares of all components"),
+        ("class path", 2.0, "class path of all components, one direction"),
+    ):
+        stage = f"explaining, {_VIT}"
+        goal = _Goal(
+            text=f"{text}, in forward passes of {_VIT}",
+            stage=stage,
+            way=way,
+            of="ratios",
+            wanted=wanted,
+            at_least=False,
+        )
+        ratios = [each["ratios"] for each in figures if (each["stage"], each["way"]) == (stage, way)]
+        found.append(_make_verdict(goal, [1 / value for value in (ratios[0] if ratios else ())]))
+    return found
 
 
 def _judge(goal: _Goal, known: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Setting:
         fast: Images in a repetition of a faster run; they include those of the plain procedure.
         memory: Images of the longer memory run.
         finished: Images of the finished run that is asked again.
+        explained: Images of the run that is explained.
         best: The encoder's best batch size by network and engine, filled in by the stages.
     """
 
@@ -35,6 +36,7 @@ class Setting:
     fast: int
     memory: int
     finished: int
+    explained: int
     best: dict[str, int] = field(default_factory=dict[str, int])
 
     def block(self, repetition: int, *, count: int) -> list[str]:
