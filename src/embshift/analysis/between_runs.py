@@ -1,9 +1,12 @@
 """Comparisons of runs, image by image: preparation floors, numeric floors, differences of encoders."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Float64
 
 from embshift.analysis.embeddings.floors import Floor, floor
@@ -11,6 +14,7 @@ from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.of_run import pair_views
 from embshift.analysis.shifts.paired_tests import PairedTests, compare_columns, compare_sides
 from embshift.core.errors import RunError, UnknownNameError
+from embshift.core.words import count_noun
 from embshift.runs.tables import RunTables
 
 __all__ = ["PREPARATION", "compare", "find_floors"]
@@ -136,7 +140,8 @@ def compare(
     shared = [name for name in run.transforms if name in other.transforms]
     if not shared:
         raise RunError(f"{other.folder} shares no transform with {run.folder}; measure the same preset")
-    return compare_sides(
+    _check_specifications(run, other, shared)
+    found = compare_sides(
         _column(run, by, transforms=shared),
         _column(other, by, transforms=shared),
         transforms=shared,
@@ -144,6 +149,76 @@ def compare(
         unit=unit,
         **options,
     )
+    return replace(found, notes=(*found.notes, *_describe_pairing(run, other, shared)))
+
+
+def _check_specifications(run: RunTables, other: RunTables, shared: Sequence[str]) -> None:
+    """Raise `RunError` where transforms of one name differ in what they do."""
+    for name in shared:
+        one, two = _specification(run, name), _specification(other, name)
+        if one != two:
+            raise RunError(
+                f"{name} is not one transform in both runs: {_describe_difference(one, two)} in {run.folder},"
+                f" {_describe_difference(two, one)} in {other.folder}; compare runs with the same transforms,"
+                " or give one of them another name"
+            )
+
+
+def _specification(run: RunTables, name: str) -> dict[str, Any]:
+    """Return everything that determines what a transform does, as one level of names and values."""
+    stated = next(one for one in run.info["plan"]["transforms"] if one["name"] == name)
+    code = {"code": run.info.get("code", {}).get(name)}
+    fields = {key: value for key, value in stated.items() if key not in ("name", "parameters")}
+    return fields | dict(stated.get("parameters") or {}) | code
+
+
+def _describe_difference(one: Mapping[str, Any], two: Mapping[str, Any]) -> str:
+    """Return those values of one specification that differ in the other."""
+    missing = object()
+    differing = [key for key in (*one, *two) if one.get(key, missing) != two.get(key, missing)]
+    return ", ".join(f"{key} {one.get(key, '–')}" for key in dict.fromkeys(differing))
+
+
+def _describe_pairing(run: RunTables, other: RunTables, shared: Sequence[str]) -> tuple[str, ...]:
+    """Return notes on what was compared: images and transforms that only one run has, and other pixels."""
+    ours, theirs = set(run.image_ids().values()), set(other.image_ids().values())
+    alone = [
+        f"{count_noun(len(one - two), 'image')} only in {side.folder.name}"
+        for side, one, two in ((run, ours, theirs), (other, theirs, ours))
+        if one - two
+    ]
+    alone += [
+        f"only in {side.folder.name}: {', '.join(own)}"
+        for side in (run, other)
+        if (own := [name for name in side.transforms if name not in shared])
+    ]
+    differing, views = _count_other_pixels(run, other)
+    why = _differing(run, other, (*_PREPARED, "seed", "views"))
+    prepared = (
+        f"{differing:,} of {views:,} shared originals and views have other pixels in {other.folder.name}"
+        f" ({', '.join(why) or 'other versions of libraries, or other draws'}): their preparation is compared"
+        " as well"
+    )
+    return (*([f"not compared: {'; '.join(alone)}"] if alone else []), *([prepared] if differing else []))
+
+
+def _count_other_pixels(run: RunTables, other: RunTables) -> tuple[int, int]:
+    """Count the originals and views of both runs, and those whose pixels differ."""
+    keys = ["image", "transform", "draw"]
+    both = _digests(run).join(_digests(other), keys, join_type="inner", right_suffix="_other")
+    pairs = zip(*(both[name].to_pylist() for name in ("pixels_digest", "pixels_digest_other")), strict=True)
+    return sum(one != two for one, two in pairs), len(both)
+
+
+def _digests(run: RunTables) -> pa.Table:
+    """Return the digest of the pixels of every original and view, by image id, transform and draw."""
+    repeated = run.repeated()
+    ids = {row: name for row, name in run.image_ids().items() if row not in repeated}
+    columns = ["row", "transform", "draw", "status", "pixels_digest"]
+    whole = pa.concat_tables(run.chunks("embeddings", columns))
+    kept = whole.filter((pc.field("status") == "ok") & pc.field("row").isin(list(ids)))
+    names = pa.array([ids[row] for row in kept["row"].to_pylist()], pa.string())
+    return kept.drop_columns(["row", "status"]).append_column("image", names)
 
 
 def _sides(run: RunTables, other: RunTables) -> tuple[str, str]:

@@ -1,0 +1,106 @@
+"""Two runs beside each other: what is compared, what is marked, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+
+import embshift
+from embshift.core.errors import RunError
+from tests.integration.command import invoke
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    return measure(photos, tmp_path_factory.mktemp("runs") / "linear")
+
+
+def measure(photos, out, **options):
+    transforms = ["blur", "noise", "horizontal_flip"]
+    wanted = {"encoder": "lite", "metrics": ["cosine"], "workers": 0, "image_size": (64, 64)}
+    return embshift.measure(photos, transforms=transforms, out=out, **(wanted | options))
+
+
+def restate(run, folder, name, **fields):
+    """A copy of the run whose plan states other fields of one transform."""
+    shutil.copytree(run.folder, folder)
+    path = folder / "run.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    del info["seal"]
+    next(one for one in info["plan"]["transforms"] if one["name"] == name).update(fields)
+    path.write_text(json.dumps(info), encoding="utf-8")
+    return embshift.open_run(folder)
+
+
+def test_equal_runs_need_no_note(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "again")
+    assert run.differences(against=embshift.open_run(tmp_path / "again")).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        (
+            "parameters",
+            {"p": 1.0, "blur_limit": [15, 31], "sigma_limit": [0.5, 3.0]},
+            r"blur_limit \[15, 31\]",
+        ),
+        ("target", "MedianBlur", "target MedianBlur"),
+        ("severity", 3, "severity 3"),
+        ("strength", 0.5, "strength 0.5"),
+        ("kind", "registered", "kind registered"),
+    ],
+)
+def test_transforms_of_one_name_that_differ_are_refused(run, tmp_path, field, value, said):
+    other = restate(run, tmp_path / "other", "blur", **{field: value})
+    with pytest.raises(RunError, match=f"blur is not one transform in both runs: .*{said} in .*other"):
+        run.differences(against=other)
+
+
+def test_the_code_of_a_function_belongs_to_it(run, tmp_path):
+    other = restate(run, tmp_path / "other", "noise")
+    info = dict(other.info) | {"code": {"noise": "0" * 64}}
+    changed = type(other)(folder=other.folder, info=info)
+    with pytest.raises(RunError, match="noise is not one transform in both runs: code"):
+        run.differences(against=changed)
+
+
+def test_the_command_refuses_with_exit_2(run, tmp_path):
+    other = restate(run, tmp_path / "other", "blur", severity=3)
+    done = invoke("summarise", str(run.folder), "--show", "differences", "--against", str(other.folder))
+    assert done.returncode == 2
+    assert "blur is not one transform in both runs" in done.stderr
+
+
+def test_another_preparation_is_marked(run, photos, tmp_path):
+    other = measure(photos, tmp_path / "area", resize="area")
+    count = 4 * run.count_images()
+    (note,) = run.differences(against=other).notes
+    assert note.startswith(f"{count} of {count} shared originals and views have other pixels in area (resize")
+
+
+def test_other_draws_are_marked(run, photos, tmp_path):
+    other = measure(photos, tmp_path / "seed", seed=1)
+    images = run.count_images()
+    (note,) = run.differences(against=other).notes
+    # The flip is the same under every seed, and so are the originals.
+    assert note.startswith(
+        f"{2 * images} of {4 * images} shared originals and views have other pixels in seed"
+    )
+    assert "seed 1" in note
+
+
+def test_what_only_one_run_has_is_said(run, photos, tmp_path):
+    few = embshift.measure(
+        sorted(map(str, photos.iterdir()))[:2],
+        transforms=["blur", "perspective"],
+        encoder="lite",
+        metrics=["cosine"],
+        workers=0,
+        image_size=(64, 64),
+        out=tmp_path / "few",
+    )
+    (note,) = run.differences(against=few).notes
+    assert f"{run.count_images() - 2} images only in linear" in note
+    assert "only in linear: noise, horizontal_flip" in note
+    assert "only in few: perspective" in note
