@@ -10,7 +10,11 @@ import pytest
 
 import embshift
 from embshift.core.errors import EncoderError, PlanError, ResumeError, RunError, UnknownNameError
+from embshift.encoders.inside import count_bytes, open_inside
+from embshift.encoders.open import open_encoder
 from embshift.measurement.studies.explain import explain_run
+from embshift.measurement.studies.explain import measured as measured_module
+from embshift.measurement.studies.explain.measured import count_views
 from embshift.measurement.studies.explain.sample import CHUNK
 from embshift.measurement.verify import verify_run
 from embshift.runs.explained_schema import EXPLAINED
@@ -284,3 +288,31 @@ def test_a_checkpoint_with_a_class_token(pictures, tmp_path):
     )
     assert len(found.to_pandas()) == len(found.components)
     assert "<table>" in found._repr_html_()
+
+
+def test_views_that_memory_cannot_hold_at_once_are_split(run, explained, monkeypatch):
+    whole = count_views(open_inside(open_encoder("lite", device="cpu")), (64, 64))
+    assert whole == measured_module.VIEWS == 31
+    kept = measured_module.KEPT
+    # Room for the original and two of the six views of an image.
+    monkeypatch.setattr(measured_module, "KEPT", 3 * count_bytes(observe_one()))
+    assert count_views(open_inside(open_encoder("lite", device="cpu")), (64, 64)) == 2
+    found = explain_run(run)
+    monkeypatch.setattr(measured_module, "KEPT", kept)
+    split, together = (read_shares(tables) for tables in (found, explain_run(explained)))
+    assert split.keys() == together.keys()
+    for key, share in together.items():
+        np.testing.assert_allclose(split[key], share, atol=1e-5)
+
+
+def observe_one():
+    inside = open_inside(open_encoder("lite", device="cpu"))
+    return inside.observe(np.zeros((1, 64, 64, 3), np.uint8))
+
+
+def read_shares(tables):
+    return {
+        (line["row"], line["transform"], line["draw"]): line["share"]
+        for chunk in tables.chunks("shares", ["row", "transform", "draw", "share"])
+        for line in chunk.to_pylist()
+    }

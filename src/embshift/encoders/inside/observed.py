@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from embshift.core.types import Field
 from embshift.encoders.inside.parts import Parts
 
-__all__ = ["Observed", "Recording", "record_parts"]
+__all__ = ["Observed", "Recording", "count_bytes", "record_parts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,6 +67,21 @@ class Observed:
             streams=tuple(map(cut, self.streams)),
             inputs={name: cut(values) for name, values in self.inputs.items()},
         )
+
+
+def count_bytes(kept: Any, /) -> int:
+    """Count the bytes of all tensors in a record, its tuples and its dictionaries.
+
+    Args:
+        kept: What a pass leaves, e.g. `Observed`.
+    """
+    if isinstance(kept, torch.Tensor):
+        return kept.numel() * kept.element_size()
+    if isinstance(kept, dict):
+        return sum(map(count_bytes, kept.values()))
+    if isinstance(kept, list | tuple):
+        return sum(map(count_bytes, kept))
+    return sum(count_bytes(getattr(kept, one.name)) for one in fields(kept)) if is_dataclass(kept) else 0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

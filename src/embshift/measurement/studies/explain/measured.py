@@ -8,16 +8,19 @@ import numpy as np
 from jaxtyping import Float64
 
 from embshift.core.types import Coordinates
-from embshift.encoders.inside import Inside
+from embshift.encoders.inside import Inside, count_bytes
 from embshift.encoders.inside.layers import HeadDivergences, LayerProfile
 from embshift.encoders.inside.results import DIRECTIONS
 from embshift.encoders.inside.sources import SourceMap
 from embshift.measurement.studies.explain.remade import RemadeImage
 
-__all__ = ["MeasuredImage", "PatchValues", "measure_image"]
+__all__ = ["MeasuredImage", "PatchValues", "count_views", "measure_image"]
 
 VIEWS = 31
-"""Views in one forward pass, beside the original."""
+"""Greatest number of views in one forward pass, beside the original."""
+
+KEPT = 2**30
+"""Bytes that what is kept of one pass may take: all tokens after every block, and more."""
 
 LARGEST = 4
 """Components with the largest shares that are patched in full, on the few images for calibration."""
@@ -73,19 +76,33 @@ class MeasuredImage:
     embedding: np.ndarray
 
 
+def count_views(inside: Inside[Any], size: tuple[int, int]) -> int:
+    """Return how many views beside the original go through the network at once, so that memory suffices.
+
+    It follows from the network and the size alone, so that a study that is continued gives the same bits.
+
+    Args:
+        inside: The network.
+        size: Height and width of the views.
+    """
+    kept = count_bytes(inside.observe(np.zeros((1, *size, 3), np.uint8)))
+    return min(VIEWS, max(1, KEPT // kept - 1))
+
+
 def measure_image(
-    inside: Inside[Any], image: RemadeImage, *, kinds: Sequence[str], full: Sequence[str]
+    inside: Inside[Any], image: RemadeImage, *, at_once: int, kinds: Sequence[str], full: str
 ) -> Iterator[MeasuredImage]:
-    """Measure an image, at most 31 views at a time.
+    """Measure an image, a number of views at a time.
 
     Args:
         inside: The network.
         image: The image and its views.
+        at_once: Views beside the original in one pass; see `count_views`.
         kinds: Kinds of patches that are made of every component: "direct", "class".
         full: "all" to patch every component in full, "largest" for those with the largest shares, or "".
     """
-    for start in range(0, len(image.keys), VIEWS):
-        own = slice(start, start + VIEWS)
+    for start in range(0, len(image.keys), at_once):
+        own = slice(start, start + at_once)
         pixels = np.concatenate([image.pixels[:1], image.pixels[1:][own]])
         seen = inside.observe(pixels)
         clean, views = seen.between(0, 1), seen.between(1, len(pixels))
@@ -100,7 +117,7 @@ def _measure(
     views: Any,
     *,
     kinds: Sequence[str],
-    full: Sequence[str],
+    full: str,
 ) -> MeasuredImage:
     places: Sequence[Coordinates | None] = image.coordinates[own]
     shares = inside.compute_shares(clean, views)

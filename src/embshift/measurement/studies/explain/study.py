@@ -20,7 +20,7 @@ from embshift.measurement.plan.files import plan_from_content
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.provenance import code_content, encoder_content
 from embshift.measurement.session.resume import check_code, check_encoder
-from embshift.measurement.studies.explain.measured import MeasuredImage, measure_image
+from embshift.measurement.studies.explain.measured import MeasuredImage, count_views, measure_image
 from embshift.measurement.studies.explain.options import ExplainOptions, make_options
 from embshift.measurement.studies.explain.remade import Digests, read_digests, remake_image
 from embshift.measurement.studies.explain.sample import StudyImages, choose_images
@@ -110,6 +110,7 @@ class _Study:
         run: The run.
         options: What is asked for.
         inside: The network.
+        at_once: Views in one pass of it, beside the original.
         images: The images of the explanation.
         listing: The run's listing.
         recipe: What its views are made with.
@@ -119,6 +120,7 @@ class _Study:
     run: RunTables
     options: ExplainOptions
     inside: Inside[Any]
+    at_once: int
     images: StudyImages
     listing: Listing
     recipe: Recipe
@@ -168,6 +170,7 @@ def _open_study(run: RunTables, options: ExplainOptions) -> _Study:
         run=run,
         options=options,
         inside=inside,
+        at_once=count_views(inside, plan.image_size),
         images=images,
         listing=Listing(file_in(run.folder, "listing.parquet")),
         recipe=recipe,
@@ -215,7 +218,15 @@ def _measure_row(study: _Study, row: int, digests: Digests) -> list[MeasuredImag
     full = ""
     if row in study.images.full and study.inside.followed:
         full = "all" if study.options.patch == "full" else "largest"
-    return list(measure_image(study.inside, image, kinds=kinds if patched else ["direct"], full=full))
+    return list(
+        measure_image(
+            study.inside,
+            image,
+            at_once=study.at_once,
+            kinds=kinds if patched else ["direct"],
+            full=full,
+        )
+    )
 
 
 def _make_record(study: _Study, *, state: str) -> dict[str, Any]:
