@@ -48,7 +48,6 @@ test:
 # The large grids and the whole demo, in the environment that make test has made.
 test-slow:
 	test -x $(TEST_VENV)/bin/python || $(MAKE) test
-	cd build && rm -rf test-demo && test-venv/bin/embshift demo --out test-demo
 	$(TEST_VENV)/bin/python -m pytest -m slow $(PYTEST)
 
 # Minutes: the full numbers of tests/faults, with pictures fetched from package registries, as a table.

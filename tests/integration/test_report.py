@@ -7,8 +7,7 @@ import sys
 import pytest
 
 import embshift
-from embshift.cli.commands.figures import render_paper
-from tests.integration.command import invoke
+from tests.integration.command import invoke, start
 
 
 @pytest.fixture
@@ -54,12 +53,16 @@ def test_it_loads_no_measuring(run):
 
 
 @pytest.mark.slow
-def test_the_demo_ends_with_the_figures_of_the_paper_and_the_report(run, capsys):
-    render_paper(run)
-    figures, report = capsys.readouterr().out.splitlines()
-    count = len(list((run.folder / "figures").glob("*.png")))
+def test_the_demo_ends_with_the_figures_of_the_paper_and_the_report(tmp_path):
+    out = tmp_path / "demo"
+    process = start(["demo", "--out", str(out)])
+    shown, told = process.communicate()
+    assert process.returncode == 0, told
+    assert embshift.open_run(out).count_images() == 36
+    count = len(list((out / "figures").glob("*.png")))
     assert count > 10
-    assert figures == f"figures: {run.folder / 'figures'} ({count} files)"
-    assert report == f"report: {run.folder / 'report.html'}"
-    assert (run.folder / "figures" / "l2_bar.png").is_file()
-    assert (run.folder / "report.html").is_file()
+    figures, report = shown.splitlines()[-2:]
+    assert figures == f"figures: {out / 'figures'} ({count} files)"
+    assert report == f"report: {out / 'report.html'}"
+    assert (out / "figures" / "l2_bar.png").is_file()
+    assert (out / "report.html").is_file()

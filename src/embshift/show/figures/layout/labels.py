@@ -1,6 +1,8 @@
 """Text that fits: measured before it is placed, wrapped, and shortened where it is too long."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.font_manager import FontProperties, fontManager, get_font
@@ -20,6 +22,7 @@ LINE = 1.22
 """Height of a line of text, relative to its size."""
 
 _POINTS = 72.0
+_GENERIC = ("serif", "sans-serif", "monospace", "cursive", "fantasy")
 
 
 def _families() -> tuple[str, ...]:
@@ -34,9 +37,19 @@ def _font(families: tuple[str, ...], size: float, weight: str) -> FontProperties
 
 def text_width(text: str, *, size: float, weight: str = "normal") -> float:
     """Return the width of one line in inches, at a size in points."""
-    width, _, _ = text_to_path.get_text_width_height_descent(
-        text, _font(_families(), size, weight), ismath=False
-    )
+    settings = cast("Mapping[str, Any]", mpl.rcParams)
+    generic = tuple(tuple(settings[f"font.{name}"]) for name in _GENERIC)
+    return _measure(text, _families(), size, weight, generic)
+
+
+@lru_cache(maxsize=20_000)
+def _measure(
+    text: str, families: tuple[str, ...], size: float, weight: str, generic: tuple[tuple[str, ...], ...]
+) -> float:
+    """Measure a text; figures ask for the same names and words again and again, a millisecond each."""
+    del generic  # what generic families stand for, which a style sheet may change
+    font = _font(families, size, weight)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return width / _POINTS
 
 
