@@ -11,6 +11,7 @@ from embshift.core.errors import PlanError
 from embshift.metrics import METRICS
 from embshift.runs.precision import MetricError
 from embshift.runs.values import ImageValues
+from embshift.show.text.joint_order import describe_joint_order
 from tests.reference import joint_reference as reference
 
 NAN = math.nan
@@ -114,3 +115,11 @@ def test_equal_transforms_are_seldom_told_apart_by_any_metric():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(PlanError, match=message):
         found(np.zeros((3, 2, 1)), **options)
+
+
+@pytest.mark.parametrize(("images", "said"), [(3, True), (5, True), (6, False), (40, False)])
+def test_too_few_images_are_said_to_be_why_all_is_open(images, said):
+    one = found(shifted(images, [[0.9, 0.1], [0.1, 0.9]]))
+    text = " ".join(describe_joint_order(one))
+    assert ("so nothing can be certain: measure more" in text) == said == (one.least > 0.05)
+    assert one.order.any() != said

@@ -31,6 +31,7 @@ class JointOrder:
         level: Joint level, over all metrics and pairs.
         resamples: Number of sign flips.
         exact: Whether these are all 2ⁿ flips of n images.
+        least: Least possible p; above 1 − `level` nothing can be certain.
         images: Number of images that a metric is tested on, for each metric.
     """
 
@@ -40,6 +41,7 @@ class JointOrder:
     level: float
     resamples: int
     exact: bool
+    least: float
     images: tuple[int, ...]
 
     def agreed(self) -> tuple[tuple[str, str], ...]:
@@ -110,6 +112,7 @@ def order_jointly(
         level=level,
         resamples=test.flips,
         exact=test.exact,
+        least=test.least,
         images=tuple(images.tolist()),
     )
 
