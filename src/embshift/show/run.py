@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -27,8 +27,10 @@ from embshift.analysis.shifts.statistics import OVERALL, Statistics
 from embshift.analysis.shifts.table import Summary
 from embshift.analysis.strength.matched import Matched
 from embshift.analysis.strength.sweep import Sweep
+from embshift.core.progress import Reporter
 from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
+from embshift.runs.studies import STUDIES
 from embshift.runs.tables import RunTables, open_tables
 from embshift.show.text.summary import summary_html
 
@@ -318,6 +320,61 @@ class Run(RunTables):
             RunError: If the run was not made by ``embshift match``.
         """
         return of_run.analyse_matched(self, resamples=resamples, seed=seed)
+
+    def explain(
+        self,
+        *,
+        images: int = 256,
+        patch: Literal["direct", "class", "full"] = "class",
+        patch_images: int = 64,
+        seed: int = 0,
+        words: str | Path | None = None,
+        labels: str | Path | None = None,
+        captions: str | Path | None = None,
+        prompts: Sequence[str] = (),
+        vectors: str | Path | None = None,
+        reporter: Reporter | None = None,
+    ) -> Explanation:
+        """Measure where in the network of its encoder the run's shifts arise; see ``embshift explain``.
+
+        The same call continues an interrupted explanation, and returns at once when it is finished. Loads
+        torch, unlike the other methods.
+
+        Args:
+            images: Size of a seeded sample of images; equal images count once.
+            patch: Most expensive exchange of parts: "direct", "class" or "full".
+            patch_images: Number of these images on which parts are exchanged.
+            seed: Seed of the sample.
+            words: A file of words, one a line; those that ship if None.
+            labels: A file of labels, or "folders" for the images' folders; none if None.
+            captions: A file of captions: CSV, TSV or JSON Lines; none if None.
+            prompts: Texts with ``{}`` that words and labels are put into; "a photo of a {}" if empty.
+            vectors: A Parquet file with the columns text and vector, for an encoder without a text side.
+            reporter: Who is told about the progress; the module ``logging`` where None.
+
+        Raises:
+            EncoderError: If the encoder is not the run's, its network cannot be explained, or it cannot read
+                the texts that are asked for.
+            PlanError: If a number is out of range, or a file of texts cannot be used.
+            ResumeError: If the folder holds an explanation with other options.
+            RunError: If the run is not finished, or its images cannot be read again.
+            StorageError: If results cannot be written.
+            UnknownNameError: If there is no such kind of patch.
+        """
+        STUDIES["explain"](
+            self,
+            images=images,
+            patch=patch,
+            patch_images=patch_images,
+            seed=seed,
+            words=words,
+            labels=labels,
+            captions=captions,
+            prompts=(prompts,) if isinstance(prompts, str) else tuple(prompts),
+            vectors=vectors,
+            reporter=reporter,
+        )
+        return self.explanation()
 
     def explanation(self) -> Explanation:
         """Open what ``embshift explain`` has stored: where in the network the shifts arise.

@@ -1,8 +1,12 @@
 """``embshift explain``."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from embshift.cli.output.terminal import print_table, print_text
+
+if TYPE_CHECKING:
+    from embshift.runs.tables import RunTables
 
 __all__ = ["explain"]
 
@@ -15,7 +19,7 @@ def explain(parsed: argparse.Namespace) -> int:
 
     run = open_tables(parsed.run)
     if not parsed.read_only:
-        _measure(parsed)
+        _measure(run, parsed)
     found = open_explanation(run)
     if parsed.format == "table":
         print_table(explained_table(found, show=parsed.show))
@@ -24,23 +28,20 @@ def explain(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(parsed: argparse.Namespace) -> None:
+def _measure(run: "RunTables", parsed: argparse.Namespace) -> None:
     from embshift.cli.output.progress import reporter
-    from embshift.measurement.studies.explain import TextRequest, explain_run
+    from embshift.measurement.studies.of_run import explain as explain_run
 
-    texts = TextRequest(
+    explain_run(
+        run,
+        images=parsed.images,
+        patch=parsed.patch,
+        patch_images=parsed.patch_images,
+        seed=parsed.seed,
         words=parsed.words,
         labels=parsed.labels,
         captions=parsed.captions,
         prompts=tuple(parsed.prompt or ()),
         vectors=parsed.vectors,
-    )
-    explain_run(
-        parsed.run,
-        images=parsed.images,
-        patch=parsed.patch,
-        patch_images=parsed.patch_images,
-        seed=parsed.seed,
-        texts=texts,
         reporter=reporter(quiet=parsed.quiet),
     )
