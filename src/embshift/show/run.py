@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.analysis import of_run
+from embshift.analysis import of_run, of_sweeps
 from embshift.analysis.between_runs import compare, find_floors
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.embeddings.floors import Floor
@@ -27,6 +27,7 @@ from embshift.analysis.shifts.statistics import OVERALL, Statistics
 from embshift.analysis.shifts.table import Summary
 from embshift.analysis.strength.matched import Matched
 from embshift.analysis.strength.sweep import Sweep
+from embshift.analysis.strength.worst_case import WorstCases
 from embshift.core.progress import Reporter
 from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
@@ -320,6 +321,25 @@ class Run(RunTables):
             RunError: If the run was not made by ``embshift match``.
         """
         return of_run.analyse_matched(self, resamples=resamples, seed=seed)
+
+    @_limited
+    def worst_case(
+        self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0
+    ) -> WorstCases:
+        """Compute how far apart an image and its views are over all severities of a sweep.
+
+        Where labels are stored, as by ``embshift explain SWEEP --labels FILE``, also how often they flip, and
+        how well the radius predicts it.
+
+        Args:
+            images: Size of a seeded sample of images; all images if None.
+            resamples: Number of resamples of the images.
+            seed: Seed of sample and resamples.
+
+        Raises:
+            RunError: If the run is no sweep.
+        """
+        return of_sweeps.measure_worst_case(self, images=images, resamples=resamples, seed=seed)
 
     def explain(
         self,

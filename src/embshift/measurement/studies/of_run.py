@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from embshift.core.progress import Reporter
+from embshift.core.progress import Reporter, Silent
 from embshift.measurement.studies.explain import TextRequest, explain_run
+from embshift.measurement.studies.explain.texts import store_texts
 from embshift.runs.explained import ExplainedTables
+from embshift.runs.lock import lock_folder
 from embshift.runs.studies import study
 from embshift.runs.tables import RunTables
 
-__all__ = ["explain"]
+__all__ = ["explain", "store_labels"]
 
 
 @study("explain")
@@ -52,3 +54,26 @@ def explain(
         texts=texts,
         reporter=reporter,
     )
+
+
+def store_labels(
+    run: RunTables,
+    /,
+    *,
+    labels: str | Path,
+    prompts: tuple[str, ...] = (),
+    vectors: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> None:
+    """Encode labels and store them with a run, explained or not, in place of the texts that were stored.
+
+    Args:
+        run: The run.
+        labels: A file of labels, or "folders".
+        prompts: Texts with ``{}`` that labels are put into.
+        vectors: A Parquet file with the vectors of all texts.
+        reporter: Who is told what is left out.
+    """
+    request = TextRequest(labels=labels, prompts=prompts, vectors=vectors)
+    with lock_folder(run.folder):
+        store_texts(run, request, reporter=reporter or Silent())
