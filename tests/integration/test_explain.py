@@ -1,6 +1,7 @@
 """`embshift explain` as a user meets it: made, asked again, stopped, damaged, refused."""
 
 import csv
+import inspect
 import io
 import json
 import shutil
@@ -15,8 +16,10 @@ from embshift.encoders.open import open_encoder
 from embshift.measurement.studies.explain import explain_run
 from embshift.measurement.studies.explain import measured as measured_module
 from embshift.measurement.studies.explain.measured import count_views
+from embshift.measurement.studies.explain.options import ExplainOptions
 from embshift.measurement.studies.explain.sample import CHUNK
 from embshift.measurement.verify import verify_run
+from embshift.runs.explained import read_texts_record
 from embshift.runs.explained_schema import EXPLAINED
 from embshift.runs.record import read_record_file, write_record_file
 from embshift.show.run import open_run
@@ -115,6 +118,30 @@ def test_what_is_shown_is_what_is_stored(explained):
     table = invoke("explain", str(explained), "--read-only")
     assert table.returncode == 0
     assert "24 views without a shift have no share" in " ".join(table.stdout.split())
+
+
+def test_a_run_explains_itself_as_the_command_does(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    words = tmp_path / "words.txt"
+    words.write_text("cat\ndog\n")
+    asked = ("--images", "5", "--patch", "direct", "--patch-images", "2", "--seed", "3")
+    texts = ("--words", str(words), "--prompt", "a {}", "--quiet")
+    assert invoke("explain", str(other), *asked, *texts).returncode == 0
+    found = open_run(run).explain(
+        images=5, patch="direct", patch_images=2, seed=3, words=words, prompts=["a {}"]
+    )
+    assert contents(run) == contents(other)
+    assert (run / "explain" / "texts.json").read_bytes() == (other / "explain" / "texts.json").read_bytes()
+    assert found.record["plan"] == {"images": 5, "patch": "direct", "patch_images": 2, "seed": 3}
+    assert found.words().names == ("cat", "dog")
+    again = open_run(run).explain(images=5, patch="direct", patch_images=2, seed=3, prompts="the {}")
+    assert read_texts_record(run)["prompts"] == ["the {}"]
+    assert again.record == found.record
+
+
+def test_the_defaults_of_the_method_are_those_of_the_command():
+    taken = {name: one.default for name, one in inspect.signature(embshift.Run.explain).parameters.items()}
+    assert ExplainOptions().content() == {name: taken[name] for name in ExplainOptions().content()}
 
 
 def test_asked_again_nothing_is_measured(explained):

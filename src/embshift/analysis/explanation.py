@@ -159,7 +159,7 @@ class Explanation:
         Raises:
             RunError: If the explanation holds no words.
         """
-        return of_words.name_run_words(self.run, self.tables, seed=seed)
+        return of_words.name_run_words(self.run, seed=seed)
 
     def word_shares(self, *, seed: int = 0) -> WordShares:
         """Measure how much of each mean shift the best words explain, beside as many random vectors.
@@ -170,7 +170,7 @@ class Explanation:
         Raises:
             RunError: If the explanation holds no words.
         """
-        return of_words.measure_run_words(self.run, self.tables, seed=seed)
+        return of_words.measure_run_words(self.run, seed=seed)
 
     def labels(self, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, LabelShifts]:
         """Compare the labels chosen for images with those for their views, by transform.
@@ -182,7 +182,7 @@ class Explanation:
         Raises:
             RunError: If the explanation holds no labels.
         """
-        return of_words.compare_run_labels(self.run, self.tables, resamples=resamples, seed=seed)
+        return of_words.compare_run_labels(self.run, resamples=resamples, seed=seed)
 
     def captions(self, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, CaptionShifts]:
         """Compare how close images and their views are to the images' captions, by transform.
@@ -194,7 +194,7 @@ class Explanation:
         Raises:
             RunError: If the explanation holds no captions.
         """
-        return of_words.compare_run_captions(self.run, self.tables, resamples=resamples, seed=seed)
+        return of_words.compare_run_captions(self.run, resamples=resamples, seed=seed)
 
     def records(self) -> list[Record]:
         """Return one row for each transform and component: shares with intervals, and patches."""

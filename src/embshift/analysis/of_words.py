@@ -1,73 +1,73 @@
 """What the stored texts of an explanation say of a run's embeddings, of all its images."""
 
-import numpy as np
-from jaxtyping import Float64, Int64
+from functools import partial
 
-from embshift.analysis.embeddings.pairs import Pairs
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from embshift.analysis.embeddings.pairs import Pairs, stack_views
 from embshift.analysis.of_run import pair_views
 from embshift.analysis.sampling.bootstrap import RESAMPLES
+from embshift.analysis.strength.worst_case import FindFlips
 from embshift.analysis.words.captions import CaptionShifts, compare_captions
 from embshift.analysis.words.directions import DirectionWords, name_directions
-from embshift.analysis.words.labels import LabelShifts, compare_labels
+from embshift.analysis.words.labels import LabelShifts, compare_labels, find_flips
 from embshift.analysis.words.shares import WordShares, share_of_words
 from embshift.core.errors import RunError
-from embshift.runs.explained import ExplainedTables, read_texts_record
+from embshift.runs.explained import read_texts, read_texts_record
 from embshift.runs.tables import RunTables
 
-__all__ = ["compare_run_captions", "compare_run_labels", "measure_run_words", "name_run_words"]
+__all__ = ["compare_run_captions", "compare_run_labels", "measure_run_words", "name_run_words", "open_flips"]
 
 
-def name_run_words(run: RunTables, found: ExplainedTables, *, seed: int = 0) -> DirectionWords:
+def name_run_words(run: RunTables, *, seed: int = 0) -> DirectionWords:
     """Test which of the stored words name the direction of each transform's shifts.
 
     Args:
         run: The run.
-        found: Its explanation.
         seed: Seed of the random flips.
 
     Raises:
         RunError: If no words are stored.
     """
-    names, vectors = _read_texts(run, found, "word")
+    names, vectors = _require_texts(run, "word")
     return name_directions(_list_shifts(pair_views(run)), vectors, names, seed=seed)
 
 
-def measure_run_words(run: RunTables, found: ExplainedTables, *, seed: int = 0) -> WordShares:
+def measure_run_words(run: RunTables, *, seed: int = 0) -> WordShares:
     """Measure how much of each mean shift the best stored words explain, beside random vectors.
 
     Args:
         run: The run.
-        found: Its explanation.
         seed: Seed of splits and random vectors.
 
     Raises:
         RunError: If no words are stored.
     """
-    _, vectors = _read_texts(run, found, "word")
+    _, vectors = _require_texts(run, "word")
     return share_of_words(_list_shifts(pair_views(run)), vectors, seed=seed)
 
 
 def compare_run_labels(
-    run: RunTables, found: ExplainedTables, *, resamples: int = RESAMPLES, seed: int = 0
+    run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, LabelShifts]:
     """Compare the labels chosen for images with those for their views, transform by transform.
 
     Args:
         run: The run.
-        found: Its explanation.
         resamples: Number of resamples of the images.
         seed: Seed of the resamples.
 
     Raises:
         RunError: If no labels are stored.
     """
-    names, vectors = _read_texts(run, found, "label")
+    names, vectors = _require_texts(run, "label")
     record, pairs = read_texts_record(run.folder), pair_views(run)
-    truth = _find_truth(found, names, pairs)
+    truth = _find_truth(run, names, pairs)
     return {
         transform: compare_labels(
             pairs.units,
-            _stack_views(pairs, transform),
+            stack_views(pairs, transform),
             vectors,
             scale=record["scale"],
             bias=record["bias"],
@@ -80,21 +80,20 @@ def compare_run_labels(
 
 
 def compare_run_captions(
-    run: RunTables, found: ExplainedTables, *, resamples: int = RESAMPLES, seed: int = 0
+    run: RunTables, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, CaptionShifts]:
     """Compare how close images and their views are to the images' captions, transform by transform.
 
     Args:
         run: The run.
-        found: Its explanation.
         resamples: Number of resamples of the images.
         seed: Seed of the resamples.
 
     Raises:
         RunError: If no captions are stored, or none of an image that counts.
     """
-    _, vectors = _read_texts(run, found, "caption")
-    _, keys, _ = found.texts("caption")
+    _, vectors = _require_texts(run, "caption")
+    _, keys, _ = _read_stored(run, "caption")
     pairs = pair_views(run)
     places = {row: at for at, row in enumerate(pairs.rows.tolist())}
     owner = np.array([places.get(int(key), -1) for key in keys], np.int64)
@@ -104,7 +103,7 @@ def compare_run_captions(
     return {
         transform: compare_captions(
             pairs.units,
-            _stack_views(pairs, transform),
+            stack_views(pairs, transform),
             vectors[kept],
             owner[kept],
             resamples=resamples,
@@ -114,15 +113,31 @@ def compare_run_captions(
     }
 
 
-def _read_texts(
-    run: RunTables, found: ExplainedTables, kind: str
-) -> tuple[list[str], Float64[np.ndarray, "texts dim"]]:
-    texts, _, vectors = found.texts(kind)
+def open_flips(run: RunTables) -> FindFlips | None:
+    """Return what compares the stored labels of images and views; None where no labels are stored.
+
+    Args:
+        run: The run, explained or not.
+
+    Raises:
+        RunError: If the texts are damaged, or those of another run.
+    """
+    if not _read_stored(run, "label")[0]:
+        return None
+    _, vectors = _require_texts(run, "label")
+    return partial(find_flips, labels=vectors)
+
+
+def _read_stored(run: RunTables, kind: str) -> tuple[list[str], list[str], Float32[np.ndarray, "texts dim"]]:
+    return read_texts(run.folder, kind, fingerprint=run.info["fingerprint"])
+
+
+def _require_texts(run: RunTables, kind: str) -> tuple[list[str], Float64[np.ndarray, "texts dim"]]:
+    texts, _, vectors = _read_stored(run, kind)
     if not texts:
         options = {"word": "--words FILE", "label": "--labels FILE", "caption": "--captions FILE"}
         raise RunError(
-            f"the explanation of {run.folder} holds no {kind}s; store some with:"
-            f" embshift explain {run.folder} {options[kind]}"
+            f"{run.folder} holds no {kind}s; store some with: embshift explain {run.folder} {options[kind]}"
         )
     if read_texts_record(run.folder)["fingerprint"] != run.info["fingerprint"]:
         raise RunError(f"the texts of {run.folder} are those of another run; explain the run again")
@@ -134,7 +149,7 @@ def _list_shifts(pairs: Pairs) -> dict[str, Float64[np.ndarray, "images dim"]]:
     """Return the mean z′ − z over draws, NaN for an image without a view."""
     found = dict[str, Float64[np.ndarray, "images dim"]]()
     for transform in pairs.transforms:
-        views = _stack_views(pairs, transform) - pairs.units[:, None]
+        views = stack_views(pairs, transform) - pairs.units[:, None]
         count = (~np.isnan(views[:, :, 0])).sum(axis=1)
         total = np.nansum(views, axis=1)
         shifts = np.full(total.shape, np.nan)
@@ -142,19 +157,8 @@ def _list_shifts(pairs: Pairs) -> dict[str, Float64[np.ndarray, "images dim"]]:
     return found
 
 
-def _stack_views(pairs: Pairs, transform: str) -> Float64[np.ndarray, "images draws dim"]:
-    """Return the unit embeddings of a transform's views; NaN where one is missing."""
-    draws, _ = pairs.views(transform)
-    found = np.full((len(pairs), max(len(draws), 1), pairs.units.shape[1]), np.nan)
-    for at, draw in enumerate(draws):
-        found[draw.at, at] = draw.units
-    return found
-
-
-def _find_truth(
-    found: ExplainedTables, names: list[str], pairs: Pairs
-) -> Int64[np.ndarray, " images"] | None:
-    texts, keys, _ = found.texts("truth")
+def _find_truth(run: RunTables, names: list[str], pairs: Pairs) -> Int64[np.ndarray, " images"] | None:
+    texts, keys, _ = _read_stored(run, "truth")
     if not texts:
         return None
     places = {name: at for at, name in enumerate(names)}

@@ -31,6 +31,7 @@ __all__ = [
     "open_explained",
     "read_explained_record",
     "read_lists",
+    "read_texts",
     "read_texts_record",
     "write_explained_record",
     "write_texts",
@@ -113,12 +114,7 @@ class ExplainedTables:
         Args:
             kind: "word", "label", "caption", or "truth" for the true labels, whose keys are rows.
         """
-        path = file_in(self.run, FOLDER, TEXTS)
-        if not path.exists():
-            return [], [], np.empty((0, 0), np.float32)
-        table = read_columns(path, _TEXT_SCHEMA.names, fingerprint=self.record["fingerprint"])
-        own = table.filter(pa.array([one == kind for one in table["kind"].to_pylist()], pa.bool_()))
-        return own["text"].to_pylist(), own["key"].to_pylist(), read_lists(own["vector"])
+        return read_texts(self.run, kind, fingerprint=self.record["fingerprint"])
 
 
 def _write(aside: Path, *, table: pa.Table) -> None:
@@ -128,6 +124,27 @@ def _write(aside: Path, *, table: pa.Table) -> None:
 def has_texts(run: Path) -> bool:
     """Return whether texts are stored with an explanation."""
     return all(file_in(run, FOLDER, name).exists() for name in (TEXTS, TEXTS_RECORD))
+
+
+def read_texts(
+    run: Path, kind: str, *, fingerprint: str
+) -> tuple[list[str], list[str], Float32[np.ndarray, "texts dim"]]:
+    """Return stored texts of one kind, their keys, and their vectors; nothing if there are none.
+
+    Args:
+        run: The run folder, explained or not.
+        kind: As for `ExplainedTables.texts`.
+        fingerprint: The run's.
+
+    Raises:
+        RunError: If the file is damaged, or belongs to another run.
+    """
+    path = file_in(run, FOLDER, TEXTS)
+    if not path.exists():
+        return [], [], np.empty((0, 0), np.float32)
+    table = read_columns(path, _TEXT_SCHEMA.names, fingerprint=fingerprint)
+    own = table.filter(pa.array([one == kind for one in table["kind"].to_pylist()], pa.bool_()))
+    return own["text"].to_pylist(), own["key"].to_pylist(), read_lists(own["vector"])
 
 
 def write_texts_record(run: Path, content: Mapping[str, Any]) -> None:

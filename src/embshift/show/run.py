@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.analysis import of_run
+from embshift.analysis import of_run, of_sweeps
 from embshift.analysis.between_runs import compare, find_floors
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.embeddings.floors import Floor
@@ -27,8 +27,11 @@ from embshift.analysis.shifts.statistics import OVERALL, Statistics
 from embshift.analysis.shifts.table import Summary
 from embshift.analysis.strength.matched import Matched
 from embshift.analysis.strength.sweep import Sweep
+from embshift.analysis.strength.worst_case import WorstCases
+from embshift.core.progress import Reporter
 from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
+from embshift.runs.studies import STUDIES
 from embshift.runs.tables import RunTables, open_tables
 from embshift.show.text.summary import summary_html
 
@@ -318,6 +321,80 @@ class Run(RunTables):
             RunError: If the run was not made by ``embshift match``.
         """
         return of_run.analyse_matched(self, resamples=resamples, seed=seed)
+
+    @_limited
+    def worst_case(
+        self, *, images: int | None = None, resamples: int = RESAMPLES, seed: int = 0
+    ) -> WorstCases:
+        """Compute how far apart an image and its views are over all severities of a sweep.
+
+        Where labels are stored, as by ``embshift explain SWEEP --labels FILE``, also how often they flip, and
+        how well the radius predicts it.
+
+        Args:
+            images: Size of a seeded sample of images; all images if None.
+            resamples: Number of resamples of the images.
+            seed: Seed of sample and resamples.
+
+        Raises:
+            RunError: If the run is no sweep.
+        """
+        return of_sweeps.measure_worst_case(self, images=images, resamples=resamples, seed=seed)
+
+    def explain(
+        self,
+        *,
+        images: int = 256,
+        patch: Literal["direct", "class", "full"] = "class",
+        patch_images: int = 64,
+        seed: int = 0,
+        words: str | Path | None = None,
+        labels: str | Path | None = None,
+        captions: str | Path | None = None,
+        prompts: Sequence[str] = (),
+        vectors: str | Path | None = None,
+        reporter: Reporter | None = None,
+    ) -> Explanation:
+        """Measure where in the network of its encoder the run's shifts arise; see ``embshift explain``.
+
+        The same call continues an interrupted explanation, and returns at once when it is finished. Loads
+        torch, unlike the other methods.
+
+        Args:
+            images: Size of a seeded sample of images; equal images count once.
+            patch: Most expensive exchange of parts: "direct", "class" or "full".
+            patch_images: Number of these images on which parts are exchanged.
+            seed: Seed of the sample.
+            words: A file of words, one a line; those that ship if None.
+            labels: A file of labels, or "folders" for the images' folders; none if None.
+            captions: A file of captions: CSV, TSV or JSON Lines; none if None.
+            prompts: Texts with ``{}`` that words and labels are put into; "a photo of a {}" if empty.
+            vectors: A Parquet file with the columns text and vector, for an encoder without a text side.
+            reporter: Who is told about the progress; the module ``logging`` where None.
+
+        Raises:
+            EncoderError: If the encoder is not the run's, its network cannot be explained, or it cannot read
+                the texts that are asked for.
+            PlanError: If a number is out of range, or a file of texts cannot be used.
+            ResumeError: If the folder holds an explanation with other options.
+            RunError: If the run is not finished, or its images cannot be read again.
+            StorageError: If results cannot be written.
+            UnknownNameError: If there is no such kind of patch.
+        """
+        STUDIES["explain"](
+            self,
+            images=images,
+            patch=patch,
+            patch_images=patch_images,
+            seed=seed,
+            words=words,
+            labels=labels,
+            captions=captions,
+            prompts=(prompts,) if isinstance(prompts, str) else tuple(prompts),
+            vectors=vectors,
+            reporter=reporter,
+        )
+        return self.explanation()
 
     def explanation(self) -> Explanation:
         """Open what ``embshift explain`` has stored: where in the network the shifts arise.

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, spearmanr
 
-from embshift.analysis.strength.worst_case import divergence_radius, predict_flips
+from embshift.analysis.strength.balls import divergence_radii, divergence_radius
+from embshift.analysis.strength.flip_prediction import predict_flips
 from embshift.core.errors import PlanError, UnknownNameError
 from tests.reference import words_reference as reference
 
@@ -59,6 +60,24 @@ def test_it_holds_all_points_and_no_smaller_one_does(seed, count, dim, spread):
 )
 def test_known_balls(points, radius):
     assert divergence_radius(np.array(points)).radius == pytest.approx(radius, rel=2e-6)
+
+
+@given(seed=st.integers(0, 999), images=st.integers(0, 9), count=st.integers(1, 7))
+@settings(max_examples=25, deadline=None)
+def test_balls_of_many_images_are_those_of_each_alone(seed, images, count):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(images, 1, 5)) + rng.uniform(0, 1, (images, 1, 1)) * rng.normal(
+        size=(images, count, 5)
+    )
+    points[: images // 4] = points[: images // 4, :1]  # no view moved
+    points[images // 2 : images // 2 + 1, -1] = NAN
+    found = divergence_radii(points)
+    for at, own in enumerate(points):
+        if at == images // 2:
+            assert math.isnan(found[at])
+        else:
+            # Another order of the sums: what is left of equal points is rounding.
+            assert found[at] == pytest.approx(divergence_radius(own).radius, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("points", [np.empty((0, 3)), np.full((2, 3), NAN)])

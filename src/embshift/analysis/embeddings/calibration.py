@@ -13,7 +13,14 @@ from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws, format_sample_notes
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals
 
-__all__ = ["Scale", "calibrate", "distance_scale", "mean_distance_to_others", "shares_below"]
+__all__ = [
+    "Scale",
+    "calibrate",
+    "distance_scale",
+    "divide_by_scale",
+    "mean_distance_to_others",
+    "shares_below",
+]
 
 _SAME = 1e-12
 """Half squared distances up to this are 0: unit vectors of equal direction differ by rounding only."""
@@ -68,6 +75,13 @@ def distance_scale(
     if found.nearest.shape[1]:
         nearest[asked] = half_squared_distances(units[asked], units[found.nearest[:, 0]])
     return Scale(others=mean_distance_to_others(units), nearest=nearest)
+
+
+def divide_by_scale(
+    shift: Float64[np.ndarray, " views"], scale: Float64[np.ndarray, " views"]
+) -> Float64[np.ndarray, " views"]:
+    """Return shifts over distances; NaN where a distance is undefined, or 0 up to rounding."""
+    return np.divide(shift, scale, out=np.full(len(shift), np.nan), where=scale > _SAME)
 
 
 def shares_below(
@@ -161,18 +175,11 @@ def _draw(
         "cosine_shift": shift,
         "unit_l2": np.sqrt(2 * shift),
         "norm_ratio": draw.norms / pairs.norms[draw.at],
-        "relative_shift": _ratio(shift, scale.others[draw.at]),
-        "neighbour_ratio": _ratio(shift, scale.nearest[draw.at]),
+        "relative_shift": divide_by_scale(shift, scale.others[draw.at]),
+        "neighbour_ratio": divide_by_scale(shift, scale.nearest[draw.at]),
         "neighbour_percentile": shares_below(shift, scale.nearest),
         "floor_ratio": shift / (np.nan if floor is None else floor.mean),
     }
-
-
-def _ratio(
-    shift: Float64[np.ndarray, " views"], scale: Float64[np.ndarray, " views"]
-) -> Float64[np.ndarray, " views"]:
-    """Return the quotient; NaN where the denominator is undefined, or 0 up to rounding."""
-    return np.divide(shift, scale, out=np.full(len(shift), np.nan), where=scale > _SAME)
 
 
 def _notes(scale: Scale, floors: Sequence[Floor]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ __all__ = [
     "average_draws",
     "format_sample_notes",
     "make_pairs",
+    "stack_views",
     "unit_vectors",
 ]
 
@@ -177,6 +178,20 @@ def unit_vectors(
     norms[~(np.isfinite(norms) & (norms > 0))] = np.nan
     vectors /= norms[:, None]
     return vectors, norms
+
+
+def stack_views(pairs: Pairs, transform: str) -> Float64[np.ndarray, "images draws dim"]:
+    """Return the unit embeddings of a transform's views; NaN where one is missing.
+
+    Args:
+        pairs: Originals and views.
+        transform: Name of the transform in the plan.
+    """
+    draws, _ = pairs.views(transform)
+    found = np.full((len(pairs), max(len(draws), 1), pairs.units.shape[1]), np.nan)
+    for at, draw in enumerate(draws):
+        found[draw.at, at] = draw.units
+    return found
 
 
 def average_draws(

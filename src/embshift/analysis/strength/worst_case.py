@@ -1,248 +1,222 @@
-"""Worst case of a transform: the ball around all views of an image, and how well it predicts label flips."""
+"""Worst case of each transform of a sweep: how far apart an image and its views are over all severities."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-import scipy
 from jaxtyping import Float64
 
-from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals, bca, means, resampled_means
+from embshift.analysis.embeddings.calibration import distance_scale, divide_by_scale
+from embshift.analysis.embeddings.measures import check_sampling
+from embshift.analysis.embeddings.pairs import Pairs, stack_views
+from embshift.analysis.sampling.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    Intervals,
+    bca,
+    influence,
+    means,
+    resampled_means,
+)
+from embshift.analysis.sampling.shares import share_intervals
+from embshift.analysis.strength.balls import divergence_radii
+from embshift.analysis.strength.flip_prediction import FlipPrediction, predict_flips
+from embshift.analysis.strength.levels import SweptLevel
 from embshift.core.errors import PlanError
 from embshift.core.named import find_position
+from embshift.core.records import Record, to_pandas, write_html
 
-__all__ = ["FEWEST_TRANSFORMS", "Ball", "FlipPrediction", "divergence_radius", "predict_flips"]
+__all__ = ["PREDICTORS", "FindFlips", "WorstCases", "compute_worst_case"]
 
-FEWEST_TRANSFORMS = 8
-"""Number of transforms from which on a rank correlation over them is computed."""
+PREDICTORS = ("radius", "shift", "neighbour_ratio")
+"""Measures that might predict how often labels flip."""
 
-TOLERANCE = 1e-6
-"""Greatest difference between the radius and the least possible one, relative to it."""
+FLIPS = "flip_rate"
 
-_MOST_STEPS = 100_000
-
-_DIGITS = 11
-"""Decimal digits of means, relative to the greatest, to which ties are told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ball:
-    """A ball that holds all of its points.
-
-    Attributes:
-        radius: Its radius, at most 1e-6 greater than that of the smallest such ball, relative to it; NaN
-            without points.
-        centre: Its centre.
-        iterations: Number of steps taken.
-    """
-
-    radius: float
-    centre: Float64[np.ndarray, " dim"]
-    iterations: int
-
-
-def divergence_radius(points: Float64[np.ndarray, "points dim"], /) -> Ball:
-    """Find the smallest ball that holds the embeddings of an image and of its views.
-
-    Bădoiu and Clarkson's steps towards the farthest point, with steps away from points that are too near,
-    which make it converge linearly. With weights u ≥ 0 that sum to 1 the centre is Σ uᵢxᵢ. Its greatest
-    distance to a point bounds the least radius from above, √(Σ uᵢ‖xᵢ‖² − ‖Σ uᵢxᵢ‖²) from below. It stops
-    where they agree to 1e-6. Welzl's method would not do: its time grows exponentially with the dimension.
-
-    Args:
-        points: Embeddings, of length 1 for a radius on the scale of the cosine; a row with NaN is left out.
-
-    Returns:
-        The ball; for points of length 1 the radius is from 0 to 1, up to 1e-6.
-
-    References:
-        Bădoiu & Clarkson 2003, Smaller core-sets for balls, SODA; Yıldırım 2008, Two algorithms for the
-        minimum enclosing ball problem, SIAM J. Optim. 19(3), algorithm 4.1; Liu et al. 2026 (arXiv
-        2604.14973) for the radius as a measure of robustness.
-    """
-    known = points[~np.isnan(points).any(axis=1)]
-    if not len(known):
-        return Ball(radius=math.nan, centre=np.full(points.shape[1], np.nan), iterations=0)
-    middle = known.mean(axis=0)
-    moved = known - middle  # differences alone matter, and keep precision where points are close together
-    weights, iterations = _find_weights(moved @ moved.T)
-    centre = weights @ moved
-    radius = float(np.linalg.norm(moved - centre, axis=1).max())
-    return Ball(radius=radius, centre=centre + middle, iterations=iterations)
-
-
-def _find_weights(gram: Float64[np.ndarray, "points points"]) -> tuple[Float64[np.ndarray, " points"], int]:
-    """Return the weights of the points whose mean is the centre, and the number of steps."""
-    squares = gram.diagonal().copy()
-    first = int(squares.argmax())
-    second = int((squares - 2 * gram[first]).argmax())
-    weights = np.zeros(len(gram))
-    weights[first] += 0.5
-    weights[second] += 0.5
-    for step in range(_MOST_STEPS):
-        products = gram @ weights
-        length = float(weights @ products)
-        distances = squares - 2 * products + length  # squared, from the centre
-        bound = float(weights @ squares) - length
-        far, near = int(distances.argmax()), int(np.where(weights > 0, distances, np.inf).argmin())
-        if distances[far] <= max(bound, 0.0) * (1 + TOLERANCE) ** 2 or bound <= 0:
-            return weights, step
-        _move(weights, bound, far=(far, float(distances[far])), near=(near, float(distances[near])))
-    return weights, _MOST_STEPS
-
-
-def _move(
-    weights: Float64[np.ndarray, " points"],
-    bound: float,
-    *,
-    far: tuple[int, float],
-    near: tuple[int, float],
-) -> None:
-    """Take one step, in place: towards the farthest point, or away from the nearest that has a weight."""
-    excess, lack = far[1] / bound - 1, 1 - near[1] / bound
-    if excess >= lack:
-        size = excess / (2 * (1 + excess))
-        weights *= 1 - size
-        weights[far[0]] += size
-        return
-    most = float(weights[near[0]] / (1 - weights[near[0]]))
-    size = min(lack / (2 * (1 - lack)), most) if lack < 1 else most
-    weights *= 1 + size
-    weights[near[0]] = 0.0 if size == most else weights[near[0]] - size
+FindFlips: TypeAlias = Callable[
+    [Float64[np.ndarray, "images dim"], Float64[np.ndarray, "images views dim"]],
+    Float64[np.ndarray, "images views"],
+]
+"""Takes unit embeddings of images and of their views; returns 1 where a view's label differs, else 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FlipPrediction:
-    """How well measures predict, over transforms, how often labels flip.
+class WorstCases:
+    """How far apart an image and its views are at worst, transform by transform.
 
     Attributes:
-        predictors: Names of the measures.
-        spearman: Spearman's rank correlation over transforms of the mean measure and the flip rate, with
-            intervals over images, the transforms fixed; NaN where either is the same for all transforms.
-        kendall: Kendall's τ-b of the same.
-        transforms: Number of transforms.
-        images: Number of images.
+        transforms: Registered transforms, the largest radius first.
+        severities: Number of levels of each.
+        radius: Mean over images of the divergence radius, (transforms,), from 0 to 1: the radius of the
+            smallest ball that holds the unit embeddings of an image and of its views at all levels. Its n
+            counts images with every view.
+        shift: Mean over images of their mean shift d = 1 − cosine over all views, from 0 to 2.
+        neighbour_ratio: The same mean shift over the cosine distance from the image to its nearest
+            neighbour, mean over images.
+        flip_rate: Share of the views whose label differs from their original's; None without labels.
+        prediction: How well the three measures predict the flip rate over transforms; None without labels,
+            or where it is refused.
+        refused: Why there is no prediction in spite of labels; empty if there is one, or there are none.
+        images: Number of different images with a usable embedding.
         level: Coverage of each interval.
+        resamples: Number of resamples of the images.
+        seed: Their seed.
     """
 
-    predictors: tuple[str, ...]
-    spearman: Intervals
-    kendall: Intervals
-    transforms: int
+    transforms: tuple[str, ...]
+    severities: tuple[int, ...]
+    radius: Intervals
+    shift: Intervals
+    neighbour_ratio: Intervals
+    flip_rate: Intervals | None
+    prediction: FlipPrediction | None
+    refused: str
     images: int
     level: float
+    resamples: int
+    seed: int
 
-    def measure(self, predictor: str) -> tuple[float, float, float]:
-        """Return Spearman's correlation of a predictor, and the ends of its interval.
+    def measure(self, transform: str) -> tuple[float, float, float]:
+        """Return the mean radius of a transform, and the ends of its interval; NaN if it has none.
 
         Raises:
-            UnknownNameError: If there is no such predictor.
+            UnknownNameError: If the sweep has no such transform.
         """
-        at, found = find_position(self.predictors, predictor, kind="predictor"), self.spearman
+        at, found = find_position(self.transforms, transform, kind="transform"), self.radius
         return float(found.mean[at]), float(found.low[at]), float(found.high[at])
 
+    def records(self) -> list[Record]:
+        """Return one row for each transform, the largest radius first."""
+        measures = {name: getattr(self, name) for name in (*PREDICTORS, FLIPS)}
+        return [
+            {"transform": transform, "severities": self.severities[at]}
+            | {
+                column: value
+                for name, found in measures.items()
+                if found is not None
+                for column, value in found.record(at, names=(name,)).items()
+            }
+            for at, transform in enumerate(self.transforms)
+        ]
 
-def predict_flips(
-    flips: Float64[np.ndarray, "images transforms"],
-    predictors: Mapping[str, Float64[np.ndarray, "_images _transforms"]],
+    to_pandas = to_pandas
+    _repr_html_ = write_html
+
+
+def compute_worst_case(
+    pairs: Pairs,
+    levels: Sequence[SweptLevel],
+    /,
     *,
+    find_flips: FindFlips | None = None,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     seed: int = 0,
-) -> FlipPrediction:
-    """Correlate, over transforms, how often labels flip with what might predict it.
+) -> WorstCases:
+    """Compute the divergence radius of each transform over its levels, and how well it predicts label flips.
 
-    Every transform has its mean over images of the flips and of each predictor; the correlation is over
-    transforms. Intervals are BCa over images and hold for these transforms, not for others.
+    An image counts for a transform if it has all of its views, of every level and draw. Intervals are from a
+    bootstrap over images; those of the correlations hold for these transforms, not for others.
 
     Args:
-        flips: Share of the views of each image whose label flips; NaN where it is not known.
-        predictors: By name, the value of each image, e.g. its divergence radius; NaN where it is not known.
+        pairs: Originals and views.
+        levels: The levels of the plan.
+        find_flips: Compares the labels of images and views; None without labels.
         resamples: Number of resamples of the images.
-        level: Coverage of each interval.
+        level: Coverage of the intervals.
         seed: Seed of the resamples.
 
     Raises:
-        PlanError: If sizes do not fit, or there are fewer than eight transforms with known values.
+        PlanError: If an option is out of range.
+
+    References:
+        Liu et al. 2026 (arXiv 2604.14973) for the radius, and for its relation to label flips.
     """
-    for name, one in predictors.items():
-        if one.shape != flips.shape:
-            raise PlanError(
-                f"predictor '{name}' has the shape {one.shape}, flips {flips.shape}; expected the same: "
-                "(images, transforms)"
-            )
-    table = np.stack([flips, *predictors.values()], axis=1)  # images sides transforms
-    kept = (~np.isnan(table)).any(axis=0).all(axis=0)
-    if kept.sum() < FEWEST_TRANSFORMS:
-        raise PlanError(
-            f"{kept.sum()} transforms have known values; expected {FEWEST_TRANSFORMS} or more for a rank "
-            "correlation over transforms"
-        )
-    table = table[:, :, kept]
-    images, sides, transforms = table.shape
-    flat = table.reshape(images, -1)
-    shape = (-1, sides, transforms)
-    drawn = resampled_means(flat, resamples=resamples, seed=seed).reshape(shape)
-    whole, without = means(flat).reshape(shape), _leave_out(flat).reshape(shape)
-    found = [
-        bca(
-            correlate(_settle(drawn)),
-            mean=correlate(_settle(whole))[0],
-            pulls=_pull(correlate(_settle(without))),
-            n=np.full(sides - 1, images),
-            level=level,
-        )
-        for correlate in (_correlate_ranks, _correlate_pairs)
-    ]
-    return FlipPrediction(
-        predictors=tuple(predictors),
-        spearman=found[0],
-        kendall=found[1],
-        transforms=transforms,
-        images=images,
+    check_sampling(resamples=resamples, level=level)
+    names = list(dict.fromkeys(each.transform for each in levels))
+    own = {name: [each.name for each in levels if each.transform == name] for name in names}
+    nearest = distance_scale(pairs.units).nearest
+    found = [_measure(pairs, own[name], nearest=nearest, find_flips=find_flips) for name in names]
+    columns = {name: np.stack([each.values[name] for each in found], axis=1) for name in found[0].values}
+    order = np.argsort(-np.nan_to_num(means(columns["radius"]), nan=-np.inf), kind="stable")
+    columns = {name: values[:, order] for name, values in columns.items()}
+    views = np.array([each.views for each in found])[order]
+    flips = columns.pop(FLIPS, None)
+    estimates = {
+        name: _find_intervals(values, resamples=resamples, level=level, seed=seed)
+        for name, values in columns.items()
+    }
+    prediction, refused = _predict(flips, columns, resamples=resamples, level=level, seed=seed)
+    return WorstCases(
+        transforms=tuple(names[at] for at in order),
+        severities=tuple(len(own[names[at]]) for at in order),
+        **estimates,
+        flip_rate=None if flips is None else share_intervals(flips, draws=views, level=level),
+        prediction=prediction,
+        refused=refused,
+        images=len(pairs),
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Measured:
+    """Values of every image under one transform, by name, and the number of views behind them."""
+
+    values: Mapping[str, Float64[np.ndarray, " images"]]
+    views: int
+
+
+def _measure(
+    pairs: Pairs,
+    names: Sequence[str],
+    *,
+    nearest: Float64[np.ndarray, " images"],
+    find_flips: FindFlips | None,
+) -> _Measured:
+    """Measure one transform, whose levels have these names in the plan."""
+    views = np.concatenate([stack_views(pairs, name) for name in names], axis=1)
+    # A ball over fewer views is smaller, and would compare what is not alike.
+    whole = ~np.isnan(views).any(axis=(1, 2))
+    shift = np.full(len(pairs), np.nan)
+    shift[whole] = ((views[whole] - pairs.units[whole, None]) ** 2).sum(axis=2).mean(axis=1) / 2
+    values = {
+        "radius": divergence_radii(np.concatenate([pairs.units[:, None], views], axis=1)),
+        "shift": shift,
+        "neighbour_ratio": divide_by_scale(shift, nearest),
+    }
+    if find_flips is not None:
+        values[FLIPS] = np.where(whole, find_flips(pairs.units, views).mean(axis=1), np.nan)
+    return _Measured(values=values, views=int(whole.sum()) * views.shape[1])
+
+
+def _find_intervals(
+    values: Float64[np.ndarray, "images transforms"], *, resamples: int, level: float, seed: int
+) -> Intervals:
+    return bca(
+        resampled_means(values, resamples=resamples, seed=seed),
+        mean=means(values),
+        pulls=influence(values),
+        n=(~np.isnan(values)).sum(axis=0),
         level=level,
     )
 
 
-def _leave_out(values: Float64[np.ndarray, "images columns"]) -> Float64[np.ndarray, "images columns"]:
-    """Return the means without each image in turn."""
-    known = ~np.isnan(values)
-    totals, n = np.where(known, values, 0.0), known.sum(axis=0) - known
-    return np.divide(totals.sum(axis=0) - totals, n, out=np.full(values.shape, np.nan), where=n > 0)
-
-
-def _pull(without: Float64[np.ndarray, "images predictors"]) -> Float64[np.ndarray, "images predictors"]:
-    """Return the jackknife's pulls; 0 where a correlation is undefined."""
-    return np.nan_to_num(means(without) - without)
-
-
-def _settle(values: Float64[np.ndarray, "sets sides transforms"]) -> Float64[np.ndarray, "sets sides _"]:
-    """Round means relative to the greatest of their side, so that equal ones tie whatever the rounding."""
-    most = np.nanmax(np.abs(values), axis=(0, 2), keepdims=True, initial=0.0)
-    return np.round(values / np.where(most > 0, most, 1.0), _DIGITS)
-
-
-def _correlate_ranks(values: Float64[np.ndarray, "sets sides transforms"]) -> Float64[np.ndarray, "sets _"]:
-    """Compute Spearman's correlation of the first side with each other one."""
-    ranks = scipy.stats.rankdata(values, axis=2)  # NaN makes all ranks of its row NaN
-    return _correlate(ranks - ranks.mean(axis=2, keepdims=True))
-
-
-def _correlate_pairs(values: Float64[np.ndarray, "sets sides transforms"]) -> Float64[np.ndarray, "sets _"]:
-    """Compute Kendall's τ-b of the first side with each other one."""
-    first, second = np.triu_indices(values.shape[2], k=1)
-    step = max(1, (1 << 22) // (len(first) * values.shape[1]))
-    parts = [
-        _correlate(np.sign(values[at : at + step][..., first] - values[at : at + step][..., second]))
-        for at in range(0, len(values), step)
-    ]
-    return np.concatenate(parts)
-
-
-def _correlate(deviations: Float64[np.ndarray, "sets sides items"]) -> Float64[np.ndarray, "sets _"]:
-    """Return the cosine of the first side with each other one; NaN where either is 0."""
-    products = np.einsum("ijk,ik->ij", deviations[:, 1:], deviations[:, 0])
-    squares = np.einsum("ijk,ijk->ij", deviations, deviations)
-    lengths = np.sqrt(squares[:, 1:] * squares[:, :1])
-    return np.divide(products, lengths, out=np.full(products.shape, np.nan), where=lengths > 0)
+def _predict(
+    flips: Float64[np.ndarray, "images transforms"] | None,
+    predictors: Mapping[str, Float64[np.ndarray, "images transforms"]],
+    *,
+    resamples: int,
+    level: float,
+    seed: int,
+) -> tuple[FlipPrediction | None, str]:
+    """Return the prediction, or None and why it is refused."""
+    if flips is None:
+        return None, ""
+    try:
+        return predict_flips(flips, predictors, resamples=resamples, level=level, seed=seed), ""
+    except PlanError as error:  # too few transforms: the radii and flip rates stand all the same
+        return None, str(error)

@@ -11,7 +11,7 @@ from embshift.analysis.words.summaries import BLOCK, flatten_draws, summarise
 from embshift.analysis.words.vectors import check_units
 from embshift.core.errors import PlanError
 
-__all__ = ["LABEL_MEASURES", "LabelShifts", "compare_labels"]
+__all__ = ["LABEL_MEASURES", "LabelShifts", "compare_labels", "find_flips"]
 
 LABEL_MEASURES = (
     "flip_rate",
@@ -123,12 +123,7 @@ def compare_labels(
     known = _check_truth(truth, images=len(clean), labels=len(labels))
     if not 0 < scale < np.inf:
         raise PlanError(f"scale is {scale}; expected a number above 0, as the encoder states it")
-    step = max(1, BLOCK // (max(draws.shape[1], 1) * len(labels)))
-    parts = [
-        _compare(clean[at : at + step], draws[at : at + step], labels, scale=scale, bias=bias)
-        for at in range(0, max(len(clean), 1), step)
-    ]
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = _compare_all(clean, draws, labels, scale=scale, bias=bias)
     found["right_before"] = _find_right(found["label"], known)
     found["right_after"] = _find_right(found["view_label"], known[:, None])
     columns: dict[str, np.ndarray] = {
@@ -151,6 +146,30 @@ def compare_labels(
     return LabelShifts(**found, estimates=estimates, level=level)
 
 
+def find_flips(
+    clean: Float64[np.ndarray, "_images _dim"],
+    views: Float64[np.ndarray, "..."],
+    labels: Float64[np.ndarray, "_labels _dim"],
+) -> Float64[np.ndarray, "images draws"]:
+    """Return 1 where a view's label differs from its original's, else 0; see `compare_labels`.
+
+    Args:
+        clean: Embeddings of the originals, of length 1; NaN where missing.
+        views: Embeddings of their views, of length 1, (images, draws, dim).
+        labels: Text vectors of the labels, of length 1.
+
+    Returns:
+        NaN where a view or its original is missing.
+
+    Raises:
+        PlanError: If sizes do not fit, there are fewer than two labels, or a vector is not of length 1.
+    """
+    check_units(labels, what="label", least=2)
+    draws = flatten_draws(clean, views, labels)
+    # Which cosine is greatest does not depend on the scale.
+    return _compare_all(clean, draws, labels, scale=1.0, bias=None)["flipped"]
+
+
 def _check_truth(
     truth: Int64[np.ndarray, " _images"] | None, *, images: int, labels: int
 ) -> Int64[np.ndarray, " images"]:
@@ -162,6 +181,23 @@ def _check_truth(
             f"{truth.max(initial=0)}; expected one for each of {images} images, from −1 to {labels - 1}"
         )
     return truth
+
+
+def _compare_all(
+    clean: Float64[np.ndarray, "images dim"],
+    draws: Float64[np.ndarray, "images draws dim"],
+    labels: Float64[np.ndarray, "labels dim"],
+    *,
+    scale: float,
+    bias: float | None,
+) -> dict[str, np.ndarray]:
+    """Compare labels block by block of images."""
+    step = max(1, BLOCK // (max(draws.shape[1], 1) * len(labels)))
+    parts = [
+        _compare(clean[at : at + step], draws[at : at + step], labels, scale=scale, bias=bias)
+        for at in range(0, max(len(clean), 1), step)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _compare(

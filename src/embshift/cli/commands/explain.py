@@ -1,46 +1,109 @@
 """``embshift explain``."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from embshift.cli.output.terminal import print_table, print_text
+from embshift.cli.options.explain_options import WORST
+from embshift.cli.output.terminal import print_message, print_table, print_text
+from embshift.core.errors import PlanError
+
+if TYPE_CHECKING:
+    from embshift.runs.tables import RunTables
 
 __all__ = ["explain"]
 
 
 def explain(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift explain``."""
-    from embshift.analysis.explanation import open_explanation
+    from embshift.analysis.of_sweeps import is_sweep
     from embshift.runs.tables import open_tables
-    from embshift.show.text.explained import explained_table, format_explained
 
     run = open_tables(parsed.run)
-    if not parsed.read_only:
-        _measure(parsed)
-    found = open_explanation(run)
-    if parsed.format == "table":
-        print_table(explained_table(found, show=parsed.show))
+    show = parsed.show or (WORST if is_sweep(run) else "shares")
+    if show == WORST:
+        _show_worst_case(run, parsed)
     else:
-        print_text(format_explained(found, show=parsed.show, style=parsed.format))
+        _show_explanation(run, show, parsed)
     return 0
 
 
-def _measure(parsed: argparse.Namespace) -> None:
-    from embshift.cli.output.progress import reporter
-    from embshift.measurement.studies.explain import TextRequest, explain_run
+def _show_explanation(run: "RunTables", show: str, parsed: argparse.Namespace) -> None:
+    from embshift.analysis.explanation import open_explanation
+    from embshift.show.text.explained import explained_table, format_explained
 
-    texts = TextRequest(
+    if not parsed.read_only:
+        _measure(run, parsed)
+    found = open_explanation(run)
+    if parsed.format == "table":
+        print_table(explained_table(found, show=show))
+    else:
+        print_text(format_explained(found, show=show, style=parsed.format))
+
+
+def _measure(run: "RunTables", parsed: argparse.Namespace) -> None:
+    from embshift.cli.output.progress import reporter
+    from embshift.measurement.studies.of_run import explain as explain_run
+
+    explain_run(
+        run,
+        images=parsed.images,
+        patch=parsed.patch,
+        patch_images=parsed.patch_images,
+        seed=parsed.seed,
         words=parsed.words,
         labels=parsed.labels,
         captions=parsed.captions,
         prompts=tuple(parsed.prompt or ()),
         vectors=parsed.vectors,
+        reporter=reporter(quiet=parsed.quiet),
     )
-    explain_run(
-        parsed.run,
-        images=parsed.images,
-        patch=parsed.patch,
-        patch_images=parsed.patch_images,
-        seed=parsed.seed,
-        texts=texts,
+
+
+def _show_worst_case(run: "RunTables", parsed: argparse.Namespace) -> None:
+    """Print the worst case of a sweep; the network is not run, but for the texts of labels."""
+    from embshift.analysis.of_sweeps import check_sweep
+    from embshift.show.run import open_run
+    from embshift.show.text.worst_case import describe_prediction, format_worst_case, worst_case_table
+
+    check_sweep(run)
+    _check_options(parsed)
+    if parsed.labels is not None and not parsed.read_only:
+        _store_labels(run, parsed)
+    found = open_run(run.folder).worst_case(images=parsed.images, seed=parsed.seed or 0)
+    if parsed.format == "table":
+        print_table(worst_case_table(found))
+        return
+    print_text(format_worst_case(found, style=parsed.format))
+    line = describe_prediction(found)
+    if parsed.format != "json" and line:
+        print_message(line)
+
+
+def _check_options(parsed: argparse.Namespace) -> None:
+    """Raise `PlanError` for an option that the worst case has no use for."""
+    network = {"--patch": parsed.patch, "--patch-images": parsed.patch_images}
+    texts = {"--words": parsed.words, "--captions": parsed.captions}
+    with_labels = {"--prompt": parsed.prompt, "--vectors": parsed.vectors}
+    for name, value in (network | texts).items():
+        if value is not None:
+            shown = name.removeprefix("--") if name in texts else "shares"
+            raise PlanError(
+                f"{name} is given, and the worst case of a sweep has no use for it; leave it out, or add"
+                f" --show {shown}"
+            )
+    for name, value in with_labels.items():
+        if value is not None and parsed.labels is None:
+            raise PlanError(f"{name} is given without --labels; add --labels FILE, or leave it out")
+
+
+def _store_labels(run: "RunTables", parsed: argparse.Namespace) -> None:
+    from embshift.cli.output.progress import reporter
+    from embshift.measurement.studies.of_run import store_labels
+
+    store_labels(
+        run,
+        labels=parsed.labels,
+        prompts=tuple(parsed.prompt or ()),
+        vectors=parsed.vectors,
         reporter=reporter(quiet=parsed.quiet),
     )

@@ -4,9 +4,12 @@ import argparse
 
 from embshift.cli.options.completers import complete, no_words, paths
 
-__all__ = ["SHOWN", "add_explain_options"]
+__all__ = ["SHOWN", "WORST", "add_explain_options"]
 
-SHOWN = ("shares", "layers", "heads", "words", "labels", "captions")
+WORST = "worst"
+"""Name for ``--show`` of a sweep's table."""
+
+SHOWN = ("shares", "layers", "heads", "words", "labels", "captions", WORST)
 """Names for ``--show``; a test holds them to those of the tables."""
 
 
@@ -16,11 +19,12 @@ def add_explain_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--show",
         choices=SHOWN,
-        default="shares",
         help="shares: what each part of the network adds to the shift, and what exchanging it undoes; layers:"
         " how far originals and views are apart after each layer; heads: how differently each head looks;"
         " words: what names the direction of the shift; labels: whether views keep their label; captions:"
-        " whether views keep their caption (default: %(default)s)",
+        " whether views keep their caption; worst: how far apart an image and its views are over all"
+        " severities, for a folder of embshift sweep, without running the network (default: worst for such a"
+        " folder, else shares)",
     )
     images = add(
         "--images",

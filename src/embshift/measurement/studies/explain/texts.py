@@ -31,7 +31,7 @@ class TextRequest:
     """The texts that a user asks for.
 
     Attributes:
-        words: A list of words; None for the one that ships.
+        words: A list of words; None for the one that ships, or for none beside vectors of the user's own.
         labels: A file of labels, or "folders"; None for none.
         captions: A file of captions; None for none.
         prompts: Texts with ``{}`` that words and labels are put into; none for "a photo of a {}".
@@ -80,7 +80,9 @@ def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
     from embshift.encoders.texts.word_list import PROMPT, choose_words, read_words
 
     family = run.info["encoder"]["family"]
-    words, left_out = choose_words(read_words(request.words), family=family)
+    # A user's own vectors need not hold the words that ship.
+    own_only = request.vectors is not None and request.words is None
+    words, left_out = ((), 0) if own_only else choose_words(read_words(request.words), family=family)
     records = [row.record for row in Listing(file_in(run.folder, "listing.parquet"))]
     labels = None if request.labels is None else read_labels(request.labels, records=records)
     captions = None if request.captions is None else read_captions(request.captions, records=records)
@@ -170,6 +172,8 @@ class _Source:
         """Return, for each name, the mean of its vectors in all prompts, of length 1."""
         from embshift.encoders.texts.word_list import fill_prompt
 
+        if not names:
+            return np.empty((0, 0))
         return label_vectors(np.stack([self.encode(fill_prompt(prompt, names)) for prompt in prompts]))
 
     def count_cut(self, captions: Captions | None) -> int:

@@ -1,0 +1,79 @@
+"""Studies of a run folder, as the command line and the run object start them."""
+
+from pathlib import Path
+
+from embshift.core.progress import Reporter, Silent
+from embshift.measurement.studies.explain import TextRequest, explain_run
+from embshift.measurement.studies.explain.texts import store_texts
+from embshift.runs.explained import ExplainedTables
+from embshift.runs.lock import lock_folder
+from embshift.runs.studies import study
+from embshift.runs.tables import RunTables
+
+__all__ = ["explain", "store_labels"]
+
+
+@study("explain")
+def explain(
+    run: RunTables,
+    /,
+    *,
+    images: int | None = None,
+    patch: str | None = None,
+    patch_images: int | None = None,
+    seed: int | None = None,
+    words: str | Path | None = None,
+    labels: str | Path | None = None,
+    captions: str | Path | None = None,
+    prompts: tuple[str, ...] = (),
+    vectors: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> ExplainedTables:
+    """Explain a run; see `explain_run`, and `TextRequest` for the texts.
+
+    Args:
+        run: The run.
+        images: Size of the seeded sample of images; its default where None, as for the next three.
+        patch: Most expensive kind of patch.
+        patch_images: Number of the sample's images that are patched.
+        seed: Seed of the sample.
+        words: A list of words.
+        labels: A file of labels, or "folders".
+        captions: A file of captions.
+        prompts: Texts with ``{}`` that words and labels are put into.
+        vectors: A Parquet file with the vectors of all texts.
+        reporter: Who is told about the progress.
+    """
+    texts = TextRequest(words=words, labels=labels, captions=captions, prompts=prompts, vectors=vectors)
+    return explain_run(
+        run,
+        images=images,
+        patch=patch,
+        patch_images=patch_images,
+        seed=seed,
+        texts=texts,
+        reporter=reporter,
+    )
+
+
+def store_labels(
+    run: RunTables,
+    /,
+    *,
+    labels: str | Path,
+    prompts: tuple[str, ...] = (),
+    vectors: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> None:
+    """Encode labels and store them with a run, explained or not, in place of the texts that were stored.
+
+    Args:
+        run: The run.
+        labels: A file of labels, or "folders".
+        prompts: Texts with ``{}`` that labels are put into.
+        vectors: A Parquet file with the vectors of all texts.
+        reporter: Who is told what is left out.
+    """
+    request = TextRequest(labels=labels, prompts=prompts, vectors=vectors)
+    with lock_folder(run.folder):
+        store_texts(run, request, reporter=reporter or Silent())
