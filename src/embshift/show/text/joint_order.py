@@ -34,7 +34,9 @@ def _too_few(joint: JointOrder) -> Iterator[str]:
     """Yield why everything is open, where images are too few for anything else."""
     if joint.least > 1 - joint.level:
         images = count_noun(max(joint.images, default=0), "image")
-        yield f"with {images} the least possible p is {joint.least:.2g}, so nothing can be certain: measure more"
+        yield (
+            f"with {images} the least possible p is {joint.least:.2g}, so nothing can be certain: measure more"
+        )
 
 
 def _contradictions(joint: JointOrder, against: Sequence[tuple[str, str]]) -> Iterator[str]:
