@@ -35,7 +35,8 @@ def _too_few(joint: JointOrder) -> Iterator[str]:
     if joint.least > 1 - joint.level:
         images = count_noun(max(joint.images, default=0), "image")
         yield (
-            f"with {images} the least possible p is {joint.least:.2g}, so nothing can be certain: measure more"
+            f"with {images} the least possible p is {joint.least:.2g}, so nothing can be certain: measure"
+            " more"
         )
 
 
