@@ -1,0 +1,81 @@
+"""Figures of an explanation: what is marked, and what the alt texts say."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from embshift.show.figures.layout.network_grid import lay_out_network
+from embshift.show.figures.layout.signed import SignedScale
+from embshift.show.figures.render import FULL, render_pages
+from embshift.show.text.numbers import format_number
+
+
+def places(components):
+    """The left and upper side of every component's cell, in cells."""
+    grid = lay_out_network(components, cell=0.1)
+    return {
+        name: (round(box.left / 0.1, 6), round(box.low / 0.1, 6))
+        for name, box in zip(components, grid.cells, strict=True)
+    }
+
+
+def test_heads_and_mlps_are_in_the_row_of_their_layer():
+    found = places(("stem", "head.0.0", "head.0.1", "mlp.0", "head.1.0", "head.1.1", "mlp.1", "bias"))
+    assert found["head.0.1"] == (1, 0)
+    assert found["head.1.0"] == (0, 1)
+    assert found["mlp.0"][0] == found["mlp.1"][0] > 2
+    assert found["mlp.1"][1] == 1
+    assert found["bias"][1] > found["stem"][1] > 2
+
+
+def test_other_components_have_rows_of_their_own():
+    found = places(("head.0.0", "head.0.1", "mlp.0", "pool.0", "pool.1", "norm_scale"))
+    assert found["pool.0"][1] == found["pool.1"][1] > 1
+    assert (found["pool.1"][0], found["norm_scale"][0]) == (1, 0)
+    assert found["norm_scale"][1] > found["pool.0"][1]
+
+
+def test_without_layers_the_rows_start_at_the_top():
+    assert places(("what", "where.0", "where.1"))["what"] == (0, 0)
+
+
+@pytest.mark.parametrize("heads", [4, 12, 24])
+def test_labels_of_the_grid_are_apart(heads):
+    names = [f"head.{layer}.{head}" for layer in range(24) for head in range(heads)]
+    grid = lay_out_network((*names, *(f"mlp.{layer}" for layer in range(24)), "stem", "bias"), cell=0.062)
+    rows = sorted(middle for middle, _ in grid.rows)
+    assert min(b - a for a, b in pairwise(rows)) > 0.1  # no text is lower
+    assert grid.columns[-1][1] == "MLP"
+
+
+def test_a_rooted_scale_shows_small_values_beside_large_ones():
+    values = SignedScale.of(np.array([-0.04, 0.5]), label="part", rooted=True)
+    assert values.limit == 0.6
+    assert values.colours(np.array([0.0])) == ["#f7f6f6"]
+
+
+def test_outlined_cells_are_those_of_certain_components(material):
+    page = next(render_pages(material, "network_shares", width=FULL))
+    marked = [
+        len(one.get_paths())
+        for axes in page.figure.axes
+        for one in axes.collections
+        if one.get_label() == "certain"
+    ]
+    found = material.explanation
+    certain = [int(found.shares(name).certain.sum()) for name in found.transforms]
+    assert sum(certain) > 0
+    assert marked == [count for count in certain if count]
+
+
+def test_the_alt_text_of_shares_gives_the_largest_certain_component(material):
+    page = next(render_pages(material, "network_shares", width=FULL))
+    shares = material.explanation.shares("blur")
+    name = shares.largest(1)[0]
+    effects = material.explanation.patches("blur")
+    recovered = float(effects.recovered.estimates.mean[effects.components.index(name)])
+    assert (
+        f"blur: {name}, share {format_number(shares.of(name), places=2)}, recovered"
+        f" {format_number(recovered, places=2)}, {shares.certain.sum()} certain" in page.alt
+    )
