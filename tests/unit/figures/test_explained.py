@@ -1,14 +1,19 @@
 """Figures of an explanation: what is marked, and what the alt texts say."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from embshift.core.errors import FigureError
 from embshift.show.figures.layout.network_grid import lay_out_network
 from embshift.show.figures.layout.signed import SignedScale
+from embshift.show.figures.material import Material
 from embshift.show.figures.render import FULL, render_pages
 from embshift.show.text.numbers import format_number
+from tests.drawn_text import drawn_text
+from tests.synthetic_runs import NINE, Wanted, make_run
 
 
 def places(components):
@@ -55,27 +60,55 @@ def test_a_rooted_scale_shows_small_values_beside_large_ones():
     assert values.colours(np.array([0.0])) == ["#f7f6f6"]
 
 
-def test_outlined_cells_are_those_of_certain_components(material):
-    page = next(render_pages(material, "network_shares", width=FULL))
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Three transforms of twelve images, explained."""
+    wanted = Wanted(explained=True, transforms=NINE[:3], metrics=("cosine",), maps=False)
+    return Material(run=make_run(tmp_path_factory.mktemp("explained"), wanted))
+
+
+@pytest.fixture(scope="module")
+def shares_page(alone):
+    return next(render_pages(alone, "network_shares", width=FULL))
+
+
+def test_outlined_cells_are_those_of_certain_components(alone, shares_page):
     marked = [
         len(one.get_paths())
-        for axes in page.figure.axes
+        for axes in shares_page.figure.axes
         for one in axes.collections
         if one.get_label() == "certain"
     ]
-    found = material.explanation
+    found = alone.explanation
     certain = [int(found.shares(name).certain.sum()) for name in found.transforms]
     assert sum(certain) > 0
     assert marked == [count for count in certain if count]
 
 
-def test_the_alt_text_of_shares_gives_the_largest_certain_component(material):
-    page = next(render_pages(material, "network_shares", width=FULL))
-    shares = material.explanation.shares("blur")
+def test_the_alt_text_of_shares_gives_the_largest_certain_component(alone, shares_page):
+    shares = alone.explanation.shares("blur")
     name = shares.largest(1)[0]
-    effects = material.explanation.patches("blur")
+    effects = alone.explanation.patches("blur", resamples=10)
     recovered = float(effects.recovered.estimates.mean[effects.components.index(name)])
     assert (
         f"blur: {name}, share {format_number(shares.of(name), places=2)}, recovered"
-        f" {format_number(recovered, places=2)}, {shares.certain.sum()} certain" in page.alt
+        f" {format_number(recovered, places=2)}, {shares.certain.sum()} certain" in shares_page.alt
     )
+
+
+def test_the_alt_text_of_maps_gives_the_largest_change_of_a_patch(alone):
+    page = next(render_pages(alone, "shift_map", width=FULL, pictures=1))
+    row = int(re.search(r"image (\d+)", page.alt)[1])
+    found = alone.explanation.map("noise", row)
+    most = found.change.ravel()[np.abs(found.change).argmax()]
+    assert f"noise {format_number(most, places=3)} at " in page.alt
+    assert f"({format_number(found.left_picture, places=2)} and 0.40)" in page.alt
+    words = [text.get_text() for text, _ in drawn_text(page.figure)]
+    assert words.count("0.40") == 3
+
+
+def test_maps_of_images_without_kept_views_are_refused(tmp_path):
+    wanted = Wanted(explained=True, transforms=NINE[:2], metrics=("cosine",), maps=False, views=False)
+    material = Material(run=make_run(tmp_path, wanted))
+    with pytest.raises(FigureError, match="holds no image with its views; "):
+        next(render_pages(material, "shift_map"))

@@ -50,6 +50,10 @@ class SignedScale:
         sizes = np.clip(np.abs(values) / self.limit, 0.0, 1.0)
         return np.sign(values) * (np.sqrt(sizes) if self.rooted else sizes)
 
+    def tint(self, values: Float64[np.ndarray, "rows columns"]) -> Float64[np.ndarray, "rows columns 3"]:
+        """Return red, green and blue of values, from 0 to 1; none of the values is NaN."""
+        return mpl.colormaps[_COLOURS]((1 + self.place(values)) / 2)[..., :3]
+
     def colours(self, values: Float64[np.ndarray, " cells"]) -> list[str]:
         """Return the colours of values, none of which is NaN."""
         return [to_hex(one) for one in mpl.colormaps[_COLOURS]((1 + self.place(values)) / 2)]
