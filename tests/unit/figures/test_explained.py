@@ -5,14 +5,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from embshift.core.errors import FigureError
 from embshift.show.figures.layout.network_grid import lay_out_network
 from embshift.show.figures.layout.signed import SignedScale
+from embshift.show.figures.layout.style import assign_looks
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import FULL, render_pages
 from embshift.show.text.numbers import format_number
 from tests.drawn_text import drawn_text
+from tests.explained_views import WORDS, write_words
 from tests.synthetic_runs import NINE, Wanted, make_run
 
 
@@ -112,3 +115,47 @@ def test_maps_of_images_without_kept_views_are_refused(tmp_path):
     material = Material(run=make_run(tmp_path, wanted))
     with pytest.raises(FigureError, match="holds no image with its views; "):
         next(render_pages(material, "shift_map"))
+
+
+@pytest.fixture(scope="module")
+def words_page(alone):
+    return next(render_pages(alone, "word_bars", width=FULL))
+
+
+def test_the_alt_text_of_words_gives_their_statistics(alone, words_page):
+    found = alone.explanation.words()
+    at = found.transforms.index("blur")
+    most = int(np.nanargmax(np.abs(found.t[at])))
+    assert f"{found.names[most]} {format_number(float(found.t[at, most]))}" in words_page.alt
+    assert f"chance is at {format_number(found.line)}" in words_page.alt
+    shares = alone.explanation.word_shares()
+    assert f"{100 * shares.share[at]:.0f} % explained ({100 * shares.null_low[at]:.0f} to" in words_page.alt
+
+
+def test_bars_of_named_words_have_the_colour_of_their_transform(alone, words_page):
+    found = alone.explanation.words()
+    looks = assign_looks(alone.run.transforms)
+    assert any(found.named(name) for name in found.transforms)
+    assert not all(len(found.named(name)) >= 6 for name in found.transforms)
+    bars = [axes.patches for axes in words_page.figure.axes if axes.patches]
+    for name, patches in zip(found.transforms, bars, strict=True):
+        strong = [one for one in patches if to_hex(one.get_facecolor()).upper() == looks[name].colour]
+        assert len(strong) == min(len(found.named(name)), len(patches))
+
+
+def test_few_words_are_shown_without_what_they_explain(tmp_path):
+    wanted = Wanted(explained=True, transforms=NINE[:2], metrics=("cosine",), maps=False, views=False)
+    run = make_run(tmp_path, wanted)
+    write_words(tmp_path, dim=wanted.dim, seed=0, fingerprint="synthetic", words=WORDS[:3])
+    page = next(render_pages(Material(run=run), "word_bars"))
+    assert "explained" not in page.alt
+    assert f"{WORDS[0]} " in page.alt
+
+
+@pytest.mark.parametrize(("name", "option"), [("word_bars", "--words FILE")])
+def test_an_explanation_without_texts_is_refused_with_the_command(name, option, tmp_path):
+    wanted = Wanted(explained=True, transforms=NINE[:2], metrics=("cosine",), maps=False, views=False)
+    run = make_run(tmp_path, wanted)
+    (tmp_path / "explain" / "texts.parquet").unlink()
+    with pytest.raises(FigureError, match=f"; store some with: embshift explain .* {option}"):
+        next(render_pages(Material(run=run), name))
