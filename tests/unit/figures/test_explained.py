@@ -152,10 +152,34 @@ def test_few_words_are_shown_without_what_they_explain(tmp_path):
     assert f"{WORDS[0]} " in page.alt
 
 
-@pytest.mark.parametrize(("name", "option"), [("word_bars", "--words FILE")])
+@pytest.mark.parametrize(
+    ("name", "option"), [("word_bars", "--words FILE"), ("label_flips", "--labels FILE")]
+)
 def test_an_explanation_without_texts_is_refused_with_the_command(name, option, tmp_path):
     wanted = Wanted(explained=True, transforms=NINE[:2], metrics=("cosine",), maps=False, views=False)
     run = make_run(tmp_path, wanted)
     (tmp_path / "explain" / "texts.parquet").unlink()
     with pytest.raises(FigureError, match=f"; store some with: embshift explain .* {option}"):
         next(render_pages(Material(run=run), name))
+
+
+def test_the_alt_text_of_labels_gives_flip_rates_and_accuracies(alone):
+    page = next(render_pages(alone, "label_flips", width=FULL))
+    for name, one in alone.explanation.labels().items():
+        rate, low, high = (format_number(value) for value in one.measure("flip_rate"))
+        before, after = (
+            format_number(one.measure(each)[0], places=2) for each in ("accuracy_before", "accuracy_after")
+        )
+        told = (
+            f"{name.replace('_', ' ')} {rate} ({low} to {high}), accuracy {before} before and {after} after"
+        )
+        assert told in page.alt
+
+
+def test_without_true_labels_no_accuracy_is_shown(tmp_path):
+    wanted = Wanted(explained=True, transforms=NINE[:2], metrics=("cosine",), maps=False, views=False)
+    run = make_run(tmp_path, wanted)
+    write_words(tmp_path, dim=wanted.dim, seed=0, fingerprint="synthetic")
+    page = next(render_pages(Material(run=run), "label_flips"))
+    assert "accuracy" not in page.alt
+    assert len(page.figure.axes) == 1
