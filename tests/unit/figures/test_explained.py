@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from embshift.analysis.of_explained import read_maps
 from embshift.core.errors import FigureError
 from embshift.show.figures.layout.network_grid import lay_out_network
 from embshift.show.figures.layout.signed import SignedScale
@@ -108,6 +109,15 @@ def test_the_alt_text_of_maps_gives_the_largest_change_of_a_patch(alone):
     assert f"({format_number(found.left_picture, places=2)} and 0.40)" in page.alt
     words = [text.get_text() for text, _ in drawn_text(page.figure)]
     assert words.count("0.40") == 3
+
+
+def test_maps_read_together_are_those_read_one_by_one(alone):
+    found = read_maps(alone.explanation.tables, [0, 5])
+    assert set(found) == {(row, name) for row in (0, 5) for name in NINE[:3]}
+    for (row, name), one in found.items():
+        alike = alone.explanation.map(name, row)
+        assert np.array_equal(one.change, alike.change)
+        assert (one.draw, one.field, one.left_picture) == (0, alike.field, alike.left_picture)
 
 
 def test_maps_of_images_without_kept_views_are_refused(tmp_path):
