@@ -18,6 +18,9 @@ COMPONENTS = (
 )
 """Components of the network that a synthetic run explains."""
 
+WORDS = ("cat", "dog", "house", "blurry", "dark", "a rather long phrase for a word", "tree", "$漢")
+LABELS = ("cat", "dog", "house")
+
 
 def write_explanation(folder, views, *, images, size, seed, fingerprint="synthetic"):
     """Write random numbers of every view, given as (strength, key); the first head and last MLP matter."""
@@ -40,14 +43,19 @@ def write_explanation(folder, views, *, images, size, seed, fingerprint="synthet
     )
 
 
-def write_words(folder, *, dim, seed, fingerprint):
-    """Write random vectors of three words."""
+def write_words(folder, *, dim, seed, fingerprint, images=0, words=WORDS):
+    """Write random vectors of words and three labels, and the true labels of images."""
     rng = np.random.default_rng(seed)
     rows = [
-        {"kind": "word", "text": word, "key": "", "vector": rng.normal(size=dim).astype(np.float32)}
-        for word in ("cat", "dog", "house")
+        {"kind": kind, "text": text, "key": "", "vector": rng.normal(size=dim).astype(np.float32)}
+        for kind, texts in (("word", words), ("label", LABELS))
+        for text in texts
     ]
-    write_texts(folder, pa.Table.from_pylist(rows), fingerprint=fingerprint)
+    truth = [
+        {"kind": "truth", "text": LABELS[row % len(LABELS)], "key": str(row), "vector": []}
+        for row in range(images)
+    ]
+    write_texts(folder, pa.Table.from_pylist(rows + truth), fingerprint=fingerprint)
     write_texts_record(folder, {"fingerprint": fingerprint, "scale": 10.0, "bias": None, "prompts": ["{}"]})
 
 

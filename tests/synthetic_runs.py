@@ -14,7 +14,7 @@ from embshift.metrics import METRICS
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
 from embshift.runs.view_files import view_path, write_view
-from tests.explained_views import write_explanation
+from tests.explained_views import write_explanation, write_words
 
 PAPER = ("cosine", "l2", "attention_similarity", "patch_similarity", "edge_similarity", "detail_similarity")
 NINE = (
@@ -111,6 +111,7 @@ def make_run(folder: Path, wanted: Wanted) -> embshift.Run:
             (_strength(wanted, at), key) for row in range(wanted.images) for at, key in _keys(wanted, row)
         ]
         write_explanation(folder, keys, images=wanted.images, size=wanted.size, seed=wanted.seed)
+        write_words(folder, dim=wanted.dim, seed=wanted.seed, fingerprint="synthetic", images=wanted.images)
     return embshift.open_run(folder)
 
 

@@ -1,6 +1,8 @@
 """What an explanation of a run says: functions on its stored tables. Never imports torch."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,9 +34,21 @@ __all__ = [
     "pool_patch_effects",
     "pool_transform_shares",
     "read_map",
+    "read_maps",
 ]
 
 _SAMPLED = ("row", "transform", "draw")
+_MAP_COLUMNS = (
+    "image_id",
+    "rows",
+    "columns",
+    "field",
+    "view",
+    "clean",
+    "carried",
+    "left_picture",
+    "not_placed",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -355,34 +369,42 @@ def read_map(found: ExplainedTables, transform: str, row: int, *, draw: int = 0)
         RunError: If the explanation has no map of this view.
         UnknownNameError: If it has no such transform.
     """
-    columns = (
-        "image_id",
-        "rows",
-        "columns",
-        "field",
-        "view",
-        "clean",
-        "carried",
-        "left_picture",
-        "not_placed",
-    )
-    own = _read_own(found, "maps", transform, columns)
+    own = _read_own(found, "maps", transform, _MAP_COLUMNS)
     lines = [line for line in own.to_pylist() if (line["row"], line["draw"]) == (row, draw)]
     if not lines:
         raise RunError(
             f"the explanation of {found.run} has no map of {transform}, draw {draw}, of the image in row"
             f" {row}: it is not in the explanation's sample"
         )
-    line = lines[0]
+    return _make_map(lines[0])
+
+
+def read_maps(found: ExplainedTables, rows: Sequence[int]) -> dict[tuple[int, str], ViewMap]:
+    """Return the maps of the first draws of some images, by row and transform; reads the table once.
+
+    Args:
+        found: The explanation.
+        rows: Rows of the images in the run's listing; those that were not explained have no map.
+    """
+    asked = set(rows)
+    maps = dict[tuple[int, str], ViewMap]()
+    for chunk in found.chunks("maps", [*_SAMPLED, *_MAP_COLUMNS]):
+        keys = zip(chunk["row"].to_pylist(), chunk["draw"].to_pylist(), strict=True)
+        own = chunk.filter(pa.array([row in asked and draw == 0 for row, draw in keys], pa.bool_()))
+        maps |= {(line["row"], line["transform"]): _make_map(line) for line in own.to_pylist()}
+    return maps
+
+
+def _make_map(line: Mapping[str, Any]) -> ViewMap:
     grid = (line["rows"], line["columns"])
     view, clean, carried = (
         np.array(line[name], np.float64).reshape(grid) for name in ("view", "clean", "carried")
     )
     return ViewMap(
-        row=row,
+        row=line["row"],
         image_id=line["image_id"],
-        transform=transform,
-        draw=draw,
+        transform=line["transform"],
+        draw=line["draw"],
         field=Field(*line["field"]),
         view=view,
         clean=clean,
