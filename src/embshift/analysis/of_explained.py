@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
+from embshift.analysis.explained_rows import get_rows, read_own
 from embshift.analysis.inside.by_image import ImageMeans, mean_over_images
 from embshift.analysis.inside.patches import (
     Calibration,
@@ -16,7 +17,7 @@ from embshift.analysis.inside.patches import (
 from embshift.analysis.inside.shares import PooledShares, pool_shares
 from embshift.analysis.inside.similarity import combine_similarity
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
-from embshift.core.errors import RunError, UnknownNameError
+from embshift.core.errors import RunError
 from embshift.core.types import Field
 from embshift.runs.arrow import as_array
 from embshift.runs.explained import ExplainedTables, read_lists
@@ -33,8 +34,6 @@ __all__ = [
     "pool_transform_shares",
     "read_map",
 ]
-
-_SAMPLED = ("row", "transform", "draw")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,23 +113,6 @@ def list_explained_transforms(found: ExplainedTables) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found.read("shares", ["transform"])["transform"].to_pylist()))
 
 
-def _read_own(found: ExplainedTables, table: str, transform: str, columns: tuple[str, ...]) -> pa.Table:
-    """Return the rows of one transform, in order of images.
-
-    Raises:
-        UnknownNameError: If the explanation has no such transform.
-    """
-    whole = found.read(table, [*_SAMPLED, *columns])
-    names = whole["transform"].to_pylist()
-    if transform not in names:
-        raise UnknownNameError("transform", transform, list(dict.fromkeys(names)))
-    return whole.filter(pa.array([name == transform for name in names], pa.bool_()))
-
-
-def _get_rows(table: pa.Table) -> Int64[np.ndarray, " views"]:
-    return as_array(table["row"]).astype(np.int64)
-
-
 def pool_transform_shares(
     found: ExplainedTables,
     transform: str,
@@ -151,11 +133,11 @@ def pool_transform_shares(
     Raises:
         UnknownNameError: If the explanation has no such transform.
     """
-    own = _read_own(found, "shares", transform, ("shift", "share"))
+    own = read_own(found, "shares", transform, ("shift", "share"))
     return pool_shares(
         transform,
         tuple(found.record["components"]),
-        rows=_get_rows(own),
+        rows=get_rows(own),
         shift=as_array(own["shift"]).astype(np.float64),
         share=read_lists(own["share"]).astype(np.float64),
         resamples=resamples,
@@ -197,7 +179,7 @@ def pool_patch_effects(
         tuple(found.record["components"]),
         kind=kind,
         direction=direction,
-        rows=_get_rows(own),
+        rows=get_rows(own),
         recovered=read_lists(own["recovered"]).astype(np.float64),
         closeness=read_lists(own["closeness"]).astype(np.float64),
         resamples=resamples,
@@ -207,7 +189,7 @@ def pool_patch_effects(
 
 
 def _read_patches(found: ExplainedTables, transform: str) -> pa.Table:
-    return _read_own(found, "patches", transform, ("kind", "direction", "recovered", "closeness"))
+    return read_own(found, "patches", transform, ("kind", "direction", "recovered", "closeness"))
 
 
 def _take_patches(table: pa.Table, kind: str, direction: str) -> pa.Table:
@@ -266,10 +248,10 @@ def average_layers(
     Raises:
         UnknownNameError: If the explanation has no such transform.
     """
-    own = _read_own(found, "layers", transform, ("cosine", "patch_cosine"))
+    own = read_own(found, "layers", transform, ("cosine", "patch_cosine"))
     cosine, patch_cosine = (
         mean_over_images(
-            _get_rows(own),
+            get_rows(own),
             read_lists(own[name]).astype(np.float64),
             resamples=resamples,
             level=level,
@@ -320,10 +302,10 @@ def average_heads(
         UnknownNameError: If the explanation has no such transform.
     """
     names = ("divergence", "entropy_change", "overlap")
-    own = _read_own(found, "heads", transform, names)
+    own = read_own(found, "heads", transform, names)
     means = [
         mean_over_images(
-            _get_rows(own),
+            get_rows(own),
             read_lists(own[name]).astype(np.float64),
             resamples=resamples,
             level=level,
@@ -366,7 +348,7 @@ def read_map(found: ExplainedTables, transform: str, row: int, *, draw: int = 0)
         "left_picture",
         "not_placed",
     )
-    own = _read_own(found, "maps", transform, columns)
+    own = read_own(found, "maps", transform, columns)
     lines = [line for line in own.to_pylist() if (line["row"], line["draw"]) == (row, draw)]
     if not lines:
         raise RunError(
