@@ -247,8 +247,8 @@ def test_only_certain_falls_of_the_cosine_are_told():
     assert describe_layers(FACTS) == (
         "Under noise, the cosine of the token that is read, original against view, certainly falls at layer"
         " 2 by 0.550 (0.500 to 0.625) and at layer 0 by 0.250 (0.125 to 0.375) (joint 95 % intervals); after"
-        " the last layer, layer 2, it is 0.250 (95 % interval 0.200 to 0.900, 24 images). The fall at layer 0 is"
-        " counted from 1, so it holds the input as well."
+        " the last layer, layer 2, it is 0.250 (95 % interval 0.200 to 0.900, 24 images). The fall at layer 0"
+        " is counted from 1, so it holds the input as well."
     )
     assert "certainly falls at no layer; after" in describe_layers(
         with_main(falls=means([0.25, 0.1, 0.4], -0.1, 0.9))
