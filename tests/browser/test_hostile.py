@@ -36,6 +36,7 @@ def hostile(tmp_path_factory):
         encoder=" ".join(TEXTS),
         map_name=TEXTS[2],
         views=False,
+        explained=True,
     )
     # A folder's name can be no longer than 255 bytes, and holds neither "/" nor NUL.
     name = "<img src=x onerror=window.pwned=7>${7}{{data}}&lt;\u202e'\""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import embshift
+from embshift.cli.commands.explain import ensure_explained
 from embshift.core.errors import EncoderError, PlanError, ResumeError, RunError, UnknownNameError
 from embshift.encoders.inside import count_bytes, open_inside
 from embshift.encoders.open import open_encoder
@@ -115,6 +116,20 @@ def test_what_is_shown_is_what_is_stored(explained):
     table = invoke("explain", str(explained), "--read-only")
     assert table.returncode == 0
     assert "24 views without a shift have no share" in " ".join(table.stdout.split())
+
+
+def test_the_demo_explains_once_with_the_defaults_and_keeps_what_is_there(run, capsys):
+    ensure_explained(open_run(run), quiet=True)
+    assert capsys.readouterr() == (f"explanation: {run / 'explain'}\n", "")
+    before = contents(run)
+    assert open_run(run).explanation().words().names
+    ensure_explained(open_run(run), quiet=False)
+    assert capsys.readouterr() == (f"explanation: {run / 'explain'}\n", "")
+    assert contents(run) == before
+    shutil.rmtree(run / "explain")
+    explain_run(run, images=3, patch_images=0)
+    ensure_explained(open_run(run), quiet=True)
+    assert open_run(run).explanation().record["images"] == 3
 
 
 def test_asked_again_nothing_is_measured(explained):

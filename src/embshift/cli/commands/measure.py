@@ -36,6 +36,7 @@ def demo(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift demo``."""
     from importlib.resources import as_file, files
 
+    from embshift.cli.commands.explain import ensure_explained
     from embshift.cli.commands.figures import render_paper
 
     with as_file(files("embshift.images") / "samples") as folder:
@@ -43,22 +44,9 @@ def demo(parsed: argparse.Namespace) -> int:
         found = _carry_out(plan, output_path(parsed.out), quiet=parsed.quiet)
     code = _finish(found, plan)
     if code != NOTHING_READABLE:
-        _explain(found, quiet=parsed.quiet)
+        ensure_explained(found, quiet=parsed.quiet)
         render_paper(found, quiet=parsed.quiet)
     return code
-
-
-def _explain(found: "Run", *, quiet: bool) -> None:
-    """Explain the run, so that its report can say where in the network the shifts arise."""
-    from embshift.cli.output.progress import reporter
-    from embshift.measurement.studies.explain import explain_run
-    from embshift.runs.explained import find_explained, is_complete, read_explained_record
-
-    folder = found.folder
-    # One that was made with other options stays: the same command must go on working.
-    if not (find_explained(folder) and is_complete(folder, read_explained_record(folder))):
-        explain_run(found, reporter=reporter(quiet=quiet))
-    print_text(f"explanation: {folder / 'explain'}")
 
 
 def _check_names(parsed: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,11 +43,13 @@ def embed_figures(run: RunTables, *, on_step: OnStep = ignore_step) -> list[dict
     """
     material, left = Material(run=run), BYTES
     found = list[dict[str, Any]]()
-    for name in NAMES:
-        if name not in FIGURES:
-            continue
+    for name in (one for one in NAMES if one in FIGURES):
         on_step(f"figure {name}")
-        for one in _embed_pages(material, name):
+        with warnings.catch_warnings():
+            # A name may hold characters that the font lacks: they become boxes, and the tables show them.
+            warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+            pages = list(_embed_pages(material, name))
+        for one in pages:
             left -= len(one["image"])
             if left < 0:
                 return found
