@@ -36,6 +36,7 @@ def hostile(tmp_path_factory):
         encoder=" ".join(TEXTS),
         map_name=TEXTS[2],
         views=False,
+        explained=True,
     )
     # A folder's name can be no longer than 255 bytes, and holds neither "/" nor NUL.
     name = "<img src=x onerror=window.pwned=7>${7}{{data}}&lt;\u202e'\""
@@ -63,6 +64,7 @@ SELECTORS = {
     "table": "#table tbody th .name",
     "choice": "#choose-transforms .name",
     "options": "#behind-transform option",
+    "network": "#network-tables tbody th .name",
     "images": "#images-list summary span",
     "terms": "#methods-list dt",
     "facts": "#methods-list dd",
@@ -91,7 +93,7 @@ def test_some_texts_are_marked_and_most_are_not():
 
 @pytest.mark.parametrize("at", range(len(TEXTS)))
 def test_a_transform_is_shown_literally(texts, at):
-    for place in ("table", "choice", "options"):
+    for place in ("table", "choice", "options", "network"):
         assert make_visible(TEXTS[at]) in texts[place]
 
 

@@ -328,6 +328,30 @@ def test_the_policy_stops_what_is_not_inlined(browser, report):
     assert len(browser.complaints()) >= 2
 
 
+def test_an_explained_run_says_where_in_the_network(browser, tmp_path):
+    run = make_run(tmp_path / "run", Wanted(images=14, views=False, maps=False, explained=True))
+    browser.open(run.report())
+    found = content(browser)["network"]
+    assert browser.texts("#network-list li") == [one["text"] for one in found["findings"]]
+    assert browser.texts("#network h3") == [one["title"] for one in found["tables"]]
+    names = browser.texts("#network-tables tbody th .name")
+    assert names[: len(NINE)] == [one["name"] for one in content(browser)["transforms"]]
+    script = "return [...document.querySelectorAll('#network img')].map((one) => [one.alt, one.naturalWidth])"
+    assert browser.run(script) == [[one["alt"], 1380] for one in found["figures"]]
+    for width in (1400, 420):
+        with browser.resized(width):
+            assert browser.run("return document.documentElement.scrollWidth") <= width
+    assert browser.all("nav a[href='#network']")
+    assert "embshift explain" not in " ".join(browser.texts("#methods-command code"))
+    assert browser.complaints() == []
+    assert browser.requests() == []
+
+
+def test_a_run_without_an_explanation_names_the_command(page):
+    assert page.all("#network") == page.all("nav a[href='#network']") == []
+    assert page.texts("#methods-command code")[-1] == "embshift explain run"
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_is_wider_than_the_window(page, width):
     with page.resized(width):

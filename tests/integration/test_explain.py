@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import embshift
+from embshift.cli.commands.explain import ensure_explained
 from embshift.core.errors import EncoderError, PlanError, ResumeError, RunError, UnknownNameError
 from embshift.encoders.inside import count_bytes, open_inside
 from embshift.encoders.open import open_encoder
@@ -142,6 +143,20 @@ def test_a_run_explains_itself_as_the_command_does(run, tmp_path):
 def test_the_defaults_of_the_method_are_those_of_the_command():
     taken = {name: one.default for name, one in inspect.signature(embshift.Run.explain).parameters.items()}
     assert ExplainOptions().content() == {name: taken[name] for name in ExplainOptions().content()}
+
+
+def test_the_demo_explains_once_with_the_defaults_and_keeps_what_is_there(run, capsys):
+    ensure_explained(open_run(run), quiet=True)
+    assert capsys.readouterr() == (f"explanation: {run / 'explain'}\n", "")
+    before = contents(run)
+    assert open_run(run).explanation().words().names
+    ensure_explained(open_run(run), quiet=False)
+    assert capsys.readouterr() == (f"explanation: {run / 'explain'}\n", "")
+    assert contents(run) == before
+    shutil.rmtree(run / "explain")
+    explain_run(run, images=3, patch_images=0)
+    ensure_explained(open_run(run), quiet=True)
+    assert open_run(run).explanation().record["images"] == 3
 
 
 def test_asked_again_nothing_is_measured(explained):

@@ -53,7 +53,7 @@ def test_it_loads_no_measuring(run):
 
 
 @pytest.mark.slow
-def test_the_demo_ends_with_the_figures_of_the_paper_and_the_report(tmp_path):
+def test_the_demo_ends_with_explanation_figures_and_report(tmp_path):
     out = tmp_path / "demo"
     process = start(["demo", "--out", str(out)])
     shown, told = process.communicate()
@@ -61,8 +61,10 @@ def test_the_demo_ends_with_the_figures_of_the_paper_and_the_report(tmp_path):
     assert embshift.open_run(out).count_images() == 36
     count = len(list((out / "figures").glob("*.png")))
     assert count > 10
-    figures, report = shown.splitlines()[-2:]
+    explanation, figures, report = shown.splitlines()[-3:]
+    assert explanation == f"explanation: {out / 'explain'}"
+    assert embshift.open_run(out).explanation().record["images"] == 36
     assert figures == f"figures: {out / 'figures'} ({count} files)"
     assert report == f"report: {out / 'report.html'}"
     assert (out / "figures" / "l2_bar.png").is_file()
-    assert (out / "report.html").is_file()
+    assert '"network":{"findings":[{"about":"sample"' in (out / "report.html").read_text(encoding="utf-8")

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embshift.analysis import of_explained, of_words
+from embshift.analysis import of_explained, of_explained_maps, of_words
 from embshift.analysis.inside.patches import Calibration, PatchEffects
 from embshift.analysis.inside.shares import PooledShares
-from embshift.analysis.of_explained import HeadMeans, LayerMeans, ViewMap
+from embshift.analysis.of_explained import HeadMeans, LayerMeans
+from embshift.analysis.of_explained_maps import ViewMap
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.words.captions import CaptionShifts
 from embshift.analysis.words.directions import DirectionWords
@@ -148,7 +149,7 @@ class Explanation:
         Raises:
             RunError: If the explanation has no map of this view.
         """
-        return of_explained.read_map(self.tables, transform, row, draw=draw)
+        return of_explained_maps.read_map(self.tables, transform, row, draw=draw)
 
     def words(self, *, seed: int = 0) -> DirectionWords:
         """Test which words name the direction in which each transform moves all images of the run.

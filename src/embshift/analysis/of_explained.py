@@ -1,13 +1,12 @@
 """What an explanation of a run says: functions on its stored tables. Never imports torch."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
+from embshift.analysis.explained_rows import get_rows, read_own
 from embshift.analysis.inside.by_image import ImageMeans, mean_over_images
 from embshift.analysis.inside.patches import (
     Calibration,
@@ -18,37 +17,20 @@ from embshift.analysis.inside.patches import (
 from embshift.analysis.inside.shares import PooledShares, pool_shares
 from embshift.analysis.inside.similarity import combine_similarity
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
-from embshift.core.errors import RunError, UnknownNameError
-from embshift.core.types import Field
+from embshift.core.errors import RunError
 from embshift.runs.arrow import as_array
 from embshift.runs.explained import ExplainedTables, read_lists
 
 __all__ = [
     "HeadMeans",
     "LayerMeans",
-    "ViewMap",
     "average_heads",
     "average_layers",
     "calibrate_kinds",
     "list_explained_transforms",
     "pool_patch_effects",
     "pool_transform_shares",
-    "read_map",
-    "read_maps",
 ]
-
-_SAMPLED = ("row", "transform", "draw")
-_MAP_COLUMNS = (
-    "image_id",
-    "rows",
-    "columns",
-    "field",
-    "view",
-    "clean",
-    "carried",
-    "left_picture",
-    "not_placed",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,60 +71,9 @@ class HeadMeans:
     overlap: ImageMeans
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ViewMap:
-    """Where in one view its shift comes from, in units of share.
-
-    Attributes:
-        row: Row of the image in the listing.
-        image_id: Its id.
-        transform: The transform.
-        draw: The draw.
-        field: The rectangle of the image that the encoder saw.
-        view: Part of each patch of the view.
-        clean: Part of each patch of the original, at its place there.
-        carried: The same, at its place in the view.
-        left_picture: What of the original's part is outside the view.
-        not_placed: Share without a place.
-    """
-
-    row: int
-    image_id: str
-    transform: str
-    draw: int
-    field: Field
-    view: Float64[np.ndarray, "rows columns"]
-    clean: Float64[np.ndarray, "rows columns"]
-    carried: Float64[np.ndarray, "rows columns"]
-    left_picture: float
-    not_placed: float
-
-    @property
-    def change(self) -> Float64[np.ndarray, "rows columns"]:
-        """The view's part less the original's, patch by patch of the view."""
-        return self.view - self.carried
-
-
 def list_explained_transforms(found: ExplainedTables) -> tuple[str, ...]:
     """Return the transforms of an explanation, in the order of the plan."""
     return tuple(dict.fromkeys(found.read("shares", ["transform"])["transform"].to_pylist()))
-
-
-def _read_own(found: ExplainedTables, table: str, transform: str, columns: tuple[str, ...]) -> pa.Table:
-    """Return the rows of one transform, in order of images.
-
-    Raises:
-        UnknownNameError: If the explanation has no such transform.
-    """
-    whole = found.read(table, [*_SAMPLED, *columns])
-    names = whole["transform"].to_pylist()
-    if transform not in names:
-        raise UnknownNameError("transform", transform, list(dict.fromkeys(names)))
-    return whole.filter(pa.array([name == transform for name in names], pa.bool_()))
-
-
-def _get_rows(table: pa.Table) -> Int64[np.ndarray, " views"]:
-    return as_array(table["row"]).astype(np.int64)
 
 
 def pool_transform_shares(
@@ -165,11 +96,11 @@ def pool_transform_shares(
     Raises:
         UnknownNameError: If the explanation has no such transform.
     """
-    own = _read_own(found, "shares", transform, ("shift", "share"))
+    own = read_own(found, "shares", transform, ("shift", "share"))
     return pool_shares(
         transform,
         tuple(found.record["components"]),
-        rows=_get_rows(own),
+        rows=get_rows(own),
         shift=as_array(own["shift"]).astype(np.float64),
         share=read_lists(own["share"]).astype(np.float64),
         resamples=resamples,
@@ -211,7 +142,7 @@ def pool_patch_effects(
         tuple(found.record["components"]),
         kind=kind,
         direction=direction,
-        rows=_get_rows(own),
+        rows=get_rows(own),
         recovered=read_lists(own["recovered"]).astype(np.float64),
         closeness=read_lists(own["closeness"]).astype(np.float64),
         resamples=resamples,
@@ -221,7 +152,7 @@ def pool_patch_effects(
 
 
 def _read_patches(found: ExplainedTables, transform: str) -> pa.Table:
-    return _read_own(found, "patches", transform, ("kind", "direction", "recovered", "closeness"))
+    return read_own(found, "patches", transform, ("kind", "direction", "recovered", "closeness"))
 
 
 def _take_patches(table: pa.Table, kind: str, direction: str) -> pa.Table:
@@ -280,10 +211,10 @@ def average_layers(
     Raises:
         UnknownNameError: If the explanation has no such transform.
     """
-    own = _read_own(found, "layers", transform, ("cosine", "patch_cosine"))
+    own = read_own(found, "layers", transform, ("cosine", "patch_cosine"))
     cosine, patch_cosine = (
         mean_over_images(
-            _get_rows(own),
+            get_rows(own),
             read_lists(own[name]).astype(np.float64),
             resamples=resamples,
             level=level,
@@ -334,10 +265,10 @@ def average_heads(
         UnknownNameError: If the explanation has no such transform.
     """
     names = ("divergence", "entropy_change", "overlap")
-    own = _read_own(found, "heads", transform, names)
+    own = read_own(found, "heads", transform, names)
     means = [
         mean_over_images(
-            _get_rows(own),
+            get_rows(own),
             read_lists(own[name]).astype(np.float64),
             resamples=resamples,
             level=level,
@@ -353,62 +284,4 @@ def average_heads(
         divergence=means[0],
         entropy_change=means[1],
         overlap=means[2],
-    )
-
-
-def read_map(found: ExplainedTables, transform: str, row: int, *, draw: int = 0) -> ViewMap:
-    """Return where in one view its shift comes from.
-
-    Args:
-        found: The explanation.
-        transform: The transform.
-        row: Row of the image in the listing.
-        draw: The draw.
-
-    Raises:
-        RunError: If the explanation has no map of this view.
-        UnknownNameError: If it has no such transform.
-    """
-    own = _read_own(found, "maps", transform, _MAP_COLUMNS)
-    lines = [line for line in own.to_pylist() if (line["row"], line["draw"]) == (row, draw)]
-    if not lines:
-        raise RunError(
-            f"the explanation of {found.run} has no map of {transform}, draw {draw}, of the image in row"
-            f" {row}: it is not in the explanation's sample"
-        )
-    return _make_map(lines[0])
-
-
-def read_maps(found: ExplainedTables, rows: Sequence[int]) -> dict[tuple[int, str], ViewMap]:
-    """Return the maps of the first draws of some images, by row and transform; reads the table once.
-
-    Args:
-        found: The explanation.
-        rows: Rows of the images in the run's listing; those that were not explained have no map.
-    """
-    asked = set(rows)
-    maps = dict[tuple[int, str], ViewMap]()
-    for chunk in found.chunks("maps", [*_SAMPLED, *_MAP_COLUMNS]):
-        keys = zip(chunk["row"].to_pylist(), chunk["draw"].to_pylist(), strict=True)
-        own = chunk.filter(pa.array([row in asked and draw == 0 for row, draw in keys], pa.bool_()))
-        maps |= {(line["row"], line["transform"]): _make_map(line) for line in own.to_pylist()}
-    return maps
-
-
-def _make_map(line: Mapping[str, Any]) -> ViewMap:
-    grid = (line["rows"], line["columns"])
-    view, clean, carried = (
-        np.array(line[name], np.float64).reshape(grid) for name in ("view", "clean", "carried")
-    )
-    return ViewMap(
-        row=line["row"],
-        image_id=line["image_id"],
-        transform=line["transform"],
-        draw=line["draw"],
-        field=Field(*line["field"]),
-        view=view,
-        clean=clean,
-        carried=carried,
-        left_picture=line["left_picture"],
-        not_placed=line["not_placed"],
     )

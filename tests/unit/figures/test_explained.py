@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from embshift.analysis.of_explained import read_maps
+from embshift.analysis.of_explained_maps import read_maps
 from embshift.core.errors import FigureError
 from embshift.show.figures.layout.network_grid import lay_out_network
 from embshift.show.figures.layout.signed import SignedScale

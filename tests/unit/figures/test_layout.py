@@ -63,6 +63,22 @@ def test_a_shortened_text_keeps_both_ends():
     assert text_width(found, size=6.5) <= 0.7
 
 
+@pytest.mark.parametrize("text", ["WWiill__mm  AV—ee", "l" * 70 + " " + "W" * 20])
+@pytest.mark.parametrize("width", [0.1, 0.4, 0.9])
+def test_no_longer_text_would_have_fitted(text, width):
+    shorter = [
+        f"{text[: (kept + 1) // 2].rstrip()}…{text[len(text) - kept // 2 :].lstrip()}"
+        for kept in range(len(text) - 1, 0, -1)
+    ]
+    fitting = [one for one in shorter if text_width(one, size=7) <= width]
+    assert shorten_text(text, width=width, size=7) == (fitting[0] if fitting else "…")
+
+
+def test_a_text_as_long_as_a_book_is_shortened():
+    # Cut by one character at a time, this would take long.
+    assert shorten_text("l" * 2_000 + "ong", width=0.5, size=7).endswith("long")
+
+
 def test_where_nothing_fits_that_is_said():
     assert shorten_text("mmmm", width=0.13, size=8.5) == "…"
     assert shorten_text("mmmm", width=0.3, size=8.5) == "m…"

@@ -1,4 +1,4 @@
-"""``embshift explain``."""
+"""``embshift explain``, and the explanation of the demo."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -10,7 +10,10 @@ from embshift.core.errors import PlanError
 if TYPE_CHECKING:
     from embshift.runs.tables import RunTables
 
-__all__ = ["explain"]
+if TYPE_CHECKING:
+    from embshift.runs.tables import RunTables
+
+__all__ = ["ensure_explained", "explain"]
 
 
 def explain(parsed: argparse.Namespace) -> int:
@@ -107,3 +110,20 @@ def _store_labels(run: "RunTables", parsed: argparse.Namespace) -> None:
         vectors=parsed.vectors,
         reporter=reporter(quiet=parsed.quiet),
     )
+
+
+def ensure_explained(run: "RunTables", *, quiet: bool) -> None:
+    """Explain a run with the defaults, unless it is explained already, and print where that is.
+
+    Args:
+        run: The run.
+        quiet: Whether to print only results and errors.
+    """
+    from embshift.cli.output.progress import reporter
+    from embshift.measurement.studies.explain import explain_run
+    from embshift.runs.explained import find_explained, is_complete, read_explained_record
+
+    # An explanation with other options stays, so that the same command goes on working.
+    if not (find_explained(run.folder) and is_complete(run.folder, read_explained_record(run.folder))):
+        explain_run(run, reporter=reporter(quiet=quiet))
+    print_text(f"explanation: {run.folder / 'explain'}")

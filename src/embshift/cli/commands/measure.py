@@ -36,6 +36,7 @@ def demo(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift demo``."""
     from importlib.resources import as_file, files
 
+    from embshift.cli.commands.explain import ensure_explained
     from embshift.cli.commands.figures import render_paper
 
     with as_file(files("embshift.images") / "samples") as folder:
@@ -43,6 +44,7 @@ def demo(parsed: argparse.Namespace) -> int:
         found = _carry_out(plan, output_path(parsed.out), quiet=parsed.quiet)
     code = _finish(found, plan)
     if code != NOTHING_READABLE:
+        ensure_explained(found, quiet=parsed.quiet)
         render_paper(found, quiet=parsed.quiet)
     return code
 

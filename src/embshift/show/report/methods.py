@@ -164,14 +164,18 @@ def _left_out_lines(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"{one['count']:,} x {one['reason']}", ", ".join(one["first"])
 
 
-def list_commands(run: RunTables) -> list[str]:
-    """Return the commands that reproduce the run and its report; none if the folder holds no plan."""
+def list_commands(run: RunTables, *, explain: str = "") -> list[str]:
+    """Return the commands that reproduce the run and its report; none if the folder holds no plan.
+
+    Args:
+        run: The run.
+        explain: The command that explains the run ``again``; empty for none.
+    """
     if not (run.folder / "plan.toml").is_file():
         return []
     plan = shlex.quote(f"{run.folder.resolve().name}/plan.toml")
-    return [
-        make_visible(line) for line in (f"embshift run --plan {plan} --out again", "embshift report again")
-    ]
+    lines = (f"embshift run --plan {plan} --out again", explain, "embshift report again")
+    return [make_visible(line) for line in lines if line]
 
 
 def cite() -> dict[str, str]:

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.core.paths import output_file
 from embshift.core.progress import OnStep, ignore_step
 from embshift.core.threads import limit_threads
@@ -23,6 +24,7 @@ from embshift.show.report.facts.run import Facts, gather_facts
 from embshift.show.report.findings.listing import list_findings
 from embshift.show.report.images import list_images
 from embshift.show.report.methods import cite, list_commands, list_methods
+from embshift.show.report.network import build_network, hint_at_explain
 from embshift.show.report.numbers import bin_values, list_cells, list_metrics, list_overall
 from embshift.show.report.palette import heat_colours, map_colours, transform_colours
 from embshift.show.report.tables import build_curves, build_tables
@@ -30,7 +32,7 @@ from embshift.show.text.words import make_visible
 
 __all__ = ["build_content", "build_page", "embed_json", "write_report"]
 
-_SCRIPTS = ("dom", "state", "table", "charts", "context", "images", "methods", "main")
+_SCRIPTS = ("dom", "state", "table", "charts", "context", "images", "network", "methods", "main")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
@@ -68,6 +70,7 @@ def build_content(
     """
     with limit_threads(images=run.count_images()):
         facts = gather_facts(run, resamples=resamples, on_step=on_step)
+        network = build_network(run, resamples=resamples or RESAMPLES, on_step=on_step)
     on_step("images")
     ends = choose_extremes(facts)
     return {
@@ -97,12 +100,19 @@ def build_content(
         ),
         "heatColours": heat_colours(),
         "mapColours": map_colours(),
-        "methods": list_methods(run, facts),
-        "caveats": list_caveats(facts),
-        "commands": list_commands(run),
+        "network": network and {part: network[part] for part in ("findings", "tables", "figures")},
+        "methods": [*list_methods(run, facts), *_explanation_methods(network)],
+        "caveats": [*list_caveats(facts), *(network["caveats"] if network else [])],
+        "commands": list_commands(run, explain=network["command"] if network else ""),
+        "hint": hint_at_explain(run),
         "citation": cite(),
         "draws": run.info["plan"].get("draws", 1),
     }
+
+
+def _explanation_methods(network: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    lines = network["methods"] if network else []
+    return [{"title": "Explanation", "lines": lines}] if lines else []
 
 
 def _transforms(facts: Facts) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Tables on shifts in context: calibration, retrieval, direction, structure, severity, equal damage."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.strength.matched import Matched, MatchedGroup
 from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.core.words import count_noun
+from embshift.show.report.cells import Cell, format_ends, make_cell, make_head
 from embshift.show.report.facts.embeddings import EmbeddingFacts
 from embshift.show.report.facts.levels import format_damage
 from embshift.show.report.facts.run import Facts
@@ -40,7 +40,6 @@ _HEADINGS = {
 }
 _CHANCE = {"procrustes": "procrustes_chance", "rsa": "rsa_chance"}
 
-Cell = dict[str, str]
 Table = dict[str, Any]
 
 
@@ -54,18 +53,6 @@ def build_tables(facts: Facts) -> list[Table]:
     if facts.embeddings is not None:
         found += _embeddings(facts.embeddings)
     return found
-
-
-def _cell(text: str, *small: str) -> Cell:
-    return {"text": make_visible(text), "small": make_visible(" ".join(one for one in small if one))}
-
-
-def _head(text: str, title: str = "") -> Cell:
-    return {"text": make_visible(text), "title": make_visible(title)}
-
-
-def _ends(low: float, high: float) -> str:
-    return "" if math.isnan(low) else f"[{spell_number(low)}, {spell_number(high)}]"
 
 
 def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
@@ -93,51 +80,53 @@ def _measured(found: Sequence[Measured], *, title: str, note: str) -> Table:
         (each, measure) for each in found for measure in each.measures if measure.name in _SHOWN[each.name]
     ]
     heads = [
-        _head(
+        make_head(
             f"{_HEADINGS.get(one.name, one.name)}{'' if one.unit == '1' else f' ({one.unit})'}", one.summary
         )
         for _, one in columns
     ]
     rows = [
         [
-            _cell(name),
+            make_cell(name),
             *(_measured_cell(each, name, measure.name) for each, measure in columns),
-            _cell(format_counts(each.count(name, measure.name) for each, measure in columns)),
+            make_cell(format_counts(each.count(name, measure.name) for each, measure in columns)),
         ]
         for name in found[0].transforms
     ]
-    last = _head("images", "number of images behind the values; several numbers where values differ in it")
-    return {"title": title, "note": note, "header": [_head("transform"), *heads, last], "rows": rows}
+    last = make_head(
+        "images", "number of images behind the values; several numbers where values differ in it"
+    )
+    return {"title": title, "note": note, "header": [make_head("transform"), *heads, last], "rows": rows}
 
 
 def _measured_cell(found: Measured, name: str, measure: str) -> Cell:
-    below = _ends(*found.interval(name, measure))
+    below = format_ends(*found.interval(name, measure))
     if measure in _CHANCE:
         chance = _CHANCE[measure]
-        ends = _ends(*found.interval(name, chance))
+        ends = format_ends(*found.interval(name, chance))
         below = f"{below} chance {spell_number(found.mean(name, chance))} {ends}".strip()
-    return _cell(spell_number(found.mean(name, measure)), below)
+    return make_cell(spell_number(found.mean(name, measure)), below)
 
 
 def _sweep(sweep: Sweep) -> Table:
     rows = [
         [
-            _cell(curve.transform, curve.family),
-            _cell(
+            make_cell(curve.transform, curve.family),
+            make_cell(
                 spell_number(float(curve.area.mean[0])),
-                _ends(float(curve.area.low[0]), float(curve.area.high[0])),
+                format_ends(float(curve.area.low[0]), float(curve.area.high[0])),
             ),
-            _cell(
+            make_cell(
                 s50_text(curve),
                 "" if curve.axis == "severity" or curve.unit == "1" else curve.unit,
                 f"[{s50_ends(curve)}]" if s50_ends(curve) else "",
             ),
-            _cell(
+            make_cell(
                 spell_number(float(curve.monotonicity.mean[0])),
-                _ends(float(curve.monotonicity.low[0]), float(curve.monotonicity.high[0])),
+                format_ends(float(curve.monotonicity.low[0]), float(curve.monotonicity.high[0])),
             ),
-            _cell(_strengths(curve), curve.meaning),
-            _cell(f"{int(curve.shift.n.max()):,}"),
+            make_cell(_strengths(curve), curve.meaning),
+            make_cell(f"{int(curve.shift.n.max()):,}"),
         ]
         for curve in sweep.curves
     ]
@@ -148,12 +137,12 @@ def _sweep(sweep: Sweep) -> Table:
             f" {count_noun(sweep.gallery, 'image')}. Hover over a heading for its definition."
         ),
         "header": [
-            _head("transform"),
-            _head("area", "mean height of the curve of 1 − cosine over its levels"),
-            _head("s50", "lowest level at which recall@1 is below 50 %"),
-            _head("monotone", "mean rank correlation of shift and level, −1 to 1"),
-            _head("strengths", "from the mildest to the most severe level"),
-            _head("images", "number of images that the curve averages"),
+            make_head("transform"),
+            make_head("area", "mean height of the curve of 1 − cosine over its levels"),
+            make_head("s50", "lowest level at which recall@1 is below 50 %"),
+            make_head("monotone", "mean rank correlation of shift and level, −1 to 1"),
+            make_head("strengths", "from the mildest to the most severe level"),
+            make_head("images", "number of images that the curve averages"),
         ],
         "rows": rows,
     }
@@ -172,14 +161,14 @@ def _matched(matched: Matched) -> Table:
             " intervals; ranks hold jointly. *: off its target. SSIM and displacement are not comparable."
         ),
         "header": [
-            _head("transform"),
-            _head("damage", "target of all transforms in a group"),
-            _head("strength"),
-            _head("reached", "mean damage on the images that are measured"),
-            _head("shift", "mean of 1 − cosine"),
-            _head("rank", "plausible ranks within the group; 1 shifts most"),
-            _head("recall@1", "share of views whose nearest image is their own original"),
-            _head("images"),
+            make_head("transform"),
+            make_head("damage", "target of all transforms in a group"),
+            make_head("strength"),
+            make_head("reached", "mean damage on the images that are measured"),
+            make_head("shift", "mean of 1 − cosine"),
+            make_head("rank", "plausible ranks within the group; 1 shifts most"),
+            make_head("recall@1", "share of views whose nearest image is their own original"),
+            make_head("images"),
         ],
         "rows": [*(row for group in matched.groups for row in _group(group)), *_unmatched(matched)],
     }
@@ -187,30 +176,31 @@ def _matched(matched: Matched) -> Table:
 
 def _unmatched(matched: Matched) -> Iterator[Sequence[Cell]]:
     for row in matched.unmatched:
-        shift = _cell(spell_number(row.shift), _ends(row.low, row.high))
-        damage = _cell("unmatched", "strength of the preset paper")
-        none = _cell("–")
-        yield [_cell(row.transform), damage, none, none, shift, none, none, _cell(f"{row.n:,}")]
+        shift = make_cell(spell_number(row.shift), format_ends(row.low, row.high))
+        damage = make_cell("unmatched", "strength of the preset paper")
+        none = make_cell("–")
+        yield [make_cell(row.transform), damage, none, none, shift, none, none, make_cell(f"{row.n:,}")]
 
 
 def _group(group: MatchedGroup) -> Iterator[Sequence[Cell]]:
     damage = format_damage(group)
     for row in group.rows:
         yield [
-            _cell(row.transform, row.family),
-            _cell(damage),
-            _cell(strength_text(float(f"{row.strength:.4g}"), row.unit)),
-            _cell(
-                f"{row.damage:.4g}{' *' if row.off_target else ''}", _ends(row.damage_low, row.damage_high)
+            make_cell(row.transform, row.family),
+            make_cell(damage),
+            make_cell(strength_text(float(f"{row.strength:.4g}"), row.unit)),
+            make_cell(
+                f"{row.damage:.4g}{' *' if row.off_target else ''}",
+                format_ends(row.damage_low, row.damage_high),
             ),
-            _cell(spell_number(row.shift), _ends(row.low, row.high)),
-            _cell(f"{row.best}" if row.best == row.worst else f"{row.best} to {row.worst}"),
-            _cell(spell_number(row.recall), _ends(row.recall_low, row.recall_high)),
-            _cell(f"{row.n:,}"),
+            make_cell(spell_number(row.shift), format_ends(row.low, row.high)),
+            make_cell(f"{row.best}" if row.best == row.worst else f"{row.best} to {row.worst}"),
+            make_cell(spell_number(row.recall), format_ends(row.recall_low, row.recall_high)),
+            make_cell(f"{row.n:,}"),
         ]
     for each in group.out_of_reach:
-        reached = [_cell(f"{each.achieved:.4g}"), _cell("out of reach"), _cell(""), _cell(""), _cell("")]
-        yield [_cell(each.transform, each.family), _cell(damage), _cell("–", each.why), *reached]
+        reached = [make_cell(one) for one in (f"{each.achieved:.4g}", "out of reach", "", "", "")]
+        yield [make_cell(each.transform, each.family), make_cell(damage), make_cell("–", each.why), *reached]
 
 
 def build_curves(facts: Facts) -> dict[str, Any] | None:

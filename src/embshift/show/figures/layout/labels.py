@@ -24,6 +24,9 @@ LINE = 1.22
 _POINTS = 72.0
 _GENERIC = ("serif", "sans-serif", "monospace", "cursive", "fantasy")
 
+_WIDEST = 4
+"""No character is wider than this many times its size."""
+
 
 def _families() -> tuple[str, ...]:
     """Return the fonts of the figure, which a style sheet may have chosen."""
@@ -79,10 +82,14 @@ def shorten_text(text: str, *, width: float, size: float, weight: str = "normal"
     """Shorten a text to a width in inches by leaving out its middle; both ends distinguish names."""
     if text_width(text, size=size, weight=weight) <= width:
         return text
-    for kept in range(len(text) - 1, 0, -1):
+    kept = len(text) - 1
+    while kept > 0:
         short = f"{text[: (kept + 1) // 2].rstrip()}…{text[len(text) - kept // 2 :].lstrip()}"
-        if text_width(short, size=size, weight=weight) <= width:
+        over = text_width(short, size=size, weight=weight) - width
+        if over <= 0:
             return short
+        # No character is wider than a few heights of a line, so that many fewer cannot be too few.
+        kept -= max(1, int(over / (_WIDEST * size / _POINTS)))
     return "…"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
 
-from embshift.analysis.of_explained import ViewMap, read_maps
+from embshift.analysis.of_explained_maps import ViewMap, read_maps
 from embshift.core.errors import FigureError
 from embshift.core.types import ORIGINAL, Pixels
 from embshift.show.figures import Page, figure

@@ -4,8 +4,7 @@ function plainCell(cell, at) {
   return at ? make("td", {}, ...inside) : make("th", { scope: "row" }, ...inside);
 }
 
-function plainTable(found, place) {
-  const id = `context-${place}`;
+function plainTable(found, id) {
   const head = make("tr", {}, ...found.header.map((one) => make("th", { scope: "col", title: one.title || null, text: one.text })));
   const table = make("table", { class: "plain" }, make("caption", { id, class: "unseen", text: found.title }), make("thead", {}, head),
     make("tbody", {}, ...found.rows.map((row) => make("tr", {}, ...row.map(plainCell)))));
@@ -15,7 +14,7 @@ function plainTable(found, place) {
 
 function renderContext() {
   byId("context").hidden = !data.tables.length && !data.curves;
-  refill(byId("context-tables"), data.tables.map(plainTable));
+  refill(byId("context-tables"), data.tables.map((one, place) => plainTable(one, `context-${place}`)));
   if (!data.curves) byId("curves").remove();
 }
 

@@ -8,6 +8,7 @@ renderTable();
 renderBehind();
 renderImages();
 renderContext();
+renderNetwork();
 renderCaveats();
 renderMethods();
 renderCite();

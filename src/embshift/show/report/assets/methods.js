@@ -27,7 +27,10 @@ function renderMethods() {
   const again = data.commands.length
     ? [make("p", { text: "To reproduce the run and this page, execute these commands in the parent folder of the run folder:" }), make("pre", {}, make("code", { text: data.commands.join("\n") }))]
     : [make("p", { text: "The run folder holds no plan.toml, so there is no command to reproduce the run." })];
-  refill(byId("methods-command"), again);
+  const hint = data.hint
+    ? [make("p", { text: "To see where in the network the shifts arise, execute this command there, and make this page again:" }), make("pre", {}, make("code", { text: data.hint }))]
+    : [];
+  refill(byId("methods-command"), [...again, ...hint]);
   const metrics = data.metrics.map((one) => ({ title: `Metric: ${one.name}`, lines: metricLines(one) }));
   refill(byId("methods-list"), [...data.methods, ...metrics].filter((section) => section.lines.length).map(methodSection));
 }

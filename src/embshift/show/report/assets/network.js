@@ -1,0 +1,19 @@
+// Where in the network the shifts arise: sentences, tables, and figures as images, which show their own titles.
+function networkFigure(one) {
+  const more = one.page > 1 ? `, page ${one.page}` : "";
+  const id = `network-figure-${one.name}-${one.page}`;
+  return make("figure", {}, make("figcaption", { id, class: "unseen", text: `${one.title}${more}` }),
+    make("div", { class: "scroll sheet", role: "region", "aria-labelledby": id, tabindex: "0" }, make("img", { src: one.image, alt: one.alt })));
+}
+
+function renderNetwork() {
+  const found = data.network;
+  if (!found) {
+    byId("network").remove();
+    document.querySelector("nav a[href='#network']").remove();
+    return;
+  }
+  refill(byId("network-list"), found.findings.map((one) => make("li", { text: one.text, "data-about": one.about })));
+  refill(byId("network-tables"), found.tables.map((one, place) => plainTable(one, `network-${place}`)));
+  refill(byId("network-figures"), found.figures.map(networkFigure));
+}

@@ -1,0 +1,124 @@
+"""The section on where in the network a run's shifts arise; one line where its explanation is damaged."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from embshift.analysis.explanation import Explanation, open_explanation
+from embshift.analysis.sampling.bootstrap import RESAMPLES
+from embshift.core.errors import ShiftError
+from embshift.core.progress import OnStep, ignore_step
+from embshift.runs.explained import find_explained
+from embshift.runs.tables import RunTables
+from embshift.show.report.explained_figures import embed_figures
+from embshift.show.report.explained_tables import build_explained_tables
+from embshift.show.report.facts.explained import ExplainedFacts, gather_explained
+from embshift.show.report.findings.explained import list_explained_findings
+from embshift.show.text.words import make_visible
+
+__all__ = ["build_network", "hint_at_explain"]
+
+_DAMAGE = (ShiftError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What reading a folder can raise that holds anything at all: the report must not fail by it."""
+
+_PLAN = {"images": "--images", "patch": "--patch", "patch_images": "--patch-images", "seed": "--seed"}
+
+_RECORD = {
+    "readout": "read-out",
+    "images": "images chosen",
+    "layers": "layers",
+    "heads": "heads of a layer",
+    "gauge": "constants of the values in maps",
+    "greatest_residual": "greatest deviation of a view's shares from the sum 1",
+    "version": "version",
+    "written": "written",
+}
+
+_CAVEATS = (
+    (
+        "A share is no cause.",
+        "Shares split the shift of this pass among the parts of the network. What a part does is shown by its"
+        " patch, and a patch of one part says nothing of several together.",
+    ),
+    (
+        "A word is no reason.",
+        "A named word lies along the direction of a shift more than chance would have it. The shift need not"
+        " be about what the word means.",
+    ),
+)
+
+
+def build_network(
+    run: RunTables, *, resamples: int = RESAMPLES, on_step: OnStep = ignore_step
+) -> dict[str, Any] | None:
+    """Return what the page shows of an explanation; None for a run without one.
+
+    Args:
+        run: The run.
+        resamples: Number of resamples of the images.
+        on_step: Receives each step as it begins.
+
+    Returns:
+        Sentences, tables, figures, lines of methods, caveats and the command that makes the explanation
+        again; where it cannot be read, only one sentence that says why.
+    """
+    if not find_explained(run.folder):
+        return None
+    try:
+        return _build(run, open_explanation(run), resamples=resamples, on_step=on_step)
+    except _DAMAGE as error:
+        return _tell_damage(run, error)
+
+
+def _build(run: RunTables, found: Explanation, *, resamples: int, on_step: OnStep) -> dict[str, Any]:
+    facts = gather_explained(found, resamples=resamples, on_step=on_step)
+    return {
+        "findings": list_explained_findings(facts),
+        "tables": build_explained_tables(facts),
+        "figures": embed_figures(run, on_step=on_step),
+        "methods": [[make_visible(label), make_visible(text)] for label, text in _list_methods(facts)],
+        "caveats": [{"title": title, "text": text} for title, text in _CAVEATS],
+        "command": _write_command(facts),
+    }
+
+
+def _tell_damage(run: RunTables, error: Exception) -> dict[str, Any]:
+    # Where the folder is must not change the page, so that the same run gives the same bytes.
+    why = str(error) if isinstance(error, ShiftError) else f"{type(error).__name__} {error}"
+    told = make_visible(why.replace(str(run.folder), run.folder.resolve().name))
+    text = f"The explanation of this run cannot be shown: {told}."
+    empty: dict[str, Any] = {"tables": [], "figures": [], "methods": [], "caveats": [], "command": ""}
+    return {"findings": [{"about": "damage", "text": text}]} | empty
+
+
+def _list_methods(facts: ExplainedFacts) -> Iterator[tuple[str, str]]:
+    record = facts.record
+    for name, label in _RECORD.items():
+        if name in record:
+            yield label, str(record[name])
+    for name, value in record["plan"].items():
+        yield f"option {name}", str(value)
+    yield "patches", f"{facts.kind}, the original's part in the view's pass"
+    if facts.texts:
+        yield "prompts", ", ".join(facts.texts.record.get("prompts", []))
+
+
+def _write_command(facts: ExplainedFacts) -> str:
+    """Return the command that explains the run again."""
+    plan: Mapping[str, Any] = facts.record["plan"]
+    options = [f"{option} {shlex.quote(str(plan[name]))}" for name, option in _PLAN.items() if name in plan]
+    texts = facts.texts
+    options += ["--labels LABELS"] if texts and texts.labels else []
+    options += ["--captions CAPTIONS"] if texts and texts.captions else []
+    return make_visible(" ".join(["embshift explain again", *options]))
+
+
+def hint_at_explain(run: RunTables) -> str:
+    """Return the command that explains a run; empty for a run that cannot be explained, or is."""
+    info, encoder = run.info, run.info["encoder"]
+    float32 = encoder.get("precision", "float32") == "float32" and encoder.get("runtime", "torch") == "torch"
+    if find_explained(run.folder) or not run.finished or not float32:
+        return ""
+    if not run.transforms or "memory" in info["plan"].get("sources", []):
+        return ""
+    return make_visible(f"embshift explain {shlex.quote(run.folder.resolve().name)}")
