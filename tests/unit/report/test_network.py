@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pyarrow as pa
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 import embshift
@@ -24,8 +25,10 @@ from embshift.runs.explained import (
     write_texts_record,
 )
 from embshift.show.figures import FIGURES
+from embshift.show.figures.layout.style import assign_looks
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import render_page
+from embshift.show.report import explained_figures
 from embshift.show.report.explained_figures import NAMES
 from embshift.show.report.network import build_network, hint_at_explain
 from embshift.show.report.page import build_content, build_page
@@ -186,6 +189,7 @@ def test_figures_that_are_registered_are_in_it(kept, section):
     assert (one["alt"], one["title"]) == (page.alt, FIGURES["layer_profile"].question)
     image = Image.open(io.BytesIO(base64.b64decode(one["image"].partition(",")[2])))
     assert image.width == 1380
+    assert one["image"].startswith("data:image/webp;base64,")
     assert len(one["image"]) < 150_000
 
 
@@ -282,3 +286,27 @@ def test_nine_images_name_no_component(tmp_path):
     assert "No component is named, since there is no interval" in about(section, "largest share")
     assert about(section, "patch") == ""
     assert section["tables"][0]["rows"][0][2]["text"] == "none certain"
+
+
+@pytest.mark.parametrize("limit", [0, 100_000, 10_000_000])
+def test_figures_without_room_are_named(kept, monkeypatch, limit):
+    monkeypatch.setattr(explained_figures, "BYTES", limit)
+    found, note = explained_figures.embed_figures(kept)
+    shown = {one["name"] for one in found}
+    assert sum(len(one["image"]) for one in found) <= limit
+    whole = {one["name"] for one in section_of(kept)["figures"]} | shown
+    assert all(name in shown or name in note for name in whole)
+    assert bool(note) == (limit < 10_000_000)
+
+
+def section_of(run):
+    return build_network(run, resamples=RESAMPLES)
+
+
+def test_colours_of_figures_are_those_that_were_drawn(kept):
+    found, _ = explained_figures.embed_figures(kept)
+    one = next(one for one in found if one["name"] == "network_shares")
+    image = Image.open(io.BytesIO(base64.b64decode(one["image"].partition(",")[2]))).convert("RGB")
+    looks = assign_looks(kept.transforms).values()
+    drawn = {tuple(round(255 * part) for part in to_rgb(look.colour)) for look in looks}
+    assert drawn <= {colour for _, colour in image.getcolors(maxcolors=2**24)}

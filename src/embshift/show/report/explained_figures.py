@@ -3,7 +3,9 @@
 import base64
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -12,7 +14,7 @@ from PIL import Image
 from embshift.core.errors import ShiftError
 from embshift.core.progress import OnStep, ignore_step
 from embshift.runs.tables import RunTables
-from embshift.show.figures import FIGURES
+from embshift.show.figures import FIGURES, Page
 from embshift.show.figures.layout.style import use_house_style
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import render_pages
@@ -23,16 +25,16 @@ __all__ = ["BYTES", "NAMES", "embed_figures"]
 NAMES = ("network_shares", "layer_profile", "shift_map", "word_bars", "label_flips")
 """Figures that belong to an explanation, in the order of the page; those not registered are left out."""
 
-BYTES = 900_000
+BYTES = 1_400_000
 """Maximum size of all figures of a page, as text."""
 
 _PAGES = 3
 """Pages of one figure at most."""
 
-_RESOLUTION, _COLOURS = 200, 128
+_RESOLUTION, _QUALITY = 200, 90
 
 
-def embed_figures(run: RunTables, *, on_step: OnStep = ignore_step) -> list[dict[str, Any]]:
+def embed_figures(run: RunTables, *, on_step: OnStep = ignore_step) -> tuple[list[dict[str, Any]], str]:
     """Return figures with title, alt text and ``data:`` address, until the page is full.
 
     A figure whose data the explanation lacks is left out; the sentences say what is missing.
@@ -40,45 +42,56 @@ def embed_figures(run: RunTables, *, on_step: OnStep = ignore_step) -> list[dict
     Args:
         run: The run.
         on_step: Receives each step as it begins.
+
+    Returns:
+        The figures, and a note on pages that had no room; empty where all had.
     """
-    material, left = Material(run=run), BYTES
-    found = list[dict[str, Any]]()
-    for name in (one for one in NAMES if one in FIGURES):
-        on_step(f"figure {name}")
-        with warnings.catch_warnings():
-            # A name may hold characters that the font lacks: they become boxes, and the tables show them.
-            warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-            pages = list(_embed_pages(material, name))
-        for one in pages:
-            left -= len(one["image"])
-            if left < 0:
-                return found
-            found.append(one)
-    return found
+    material, size = Material(run=run), 0
+    found, omitted = list[dict[str, Any]](), list[str]()
+    with warnings.catch_warnings():
+        # A name may hold characters that the font lacks: they become boxes, and the tables show them.
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        for name in (one for one in NAMES if one in FIGURES):
+            on_step(f"figure {name}")
+            for number, page in enumerate(_render(material, name), start=1):
+                image = _embed(page.figure) if number <= _PAGES else ""
+                if not image or size + len(image) > BYTES:
+                    omitted.append(name)
+                    break
+                size += len(image)
+                found.append(_describe(name, page, number) | {"image": image})
+    return found, _note(omitted)
 
 
-def _embed_pages(material: Material, name: str) -> Iterator[dict[str, Any]]:
-    try:
-        for number, page in enumerate(render_pages(material, name), start=1):
-            if number > _PAGES:
-                return
-            yield {
-                "name": name,
-                "title": FIGURES[name].question,
-                "page": number,
-                "alt": make_visible(page.alt),
-                "image": _embed(page.figure),
-            }
-    except ShiftError:
-        return
+def _note(omitted: Sequence[str]) -> str:
+    if not omitted:
+        return ""
+    names = ", ".join(omitted)
+    return f"So that this page stays small, pages are left out of: {names}. embshift figures makes them all."
+
+
+def _render(material: Material, name: str) -> Iterator[Page]:
+    """Yield the pages of a figure that are shown, and one more if there are more."""
+    with suppress(ShiftError):
+        yield from islice(render_pages(material, name), _PAGES + 1)
+
+
+def _describe(name: str, page: Page, number: int) -> dict[str, Any]:
+    return {"name": name, "title": FIGURES[name].question, "page": number, "alt": make_visible(page.alt)}
 
 
 def _embed(figure: Figure) -> str:
-    """Return a figure as an image of few colours: flat areas and text need no more, and half the bytes."""
-    kept, small = io.BytesIO(), io.BytesIO()
+    """Return a figure as WebP: without loss, unless it holds photographs: they would be large."""
+    kept = io.BytesIO()
     with use_house_style():
         figure.savefig(kept, format="png", dpi=_RESOLUTION, metadata={"Software": None})
     page = Image.open(kept).convert("RGB")
-    few = page.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    few.save(small, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode()}"
+    exact, near = _compress(page, lossless=True), _compress(page, quality=_QUALITY)
+    small = exact if len(exact) < 2 * len(near) else near
+    return f"data:image/webp;base64,{base64.b64encode(small).decode()}"
+
+
+def _compress(page: Image.Image, **options: Any) -> bytes:
+    held = io.BytesIO()
+    page.save(held, "WEBP", method=4, **options)
+    return held.getvalue()

@@ -72,10 +72,12 @@ def build_network(
 
 def _build(run: RunTables, found: Explanation, *, resamples: int, on_step: OnStep) -> dict[str, Any]:
     facts = gather_explained(found, resamples=resamples, on_step=on_step)
+    figures, note = embed_figures(run, on_step=on_step)
     return {
         "findings": list_explained_findings(facts),
         "tables": build_explained_tables(facts),
-        "figures": embed_figures(run, on_step=on_step),
+        "figures": figures,
+        "note": note,
         "methods": [[make_visible(label), make_visible(text)] for label, text in _list_methods(facts)],
         "caveats": [{"title": title, "text": text} for title, text in _CAVEATS],
         "command": _write_command(facts),
@@ -87,8 +89,8 @@ def _tell_damage(run: RunTables, error: Exception) -> dict[str, Any]:
     why = str(error) if isinstance(error, ShiftError) else f"{type(error).__name__} {error}"
     told = make_visible(why.replace(str(run.folder), run.folder.resolve().name))
     text = f"The explanation of this run cannot be shown: {told}."
-    empty: dict[str, Any] = {"tables": [], "figures": [], "methods": [], "caveats": [], "command": ""}
-    return {"findings": [{"about": "damage", "text": text}]} | empty
+    empty: dict[str, Any] = {"tables": [], "figures": [], "note": "", "methods": [], "caveats": []}
+    return {"findings": [{"about": "damage", "text": text}]} | empty | {"command": ""}
 
 
 def _list_methods(facts: ExplainedFacts) -> Iterator[tuple[str, str]]:

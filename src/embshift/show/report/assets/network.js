@@ -15,5 +15,6 @@ function renderNetwork() {
   }
   refill(byId("network-list"), found.findings.map((one) => make("li", { text: one.text, "data-about": one.about })));
   refill(byId("network-tables"), found.tables.map((one, place) => plainTable(one, `network-${place}`)));
-  refill(byId("network-figures"), found.figures.map(networkFigure));
+  const note = found.note ? [make("p", { text: found.note })] : [];
+  refill(byId("network-figures"), [...found.figures.map(networkFigure), ...note]);
 }
