@@ -653,18 +653,21 @@ def test_what_is_removed_is_told_in_a_sentence():
     assert length == pytest.approx(found.mean("bright", "mean_shift"))
 
 
-def test_the_interval_of_a_corrected_share_is_that_of_a_ratio():
+def test_the_interval_of_a_share_without_a_fit_is_that_of_a_ratio():
     originals = unit_vectors(np.tile(np.eye(6)[:1], (80, 1)) + 0.3 * spread(80, 6))[0]
     views = unit_vectors(originals + np.eye(6)[1] * 0.3 + 0.2 * spread(80, 6, seed=5))[0]
-    low, high = measure_direction(pairs_of(originals, {"x": views})).interval("x", "corrected_mean")
     after, before = (
         compute_repaired_shifts(originals, views)["mean"],
         half_squared_distances(originals, views),
     )
+    found = undo_direction.removed_shares(
+        after[:, None], before[:, None], resamples=4_000, level=0.95, seed=0
+    )
     rng = np.random.default_rng(1)
     taken = rng.integers(80, size=(20_000, 80))
     plain = np.quantile(1 - after[taken].sum(axis=1) / before[taken].sum(axis=1), [0.025, 0.975])
-    assert [low, high] == pytest.approx(plain.tolist(), abs=0.15 * (plain[1] - plain[0]))
+    ends = [float(found.low[0]), float(found.high[0])]
+    assert ends == pytest.approx(plain.tolist(), abs=0.15 * (plain[1] - plain[0]))
 
 
 def test_a_pictures_pull_on_a_share_is_what_leaving_it_out_changes():
