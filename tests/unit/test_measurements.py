@@ -38,6 +38,7 @@ from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
 from embshift.analysis.embeddings.retrieval import neighbour_overlap, retrieve
 from embshift.analysis.embeddings.structure import measure_structure
 from embshift.analysis.embeddings.undo_direction import FOLDS, assign_folds, compute_repaired_shifts
+from embshift.analysis.sampling.jackknife import jackknife
 from embshift.core.errors import PlanError
 from tests.reference import measurements_reference as reference
 
@@ -779,9 +780,25 @@ def test_measures_of_all_images_have_intervals_of_a_jackknife():
     found = {"structure": measure_structure(pairs), "direction": measure_direction(pairs)}
     for name, function in functions.items():
         table = found["structure" if name == "rsa" else "direction"]
-        wanted = reference.jackknife(function, originals, shifted)
+        wanted = reference.jackknife(function, originals, shifted, correlation=name == "rsa")
         bounds = next(one.bounds for one in table.measures if one.name == name)
         assert table.interval("moved", name) == pytest.approx(np.clip(wanted, *bounds).tolist(), rel=1e-6)
+
+
+def test_correlations_keep_to_their_range_and_others_have_the_plain_ends():
+    """An unbiased CKA may be 1 or more, where Fisher's scale ends."""
+    values = np.random.default_rng(0).uniform(0.7, 1.0, size=20)
+
+    def compute(kept):
+        return np.array([values[kept].mean(), 1.5 * values[kept].mean(), 1.0])
+
+    plain = jackknife(compute, images=20)[1]
+    (low, over, one), (high, above, same) = jackknife(compute, images=20, correlations=True)[1]
+    assert plain[0, 0] > low > -1
+    assert plain[1, 0] > high
+    assert high < 1
+    assert [over, above] == plain[:, 1].tolist()
+    assert one == same == 1.0
 
 
 @pytest.mark.parametrize("images", [4, 9])
