@@ -18,7 +18,7 @@ from tests.simulations.coverage import (
 from tests.simulations.embeddings import DIRECTION, STRUCTURE, direction_coverage, structure_coverage
 from tests.simulations.inside import pooled_coverage, recovered_coverage
 from tests.simulations.matched import matched_coverage
-from tests.simulations.relations import floor_coverage
+from tests.simulations.relations import FLIPS, floor_coverage, prediction_coverage
 from tests.simulations.scenes import SCENES
 from tests.simulations.variance import KINDS, variance_coverage
 from tests.simulations.words import no_false_name
@@ -95,6 +95,8 @@ def _inside_rows():
         yield f"pooled share, {draws} draws", partial(pooled, joint=False), _within(0.92, 0.97)
         yield f"pooled, together, {draws} draws", partial(pooled, joint=True), _within(0.93, 0.98, start=0)
     yield "over a floor", partial(floor_coverage, **some), _within(0.92, 0.97)
+    for rates in FLIPS:
+        yield f"flips, rates {rates}", partial(prediction_coverage, rates=rates, **some), _within(0.92, 1)
 
 
 def _embedding_rows():

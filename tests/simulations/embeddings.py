@@ -57,7 +57,7 @@ def direction_coverage(images, *, measure, scene, trials, resamples, seed=0):
 
 @lru_cache
 def true_explained_variance(scene):
-    originals, views = draw_views(np.random.default_rng(1), 500_000, scene)
+    originals, views = draw_views(np.random.default_rng(1), 200_000, scene)
     return explained_variance(views - originals)
 
 
