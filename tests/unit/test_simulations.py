@@ -22,9 +22,9 @@ from tests.simulations.variance import KINDS, variance_coverage
 from tests.simulations.words import no_false_name, planted_name
 
 
-def within(found, low, high=1.0):
+def within(found, low, high=1.0, *, sure=3.0):
     """Whether a share lies in a range, up to three standard errors."""
-    return low - 3 * found.error <= found.held <= high + 3 * found.error
+    return low - sure * found.error <= found.held <= high + sure * found.error
 
 
 @pytest.mark.parametrize("images", [30, 100])
@@ -84,7 +84,7 @@ def test_intervals_of_what_patches_recover_and_of_shifts_over_a_floor_hold():
 def test_intervals_of_direction_hold_without_a_common_direction(measure):
     """With the fits kept, corrected shares held in 66 to 79 % of runs."""
     found = direction_coverage(100, measure=measure, scene="no direction", trials=60, resamples=200)
-    assert within(found, 0.94)
+    assert within(found, 0.94, sure=2)
 
 
 @pytest.mark.parametrize("measure", STRUCTURE)
