@@ -33,7 +33,7 @@ def jackknife(
         level: Coverage.
         seed: Seed of the groups, for more images than groups.
         correlations: Compute the ends on Fisher's scale, artanh θ, wherever all values of a measure lie
-            between −1 and 1. Near 1 a correlation is skewed: θ ± t se holds it in 88 to 93 % of runs of 18 to
+            between −1 and 1. Near 1 a correlation is skewed: θ ± t se holds it in 88 to 94 % of runs of 18 to
             61 images, in place of 95.
 
     Returns:
