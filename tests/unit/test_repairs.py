@@ -41,6 +41,15 @@ def test_pulls_are_undefined_for_few_images_and_0_at_identity():
         np.testing.assert_allclose(one.pull, 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("same", ["views", "originals", "both"])
+def test_equal_embeddings_have_finite_pulls(same):
+    originals, views = moved_images(20, 6)
+    originals = np.tile(originals[:1], (20, 1)) if same != "views" else originals
+    views = np.tile(views[:1], (20, 1)) if same != "originals" else views
+    for one in compute_repairs(originals, views).values():
+        assert np.abs(one.pull).max() < 10
+
+
 def ends(after, before, **options):
     found = removed_shares(after[:, None], before[:, None], resamples=4_000, level=0.95, seed=0, **options)
     return float(found.low[0]), float(found.high[0])

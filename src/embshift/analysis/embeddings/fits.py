@@ -18,6 +18,9 @@ Matrix: TypeAlias = Float64[np.ndarray, "dim dim"]
 
 _TOUCH = 1e-9
 
+_SPREAD = 1e-13
+"""Share of the squared lengths up to which the spread of the views is rounding: a ridge is the mean then."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Form:
@@ -123,7 +126,11 @@ def fit_linear(part: Moments, held: Vectors, /, *, penalty: float) -> Fit:
     strengths = np.maximum(values, 0.0) + penalty * part.unit()
     weights = vectors @ ((vectors.T @ part.across()) / strengths[:, None])
 
+    varied = float(np.trace(part.within())) > _SPREAD * float(np.trace(part.xx))
+
     def pull(gradient: Vectors) -> Form:
+        if not varied:
+            return fit_mean(part, held).pull(gradient)
         total = gradient.sum(axis=0)
         across = vectors @ ((vectors.T @ ((part.middle - held).T @ gradient)) / strengths[:, None])
         within = -across @ weights.T
