@@ -135,8 +135,11 @@ def max_t(columns, flips):
     return found
 
 
-def jackknife(function, *sides, level=0.95):
-    """Both ends of the interval of a function of images, each left out once."""
+def jackknife(function, *sides, level=0.95, correlation=False):
+    """Both ends of the interval of a function of images, each left out once; of a correlation as artanh."""
+    if correlation:
+        low, high = jackknife(lambda *kept: math.atanh(function(*kept)), *sides, level=level)
+        return math.tanh(low), math.tanh(high)
     n = len(sides[0])
     without = [float(function(*(np.delete(side, at, axis=0) for side in sides))) for at in range(n)]
     middle = mean(without)

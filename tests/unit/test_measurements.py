@@ -38,6 +38,7 @@ from embshift.analysis.embeddings.pairs import make_pairs, unit_vectors
 from embshift.analysis.embeddings.retrieval import neighbour_overlap, retrieve
 from embshift.analysis.embeddings.structure import measure_structure
 from embshift.analysis.embeddings.undo_direction import FOLDS, assign_folds, compute_repaired_shifts
+from embshift.analysis.sampling.jackknife import jackknife
 from embshift.core.errors import PlanError
 from tests.reference import measurements_reference as reference
 
@@ -653,18 +654,21 @@ def test_what_is_removed_is_told_in_a_sentence():
     assert length == pytest.approx(found.mean("bright", "mean_shift"))
 
 
-def test_the_interval_of_a_corrected_share_is_that_of_a_ratio():
+def test_the_interval_of_a_share_without_a_fit_is_that_of_a_ratio():
     originals = unit_vectors(np.tile(np.eye(6)[:1], (80, 1)) + 0.3 * spread(80, 6))[0]
     views = unit_vectors(originals + np.eye(6)[1] * 0.3 + 0.2 * spread(80, 6, seed=5))[0]
-    low, high = measure_direction(pairs_of(originals, {"x": views})).interval("x", "corrected_mean")
     after, before = (
         compute_repaired_shifts(originals, views)["mean"],
         half_squared_distances(originals, views),
     )
+    found = undo_direction.removed_shares(
+        after[:, None], before[:, None], resamples=4_000, level=0.95, seed=0
+    )
     rng = np.random.default_rng(1)
     taken = rng.integers(80, size=(20_000, 80))
     plain = np.quantile(1 - after[taken].sum(axis=1) / before[taken].sum(axis=1), [0.025, 0.975])
-    assert [low, high] == pytest.approx(plain.tolist(), abs=0.15 * (plain[1] - plain[0]))
+    ends = [float(found.low[0]), float(found.high[0])]
+    assert ends == pytest.approx(plain.tolist(), abs=0.15 * (plain[1] - plain[0]))
 
 
 def test_a_pictures_pull_on_a_share_is_what_leaving_it_out_changes():
@@ -776,9 +780,25 @@ def test_measures_of_all_images_have_intervals_of_a_jackknife():
     found = {"structure": measure_structure(pairs), "direction": measure_direction(pairs)}
     for name, function in functions.items():
         table = found["structure" if name == "rsa" else "direction"]
-        wanted = reference.jackknife(function, originals, shifted)
+        wanted = reference.jackknife(function, originals, shifted, correlation=name == "rsa")
         bounds = next(one.bounds for one in table.measures if one.name == name)
         assert table.interval("moved", name) == pytest.approx(np.clip(wanted, *bounds).tolist(), rel=1e-6)
+
+
+def test_correlations_keep_to_their_range_and_others_have_the_plain_ends():
+    """An unbiased CKA may be 1 or more, where Fisher's scale ends."""
+    values = np.random.default_rng(0).uniform(0.7, 1.0, size=20)
+
+    def compute(kept):
+        return np.array([values[kept].mean(), 1.5 * values[kept].mean(), 1.0])
+
+    plain = jackknife(compute, images=20)[1]
+    (low, over, one), (high, above, same) = jackknife(compute, images=20, correlations=True)[1]
+    assert plain[0, 0] > low > -1
+    assert plain[1, 0] > high
+    assert high < 1
+    assert [over, above] == plain[:, 1].tolist()
+    assert one == same == 1.0
 
 
 @pytest.mark.parametrize("images", [4, 9])

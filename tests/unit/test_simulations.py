@@ -14,14 +14,17 @@ from tests.simulations.coverage import (
     ratio_coverage,
     s50_coverage,
 )
+from tests.simulations.embeddings import DIRECTION, STRUCTURE, direction_coverage, structure_coverage
+from tests.simulations.inside import pooled_coverage, recovered_coverage
 from tests.simulations.matched import matched_coverage
+from tests.simulations.relations import floor_coverage, prediction_coverage
 from tests.simulations.variance import KINDS, variance_coverage
 from tests.simulations.words import no_false_name, planted_name
 
 
-def within(found, low, high=1.0):
+def within(found, low, high=1.0, *, sure=3.0):
     """Whether a share lies in a range, up to three standard errors."""
-    return low - 3 * found.error <= found.held <= high + 3 * found.error
+    return low - sure * found.error <= found.held <= high + sure * found.error
 
 
 @pytest.mark.parametrize("images", [30, 100])
@@ -61,6 +64,37 @@ def test_below_ten_images_means_have_no_interval():
 @pytest.mark.parametrize("kind", KINDS)
 def test_intervals_of_the_share_of_draws_hold(kind):
     assert within(variance_coverage(30, trials=200, share=0.5, kind=kind), 0.91, 0.98)
+
+
+@pytest.mark.parametrize("images", [10, 30])
+@pytest.mark.parametrize("draws", [1, 3])
+def test_intervals_of_pooled_shares_hold_alone_and_together(images, draws):
+    """Scaled by one common error, joint ones held in 50 % of runs of 10 images."""
+    options = {"draws": draws, "trials": 100, "resamples": 300}
+    assert within(pooled_coverage(images, joint=False, **options), 0.92, 0.97)
+    assert within(pooled_coverage(images, joint=True, **options), 0.93)
+
+
+def test_intervals_of_what_patches_recover_and_of_shifts_over_a_floor_hold():
+    assert within(recovered_coverage(30, trials=300, resamples=400), 0.93, 0.97)
+    assert within(floor_coverage(30, trials=200, resamples=300), 0.92, 0.97)
+
+
+@pytest.mark.parametrize("measure", DIRECTION)
+def test_intervals_of_direction_hold_without_a_common_direction(measure):
+    """With the fits kept, corrected shares held in 66 to 79 % of runs."""
+    found = direction_coverage(100, measure=measure, scene="no direction", trials=60, resamples=200)
+    assert within(found, 0.94, sure=2)
+
+
+@pytest.mark.parametrize("measure", STRUCTURE)
+def test_intervals_of_structure_hold(measure):
+    assert within(structure_coverage(18, measure=measure, scene="linear", trials=40), 0.93)
+
+
+def test_intervals_of_a_prediction_of_flips_hold_or_are_not_given():
+    assert math.isnan(prediction_coverage(30, rates="close", trials=20, resamples=100).held)
+    assert within(prediction_coverage(61, rates="far apart", trials=100, resamples=300), 0.93)
 
 
 @pytest.mark.slow

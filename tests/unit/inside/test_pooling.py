@@ -7,6 +7,7 @@ from embshift.analysis.inside.by_image import average_draws, mean_over_images
 from embshift.analysis.inside.patches import calibrate_patches, correlate
 from embshift.analysis.inside.shares import pool_shares
 from embshift.analysis.inside.similarity import combine_similarity, unbiased_hsic
+from embshift.analysis.sampling.bootstrap import draw_counts
 from embshift.core.errors import UnknownNameError
 
 NAMES = ("stem", "head.0.0", "mlp.0")
@@ -35,6 +36,35 @@ def test_pooled_shares_are_the_ratio_of_sums():
     assert found.images == 20
     assert (found.joint_low <= found.low).all()
     assert (found.high <= found.joint_high).all()
+
+
+def test_intervals_are_studentised_resample_by_resample():
+    rows, shift, share = make_views(15)
+    found = pool(rows, shift, share)
+    parts, whole = share * shift[:, None] ** 2, shift**2
+
+    def ratio(counts):
+        kept = np.repeat(np.arange(15), counts)
+        value = parts[kept].sum(axis=0) / whole[kept].sum()
+        left = parts[kept] - value * whole[kept][:, None]
+        return value, np.sqrt((left**2).sum(axis=0)) / whole[kept].sum()
+
+    value, error = ratio(np.ones(15, int))
+    drawn = [ratio(one.astype(int)) for one in np.concatenate([*draw_counts(15, resamples=400, seed=0)])]
+    steps = np.array([(one - value) / own for one, own in drawn])
+    low, high = value - np.quantile(steps, [0.975, 0.025], axis=0) * error
+    reach = np.quantile(np.abs(steps).max(axis=1), 0.95) * error
+    np.testing.assert_allclose([found.low, found.high], [low, high], rtol=1e-9)
+    np.testing.assert_allclose(found.joint_low, np.minimum(low, value - reach), rtol=1e-9)
+    np.testing.assert_allclose(found.joint_high, np.maximum(high, value + reach), rtol=1e-9)
+
+
+def test_a_share_that_is_the_same_in_all_images_has_an_interval_without_a_width():
+    rows, shift, share = make_views(20)
+    share[:, 1] = 0.25
+    found = pool(rows, shift, share)
+    assert found.low[1] == pytest.approx(0.25) == found.joint_high[1]
+    assert (np.delete(found.high - found.low, 1) > 0.01).all()
 
 
 def test_views_without_a_shift_are_counted_and_left_out():

@@ -106,19 +106,19 @@ def test_correlations_are_scipy_s(seed, transforms):
 
 
 def test_what_predicts_is_told_from_what_does_not():
-    flips, predictors = scene()
+    flips, predictors = scene(80)
     found = predict_flips(flips, predictors, resamples=400)
     mean, low, high = found.measure("radius")
     assert 0.9 < mean <= 1
     assert 0.8 < low <= mean <= high <= 1
     assert found.measure("noise")[1] < 0.6
-    assert (found.transforms, found.images) == (10, 40)
+    assert (found.transforms, found.images) == (10, 80)
     with pytest.raises(UnknownNameError, match="radius"):
         found.measure("radiu")
 
 
 def test_order_of_images_and_scale_change_nothing():
-    flips, predictors = scene(11)
+    flips, predictors = scene(61)
     found = predict_flips(flips, predictors, resamples=100)
     scaled = predict_flips(flips, {name: 1e-9 * one for name, one in predictors.items()}, resamples=100)
     np.testing.assert_array_equal(scaled.spearman.low, found.spearman.low)
@@ -150,8 +150,17 @@ def test_missing_values_are_left_out():
     assert found.measure("radius")[0] == pytest.approx(wanted)
 
 
+def test_an_interval_of_a_correlation_reaches_as_far_up_as_its_resamples_reach_down():
+    """Noise lowers a rank correlation: a resample has it twice, the sample once, the truth not at all."""
+    flips, predictors = scene(60, 20, seed=2)
+    flips = (np.random.default_rng(1).random(flips.shape) < np.linspace(0.1, 0.3, 20)) * 1.0
+    mean, low, high = predict_flips(flips, predictors, resamples=400).measure("radius")
+    assert mean < 0.95
+    assert high == pytest.approx(min(1.0, 2 * mean - low))
+
+
 def test_few_images_have_no_interval():
-    flips, predictors = scene(9)
+    flips, predictors = scene(59)
     assert np.isnan(predict_flips(flips, predictors, resamples=100).spearman.low).all()
 
 

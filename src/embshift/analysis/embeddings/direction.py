@@ -20,7 +20,7 @@ from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws
 from embshift.analysis.embeddings.undo_direction import (
     FOLDS,
     REPAIRS,
-    compute_repaired_shifts,
+    compute_repairs,
     removed_shares,
 )
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals
@@ -39,6 +39,8 @@ __all__ = [
 
 _SAME = 1e-24
 """Squared lengths up to this are 0: view and original differ by rounding only."""
+
+_PULLS = tuple(f"{name}_pull" for name in REPAIRS)
 
 _NAN = float("nan")
 
@@ -101,7 +103,7 @@ def measure_direction(
 
     The shift vector of an image is its mean over draws, here as in `Run.mean_shift`; corrections are fitted
     and averaged draw by draw. Consistency and explained variance have intervals by a grouped jackknife, the
-    corrected shares by a bootstrap that keeps the fits.
+    corrected shares by a bootstrap that follows the fits to first order.
 
     Args:
         pairs: Originals and views.
@@ -138,7 +140,7 @@ def measure_direction(
         left_out=pairs.left_out,
         notes=(
             "shift vectors are averaged over the draws of an image first",
-            f"corrected: fitted to four of {FOLDS} folds, measured on the fifth; intervals keep the fit",
+            f"corrected: fitted to four of {FOLDS} folds, measured on the fifth; intervals include the fits",
         ),
         level=level,
     )
@@ -174,18 +176,21 @@ def _overall(
 def _by_image(
     pairs: Pairs, draws: Sequence[DrawViews], *, seed: int
 ) -> dict[str, Float64[np.ndarray, " images"]]:
-    """Return the shift of every image before and after each correction, averaged over draws."""
+    """Return the shift of every image before and after each correction, and its pull, averaged over draws."""
     found = [
         (
             draw.at,
             {
                 "before": half_squared_distances(pairs.units[draw.at], draw.units),
-                **compute_repaired_shifts(pairs.units[draw.at], draw.units, seed=seed),
+                **{name: one.shift for name, one in repairs.items()},
+                **{f"{name}_pull": one.pull for name, one in repairs.items()},
             },
         )
-        for draw in draws
+        for draw, repairs in (
+            (one, compute_repairs(pairs.units[one.at], one.units, seed=seed)) for one in draws
+        )
     ]
-    return average_draws(found, images=len(pairs), names=["before", *REPAIRS])
+    return average_draws(found, images=len(pairs), names=["before", *REPAIRS, *_PULLS])
 
 
 def _mean(values: Float64[np.ndarray, " values"]) -> float:
@@ -205,9 +210,10 @@ def _corrected(
     if not shifts:
         return without_intervals(np.full(shape, np.nan), np.zeros(shape, np.int64))
     after = np.stack([one[name] for one in shifts for name in REPAIRS], axis=1)
+    pull = np.stack([one[name] for one in shifts for name in _PULLS], axis=1)
     before = np.repeat(np.stack([one["before"] for one in shifts], axis=1), len(REPAIRS), axis=1)
     return reshape_intervals(
-        removed_shares(after, before, resamples=resamples, level=level, seed=seed), shape
+        removed_shares(after, before, pull=pull, resamples=resamples, level=level, seed=seed), shape
     )
 
 

@@ -46,10 +46,10 @@ def measure_structure(
 ) -> Measured:
     """Measure the structure of originals and views of every transform, and what chance alone would give.
 
-    Draws are measured separately and averaged. Intervals are by a grouped jackknife over images; linear CKA
-    and Procrustes have none, since their value depends on the number of images. If there are no more images
-    than dimensions, a rotation aligns almost anything, so Procrustes and RSA are given with their mean over
-    permutations of the views, and the range of these in place of an interval.
+    Draws are measured separately and averaged. Intervals are by a grouped jackknife over images, on Fisher's
+    scale; linear CKA and Procrustes have none, since their value depends on the number of images. If there
+    are no more images than dimensions, a rotation aligns almost anything, so Procrustes and RSA are given
+    with their mean over permutations of the views, and the range of these in place of an interval.
 
     Args:
         pairs: Originals and views.
@@ -98,8 +98,8 @@ def _measure(
     def ordered(kept: Bool[np.ndarray, " images"]) -> Float64[np.ndarray, " one"]:
         return _mean_of([[rsa(*_sides(pairs, draw, kept))] for draw in chosen])
 
-    first, first_ends = jackknife(aligned, images=len(pairs), level=level, seed=seed)
-    second, second_ends = jackknife(ordered, images=len(pairs), level=level, seed=seed)
+    first, first_ends = jackknife(aligned, images=len(pairs), level=level, seed=seed, correlations=True)
+    second, second_ends = jackknife(ordered, images=len(pairs), level=level, seed=seed, correlations=True)
     chance = [
         _chance(pairs, draws, _permuted_procrustes, permutations=permutations, level=level, seed=seed),
         _chance(pairs, chosen, _permuted_rsa, permutations=permutations, level=level, seed=seed),
@@ -181,8 +181,8 @@ def _permuted_rsa(
 def _notes(pairs: Pairs, *, permutations: int, level: float) -> tuple[str, ...]:
     notes = [
         f"chance: mean and {100 * level:g} % range of {permutations} permutations of the views",
-        "intervals: jackknife over images; linear_cka and procrustes have none, since they depend on the"
-        " number of images: compare runs of as many images, unbiased_cka, and chance values",
+        "intervals: jackknife over images, on Fisher's scale; linear_cka and procrustes have none, since they"
+        " depend on the number of images: compare runs of as many images, unbiased_cka, and chance values",
     ]
     if len(pairs) > RSA_IMAGES:
         notes.append(f"rsa uses a seeded sample of {RSA_IMAGES:,} images")

@@ -10,11 +10,21 @@ import numpy as np
 import scipy
 from jaxtyping import Float64, Int64
 
+from embshift.analysis.embeddings.fits import Form, fit_linear, fit_mean, fit_rotation
+from embshift.analysis.embeddings.moments import Moments, sum_moments
 from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
-from embshift.analysis.sampling.bootstrap import Intervals, bca, resampled_means
+from embshift.analysis.sampling.bootstrap import Intervals, bca, means, resampled_means
 
-__all__ = ["FOLDS", "REPAIRS", "assign_folds", "compute_repaired_shifts", "removed_shares"]
+__all__ = [
+    "FOLDS",
+    "REPAIRS",
+    "Repair",
+    "assign_folds",
+    "compute_repaired_shifts",
+    "compute_repairs",
+    "removed_shares",
+]
 
 Vectors: TypeAlias = Float64[np.ndarray, "images dim"]
 
@@ -23,8 +33,6 @@ FOLDS = 5
 
 REPAIRS = ("mean", "orthogonal", "linear")
 """Subtract the mean shift; apply an orthogonal map; subtract a linear prediction of the shift (ridge)."""
-
-_TOUCH = 1e-9
 
 _SAME = 1e-24
 """Mean shifts up to this are 0: view and original differ by rounding only."""
@@ -40,6 +48,19 @@ def assign_folds(images: int, *, seed: int) -> Int64[np.ndarray, " images"]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Repair:
+    """What a correction leaves of the shift of every image.
+
+    Attributes:
+        shift: Cosine shift after the correction, from 0 to 2; NaN where there is none.
+        pull: Derivative of the sum of these shifts by the weight of the image in the fits; NaN as there.
+    """
+
+    shift: Float64[np.ndarray, " images"]
+    pull: Float64[np.ndarray, " images"]
+
+
 def compute_repaired_shifts(
     originals: Float64[np.ndarray, "images dim"],
     views: Float64[np.ndarray, "images dim"],
@@ -47,6 +68,17 @@ def compute_repaired_shifts(
     *,
     seed: int = 0,
 ) -> dict[str, Float64[np.ndarray, " images"]]:
+    """Compute the cosine shift of every image after each correction; see `compute_repairs`."""
+    return {name: one.shift for name, one in compute_repairs(originals, views, seed=seed).items()}
+
+
+def compute_repairs(
+    originals: Float64[np.ndarray, "images dim"],
+    views: Float64[np.ndarray, "images dim"],
+    /,
+    *,
+    seed: int = 0,
+) -> dict[str, Repair]:
     """Compute the cosine shift of every image after each correction, fitted without the image's fold.
 
     mean: z′ − μ. orthogonal: z′Q, Q the orthogonal matrix that brings views nearest to originals and leaves
@@ -55,107 +87,58 @@ def compute_repaired_shifts(
         predicted from each other. An infinite penalty gives the mean correction. Corrected vectors are scaled
         to length 1 before d is computed.
 
+    An image also moves the shifts that the others are left with, since it is among the images of their fits.
+    Its pull is the derivative of their sum by its weight; the penalty is held fixed.
+
     Args:
         originals: Unit vectors.
         views: Unit vectors of the same images.
         seed: Seed of the folds.
 
     Returns:
-        Shifts by name of the correction, from 0 to 2; NaN for fewer than ten images (two per fold).
+        Shifts and pulls by name of the correction; NaN for fewer than ten images (two per fold).
     """
     n = len(originals)
-    found = {name: np.full(n, np.nan) for name in REPAIRS}
+    found = {name: Repair(shift=np.full(n, np.nan), pull=np.full(n, np.nan)) for name in REPAIRS}
     if n < 2 * FOLDS:
         return found
     fold = assign_folds(n, seed=seed)
     shifts = views - originals
-    parts = [_moments(views[fold == at], shifts[fold == at]) for at in range(FOLDS)]
-    whole = reduce(_Moments.plus, parts)
+    parts = [sum_moments(views[fold == at], shifts[fold == at]) for at in range(FOLDS)]
+    whole = reduce(Moments.plus, parts)
     penalties = _penalties(parts, whole)
+    forms = {name: list[Form]() for name in REPAIRS}
     for held in range(FOLDS):
         training, test = whole.less(parts[held]), fold == held
         fitted = {
-            "mean": views[test] - training.shift,
-            "orthogonal": views[test] @ _rotation(training),
-            "linear": _subtract_linear(training, views[test], penalty=penalties[held]),
+            "mean": fit_mean(training, views[test]),
+            "orthogonal": fit_rotation(training, views[test]),
+            "linear": fit_linear(training, views[test], penalty=penalties[held]),
         }
-        for name, repaired in fitted.items():
-            found[name][test] = half_squared_distances(originals[test], unit_vectors(repaired)[0])
+        for name, fit in fitted.items():
+            found[name].shift[test], gradient = _measure(originals[test], fit.repaired)
+            forms[name].append(fit.pull(gradient))
+    for name, each in forms.items():
+        for at in range(FOLDS):
+            own = fold == at
+            # Sums over the other folds: subtracting the fold's own form from that of all would lose digits.
+            others = reduce(Form.plus, each[:at] + each[at + 1 :])
+            found[name].pull[own] = others.of(views[own], shifts[own])
     return found
 
 
-def _rotation(part: "_Moments") -> Float64[np.ndarray, "dim dim"]:
-    """Return the orthogonal Procrustes solution (Schönemann 1966), not centred: rotation about 0."""
-    product = part.xx - part.xy  # views times originals, since originals are views less shifts
-    # With few images some directions are undetermined: a small multiple of the identity keeps them in place.
-    product[np.diag_indices_from(product)] += _TOUCH * float(np.trace(part.xx)) / len(part.x)
-    left, _, right = scipy.linalg.svd(product, full_matrices=False, check_finite=False)
-    return left @ right
+def _measure(originals: Vectors, repaired: Vectors) -> tuple[Float64[np.ndarray, " images"], Vectors]:
+    """Return the cosine shift d of each corrected view, and its gradient: −(z − (z·u) u) / ‖r‖, u = r / ‖r‖.
+
+    The gradient is 0 where a corrected view has no angle.
+    """
+    units, norms = unit_vectors(repaired)
+    along = np.einsum("ij,ij->i", originals, units)[:, None]
+    gradient = (along * units - originals) / norms[:, None]
+    return half_squared_distances(originals, units), np.where(np.isnan(gradient), 0.0, gradient)
 
 
-def _subtract_linear(part: "_Moments", held: Vectors, *, penalty: float) -> Vectors:
-    values, vectors = scipy.linalg.eigh(part.within(), check_finite=False)
-    strengths = np.maximum(values, 0.0) + penalty * part.unit()
-    weights = vectors @ ((vectors.T @ part.across()) / strengths[:, None])
-    return held - (part.shift + (held - part.middle) @ weights)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Moments:
-    """Sums of products of views x and shifts y; the sums of several parts add up."""
-
-    n: int
-    x: Float64[np.ndarray, " dim"]
-    y: Float64[np.ndarray, " dim"]
-    xx: Float64[np.ndarray, "dim dim"]
-    xy: Float64[np.ndarray, "dim dim"]
-
-    @property
-    def middle(self) -> Float64[np.ndarray, " dim"]:
-        return self.x / self.n
-
-    @property
-    def shift(self) -> Float64[np.ndarray, " dim"]:
-        return self.y / self.n
-
-    def within(self) -> Float64[np.ndarray, "dim dim"]:
-        """Σ (x − x̄)(x − x̄)ᵀ."""
-        return self.xx - np.outer(self.x, self.middle)
-
-    def across(self) -> Float64[np.ndarray, "dim dim"]:
-        """Σ (x − x̄)(y − ȳ)ᵀ."""
-        return self.xy - np.outer(self.x, self.shift)
-
-    def unit(self) -> float:
-        """Return the mean eigenvalue of `within`, the unit of penalties; never 0, to be a safe divisor."""
-        return max(float(np.trace(self.within())) / len(self.x), np.finfo(np.float64).tiny ** 0.5)
-
-    def plus(self, other: "_Moments") -> "_Moments":
-        return _Moments(
-            n=self.n + other.n,
-            x=self.x + other.x,
-            y=self.y + other.y,
-            xx=self.xx + other.xx,
-            xy=self.xy + other.xy,
-        )
-
-    def less(self, other: "_Moments") -> "_Moments":
-        return _Moments(
-            n=self.n - other.n,
-            x=self.x - other.x,
-            y=self.y - other.y,
-            xx=self.xx - other.xx,
-            xy=self.xy - other.xy,
-        )
-
-
-def _moments(views: Vectors, shifts: Vectors) -> _Moments:
-    return _Moments(
-        n=len(views), x=views.sum(axis=0), y=shifts.sum(axis=0), xx=views.T @ views, xy=views.T @ shifts
-    )
-
-
-def _penalties(parts: Sequence[_Moments], whole: _Moments) -> Float64[np.ndarray, " folds"]:
+def _penalties(parts: Sequence[Moments], whole: Moments) -> Float64[np.ndarray, " folds"]:
     """Choose the penalty of each fold by predicting each of its training folds from the three others.
 
     The model without folds a and b is used twice: for a it is tested on b, for b on a.
@@ -168,7 +151,7 @@ def _penalties(parts: Sequence[_Moments], whole: _Moments) -> Float64[np.ndarray
     return _STRENGTHS[errors.argmin(axis=1)]
 
 
-def _errors(model: _Moments, tried: _Moments) -> Float64[np.ndarray, " strengths"]:
+def _errors(model: Moments, tried: Moments) -> Float64[np.ndarray, " strengths"]:
     """Return the squared error of the ridge on other images at every penalty, up to a constant.
 
     With B = V diag(w) C it is tr(Bᵀ K B) − 2 tr(Bᵀ M), K and M the test moments about the model's means. With
@@ -194,24 +177,38 @@ def removed_shares(
     before: Float64[np.ndarray, "images columns"],
     /,
     *,
+    pull: Float64[np.ndarray, "images columns"] | None = None,
     resamples: int,
     level: float,
     seed: int,
 ) -> Intervals:
     """Compute 1 − Σ after / Σ before with BCa intervals: ratios of means over the same resampled images.
 
+    A resample does not fit again. It takes `after + pull` in place of `after`: the sum of what fits to the
+    resample would leave, to first order in the weights of the images (infinitesimal jackknife).
+
     Args:
         after: Shift of each image after a correction; NaN where undefined.
         before: Its shift before.
+        pull: Derivative of Σ after by the weight of each image through the fits; where None, nothing was
+            fitted.
         resamples: Number of resamples.
         level: Coverage.
         seed: Seed of the resamples.
+
+    References:
+        Efron & Tibshirani 1993, An introduction to the bootstrap, sections 20.6 and 21.2.
     """
     before = np.where(np.isnan(after), np.nan, before)
-    taken = resampled_means(np.concatenate([after, before], axis=1), resamples=resamples, seed=seed)
-    share, pulls, n = _shares(after, before)
+    # Weighing all images alike changes no fit, so that pulls sum to 0 up to rounding and missing draws.
+    moved = after if pull is None else after + (pull - means(np.where(np.isnan(after), np.nan, pull)))
+    taken = resampled_means(np.concatenate([moved, before], axis=1), resamples=resamples, seed=seed)
+    share, _, n = _shares(after, before)
+    pulls = _shares(moved, before)[1]
     columns = after.shape[1]
-    return bca(1 - _ratio(taken[:, :columns], taken[:, columns:]), mean=share, pulls=pulls, n=n, level=level)
+    # To first order a resample may leave less than nothing: no share is above 1.
+    removed = np.minimum(1 - _ratio(taken[:, :columns], taken[:, columns:]), 1.0)
+    return bca(removed, mean=share, pulls=pulls, n=n, level=level)
 
 
 def _ratio(

@@ -15,6 +15,9 @@ from embshift.core.named import find_position
 
 __all__ = ["PooledShares", "pool_shares"]
 
+_ROUNDING = 1e-12
+"""Share of a sum of squares up to which it is rounding."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PooledShares:
@@ -82,9 +85,10 @@ def pool_shares(
 ) -> PooledShares:
     r"""Pool the shares of one transform over images.
 
-    The intervals are percentile intervals of the ratio over resampled images. The joint ones are
-    $S_c \pm q\,\mathrm{se}_c$ with $q$ the level's quantile, over resamples, of the greatest
-    $|S^*_c - S_c| / \mathrm{se}_c$ of all components.
+    The intervals are studentised: each resample of the images gives $t_c = (S^*_c - S_c) / \mathrm{se}^*_c$
+    with the standard error of its own images. Single intervals take both quantiles of $t_c$. The joint ones
+    are $S_c \pm q\,\mathrm{se}_c$ with $q$ the level's quantile, over resamples, of the greatest $|t_c|$ of
+    all components, and hold the single one.
 
     Args:
         transform: Its name.
@@ -95,6 +99,9 @@ def pool_shares(
         resamples: Number of resamples of the images.
         level: Coverage.
         seed: Seed of the resamples.
+
+    References:
+        Efron & Tibshirani 1993, An introduction to the bootstrap, section 12.5.
     """
     images, which = np.unique(rows, return_inverse=True)
     moved = np.isfinite(share.sum(axis=1))
@@ -140,13 +147,55 @@ def _resample(
     share = _divide(parts.sum(axis=0), whole.sum())
     # Deviations from the pooled share: their ratio keeps precision where a share is near 0.
     centred = parts - share * whole[:, None]
-    blocks = [
-        _divide(counts @ centred, counts @ whole)
-        for counts in draw_counts(len(whole), resamples=resamples, seed=seed)
-    ]
-    moved = np.concatenate(blocks)
-    low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    spread = np.sqrt(len(whole) / (len(whole) - 1)) * moved.std(axis=0)
-    steps = np.divide(np.abs(moved), spread, out=np.zeros_like(moved), where=spread > 0)
-    reach = np.quantile(steps.max(axis=1), level) * spread
-    return np.stack([share + low, share + high, share - reach, share + reach])
+    spread = _errors(*_squares(np.ones((1, len(whole))), centred, whole), np.zeros((1, len(share))))[0]
+    steps = np.concatenate(
+        [
+            _studentise(counts, centred, whole)
+            for counts in draw_counts(len(whole), resamples=resamples, seed=seed)
+        ]
+    )
+    # A studentised resample that lies too high stands for an estimate that does: the ends change sides.
+    upper, lower = np.quantile(steps, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = share - lower * spread, share - upper * spread
+    reach = np.quantile(np.abs(steps).max(axis=1), level) * spread
+    # The joint ones are symmetric, so that a skewed single one may reach further on one side.
+    return np.stack([low, high, np.minimum(low, share - reach), np.maximum(high, share + reach)])
+
+
+def _studentise(
+    counts: Float64[np.ndarray, "block images"],
+    centred: Float64[np.ndarray, "images components"],
+    whole: Float64[np.ndarray, " images"],
+) -> Float64[np.ndarray, "block components"]:
+    """Return the deviation of each resample's shares over the standard error from the same resample."""
+    moved = _divide(counts @ centred, counts @ whole)
+    spread = _errors(*_squares(counts, centred, whole), moved)
+    return np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 0)
+
+
+def _squares(
+    counts: Float64[np.ndarray, "block images"],
+    centred: Float64[np.ndarray, "images components"],
+    whole: Float64[np.ndarray, " images"],
+) -> tuple[
+    Float64[np.ndarray, "block components"],
+    Float64[np.ndarray, "block components"],
+    Float64[np.ndarray, " block"],
+    Float64[np.ndarray, " block"],
+]:
+    """Return Σ c², Σ cw, Σ w² and Σ w over the images of each resample, c the deviation and w the whole."""
+    return counts @ centred**2, counts @ (centred * whole[:, None]), counts @ whole**2, counts @ whole
+
+
+def _errors(
+    squares: Float64[np.ndarray, "block components"],
+    products: Float64[np.ndarray, "block components"],
+    wholes: Float64[np.ndarray, " block"],
+    total: Float64[np.ndarray, " block"],
+    moved: Float64[np.ndarray, "block components"],
+) -> Float64[np.ndarray, "block components"]:
+    """Return √Σ (c − mw)² / Σ w, the standard error of a ratio that lies at m, to first order."""
+    found = squares - 2 * moved * products + moved**2 * wholes[:, None]
+    # Rounding must not leave a spread where all images of a resample are alike.
+    least = _ROUNDING * (squares + moved**2 * wholes[:, None])
+    return _divide(np.sqrt(np.where(found > least, found, 0.0)), total)

@@ -11,10 +11,14 @@ from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals, bc
 from embshift.core.errors import PlanError
 from embshift.core.named import find_position
 
-__all__ = ["FEWEST_TRANSFORMS", "FlipPrediction", "predict_flips"]
+__all__ = ["FEWEST_IMAGES", "FEWEST_TRANSFORMS", "FlipPrediction", "predict_flips"]
 
 FEWEST_TRANSFORMS = 8
 """Number of transforms from which on a rank correlation over them is computed."""
+
+FEWEST_IMAGES = 60
+"""Number of images from which on a correlation has an interval: on fewer it holds too seldom where flip rates
+lie close together, in 88 to 92 % of simulated runs of 10 to 30 images."""
 
 _DIGITS = 11
 """Decimal digits of means, relative to the greatest, to which ties are told."""
@@ -27,7 +31,8 @@ class FlipPrediction:
     Attributes:
         predictors: Names of the measures.
         spearman: Spearman's rank correlation over transforms of the mean measure and the flip rate, with
-            intervals over images, the transforms fixed; NaN where either is the same for all transforms.
+            intervals over images, the transforms fixed, from 60 images on; NaN where either is the same for
+            all transforms.
         kendall: Kendall's τ-b of the same.
         transforms: Number of transforms.
         images: Number of images.
@@ -62,7 +67,8 @@ def predict_flips(
     """Correlate, over transforms, how often labels flip with what might predict it.
 
     Every transform has its mean over images of the flips and of each predictor; the correlation is over
-    transforms. Intervals are BCa over images and hold for these transforms, not for others.
+    transforms. Intervals are by a bootstrap over images, which is widened by its reflection, and hold for
+    these transforms, not for others.
 
     Args:
         flips: Share of the views of each image whose label flips; NaN where it is not known.
@@ -92,15 +98,9 @@ def predict_flips(
     flat = table.reshape(images, -1)
     shape = (-1, sides, transforms)
     drawn = resampled_means(flat, resamples=resamples, seed=seed).reshape(shape)
-    whole, without = means(flat).reshape(shape), _leave_out(flat).reshape(shape)
+    whole = means(flat).reshape(shape)
     found = [
-        bca(
-            correlate(_settle(drawn)),
-            mean=correlate(_settle(whole))[0],
-            pulls=_pull(correlate(_settle(without))),
-            n=np.full(sides - 1, images),
-            level=level,
-        )
+        _surround(correlate(_settle(drawn)), mean=correlate(_settle(whole))[0], images=images, level=level)
         for correlate in (_correlate_ranks, _correlate_pairs)
     ]
     return FlipPrediction(
@@ -113,16 +113,34 @@ def predict_flips(
     )
 
 
-def _leave_out(values: Float64[np.ndarray, "images columns"]) -> Float64[np.ndarray, "images columns"]:
-    """Return the means without each image in turn."""
-    known = ~np.isnan(values)
-    totals, n = np.where(known, values, 0.0), known.sum(axis=0) - known
-    return np.divide(totals.sum(axis=0) - totals, n, out=np.full(values.shape, np.nan), where=n > 0)
+def _surround(
+    drawn: Float64[np.ndarray, "resamples predictors"],
+    *,
+    mean: Float64[np.ndarray, " predictors"],
+    images: int,
+    level: float,
+) -> Intervals:
+    """Return the percentile interval of each correlation, joined with its reflection about the correlation.
 
-
-def _pull(without: Float64[np.ndarray, "images predictors"]) -> Float64[np.ndarray, "images predictors"]:
-    """Return the jackknife's pulls; 0 where a correlation is undefined."""
-    return np.nan_to_num(means(without) - without)
+    Noise of the means lowers a rank correlation, in a resample once more than in the sample. So where the
+    order of the transforms is open, resamples lie below the value, and the true one is as likely above it.
+    """
+    # Without pulls it is the plain percentile interval, expanded for few images.
+    found = bca(
+        drawn,
+        mean=mean,
+        pulls=np.zeros((images, len(mean))),
+        n=np.full(len(mean), images if images >= FEWEST_IMAGES else 0),
+        level=level,
+    )
+    low, high = np.minimum(found.low, 2 * mean - found.high), np.maximum(found.high, 2 * mean - found.low)
+    return Intervals(
+        mean=mean,
+        low=np.clip(low, -1.0, 1.0),
+        high=np.clip(high, -1.0, 1.0),
+        n=np.full(len(mean), images),
+        plain=found.plain,
+    )
 
 
 def _settle(values: Float64[np.ndarray, "sets sides transforms"]) -> Float64[np.ndarray, "sets sides _"]:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from embshift.analysis.sampling.bootstrap import Intervals
-from embshift.analysis.strength.flip_prediction import FlipPrediction
+from embshift.analysis.strength.flip_prediction import FEWEST_IMAGES, FlipPrediction
 from embshift.analysis.strength.worst_case import PREDICTORS, WorstCases
 from embshift.core.words import count_noun
 from embshift.show.text.markup import Cells, find_writer, open_table
@@ -54,9 +54,14 @@ def describe_prediction(found: WorstCases) -> str:
         f"{_SPELT[name]} {_format_correlation(*found.prediction.measure(name))}"
         for name in found.prediction.predictors
     ]
+    few = (
+        f"; fewer than {FEWEST_IMAGES} images, so no interval"
+        if found.prediction.images < FEWEST_IMAGES
+        else ""
+    )
     return (
         f"rank correlation with the flip rate over {count_noun(found.prediction.transforms, 'transform')}"
-        f" (Spearman): {', '.join(values)}"
+        f" (Spearman): {', '.join(values)}{few}"
     )
 
 
