@@ -91,29 +91,25 @@ def _measure(
     """Return values and both ends of every measure, averaged over draws."""
     chosen = [_sample(draw, seed=seed) for draw in draws if len(draw.at)]
 
-    def aligned(kept: Bool[np.ndarray, " images"]) -> Float64[np.ndarray, " three"]:
-        sides = [_sides(pairs, draw, kept) for draw in draws]
-        return _mean_of([[linear_cka(*two), unbiased_cka(*two), procrustes(*two)] for two in sides])
+    def aligned(kept: Bool[np.ndarray, " images"]) -> Float64[np.ndarray, " one"]:
+        return _mean_of([[unbiased_cka(*_sides(pairs, draw, kept))] for draw in draws])
 
     def ordered(kept: Bool[np.ndarray, " images"]) -> Float64[np.ndarray, " one"]:
         return _mean_of([[rsa(*_sides(pairs, draw, kept))] for draw in chosen])
 
-    first, first_ends = jackknife(aligned, images=len(pairs), level=level, seed=seed, correlations=True)
-    second, second_ends = jackknife(ordered, images=len(pairs), level=level, seed=seed, correlations=True)
+    sides = [_sides(pairs, draw, np.ones(len(pairs), bool)) for draw in draws]
+    table = np.full((3, len(STRUCTURE)), np.nan)
+    table[0, _WITHHELD] = _mean_of([[linear_cka(*two), procrustes(*two)] for two in sides])
+    for at, compute in ((1, aligned), (4, ordered)):
+        value, ends = jackknife(compute, images=len(pairs), level=level, seed=seed, correlations=True)
+        table[0, at], table[1:, at] = value[0], ends[:, 0]
     chance = [
         _chance(pairs, draws, _permuted_procrustes, permutations=permutations, level=level, seed=seed),
         _chance(pairs, chosen, _permuted_rsa, permutations=permutations, level=level, seed=seed),
     ]
-    table = np.empty((3, len(STRUCTURE)))
-    table[0, [0, 1, 2, 4]], table[1:, [0, 1, 2]], table[1:, 4] = (
-        [*first, *second],
-        first_ends,
-        second_ends[:, 0],
-    )
     table[:, 3], table[:, 5] = chance
     low, high = (np.array([one.bounds[side] for one in STRUCTURE]) for side in (0, 1))
     table[1:] = np.clip(table[1:], low, high)
-    table[1:, _WITHHELD] = np.nan
     return table
 
 
