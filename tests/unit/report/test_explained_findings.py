@@ -432,3 +432,12 @@ def test_texts_that_are_not_there_are_told():
         "places",
         "texts",
     ]
+
+
+def test_closeness_that_chance_alone_could_cost_is_not_said_to_be_lost():
+    originals, views = units(*[15] * 24), units(*([0, 22] * 12))
+    doubtful = compare_captions(originals, views[:, None], units(*[0] * 24), np.arange(24), resamples=200)
+    drop, low, _ = doubtful.measure("caption_drop")
+    assert low < 0 < drop
+    told = describe_captions(with_texts(captions={"noise": doubtful}))
+    assert told.startswith("Under no transform do views certainly lose closeness")
