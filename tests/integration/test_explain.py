@@ -358,3 +358,27 @@ def read_shares(tables):
         for chunk in tables.chunks("shares", ["row", "transform", "draw", "share"])
         for line in chunk.to_pylist()
     }
+
+
+def test_contributions_sum_to_the_mean_shift_but_for_its_length(explained):
+    run = open_run(explained)
+    found = run.explanation()
+    parts = found.contributions("noise")
+    assert parts.shape == (len(found.components), run.info["encoder"]["dim"])
+    clean = {row: unit(one) for row, one in zip(run.embeddings().rows, run.embeddings().values, strict=True)}
+    rests = []
+    views = run.embeddings("noise")
+    for row, one in zip(views.rows, views.values, strict=True):
+        old, new = (
+            np.linalg.norm(run.embeddings().values[run.embeddings().rows == row][0]),
+            np.linalg.norm(one),
+        )
+        length = (old - new) / (old + new) * (clean[row] + unit(one))
+        rests.append(unit(one) - clean[row] - length)
+    np.testing.assert_allclose(parts.sum(axis=0), np.mean(rests, axis=0), atol=1e-6)
+    with pytest.raises(UnknownNameError, match="noise"):
+        found.contributions("nois")
+
+
+def unit(vector):
+    return vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))

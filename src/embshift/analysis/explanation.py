@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embshift.analysis import of_explained, of_explained_maps, of_words
+import numpy as np
+from jaxtyping import Float64
+
+from embshift.analysis import of_explained, of_explained_maps, of_explained_views, of_words
 from embshift.analysis.inside.patches import Calibration, PatchEffects
 from embshift.analysis.inside.shares import PooledShares
 from embshift.analysis.of_explained import HeadMeans, LayerMeans
@@ -150,6 +153,20 @@ class Explanation:
             RunError: If the explanation has no map of this view.
         """
         return of_explained_maps.read_map(self.tables, transform, row, draw=draw)
+
+    def contributions(self, transform: str) -> Float64[np.ndarray, "components dim"]:
+        """Return each component's part of z′ − z, averaged over the explained views of one transform.
+
+        A direction of the embedding space for every head: its cosine with a text's vector says what the head
+        adds to the shift.
+
+        Args:
+            transform: A transform of the run.
+
+        Raises:
+            UnknownNameError: If the explanation has no such transform.
+        """
+        return of_explained_views.average_contributions(self.tables, transform)
 
     def words(self, *, seed: int = 0) -> DirectionWords:
         """Test which words name the direction in which each transform moves all images of the run.

@@ -5,18 +5,26 @@ Never imports torch.
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float64
 
 from embshift.analysis.explained_rows import get_rows, read_own
 from embshift.analysis.inside.by_image import ImageMeans, mean_over_images
 from embshift.analysis.inside.shares import PooledShares, pool_shares
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
-from embshift.core.errors import RunError
+from embshift.core.errors import RunError, UnknownNameError
 from embshift.core.types import ORIGINAL
 from embshift.runs.arrow import as_array
 from embshift.runs.explained import ExplainedTables, read_lists
 from embshift.runs.tables import RunTables
 
-__all__ = ["PLACES", "average_falls", "average_shifts", "count_changed_views", "pool_places"]
+__all__ = [
+    "PLACES",
+    "average_contributions",
+    "average_falls",
+    "average_shifts",
+    "count_changed_views",
+    "pool_places",
+]
 
 PLACES = ("left picture", "not placed")
 """What a shift map does not show on the view's patches, in the order of `pool_places`."""
@@ -65,6 +73,32 @@ def average_falls(
     before = np.concatenate([np.ones((len(cosine), 1)), cosine[:, :-1]], axis=1)
     each = 1 - (1 - level) / max(cosine.shape[1], 1)
     return mean_over_images(get_rows(own), before - cosine, resamples=resamples, level=each, seed=seed)
+
+
+def average_contributions(found: ExplainedTables, transform: str) -> Float64[np.ndarray, "components dim"]:
+    """Average each component's part of z′ − z over all explained views of one transform.
+
+    The parts sum to the mean shift of these views but for its change of length, which no component makes.
+
+    Args:
+        found: The explanation.
+        transform: The transform.
+
+    Raises:
+        UnknownNameError: If the explanation has no such transform.
+    """
+    whole = found.read("means")
+    names = whole["transform"].to_pylist()
+    if transform not in names:
+        raise UnknownNameError("transform", transform, list(dict.fromkeys(names)))
+    own = whole.filter(pa.array([name == transform for name in names], pa.bool_()))
+    total = read_lists(own["total"]).astype(np.float64)
+    at = as_array(own["component"]).astype(np.int64)
+    sums = np.zeros((int(at.max()) + 1, total.shape[1]))
+    views = np.zeros(len(sums))
+    np.add.at(sums, at, total)
+    np.add.at(views, at, as_array(own["views"]))
+    return sums / views[:, None]
 
 
 def pool_places(
