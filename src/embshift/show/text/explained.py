@@ -196,7 +196,7 @@ def _fill_shares(table: Table, found: Explanation) -> None:
 
 def _fill_words(table: Table, found: Explanation) -> None:
     words, shares = found.words(), found.word_shares()
-    for name in ("transform", "towards", "away from", "best 5 words explain"):
+    for name in ("transform", "towards", "away from", f"best {shares.words} words explain"):
         table.add_column(name)
     table.add_column("n", justify="right")
     for at, transform in enumerate(words.transforms):

@@ -79,11 +79,14 @@ def explain_run(
     with lock_folder(tables.folder):
         before = read_explained_record(tables.folder) if find_explained(tables.folder) else None
         _check_options(before, asked, run=tables)
-        if before is not None and is_complete(tables.folder, before):
+        done = before is not None and is_complete(tables.folder, before)
+        study = None if done else _open_study(tables, asked)
+        # Texts come first: a file that cannot be used is told before the network runs for hours.
+        store_texts(tables, texts or TextRequest(), reporter=told)
+        if study is None:
             told.note("nothing left to do: the run is explained")
         else:
-            _explain(tables, asked, reporter=told)
-        store_texts(tables, texts or TextRequest(), reporter=told)
+            _explain(study, reporter=told)
     return open_explained(tables.folder, fingerprint=tables.info["fingerprint"])
 
 
@@ -127,8 +130,8 @@ class _Study:
     sink: ExplainedSink
 
 
-def _explain(run: RunTables, options: ExplainOptions, *, reporter: Reporter) -> None:
-    study = _open_study(run, options)
+def _explain(study: _Study, *, reporter: Reporter) -> None:
+    run = study.run
     reporter.note(
         f"explaining {count_noun(len(study.images.rows), 'image')} of {run.folder}, read-out"
         f" {study.inside.readout}, {count_noun(len(study.inside.components), 'component')}"
