@@ -61,7 +61,8 @@ def explain_run(
         texts: Words, labels and captions to store with it; None for the words that ship, where the encoder
             has a text side.
         reporter: Who is told about the progress; nobody where None.
-        **options: Fields of `ExplainOptions`; the defaults where they are None.
+        **options: Fields of `ExplainOptions`; where None, those of the stored explanation, or else the
+            defaults.
 
     Returns:
         The explanation, opened for reading.
@@ -73,11 +74,13 @@ def explain_run(
         StorageError: If results cannot be written.
     """
     tables = run if isinstance(run, RunTables) else open_tables(run)
-    asked, told = make_options(**options), reporter or Silent()
+    make_options(**options)  # what is out of range is told first
+    told = reporter or Silent()
     if not tables.finished:
         raise RunError(f"{tables.folder} is not finished; finish the run, then explain it")
     with lock_folder(tables.folder):
         before = read_explained_record(tables.folder) if find_explained(tables.folder) else None
+        asked = make_options(before.get("plan") if before else None, **options)
         _check_options(before, asked, run=tables)
         done = before is not None and is_complete(tables.folder, before)
         study = None if done else _open_study(tables, asked)
@@ -147,7 +150,14 @@ def _explain(study: _Study, *, reporter: Reporter) -> None:
                 study.sink.write(at, tabulate(_measure_chunk(study, rows, reporter)))
     finally:
         reporter.end()
-    write_explained_record(run.folder, _make_record(study, state="finished") | _count(study))
+    counted = _count(study)
+    if not counted["counts"]["images"]:
+        study.sink.discard_chunks()  # so that the same command measures them once the images are back
+        raise RunError(
+            f"none of {count_noun(len(study.images.rows), 'image')} of {run.folder} could be made again: the"
+            " files are missing, or have changed since the run; put them back, then explain again"
+        )
+    write_explained_record(run.folder, _make_record(study, state="finished") | counted)
 
 
 def _open_study(run: RunTables, options: ExplainOptions) -> _Study:
