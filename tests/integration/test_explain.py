@@ -349,9 +349,13 @@ def test_a_checkpoint_with_a_class_token(pictures, tmp_path):
     assert shown.not_placed == pytest.approx(1 - shown.view.sum() + shown.clean.sum(), abs=1e-5)
     with pytest.raises(UnknownNameError, match="noise"):
         found.map("nois", row)
-    assert "class patches against full ones" in " ".join(
-        invoke("explain", str(out), "--read-only").stdout.split()
-    )
+    table = invoke("explain", str(out), "--read-only").stdout
+    assert "class patches against full ones" in " ".join(table.split())
+    # Beside each number the images behind it: twelve shares, four patches.
+    header = next(line.split() for line in table.splitlines() if "recovered" in line)
+    assert header == ["transform", "component", "share", "n", "recovered", "patched"]
+    first = next(line.split() for line in table.splitlines() if line.split()[:1] == ["noise"])
+    assert (first[first.index("12")], first[-1]) == ("12", "4")
     assert len(found.to_pandas()) == len(found.components)
     assert "<table>" in found._repr_html_()
 

@@ -85,6 +85,8 @@ def test_labels_of_folders_have_a_truth(run):
         assert one.estimates.n.tolist()[-2:] == [12, 12]
     rows = json.loads(invoke("explain", str(run), "--show", "labels", "--format", "json").stdout)["labels"]
     assert {row["measure"] for row in rows} >= {"flip_rate", "accuracy_before", "accuracy_after"}
+    # Labels are compared on all images of the run, so the explanation's sample is not named beside them.
+    assert "intervals of shares" not in invoke("explain", str(run), "--show", "labels", "--read-only").stdout
 
 
 def test_labels_of_a_file_need_no_truth(run, tmp_path):
