@@ -220,6 +220,30 @@ def test_views_that_changed_are_left_out_and_counted(run, pictures, tmp_path):
     )
 
 
+def test_sources_that_are_gone_are_told_and_explained_once_they_are_back(run, pictures, tmp_path):
+    moved = shutil.copytree(pictures, tmp_path / "moved")
+    other = tmp_path / "other"
+    embshift.measure(
+        moved, encoder="lite", out=other, image_size=64, workers=0, transforms=["noise"], metrics=["cosine"]
+    )
+    moved.rename(tmp_path / "away")
+    result = invoke("explain", str(other))
+    assert result.returncode == 2, result.stderr
+    assert "none of 12 images" in result.stderr
+    assert "is not finished" in invoke("explain", str(other), "--read-only").stderr
+    assert verify_run(other, inputs=False).sound
+    (tmp_path / "away").rename(moved)
+    assert explain_run(other).record["counts"]["images"] == 12
+
+
+def test_what_is_not_asked_for_is_as_in_the_stored_explanation(run):
+    first = explain_run(run, images=3, patch_images=0, seed=2)
+    again = explain_run(run)
+    assert again.record == first.record
+    with pytest.raises(ResumeError, match="with seed 2, and 0 is asked for"):
+        explain_run(run, seed=0)
+
+
 @pytest.mark.parametrize("table", EXPLAINED)
 def test_a_damaged_chunk_is_found_dropped_and_made_again(explained, tmp_path, table):
     run = shutil.copytree(explained, tmp_path / "run")
@@ -325,9 +349,13 @@ def test_a_checkpoint_with_a_class_token(pictures, tmp_path):
     assert shown.not_placed == pytest.approx(1 - shown.view.sum() + shown.clean.sum(), abs=1e-5)
     with pytest.raises(UnknownNameError, match="noise"):
         found.map("nois", row)
-    assert "class patches against full ones" in " ".join(
-        invoke("explain", str(out), "--read-only").stdout.split()
-    )
+    table = invoke("explain", str(out), "--read-only").stdout
+    assert "class patches against full ones" in " ".join(table.split())
+    # Beside each number the images behind it: twelve shares, four patches.
+    header = next(line.split() for line in table.splitlines() if "recovered" in line)
+    assert header == ["transform", "component", "share", "n", "recovered", "patched"]
+    first = next(line.split() for line in table.splitlines() if line.split()[:1] == ["noise"])
+    assert (first[first.index("12")], first[-1]) == ("12", "4")
     assert len(found.to_pandas()) == len(found.components)
     assert "<table>" in found._repr_html_()
 

@@ -1,6 +1,7 @@
 """Words, labels and captions of an explained run."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -84,6 +85,8 @@ def test_labels_of_folders_have_a_truth(run):
         assert one.estimates.n.tolist()[-2:] == [12, 12]
     rows = json.loads(invoke("explain", str(run), "--show", "labels", "--format", "json").stdout)["labels"]
     assert {row["measure"] for row in rows} >= {"flip_rate", "accuracy_before", "accuracy_after"}
+    # Labels are compared on all images of the run, so the explanation's sample is not named beside them.
+    assert "intervals of shares" not in invoke("explain", str(run), "--show", "labels", "--read-only").stdout
 
 
 def test_labels_of_a_file_need_no_truth(run, tmp_path):
@@ -155,3 +158,52 @@ def test_vectors_of_the_users_own(dino, tmp_path):
     (tmp_path / "words.txt").write_text("cat\ncow\n")
     with pytest.raises(PlanError, match=r"lacks 1 text, e\.g\. 'a photo of a cow'"):
         explain_run(dino, texts=request)
+
+
+def test_a_list_may_be_as_short_as_two_words(run, tmp_path):
+    (tmp_path / "words.txt").write_text("cat\ndog\n")
+    result = invoke("explain", str(run), "--words", str(tmp_path / "words.txt"), "--show", "words")
+    assert result.returncode == 0, result.stderr
+    assert "best 2 words explain" in result.stdout
+
+
+def test_texts_of_one_kind_stay_where_another_is_asked_for(run, pictures, tmp_path):
+    first = min(path for path in pictures.rglob("*") if path.is_file())
+    (tmp_path / "captions.csv").write_text(f"file,caption\n{first},a thing\n")
+    (tmp_path / "words.txt").write_text("cat\ndog\n")
+    explain_run(run, texts=TextRequest(words=tmp_path / "words.txt", labels="folders", prompts=("a {}",)))
+    before = open_run(run).explanation().labels(resamples=200)
+    explain_run(run, texts=TextRequest(captions=tmp_path / "captions.csv"))
+    found = open_run(run).explanation()
+    assert found.words().names == ("cat", "dog")
+    assert found.captions(resamples=200)["noise"].captioned == 1
+    after = found.labels(resamples=200)
+    assert after["noise"].estimates.mean.tolist() == before["noise"].estimates.mean.tolist()
+    (tmp_path / "words.txt").write_text("cat\ncow\n")
+    result = invoke("explain", str(run), "--words", str(tmp_path / "words.txt"))
+    assert "stored labels and captions are removed: they have other prompts" in result.stderr
+    with pytest.raises(RunError, match="holds no captions"):
+        open_run(run).explanation().captions()
+
+
+def test_texts_that_cannot_be_used_are_told_before_the_network_runs(run, tmp_path):
+    fresh = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("explain"))
+    (tmp_path / "labels.txt").write_text("cat\n")
+    for asked, told in (
+        (("--labels", str(tmp_path / "labels.txt")), "1 different labels"),
+        (("--show", "labels"), "holds no labels"),
+        (("--show", "captions"), "holds no captions"),
+        (("--prompt", "a photo"), "0 places"),
+    ):
+        result = invoke("explain", str(fresh), *asked)
+        assert result.returncode == 2, asked
+        assert told in result.stderr
+        assert not (fresh / "explain").exists()
+
+
+def test_reading_only_takes_nothing_that_would_be_measured(run, tmp_path):
+    explain_run(run)
+    for asked in (("--labels", "folders"), ("--prompt", "a {}"), ("--images", "3"), ("--patch-images", "3")):
+        result = invoke("explain", str(run), "--read-only", *asked)
+        assert result.returncode == 2, asked
+        assert f"{asked[0]} is given with --read-only" in result.stderr

@@ -151,6 +151,8 @@ def test_an_image_may_have_several_captions(records, tmp_path):
         ("l.jsonl", "[1]", r"line 1 of .* is '\[1\]'; expected a JSON object"),
         ("l.jsonl", '{"label": "a"}\n{"label": "b", "file": "x"}', "names images in some lines only"),
         ("l.jsonl", "[" * 100_000, "nested too deeply"),
+        ("l.jsonl", '{"label": "a"}\n{"label": null}', "line 2 of .* has no label"),
+        ("l.jsonl", '{"label": "a"}\n{"label": {"b": 1}}', "line 2 of .* has no label"),
     ],
 )
 def test_labels_that_cannot_be_read_are_explained(records, tmp_path, name, content, told):

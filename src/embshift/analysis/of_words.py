@@ -12,12 +12,19 @@ from embshift.analysis.strength.worst_case import FindFlips
 from embshift.analysis.words.captions import CaptionShifts, compare_captions
 from embshift.analysis.words.directions import DirectionWords, name_directions
 from embshift.analysis.words.labels import LabelShifts, compare_labels, find_flips
-from embshift.analysis.words.shares import WordShares, share_of_words
+from embshift.analysis.words.shares import BEST, WordShares, share_of_words
 from embshift.core.errors import RunError
 from embshift.runs.explained import read_texts, read_texts_record
 from embshift.runs.tables import RunTables
 
-__all__ = ["compare_run_captions", "compare_run_labels", "measure_run_words", "name_run_words", "open_flips"]
+__all__ = [
+    "check_texts",
+    "compare_run_captions",
+    "compare_run_labels",
+    "measure_run_words",
+    "name_run_words",
+    "open_flips",
+]
 
 
 def name_run_words(run: RunTables, *, seed: int = 0) -> DirectionWords:
@@ -45,7 +52,8 @@ def measure_run_words(run: RunTables, *, seed: int = 0) -> WordShares:
         RunError: If no words are stored.
     """
     _, vectors = _require_texts(run, "word")
-    return share_of_words(_list_shifts(pair_views(run)), vectors, seed=seed)
+    best = min(BEST, len(vectors))  # a list may be as short as two words
+    return share_of_words(_list_shifts(pair_views(run)), vectors, best=best, seed=seed)
 
 
 def compare_run_labels(
@@ -111,6 +119,11 @@ def compare_run_captions(
         )
         for transform in pairs.transforms
     }
+
+
+def check_texts(run: RunTables, kind: str) -> None:
+    """Raise `RunError` where no texts of a kind are stored; "word", "label" or "caption"."""
+    _require_texts(run, kind)
 
 
 def open_flips(run: RunTables) -> FindFlips | None:

@@ -109,7 +109,10 @@ def _read_table(file: Path, text: str, *, records: Sequence[ImageRecord], column
 
 def _read_row(row: Mapping[str, Any], *, file: Path, line: int, column: str) -> _Row:
     name = find_column(row, file=file, known=_LABEL_COLUMNS, what="labels", stated=column)
-    label = " ".join(str(row[name]).split())
+    stated = row[name]
+    # JSON Lines may hold anything: a number may name a class, a null or an object cannot.
+    known = isinstance(stated, str | int) and not isinstance(stated, bool)
+    label = " ".join(str(stated).split()) if known else ""
     if not label:
         raise PlanError(f"line {line} of '{file}' has no label; expected one in column '{name}'")
     named = COLUMNS & row.keys()

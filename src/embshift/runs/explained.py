@@ -67,6 +67,12 @@ class ExplainedSink:
             table = tables[name].replace_schema_metadata({"fingerprint": self.fingerprint})
             write_aside(_path(self.run, name, chunk), partial(_write, table=table))
 
+    def discard_chunks(self) -> None:
+        """Remove every chunk; the committing table goes first, so that none is half there."""
+        for name in sorted(EXPLAINED, key=lambda name: name != _COMMIT):
+            for path in list_in(self.run, FOLDER, name, pattern="chunk-*.parquet"):
+                remove_in(self.run, FOLDER, name, path.name)
+
     def discard_drafts(self) -> None:
         """Remove the partial files that an interruption left behind."""
         for names in ((), *((name,) for name in EXPLAINED)):

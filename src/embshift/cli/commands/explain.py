@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ensure_explained", "explain"]
 
+_NETWORK = ("images", "patch", "patch_images", "seed")
+_TEXTS = ("words", "labels", "captions", "prompt", "vectors")
+
 
 def explain(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift explain``."""
@@ -34,13 +37,34 @@ def _show_explanation(run: "RunTables", show: str, parsed: argparse.Namespace) -
     from embshift.analysis.explanation import open_explanation
     from embshift.show.text.explained import explained_table, format_explained
 
-    if not parsed.read_only:
+    if parsed.read_only:
+        _check_read_only(parsed, _NETWORK + _TEXTS)
+    else:
+        _check_stored(run, show, parsed)
         _measure(run, parsed)
     found = open_explanation(run)
     if parsed.format == "table":
         print_table(explained_table(found, show=show))
     else:
         print_text(format_explained(found, show=show, style=parsed.format))
+
+
+def _check_stored(run: "RunTables", show: str, parsed: argparse.Namespace) -> None:
+    """Raise `RunError` before the network runs where what is to be shown would still be missing after it."""
+    from embshift.analysis.of_words import check_texts
+
+    if show in ("labels", "captions") and getattr(parsed, show) is None:
+        check_texts(run, show.removesuffix("s"))
+
+
+def _check_read_only(parsed: argparse.Namespace, names: tuple[str, ...]) -> None:
+    """Raise `PlanError` for an option that changes what is measured beside ``--read-only``."""
+    for name in names:
+        if getattr(parsed, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise PlanError(
+                f"{option} is given with --read-only, which measures nothing; leave one of them out"
+            )
 
 
 def _measure(run: "RunTables", parsed: argparse.Namespace) -> None:
@@ -70,7 +94,9 @@ def _show_worst_case(run: "RunTables", parsed: argparse.Namespace) -> None:
 
     check_sweep(run)
     _check_options(parsed)
-    if parsed.labels is not None and not parsed.read_only:
+    if parsed.read_only:
+        _check_read_only(parsed, _TEXTS)
+    elif parsed.labels is not None:
         _store_labels(run, parsed)
     found = open_run(run.folder).worst_case(images=parsed.images, seed=parsed.seed or 0)
     if parsed.format == "table":

@@ -25,8 +25,9 @@ LARGEST = 5
 
 _NOTES = {
     "shares": (
-        "share: part of the squared shift that a component adds, 1 in all; recovered: part of the shift that"
-        " is undone if the component's part is that of the original. A share is no cause: see recovered"
+        "share: part of the squared shift that a component adds, 1 in all, pooled over n images by squared"
+        " shift; recovered: part of the shift that is undone if the component's part is that of the original,"
+        " mean over the patched images, all alike. A share is no cause: see recovered"
     ),
     "layers": "cosine of the token that is read and of aligned patches, and CKA, after each layer",
     "words": (
@@ -172,7 +173,9 @@ def explained_table(found: Explanation, *, show: str) -> Table:
         found: The explanation.
         show: A name in `SHOWN`.
     """
-    table = open_table("\n".join([*_describe(found), _NOTES[show]]))
+    # Texts are compared on all images of the run, so the explanation's sample says nothing of them.
+    sampled = _describe(found) if show in ("shares", "layers", "heads") else []
+    table = open_table("\n".join([*sampled, _NOTES[show]]))
     if show in ("shares", "words"):
         (_fill_shares if show == "shares" else _fill_words)(table, found)
         return table
@@ -187,7 +190,7 @@ def explained_table(found: Explanation, *, show: str) -> Table:
 def _fill_shares(table: Table, found: Explanation) -> None:
     table.add_column("transform", no_wrap=True)
     table.add_column("component", no_wrap=True)
-    for name in ("share", "recovered", "n"):
+    for name in ("share", "n", "recovered", "patched"):
         table.add_column(name, justify="right", no_wrap=True)
     for transform in found.transforms:
         for at, line in enumerate(_list_largest(found, transform)):
@@ -196,7 +199,7 @@ def _fill_shares(table: Table, found: Explanation) -> None:
 
 def _fill_words(table: Table, found: Explanation) -> None:
     words, shares = found.words(), found.word_shares()
-    for name in ("transform", "towards", "away from", "best 5 words explain"):
+    for name in ("transform", "towards", "away from", f"best {shares.words} words explain"):
         table.add_column(name)
     table.add_column("n", justify="right")
     for at, transform in enumerate(words.transforms):
@@ -219,7 +222,7 @@ def _format_explained_share(shares: WordShares, at: int) -> str:
     )
 
 
-def _list_largest(found: Explanation, transform: str) -> Sequence[tuple[str, str, str, str]]:
+def _list_largest(found: Explanation, transform: str) -> Sequence[tuple[str, str, str, str, str]]:
     shares, effects = found.shares(transform), found.patches(transform).recovered.estimates
     certain = shares.largest(LARGEST)
     # Without intervals, as for a few images, nothing is certain, and the largest are shown as they are.
@@ -229,8 +232,9 @@ def _list_largest(found: Explanation, transform: str) -> Sequence[tuple[str, str
         (
             found.components[at] if certain else f"{found.components[at]} (not certain)",
             format_estimate(*(float(one[at]) for one in (shares.share, shares.joint_low, shares.joint_high))),
-            format_estimate(*(float(one[at]) for one in (effects.mean, effects.low, effects.high))),
             f"{shares.images:,}",
+            format_estimate(*(float(one[at]) for one in (effects.mean, effects.low, effects.high))),
+            f"{int(effects.n[at]):,}",
         )
         for at in places
     ]

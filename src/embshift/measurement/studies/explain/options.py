@@ -1,6 +1,7 @@
 """What an explanation is made of: its options, checked."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from embshift.core.errors import PlanError, UnknownNameError
@@ -32,14 +33,21 @@ class ExplainOptions:
         return asdict(self)
 
 
-def make_options(**given: Any) -> ExplainOptions:
-    """Return checked options; those that are None take their default.
+def make_options(stored: Mapping[str, Any] | None = None, /, **given: Any) -> ExplainOptions:
+    """Return checked options; those that are None are those of the stored explanation, or else the defaults.
+
+    Args:
+        stored: Options of the explanation that the run holds; None without one.
+        **given: Fields of `ExplainOptions`.
 
     Raises:
         PlanError: If a number is out of range.
         UnknownNameError: If there is no such kind of patch.
     """
-    options = ExplainOptions(**{name: value for name, value in given.items() if value is not None})
+    known = {field.name for field in fields(ExplainOptions)}
+    before = {name: value for name, value in (stored or {}).items() if name in known}
+    asked = {name: value for name, value in given.items() if value is not None}
+    options = ExplainOptions(**before | asked)
     if options.patch not in PATCHES:
         raise UnknownNameError("kind of patch", options.patch, PATCHES)
     for name, least in (("images", 1), ("patch_images", 0), ("seed", 0)):

@@ -61,7 +61,8 @@ def explain_run(
         texts: Words, labels and captions to store with it; None for the words that ship, where the encoder
             has a text side.
         reporter: Who is told about the progress; nobody where None.
-        **options: Fields of `ExplainOptions`; the defaults where they are None.
+        **options: Fields of `ExplainOptions`; where None, those of the stored explanation, or else the
+            defaults.
 
     Returns:
         The explanation, opened for reading.
@@ -73,17 +74,22 @@ def explain_run(
         StorageError: If results cannot be written.
     """
     tables = run if isinstance(run, RunTables) else open_tables(run)
-    asked, told = make_options(**options), reporter or Silent()
+    make_options(**options)  # what is out of range is told first
+    told = reporter or Silent()
     if not tables.finished:
         raise RunError(f"{tables.folder} is not finished; finish the run, then explain it")
     with lock_folder(tables.folder):
         before = read_explained_record(tables.folder) if find_explained(tables.folder) else None
+        asked = make_options(before.get("plan") if before else None, **options)
         _check_options(before, asked, run=tables)
-        if before is not None and is_complete(tables.folder, before):
+        done = before is not None and is_complete(tables.folder, before)
+        study = None if done else _open_study(tables, asked)
+        # Texts come first: a file that cannot be used is told before the network runs for hours.
+        store_texts(tables, texts or TextRequest(), reporter=told)
+        if study is None:
             told.note("nothing left to do: the run is explained")
         else:
-            _explain(tables, asked, reporter=told)
-        store_texts(tables, texts or TextRequest(), reporter=told)
+            _explain(study, reporter=told)
     return open_explained(tables.folder, fingerprint=tables.info["fingerprint"])
 
 
@@ -127,8 +133,8 @@ class _Study:
     sink: ExplainedSink
 
 
-def _explain(run: RunTables, options: ExplainOptions, *, reporter: Reporter) -> None:
-    study = _open_study(run, options)
+def _explain(study: _Study, *, reporter: Reporter) -> None:
+    run = study.run
     reporter.note(
         f"explaining {count_noun(len(study.images.rows), 'image')} of {run.folder}, read-out"
         f" {study.inside.readout}, {count_noun(len(study.inside.components), 'component')}"
@@ -144,7 +150,14 @@ def _explain(run: RunTables, options: ExplainOptions, *, reporter: Reporter) -> 
                 study.sink.write(at, tabulate(_measure_chunk(study, rows, reporter)))
     finally:
         reporter.end()
-    write_explained_record(run.folder, _make_record(study, state="finished") | _count(study))
+    counted = _count(study)
+    if not counted["counts"]["images"]:
+        study.sink.discard_chunks()  # so that the same command measures them once the images are back
+        raise RunError(
+            f"none of {count_noun(len(study.images.rows), 'image')} of {run.folder} could be made again: the"
+            " files are missing, or have changed since the run; put them back, then explain again"
+        )
+    write_explained_record(run.folder, _make_record(study, state="finished") | counted)
 
 
 def _open_study(run: RunTables, options: ExplainOptions) -> _Study:

@@ -10,13 +10,19 @@ import pyarrow as pa
 from jaxtyping import Float64
 
 from embshift.analysis.words.vectors import label_vectors
-from embshift.core.errors import MissingTokenizerError, NoTextSideError, PlanError
+from embshift.core.errors import MissingTokenizerError, NoTextSideError, PlanError, RunError
 from embshift.core.progress import Reporter
 from embshift.core.words import count_noun
 from embshift.images.captions import Captions, read_captions
 from embshift.images.labels import Labels, read_labels
 from embshift.measurement.plan.files import plan_from_content
-from embshift.runs.explained import has_texts, write_texts, write_texts_record
+from embshift.runs.explained import (
+    has_texts,
+    read_texts,
+    read_texts_record,
+    write_texts,
+    write_texts_record,
+)
 from embshift.runs.listing import Listing
 from embshift.runs.places import file_in
 from embshift.runs.tables import RunTables
@@ -51,10 +57,11 @@ class TextRequest:
 
 
 def store_texts(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
-    """Encode the texts of an explanation and store their vectors, in place of what was stored.
+    """Encode the texts of an explanation and store their vectors.
 
-    Where nothing is asked for, texts that are stored stay, and an encoder without a text side is told in a
-    line.
+    Words, labels and captions that are stored stay until others of their kind, other prompts, or vectors from
+    elsewhere are asked for; what goes is told in a line, and so is an encoder without a text side where
+    nothing is asked for.
 
     Args:
         run: The run.
@@ -79,25 +86,31 @@ def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
     from embshift.encoders.texts.lite import LITE_QUALITIES
     from embshift.encoders.texts.word_list import PROMPT, choose_words, read_words
 
-    family = run.info["encoder"]["family"]
+    stored = _read_stored(run)
+    prompts = request.prompts or _keep_prompts(stored, request) or (PROMPT,)
+    kept = _keep_rows(stored, request, prompts, reporter=reporter)
     # A user's own vectors need not hold the words that ship.
-    own_only = request.vectors is not None and request.words is None
-    words, left_out = ((), 0) if own_only else choose_words(read_words(request.words), family=family)
+    no_words = "word" in kept or (request.vectors is not None and request.words is None)
+    family = run.info["encoder"]["family"]
+    words, left_out = ((), 0) if no_words else choose_words(read_words(request.words), family=family)
     records = [row.record for row in Listing(file_in(run.folder, "listing.parquet"))]
     labels = None if request.labels is None else read_labels(request.labels, records=records)
     captions = None if request.captions is None else read_captions(request.captions, records=records)
-    prompts = request.prompts or (PROMPT,)
     source = _open_source(run, request)
     names = [word.text for word in words]
     rows = [
         *_list_rows("word", source.encode_prompted(names, prompts), texts=names),
         *([] if labels is None else _list_labels(labels, source, prompts)),
         *([] if captions is None else _list_captions(captions, source)),
+        *(row for rows in kept.values() for row in rows),
     ]
     for line in _list_notes(left_out, LITE_QUALITIES, labels, captions, source.count_cut(captions)):
         reporter.note(line)
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
     write_texts(run.folder, table, fingerprint=run.info["fingerprint"])
+    of_words = {"words_left_out": left_out, "why_left_out": LITE_QUALITIES if left_out else ""}
+    if stored is not None and "word" in kept:
+        of_words = {name: stored.record[name] for name in of_words}
     write_texts_record(
         run.folder,
         {
@@ -105,11 +118,67 @@ def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
             "scale": source.scale,
             "bias": source.bias,
             "prompts": list(prompts),
-            "words_left_out": left_out,
-            "why_left_out": LITE_QUALITIES if left_out else "",
+            **of_words,
             "own_vectors": request.vectors is not None,
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stored:
+    """Texts that are stored already.
+
+    Attributes:
+        record: What is known of them.
+        rows: Their rows, by kind.
+    """
+
+    record: dict[str, Any]
+    rows: dict[str, list[dict[str, Any]]]
+
+
+def _read_stored(run: RunTables) -> _Stored | None:
+    """Return what is stored; None without, and where it is damaged or of another run."""
+    fingerprint = str(run.info["fingerprint"])
+    if not has_texts(run.folder):
+        return None
+    try:
+        record = read_texts_record(run.folder)
+        rows = {kind: _read_rows(run, kind) for kind in ("word", "label", "truth", "caption")}
+    except RunError:
+        return None
+    return _Stored(record=record, rows=rows) if record.get("fingerprint") == fingerprint else None
+
+
+def _read_rows(run: RunTables, kind: str) -> list[dict[str, Any]]:
+    texts, keys, vectors = read_texts(run.folder, kind, fingerprint=run.info["fingerprint"])
+    return list(_list_rows(kind, vectors.astype(np.float64), texts=texts, keys=keys))
+
+
+def _keep_prompts(stored: _Stored | None, request: TextRequest) -> tuple[str, ...]:
+    """Return the stored prompts where only captions are asked for, which are put into none."""
+    only_captions = request.words is None and request.labels is None and request.captions is not None
+    return tuple(stored.record["prompts"]) if stored is not None and only_captions else ()
+
+
+def _keep_rows(
+    stored: _Stored | None, request: TextRequest, prompts: Sequence[str], *, reporter: Reporter
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the stored rows that stay, by kind; tell which labels and captions do not."""
+    if stored is None:
+        return {}
+    asked = {"word": request.words, "label": request.labels, "caption": request.captions}
+    left = [kind for kind, given in asked.items() if given is None and stored.rows[kind]]
+    own = request.vectors is not None
+    if stored.record["prompts"] == list(prompts) and stored.record["own_vectors"] == own:
+        return {kind: stored.rows[kind] for kind in [*left, *(["truth"] if "label" in left else [])]}
+    gone = [f"{kind}s" for kind in left if kind != "word"]
+    if gone:
+        reporter.note(
+            f"stored {' and '.join(gone)} are removed: they have other prompts, or vectors from elsewhere;"
+            " give them again to keep them"
+        )
+    return {}
 
 
 _SCHEMA = pa.schema(
