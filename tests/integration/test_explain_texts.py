@@ -14,6 +14,7 @@ from embshift.cli.options.explain_options import WORST
 from embshift.core.errors import NoTextSideError, PlanError, RunError
 from embshift.measurement.studies.explain import TextRequest, explain_run
 from embshift.measurement.verify import verify_run
+from embshift.runs.explained import has_texts, write_texts
 from embshift.show.run import open_run
 from embshift.show.text.explained import SHOWN
 from tests.integration.command import invoke
@@ -207,3 +208,14 @@ def test_reading_only_takes_nothing_that_would_be_measured(run, tmp_path):
         result = invoke("explain", str(run), "--read-only", *asked)
         assert result.returncode == 2, asked
         assert f"{asked[0]} is given with --read-only" in result.stderr
+
+
+def test_a_record_never_stands_beside_other_vectors(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("explain"))
+    explain_run(folder, images=1, patch_images=0)
+    assert has_texts(folder)
+    table = pq.read_table(folder / "explain" / "texts.parquet")
+    write_texts(folder, table, fingerprint=open_run(folder).info["fingerprint"])
+    assert not has_texts(folder)
+    explain_run(folder, images=1, patch_images=0)
+    assert has_texts(folder)

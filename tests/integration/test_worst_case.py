@@ -143,7 +143,7 @@ def test_below_eight_transforms_a_prediction_is_refused_in_one_line(tmp_path):
         result = invoke("explain", str(folder), "--format", style)
         assert result.returncode == 0, result.stderr
         told = " ".join((result.stdout + result.stderr).split())
-        assert told.count("7 transforms have known values; expected 8 or more") == 1
+        assert told.count("7 transforms with known values; expected 8 or more") == 1
         assert "crop" in result.stdout
 
 

@@ -177,12 +177,16 @@ def read_texts_record(run: Path) -> dict[str, Any]:
 def write_texts(run: Path, table: pa.Table, *, fingerprint: str) -> None:
     """Write the vectors of texts: columns kind, text, key and vector.
 
+    The record of the texts before is removed first, so that it never stands beside other vectors: texts
+    without a record count as none.
+
     Args:
         run: The run folder.
         table: The texts.
         fingerprint: The run's; stored in the footer.
     """
     folder_in(run, FOLDER).mkdir(exist_ok=True)
+    file_in(run, FOLDER, TEXTS_RECORD).unlink(missing_ok=True)
     written = table.cast(_TEXT_SCHEMA).replace_schema_metadata({"fingerprint": fingerprint})
     write_aside(file_in(run, FOLDER, TEXTS), partial(_write, table=written))
 

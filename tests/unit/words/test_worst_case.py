@@ -167,7 +167,7 @@ def test_few_images_have_no_interval():
 @pytest.mark.parametrize(
     ("transforms", "cut", "told"),
     [
-        (7, 0, "7 transforms have known values; expected 8 or more"),
+        (7, 0, "7 transforms with known values; expected 8 or more"),
         (10, 1, r"'radius' has the shape \(39, 10\)"),
     ],
 )

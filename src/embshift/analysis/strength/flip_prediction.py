@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals, bca, means, resampled_means
 from embshift.core.errors import PlanError
 from embshift.core.named import find_position
+from embshift.core.words import count_noun
 
 __all__ = ["FEWEST_IMAGES", "FEWEST_TRANSFORMS", "FlipPrediction", "predict_flips"]
 
@@ -90,8 +91,8 @@ def predict_flips(
     kept = (~np.isnan(table)).any(axis=0).all(axis=0)
     if kept.sum() < FEWEST_TRANSFORMS:
         raise PlanError(
-            f"{kept.sum()} transforms have known values; expected {FEWEST_TRANSFORMS} or more for a rank "
-            "correlation over transforms"
+            f"{count_noun(int(kept.sum()), 'transform')} with known values; expected {FEWEST_TRANSFORMS} or"
+            " more for a rank correlation over transforms"
         )
     table = table[:, :, kept]
     images, sides, transforms = table.shape

@@ -45,7 +45,7 @@ def add_explain_options(parser: argparse.ArgumentParser) -> None:
         "--patch-pictures",
         type=int,
         metavar="N",
-        help="exchange parts on N of these images (default: 64)",
+        help="follow exchanged parts through the network on N of these images (default: 64)",
     )
     words = add(
         "--words", metavar="FILE", help="a list of words, one a line (default: qualities and nouns that ship)"
