@@ -140,9 +140,12 @@ def test_a_run_explains_itself_as_the_command_does(run, tmp_path):
     assert again.record == found.record
 
 
-def test_the_defaults_of_the_method_are_those_of_the_command():
-    taken = {name: one.default for name, one in inspect.signature(embshift.Run.explain).parameters.items()}
-    assert ExplainOptions().content() == {name: taken[name] for name in ExplainOptions().content()}
+def test_the_method_goes_on_with_the_options_of_what_is_stored(run):
+    first = open_run(run).explain(images=3, patch="direct", patch_images=1, seed=2)
+    again = open_run(run).explain()
+    assert again.record == first.record
+    assert again.record["plan"] == {"images": 3, "patch": "direct", "patch_images": 1, "seed": 2}
+    assert {*ExplainOptions().content()} <= {*inspect.signature(embshift.Run.explain).parameters}
 
 
 def test_the_demo_explains_once_with_the_defaults_and_keeps_what_is_there(run, capsys):

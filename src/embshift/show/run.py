@@ -82,10 +82,10 @@ class Run(MeasuredRun):
     def explain(
         self,
         *,
-        images: int = 256,
-        patch: Literal["direct", "class", "full"] = "class",
-        patch_images: int = 64,
-        seed: int = 0,
+        images: int | None = None,
+        patch: Literal["direct", "class", "full"] | None = None,
+        patch_images: int | None = None,
+        seed: int | None = None,
         words: str | Path | None = None,
         labels: str | Path | None = None,
         captions: str | Path | None = None,
@@ -96,13 +96,14 @@ class Run(MeasuredRun):
         """Measure where in the network of its encoder the run's shifts arise; see ``embshift explain``.
 
         The same call continues an interrupted explanation, and returns at once when it is finished. Loads
-        torch, unlike the other methods.
+        torch, unlike the other methods. Options that are None are those of the explanation that the run
+        holds, or else the defaults.
 
         Args:
-            images: Size of a seeded sample of images; equal images count once.
-            patch: Most expensive exchange of parts: "direct", "class" or "full".
-            patch_images: Number of these images on which parts are exchanged.
-            seed: Seed of the sample.
+            images: Size of a seeded sample of images, by default 256; equal images count once.
+            patch: Most expensive exchange of parts: "direct", "class" (default) or "full".
+            patch_images: Number of these images on which exchanged parts are followed, by default 64.
+            seed: Seed of the sample, by default 0.
             words: A file of words, one a line; those that ship if None.
             labels: A file of labels, or "folders" for the images' folders; none if None.
             captions: A file of captions: CSV, TSV or JSON Lines; none if None.

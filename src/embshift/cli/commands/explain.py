@@ -10,9 +10,6 @@ from embshift.core.errors import PlanError
 if TYPE_CHECKING:
     from embshift.runs.tables import RunTables
 
-if TYPE_CHECKING:
-    from embshift.runs.tables import RunTables
-
 __all__ = ["ensure_explained", "explain"]
 
 _NETWORK = ("images", "patch", "patch_images", "seed")

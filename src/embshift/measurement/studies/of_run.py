@@ -65,7 +65,7 @@ def store_labels(
     vectors: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> None:
-    """Encode labels and store them with a run, explained or not, in place of the texts that were stored.
+    """Encode labels and store them with a run, explained or not; see `store_texts`.
 
     Args:
         run: The run.
