@@ -56,7 +56,7 @@ def compute_class_shares(parts: Parts, clean: Observed, views: Observed) -> Shar
     for at, block in enumerate(parts.blocks):
         heads = (views.heads[at][:, 0] - clean.heads[at][:, 0]).double()  # (views, heads, part)
         through = pulled if block.scale is None else pulled * block.scale.double()
-        back = (through @ block.output.weight.double()).unflatten(-1, (parts.heads, -1))
+        back = (through @ block.output_weight).unflatten(-1, (parts.heads, -1))
         columns.append((heads * back).sum(dim=-1))
         columns.append(_weigh(views.inner[at][:, 0] - clean.inner[at][:, 0], pulled))
     columns.append(_weigh_bias(parts, clean, views, delta) / below[:, None])
@@ -121,7 +121,7 @@ def build_differences(parts: Parts, clean: Observed, views: Observed) -> Vectors
     found = [(views.stem[:, :1] - clean.stem[:, :1]).double()]
     for at, block in enumerate(parts.blocks):
         heads = (views.heads[at][:, 0] - clean.heads[at][:, 0]).double()
-        weight = block.output.weight.double().unflatten(1, (parts.heads, -1))  # (width, heads, part)
+        weight = block.output_weight.unflatten(1, (parts.heads, -1))  # (width, heads, part)
         added = torch.einsum("nhc,dhc->nhd", heads, weight)
         found.append(added if block.scale is None else added * block.scale.double())
         found.append((views.inner[at][:, :1] - clean.inner[at][:, :1]).double())

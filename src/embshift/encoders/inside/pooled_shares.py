@@ -110,7 +110,7 @@ def _list_changes(parts: Parts, clean: Observed, views: Observed) -> Iterator[Ro
     yield (views.stem - clean.stem).double()
     for at, block in enumerate(parts.blocks):
         heads = (views.heads[at] - clean.heads[at]).double()  # (views, patches, heads, part)
-        weight = block.output.weight.double().unflatten(1, (parts.heads, -1))  # (width, heads, part)
+        weight = block.output_weight.unflatten(1, (parts.heads, -1))  # (width, heads, part)
         for head in range(parts.heads):
             added = heads[:, :, head] @ weight[:, head].T
             yield added if block.scale is None else added * block.scale.double()

@@ -72,7 +72,7 @@ def map_class_sources(parts: Parts, clean: Observed, views: Observed) -> Maps:
         total = torch.zeros(count, seen.attended[0].shape[1], dtype=torch.float64, device=pulled.device)
         for at, block in enumerate(parts.blocks):
             through = pulled if block.scale is None else pulled * block.scale.double()
-            back = (through @ block.output.weight.double()).unflatten(-1, (parts.heads, -1))
+            back = (through @ block.output_weight).unflatten(-1, (parts.heads, -1))
             key, value = compute_keys_and_values(parts, seen, at)
             attention = attend_class(block, seen.attended[at], key).double()
             weighed = torch.einsum("nhtc,nhc->nht", value.double().expand(count, -1, -1, -1), back)
