@@ -55,7 +55,7 @@ faults: $(VENV)/dev
 	$(RUN_HERE)python -m tests.faults.corpora
 	$(RUN_HERE)python -m tests.faults --numprocesses 2
 
-# Minutes: how often intervals of means and of ranks hold what they say, as a table.
+# An hour or more: how often each kind of interval holds what it says, as a table.
 simulations: $(VENV)/dev
 	$(RUN_HERE)python -m tests.simulations
 

@@ -1,4 +1,4 @@
-"""The full table, for documentation: ``make simulations``, half an hour. Words pick rows by name."""
+"""The full table, for documentation: ``make simulations``, an hour or more. Words pick rows by name."""
 
 import math
 import sys
