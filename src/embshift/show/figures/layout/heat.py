@@ -7,7 +7,8 @@ from jaxtyping import Float64
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from embshift.show.figures.layout.labels import text_height, text_width, wrap_text
+from embshift.show.figures.layout.colour_bars import add_bar, bar_height
+from embshift.show.figures.layout.labels import text_height, text_width
 from embshift.show.figures.layout.sheets import Sheet
 from embshift.show.figures.layout.style import HEAT_COLOURS, PALE, SIZES, heat_colour, ink_on
 from embshift.show.text.numbers import format_number
@@ -98,22 +99,11 @@ def _fits(size: tuple[float, float], cell: tuple[float, float]) -> bool:
 
 def colour_bar_height(scale: Scale, *, width: float) -> float:
     """Return the inches that `add_colour_bar` takes downward."""
-    return 0.28 + text_height(len(wrap_text(scale.label, width=width, size=SIZES.label)), size=SIZES.label)
+    return bar_height(scale.label, width=width)
 
 
 def add_colour_bar(sheet: Sheet, left: float, top: float, *, width: float, scale: Scale) -> None:
     """Add the horizontal colour scale of a heat map, with its label."""
-    axes = sheet.axes(left, top, width=width, height=0.09)
-    axes.grid(visible=False)
-    axes.imshow(
-        np.linspace(0, 1, 256)[None],
-        cmap=HEAT_COLOURS,
-        aspect="auto",
-        extent=(scale.low, scale.high, 0, 1),
-        interpolation="nearest",
-    )
-    axes.spines[:].set_visible(False)
-    axes.set_yticks([])
-    lines = wrap_text(scale.label, width=width, size=SIZES.label)
-    axes.set_xlabel("\n".join(lines), linespacing=1.05)
+    ends = (scale.low, scale.high)
+    axes = add_bar(sheet, left, top, width=width, label=scale.label, colours=HEAT_COLOURS, ends=ends)
     axes.locator_params(axis="x", nbins=max(2, int(width / 0.35)))

@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.colors import to_hex
 
-from embshift.show.figures.layout.labels import text_height, wrap_text
+from embshift.show.figures.layout.colour_bars import add_bar, bar_height
 from embshift.show.figures.layout.sheets import Sheet
-from embshift.show.figures.layout.style import SIZES
 
 __all__ = ["SignedScale", "add_signed_bar", "signed_bar_height"]
 
@@ -61,23 +60,11 @@ class SignedScale:
 
 def signed_bar_height(scale: SignedScale, *, width: float) -> float:
     """Return the inches that `add_signed_bar` takes downward."""
-    return 0.28 + text_height(len(wrap_text(scale.label, width=width, size=SIZES.label)), size=SIZES.label)
+    return bar_height(scale.label, width=width)
 
 
 def add_signed_bar(sheet: Sheet, left: float, top: float, *, width: float, scale: SignedScale) -> None:
     """Add the horizontal colour scale, with its label."""
-    axes = sheet.axes(left, top, width=width, height=0.09)
-    axes.grid(visible=False)
-    axes.imshow(
-        np.linspace(0, 1, 256)[None],
-        cmap=_COLOURS,
-        aspect="auto",
-        extent=(-1, 1, 0, 1),
-        interpolation="nearest",
-    )
-    axes.spines[:].set_visible(False)
+    axes = add_bar(sheet, left, top, width=width, label=scale.label, colours=_COLOURS, ends=(-1, 1))
     ticks = scale.limit * np.array([-1, -0.25 if scale.rooted else -0.5, 0, 0.25 if scale.rooted else 0.5, 1])
     axes.set_xticks(scale.place(ticks).tolist(), [f"{tick:.3g}".replace("-", "−") for tick in ticks.tolist()])
-    axes.set_yticks([])
-    lines = wrap_text(scale.label, width=width, size=SIZES.label)
-    axes.set_xlabel("\n".join(lines), linespacing=1.05)

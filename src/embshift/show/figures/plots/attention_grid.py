@@ -10,24 +10,23 @@ from embshift.core.errors import FigureError
 from embshift.core.types import ORIGINAL
 from embshift.show.figures import Page, figure
 from embshift.show.figures.kept_views import Place, image_height, overlay_map, show_image, show_placeholder
-from embshift.show.figures.layout.labels import (
-    format_name,
-    replace_unprintable,
-    shorten_text,
-    text_height,
-    wrap_text,
-)
+from embshift.show.figures.layout.labels import format_name
 from embshift.show.figures.layout.panels import Grid, make_grid
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
-from embshift.show.figures.layout.style import SIZES, Look, assign_looks
+from embshift.show.figures.layout.strips import (
+    BETWEEN,
+    GAP,
+    LEAST,
+    add_title,
+    add_view_name,
+    count_lines,
+    split_pages,
+    views_top,
+)
+from embshift.show.figures.layout.style import Look, assign_looks
 from embshift.show.figures.material import EncoderMap, KeptImage, Material, read_view
 
 __all__ = ["attention_grid"]
-
-_GAP, _BETWEEN = 0.05, 0.1
-"""Inches between images, and between strips."""
-
-_HEAD = text_height(1, size=SIZES.label) + 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +50,7 @@ class _Strip:
     @property
     def body(self) -> float:
         """Height of the strip in inches."""
-        names = text_height(self.lines, size=SIZES.small) + 0.02
-        return _HEAD + names + 2 * self.height + _GAP + _BETWEEN
+        return views_top(self.lines) + 2 * self.height + GAP + BETWEEN
 
 
 @figure(
@@ -68,7 +66,7 @@ def attention_grid(material: Material, frame: Frame, /) -> Iterator[Page]:
     chosen = _choose_images(material, most=frame.pictures)
     maps = material.read_maps([image.row for image in chosen])
     names = (ORIGINAL, *material.run.transforms)
-    places = make_grid(len(names), width=frame.inner, least=0.62, height=1.0)
+    places = make_grid(len(names), width=frame.inner, least=LEAST, height=1.0)
     strips = [strip for image in chosen for strip in _cut_strips(image, names, places)]
     titled = replace(frame, title=frame.title.replace("attention map", material.map_name))
     source = material.run.info["encoder"]["map_source"]
@@ -77,7 +75,7 @@ def attention_grid(material: Material, frame: Frame, /) -> Iterator[Page]:
         "each map stretched to its own range, from dark (least) to light (most); darkened where the encoder"
         " saw nothing",
     ]
-    for page in _split_pages(strips, high=frame.highest):
+    for page in split_pages(strips, high=frame.highest):
         sheet = open_sheet(titled, body=sum(strip.body for strip in page), notes=notes)
         canvas, top = sheet.canvas(), 0.0
         for strip in page:
@@ -104,28 +102,12 @@ def _choose_images(material: Material, *, most: int) -> list[KeptImage]:
 
 
 def _cut_strips(image: KeptImage, names: Sequence[str], places: Grid) -> Iterator[_Strip]:
-    across = places.width - _GAP
+    across = places.width - GAP
     height = image_height(read_view(image.views[ORIGINAL]), width=across)
     for start in range(0, len(names), places.columns):
         own = tuple(names[start : start + places.columns])
-        lines = max(len(_wrap_name(name, width=across)) for name in own)
+        lines = count_lines(own, width=across)
         yield _Strip(image=image, names=own, width=across, height=height, lines=lines)
-
-
-def _wrap_name(name: str, *, width: float) -> list[str]:
-    return wrap_text(format_name(name), width=width, size=SIZES.small, lines=3)
-
-
-def _split_pages(strips: Sequence[_Strip], *, high: float) -> Iterator[list[_Strip]]:
-    """Yield the strips of each page."""
-    page, taken = list[_Strip](), 0.0
-    for strip in strips:
-        if page and taken + strip.body > high:
-            yield page
-            page, taken = [], 0.0
-        page.append(strip)
-        taken += strip.body
-    yield page
 
 
 _Maps = Mapping[tuple[int, str], EncoderMap]
@@ -134,16 +116,13 @@ _Maps = Mapping[tuple[int, str], EncoderMap]
 def _add_strip(
     sheet: Sheet, canvas: Axes, strip: _Strip, maps: _Maps, *, top: float, known: Mapping[str, Look]
 ) -> None:
-    more = "" if ORIGINAL in strip.names else ", continued"
-    title = replace_unprintable(f"image {strip.image.row} · {strip.image.name}{more}")
-    whole = sheet.figure.get_figwidth() - 0.15
-    sheet.text(0, top, shorten_text(title, width=whole, size=SIZES.label, weight="bold"), weight="bold")
+    add_title(sheet, top, row=strip.image.row, name=strip.image.name, continued=ORIGINAL not in strip.names)
+    upper = top + views_top(strip.lines)
     for at, name in enumerate(strip.names):
-        left = at * (strip.width + _GAP)
-        upper = top + _HEAD + text_height(strip.lines, size=SIZES.small) + 0.02
-        _add_name(sheet, strip, name, middle=left + strip.width / 2, low=upper)
+        left = at * (strip.width + GAP)
+        add_view_name(sheet, name, left=left, low=upper, width=strip.width)
         place = Place(left=left, top=upper, width=strip.width, height=strip.height)
-        below = replace(place, top=upper + strip.height + _GAP)
+        below = replace(place, top=upper + strip.height + GAP)
         _add_view(canvas, strip.image, name, maps, places=(place, below), look=known.get(name))
 
 
@@ -168,13 +147,6 @@ def _add_view(
         show_placeholder(canvas, "no map" if found is None else "constant", place=places[1])
     else:
         show_image(canvas, overlay_map(pixels, found), place=places[1], look=look)
-
-
-def _add_name(sheet: Sheet, strip: _Strip, name: str, *, middle: float, low: float) -> None:
-    """Add a name just above its image."""
-    for line, text in enumerate(reversed(_wrap_name(name, width=strip.width)), start=1):
-        top = low - 0.02 - line * text_height(1, size=SIZES.small)
-        sheet.text(middle, top, text, ha="center", size=SIZES.small)
 
 
 def _write_alt(material: Material, page: Sequence[_Strip], maps: _Maps) -> str:

@@ -13,28 +13,28 @@ from embshift.core.errors import FigureError
 from embshift.core.types import ORIGINAL, Pixels
 from embshift.show.figures import Page, figure
 from embshift.show.figures.kept_views import Place, image_height, show_image, show_placeholder
-from embshift.show.figures.layout.labels import (
-    format_name,
-    replace_unprintable,
-    shorten_text,
-    text_height,
-    wrap_text,
-)
+from embshift.show.figures.layout.labels import format_name, text_height, wrap_text
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.signed import SignedScale, add_signed_bar, signed_bar_height
+from embshift.show.figures.layout.strips import (
+    BETWEEN,
+    GAP,
+    LEAST,
+    add_title,
+    add_view_name,
+    count_lines,
+    split_pages,
+    views_top,
+)
 from embshift.show.figures.layout.style import GREY, SIZES, Look, assign_looks
 from embshift.show.figures.material import KeptImage, Material, read_view
 from embshift.show.text.numbers import format_number
 
 __all__ = ["shift_map"]
 
-_LEAST, _WIDEST = 0.62, 1.2
-"""Least and largest width of a column of images in inches."""
+_WIDEST = 1.2
+"""Largest width of a column of images in inches."""
 
-_GAP, _BETWEEN = 0.05, 0.1
-"""Inches between images, and between strips."""
-
-_HEAD = text_height(1, size=SIZES.label) + 0.03
 _LINE = text_height(1, size=SIZES.small)
 _NUMBERS = ("left picture", "not placed")
 
@@ -62,14 +62,9 @@ class _Strip:
     first: bool
 
     @property
-    def views(self) -> float:
-        """Inches from the top of the strip to its images."""
-        return _HEAD + self.lines * _LINE + 0.02
-
-    @property
     def body(self) -> float:
         """Height of the strip in inches."""
-        return self.views + 2 * self.height + _GAP + len(_NUMBERS) * _LINE + 0.03 + _BETWEEN
+        return views_top(self.lines) + 2 * self.height + GAP + len(_NUMBERS) * _LINE + 0.03 + BETWEEN
 
 
 @figure(
@@ -96,7 +91,7 @@ def shift_map(material: Material, frame: Frame, /) -> Iterator[Page]:
     strips = [strip for image in chosen for strip in _cut_strips(image, names, frame)]
     looks = assign_looks(material.run.transforms)
     below = signed_bar_height(scale, width=bar)
-    for page in _split_pages(strips, high=frame.highest - below):
+    for page in split_pages(strips, high=frame.highest - below):
         top = 0.0
         sheet = open_sheet(
             frame, body=sum(strip.body for strip in page) + below, notes=_write_notes(material)
@@ -136,52 +131,34 @@ def _write_notes(material: Material) -> list[str]:
 
 
 def _cut_strips(image: KeptImage, names: Sequence[str], frame: Frame) -> Iterator[_Strip]:
-    most = max(1, int(frame.inner / _LEAST) - 1)
+    most = max(1, int(frame.inner / LEAST) - 1)
     columns = math.ceil(len(names) / math.ceil(len(names) / most))
-    across = min(frame.inner / (columns + 1), _WIDEST) - _GAP
+    across = min(frame.inner / (columns + 1), _WIDEST) - GAP
     height = image_height(read_view(image.views[ORIGINAL]), width=across)
     for start in range(0, len(names), columns):
         own = tuple(names[start : start + columns])
-        lines = max(len(_wrap_name(name, width=across)) for name in own)
+        lines = count_lines(own, width=across)
         yield _Strip(image=image, names=own, width=across, height=height, lines=lines, first=start == 0)
-
-
-def _wrap_name(name: str, *, width: float) -> list[str]:
-    return wrap_text(format_name(name), width=width, size=SIZES.small, lines=3)
-
-
-def _split_pages(strips: Sequence[_Strip], *, high: float) -> Iterator[list[_Strip]]:
-    """Yield the strips of each page."""
-    page, taken = list[_Strip](), 0.0
-    for strip in strips:
-        if page and taken + strip.body > high:
-            yield page
-            page, taken = [], 0.0
-        page.append(strip)
-        taken += strip.body
-    yield page
 
 
 def _place_view(strip: _Strip, *, at: int, top: float) -> Place:
     return Place(
-        left=at * (strip.width + _GAP), top=top + strip.views, width=strip.width, height=strip.height
+        left=at * (strip.width + GAP),
+        top=top + views_top(strip.lines),
+        width=strip.width,
+        height=strip.height,
     )
 
 
 def _add_strip(sheet: Sheet, canvas: Axes, strip: _Strip, *, top: float) -> None:
     """Add title, names, the original, and the labels of the rows."""
-    more = "" if strip.first else ", continued"
-    title = replace_unprintable(f"image {strip.image.row} · {strip.image.name}{more}")
-    whole = sheet.figure.get_figwidth() - 0.15
-    sheet.text(0, top, shorten_text(title, width=whole, size=SIZES.label, weight="bold"), weight="bold")
+    add_title(sheet, top, row=strip.image.row, name=strip.image.name, continued=not strip.first)
     for at, name in enumerate((ORIGINAL, *strip.names)):
         place = _place_view(strip, at=at, top=top)
-        for line, text in enumerate(reversed(_wrap_name(name, width=strip.width)), start=1):
-            middle = place.left + strip.width / 2
-            sheet.text(middle, place.top - 0.02 - line * _LINE, text, ha="center", size=SIZES.small)
+        add_view_name(sheet, name, left=place.left, low=place.top, width=place.width)
     place = _place_view(strip, at=0, top=top)
     show_image(canvas, read_view(strip.image.views[ORIGINAL]), place=place)
-    low = place.top + 2 * strip.height + _GAP
+    low = place.top + 2 * strip.height + GAP
     labels = wrap_text("change by patch", width=strip.width, size=SIZES.small)
     middle = low - strip.height / 2 - len(labels) * _LINE / 2
     for text, upper in [
@@ -202,7 +179,7 @@ def _add_view(
     scale: SignedScale,
 ) -> None:
     """Add a view, its map below it, and the two numbers below that."""
-    below = replace(place, top=place.top + place.height + _GAP)
+    below = replace(place, top=place.top + place.height + GAP)
     found = maps.get((image.row, name))
     if name not in image.views:
         show_placeholder(canvas, "not kept", place=place)
