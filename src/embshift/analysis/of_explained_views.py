@@ -26,7 +26,7 @@ __all__ = [
     "pool_places",
 ]
 
-PLACES = ("left picture", "not placed")
+PLACES = ("outside view", "not placed")
 """What a shift map does not show on the view's patches, in the order of `pool_places`."""
 
 

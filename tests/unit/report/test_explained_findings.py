@@ -259,7 +259,7 @@ def test_what_has_no_place_and_what_left_the_view_are_told():
     assert describe_places(FACTS) == (
         "Of the squared shift of noise, 38 % (joint 95 % interval 25 % to 50 %, 24 images) has no place in"
         " the image (not placed: input, inner layers and class token). Parts of the original that left the"
-        " view (left picture) count most under blur: on the original's side, −12 % (joint 95 % interval −25 %"
+        " view (outside view) count most under blur: on the original's side, −12 % (joint 95 % interval −25 %"
         " to −6.2 %, 24 images) of the squared shift."
     )
 
@@ -269,7 +269,7 @@ def test_rounding_is_no_place_and_nothing_left():
     facts = replace(FACTS, places={"noise": tiny, "blur": tiny})
     assert describe_places(facts) == (
         "The shift maps place the whole squared shift of noise on patches of the image. Under no transform do"
-        " parts of the original that left the view certainly count (left picture)."
+        " parts of the original that left the view certainly count (outside view)."
     )
     wide = pooled([0.1, 0.2], [-0.1, -0.2], [0.3, 0.5], names=PLACES)
     text = describe_places(replace(FACTS, places={"noise": wide, "blur": wide}))

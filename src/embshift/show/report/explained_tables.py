@@ -64,7 +64,7 @@ def _build_components(facts: ExplainedFacts) -> Table:
         ("share", "part of the squared shift that it makes; joint interval over all components"),
         ("patch undoes", f"part of the shift that the {KINDS[facts.kind]} of this component undoes"),
         ("cosine at the end", "mean cosine of the token that is read, after the last layer"),
-        ("left picture", "part of the original's side that lies outside the view"),
+        ("outside view", "part of the original's side that lies outside the view"),
         ("not placed", "part of the squared shift without a place in the image"),
         ("images", "number of images with a shift; then of patched images, where they differ"),
     )

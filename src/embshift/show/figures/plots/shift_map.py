@@ -36,7 +36,7 @@ _WIDEST = 1.2
 """Largest width of a column of images in inches."""
 
 _LINE = text_height(1, size=SIZES.small)
-_NUMBERS = ("left picture", "not placed")
+_NUMBERS = ("outside view", "not placed")
 
 _Maps = Mapping[tuple[int, str], ViewMap]
 
@@ -125,8 +125,8 @@ def _write_notes(material: Material) -> list[str]:
     return [
         f"encoder {material.encoder} · the original’s part is carried along the transform to its place in the"
         " view",
-        "left picture: part of the original’s that is outside the view · not placed: share of the stem, the"
-        " MLPs and the class token, which have no place",
+        "outside view: the original’s part that the transform moved out of it · not placed: share of the"
+        " stem, the MLPs and the class token, which have no place",
     ]
 
 

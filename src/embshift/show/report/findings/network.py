@@ -221,7 +221,7 @@ def _tell_not_placed(facts: ExplainedFacts) -> str:
 
 
 def _tell_left(facts: ExplainedFacts) -> str:
-    at = PLACES.index("left picture")
+    at = PLACES.index("outside view")
     certain = {
         name: abs(float(one.share[at]))
         for name, one in facts.places.items()
@@ -230,10 +230,10 @@ def _tell_left(facts: ExplainedFacts) -> str:
     }
     if not certain:
         return (
-            "Under no transform do parts of the original that left the view certainly count (left picture)."
+            "Under no transform do parts of the original that left the view certainly count (outside view)."
         )
     name = max(certain, key=certain.__getitem__)
     return (
-        f"Parts of the original that left the view (left picture) count most under {join_transforms([name])}:"
+        f"Parts of the original that left the view (outside view) count most under {join_transforms([name])}:"
         f" on the original's side, {_tell_share(facts.places[name], at)} of the squared shift."
     )
