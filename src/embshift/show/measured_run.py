@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -28,9 +28,6 @@ from embshift.analysis.strength.sweep import Sweep
 from embshift.analysis.strength.worst_case import WorstCases
 from embshift.core.threads import limit_threads
 from embshift.runs.tables import RunTables
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["MeasuredRun"]
 
@@ -250,7 +247,7 @@ class MeasuredRun(RunTables):
         Raises:
             RunError: If no transform of the run has a severity or strength.
         """
-        return of_run.analyse_sweep(self, images=images, resamples=resamples, seed=seed)
+        return of_sweeps.analyse_sweep(self, images=images, resamples=resamples, seed=seed)
 
     @_limited
     def matched(self, *, resamples: int = RESAMPLES, seed: int = 0) -> Matched:
@@ -263,7 +260,7 @@ class MeasuredRun(RunTables):
         Raises:
             RunError: If the run was not made by ``embshift match``.
         """
-        return of_run.analyse_matched(self, resamples=resamples, seed=seed)
+        return of_sweeps.analyse_matched(self, resamples=resamples, seed=seed)
 
     @_limited
     def worst_case(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from embshift.analysis.of_run import analyse_sweep
+from embshift.analysis.of_sweeps import analyse_sweep
 from embshift.analysis.strength.sweep import Curve, Sweep
 from embshift.core.errors import FigureError, RunError
 from embshift.show.figures import Page, figure

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from embshift.analysis.of_run import analyse_matched, analyse_sweep
+from embshift.analysis.of_sweeps import analyse_matched, analyse_sweep
 from embshift.analysis.strength.levels import read_levels
 from embshift.analysis.strength.matched import Matched, MatchedGroup
 from embshift.analysis.strength.solved import DISPLACEMENT
