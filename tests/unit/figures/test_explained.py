@@ -193,3 +193,18 @@ def test_without_true_labels_no_accuracy_is_shown(tmp_path):
     page = next(render_pages(Material(run=run), "label_flips"))
     assert "accuracy" not in page.alt
     assert len(page.figure.axes) == 1
+
+
+def test_bands_of_the_layer_profile_are_the_intervals(alone):
+    page = next(render_pages(alone, "layer_profile", width=FULL))
+    panels = [axes for axes in page.figure.axes if axes.get_xlabel() == "layer"]
+    for panel, measure in zip(panels, ("cosine", "patch_cosine"), strict=False):
+        for name, band in zip(alone.run.transforms, panel.collections, strict=True):
+            found = getattr(alone.explanation.layers(name), measure).estimates
+            drawn = band.get_paths()[0].vertices
+            for layer, ends in enumerate(zip(found.low, found.high, strict=True)):
+                heights = drawn[drawn[:, 0] == layer, 1]
+                assert (heights.min(), heights.max()) == pytest.approx(ends), (name, layer)
+    assert not any(len(band.get_paths()) for band in panels[2].collections)
+    texts = [text.get_text() for text, _ in drawn_text(page.figure)]
+    assert any("bands: 95 % intervals" in text for text in texts)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
@@ -30,7 +31,23 @@ _TICKS = 6
 _PANELS = ("cosine of the token read", "cosine of aligned patches", "CKA over images")
 """What the panels show, from the left."""
 
-_Profiles = Mapping[str, tuple[Float64[np.ndarray, " layers"], ...]]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Profile:
+    """One measure over the layers, with its interval where it has one.
+
+    Attributes:
+        value: The measure; NaN where it is not defined.
+        low: Lower end; NaN where there is no interval.
+        high: Upper end.
+    """
+
+    value: Float64[np.ndarray, " layers"]
+    low: Float64[np.ndarray, " layers"]
+    high: Float64[np.ndarray, " layers"]
+
+
+_Profiles = Mapping[str, tuple[_Profile, ...]]
 
 
 @figure(
@@ -65,35 +82,50 @@ def layer_profile(material: Material, frame: Frame, /) -> Iterator[Page]:
     yield Page(figure=sheet.figure, alt=_write_alt(material, profiles))
 
 
-def _list_profiles(one: LayerMeans) -> tuple[Float64[np.ndarray, " layers"], ...]:
-    return one.cosine.estimates.mean, one.patch_cosine.estimates.mean, one.similarity
+def _list_profiles(one: LayerMeans) -> tuple[_Profile, ...]:
+    means = (one.cosine.estimates, one.patch_cosine.estimates)
+    none = np.full(len(one.similarity), np.nan)
+    return (
+        *(_Profile(value=each.mean, low=each.low, high=each.high) for each in means),
+        _Profile(value=one.similarity, low=none, high=none),
+    )
 
 
 def _write_notes(material: Material, layers: Mapping[str, LayerMeans]) -> list[str]:
     images = max((int(one.cosine.estimates.n.max()) for one in layers.values()), default=0)
     return [
         f"{images:,} image{'s' * (images != 1)} · encoder {material.encoder}",
-        "means over images, 1: like the original · patches aligned by the transform’s coordinate map · CKA"
-        " needs four images · layers count from 0",
+        f"means over images, 1: like the original{_describe_bands(layers)} · patches aligned by the"
+        " transform’s coordinate map · CKA needs four images, and has no interval · layers count from 0",
     ]
+
+
+def _describe_bands(layers: Mapping[str, LayerMeans]) -> str:
+    """Name the bands, if any mean has an interval."""
+    if all(np.isnan(one.cosine.estimates.low).all() for one in layers.values()):
+        return ""
+    level = next(iter(layers.values())).cosine.level
+    return f" · bands: {100 * level:.3g} % intervals"
 
 
 def _scale_start(profiles: _Profiles) -> float:
     """Return the quarter below the smallest value, and 0.75 at most."""
-    values = np.concatenate([part for one in profiles.values() for part in one])
+    values = np.concatenate(
+        [end for one in profiles.values() for part in one for end in (part.value, part.low)]
+    )
     known = values[~np.isnan(values)]
     return min(math.floor(4 * float(known.min(initial=1.0))) / 4, 0.75)
 
 
-def _add_lines(
-    axes: Axes, lines: Mapping[str, Float64[np.ndarray, " layers"]], looks: Mapping[str, Look], *, low: float
-) -> None:
+def _add_lines(axes: Axes, lines: Mapping[str, _Profile], looks: Mapping[str, Look], *, low: float) -> None:
     known = False
-    for name, values in lines.items():
-        look, known = looks[name], known or not np.isnan(values).all()
+    for name, one in lines.items():
+        look, known = looks[name], known or not np.isnan(one.value).all()
+        at = np.arange(len(one.value))
+        axes.fill_between(at, one.low, one.high, color=look.colour, alpha=0.18, linewidth=0)
         axes.plot(
-            np.arange(len(values)),
-            values,
+            at,
+            one.value,
             color=look.edge,
             markerfacecolor=look.colour,
             linestyle=look.line,
@@ -101,7 +133,7 @@ def _add_lines(
             markersize=2.6,
             clip_on=False,
         )
-    most = max(len(values) for values in lines.values()) - 1
+    most = max(len(one.value) for one in lines.values()) - 1
     axes.set_xlim(-0.15, max(most, 1) + 0.15)
     axes.set_ylim(low, 1)
     axes.set_xticks(range(most + 1) if most <= _TICKS else sorted({0, most // 2, most}))
@@ -147,10 +179,10 @@ def _write_alt(material: Material, profiles: _Profiles) -> str:
     )
 
 
-def _format_ends(values: Sequence[Float64[np.ndarray, " layers"]]) -> str:
+def _format_ends(profiles: Sequence[_Profile]) -> str:
     return ", ".join(
-        f"{label} {_format_end(one[0])} to {_format_end(one[-1])}"
-        for label, one in zip(_PANELS, values, strict=True)
+        f"{label} {_format_end(one.value[0])} to {_format_end(one.value[-1])}"
+        for label, one in zip(_PANELS, profiles, strict=True)
     )
 
 
