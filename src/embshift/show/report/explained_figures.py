@@ -8,6 +8,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -32,6 +34,9 @@ _PAGES = 3
 """Pages of one figure at most."""
 
 _RESOLUTION, _QUALITY = 200, 90
+
+_PLAIN = 1 << 15
+"""Most colours of a chart, which compresses well without loss; photographs have more."""
 
 
 def embed_figures(run: RunTables, *, on_step: OnStep = ignore_step) -> tuple[list[dict[str, Any]], str]:
@@ -82,16 +87,11 @@ def _describe(name: str, page: Page, number: int) -> dict[str, Any]:
 
 def _embed(figure: Figure) -> str:
     """Return a figure as WebP: without loss, unless it holds photographs: they would be large."""
-    kept = io.BytesIO()
+    canvas, kept = FigureCanvasAgg(figure), io.BytesIO()
+    figure.set_dpi(_RESOLUTION)
     with use_house_style():
-        figure.savefig(kept, format="png", dpi=_RESOLUTION, metadata={"Software": None})
-    page = Image.open(kept).convert("RGB")
-    exact, near = _compress(page, lossless=True), _compress(page, quality=_QUALITY)
-    small = exact if len(exact) < 2 * len(near) else near
-    return f"data:image/webp;base64,{base64.b64encode(small).decode()}"
-
-
-def _compress(page: Image.Image, **options: Any) -> bytes:
-    held = io.BytesIO()
-    page.save(held, "WEBP", method=4, **options)
-    return held.getvalue()
+        canvas.draw()
+    page = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    plain = page.getcolors(_PLAIN) is not None
+    page.save(kept, "WEBP", method=4, **({"lossless": True} if plain else {"quality": _QUALITY}))
+    return f"data:image/webp;base64,{base64.b64encode(kept.getvalue()).decode()}"
