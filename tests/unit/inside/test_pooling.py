@@ -46,8 +46,9 @@ def test_intervals_are_studentised_resample_by_resample():
     def ratio(counts):
         kept = np.repeat(np.arange(15), counts)
         value = parts[kept].sum(axis=0) / whole[kept].sum()
-        left = parts[kept] - value * whole[kept][:, None]
-        return value, np.sqrt((left**2).sum(axis=0)) / whole[kept].sum()
+        without = [np.delete(kept, at) for at in range(len(kept))]
+        moved = [parts[rest].sum(axis=0) / whole[rest].sum() - value for rest in without]
+        return value, np.sqrt(np.square(moved).sum(axis=0))
 
     value, error = ratio(np.ones(15, int))
     drawn = [ratio(one.astype(int)) for one in np.concatenate([*draw_counts(15, resamples=400, seed=0)])]

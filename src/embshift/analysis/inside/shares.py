@@ -18,6 +18,9 @@ __all__ = ["PooledShares", "pool_shares"]
 _ROUNDING = 1e-12
 """Share of a sum of squares up to which it is rounding."""
 
+_LEAST_REST = 0.05
+"""Part of the whole that counts as left without an image, at least: one that is nearly all of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PooledShares:
@@ -86,7 +89,8 @@ def pool_shares(
     r"""Pool the shares of one transform over images.
 
     The intervals are studentised: each resample of the images gives $t_c = (S^*_c - S_c) / \mathrm{se}^*_c$
-    with the standard error of its own images. Single intervals take both quantiles of $t_c$. The joint ones
+    with the jackknife's standard error of its own images, which first-order errors fall short of where few
+    images make most of the shift. Single intervals take both quantiles of $t_c$. The joint ones
     are $S_c \pm q\,\mathrm{se}_c$ with $q$ the level's quantile, over resamples, of the greatest $|t_c|$ of
     all components, and hold the single one.
 
@@ -183,8 +187,14 @@ def _squares(
     Float64[np.ndarray, " block"],
     Float64[np.ndarray, " block"],
 ]:
-    """Return Σ c², Σ cw, Σ w² and Σ w over the images of each resample, c the deviation and w the whole."""
-    return counts @ centred**2, counts @ (centred * whole[:, None]), counts @ whole**2, counts @ whole
+    """Return Σ c², Σ cw, Σ w² and Σ w over the images of each resample, c the deviation and w the whole.
+
+    In the first three an image counts by 1 / (1 − w / Σ w)²: without it, that much less is left to divide by.
+    """
+    total = counts @ whole
+    part = np.divide(whole, total[:, None], out=np.zeros_like(counts), where=total[:, None] > 0)
+    often = counts / np.maximum(1 - part, _LEAST_REST) ** 2
+    return often @ centred**2, often @ (centred * whole[:, None]), often @ whole**2, total
 
 
 def _errors(
@@ -194,7 +204,7 @@ def _errors(
     total: Float64[np.ndarray, " block"],
     moved: Float64[np.ndarray, "block components"],
 ) -> Float64[np.ndarray, "block components"]:
-    """Return √Σ (c − mw)² / Σ w, the standard error of a ratio that lies at m, to first order."""
+    """Return √Σ (c − mw)² / Σ w, the jackknife's standard error of a ratio that lies at m."""
     found = squares - 2 * moved * products + moved**2 * wholes[:, None]
     # Rounding must not leave a spread where all images of a resample are alike.
     least = _ROUNDING * (squares + moved**2 * wholes[:, None])
