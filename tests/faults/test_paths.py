@@ -11,7 +11,7 @@ from PIL import Image
 
 import embshift
 from embshift.core.errors import PlanError, ShiftError, UsageError
-from embshift.core.paths import output_file, output_path
+from embshift.core.paths import input_path, output_file, output_path
 from embshift.images import list_sources
 from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.plan import make_plan
@@ -241,6 +241,15 @@ READ = {
     "floor": lambda path: ("summarise", "run", "--show", "calibration", "--floor", path),
     "against": lambda path: ("summarise", "run", "--show", "differences", "--against", path),
 }
+
+
+def test_an_empty_path_is_not_the_working_folder(tmp_path, monkeypatch):
+    shutil.copytree(STORED, tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    embshift.open_run(".")
+    for read in (input_path, embshift.open_run, load_plan):
+        with pytest.raises(UsageError, match="'' is no path"):
+            read("")
 
 
 @pytest.mark.parametrize("option", list(READ))

@@ -16,6 +16,7 @@ from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
 from embshift.cli.main import main
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.metrics import METRICS
+from embshift.show.text.numbers import format_cell
 from embshift.show.text.paper_table import format_paper_table
 from embshift.show.text.summary import FORMATS, format_clusters, format_summary, summary_html
 
@@ -267,3 +268,7 @@ def test_html_holds_names_as_text():
     assert set(parser.tags) == {"table", "caption", "thead", "tbody", "tr", "th", "td"}
     assert "<script>alert(1)</script>" in parser.text
     assert any(text.startswith("a & <b>") for text in parser.text)
+
+
+def test_a_zero_has_no_sign():
+    assert [format_cell(value) for value in (-4e-5, -6e-5, 0.0)] == ["0.0000", "-0.0001", "0.0000"]

@@ -88,8 +88,10 @@ def input_path(path: str | os.PathLike[str], /) -> str:
     """Return the reading of a path that exists, as `find_path` does; where none does, as `expand_path` does.
 
     Raises:
-        UsageError: If it is the address of another machine.
+        UsageError: If it is empty, or the address of another machine.
     """
+    if not os.fspath(path):
+        raise UsageError(f"{path!r} is no path; expected that of a file or folder")
     try:
         found = find_path(path)
     except OSError:  # whoever opens it says what is wrong

@@ -46,7 +46,8 @@ def format_cell(value: float, *, scientific: bool = False) -> str:
     size = abs(value)
     if scientific and 0 < size < 1e-3:
         return f"{value:.2e}"
-    return f"{value:.4g}" if size >= 10 else f"{value:.4f}"
+    text = f"{value:.4g}" if size >= 10 else f"{value:.4f}"
+    return text.lstrip("-") if float(text) == 0 else text
 
 
 def format_estimate(
