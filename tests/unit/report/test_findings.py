@@ -282,6 +282,10 @@ def test_metrics_that_see_no_embedding_say_nothing_about_embeddings(told):
 def test_few_images_are_pointed_out(told):
     assert "Only 12 images" in about(told, "plain", "few images")
     assert about(told, "many", "few images") == ""
+    assert about(told, "two_images", "few images") == (
+        "Only 2 images were measured: below 10 images, means have no intervals."
+    )
+    assert "95 % interval" not in about(told, "two_images", "extremes")
 
 
 def test_a_map_that_is_no_attention_is_named(told):
