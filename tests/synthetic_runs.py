@@ -49,6 +49,7 @@ class Wanted:
         draws: Number of draws.
         undefined: Pairs (transform, metric) whose values are NaN; None stands for all transforms or metrics.
         missing: Transforms whose views all failed.
+        partly: Transforms whose views of the first four images failed.
         constant_map: The transform whose maps are constant; empty for none.
         views: Whether views were kept.
         maps: Whether there are maps.
@@ -70,6 +71,7 @@ class Wanted:
     draws: int = 1
     undefined: tuple[tuple[str | None, str | None], ...] = ()
     missing: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
     views: bool = True
     maps: bool = True
     size: tuple[int, int] = (40, 40)
@@ -177,7 +179,7 @@ def _images(wanted):
 
 def _keys(wanted, row):
     for at, name in enumerate(wanted.transforms):
-        if name not in wanted.missing:
+        if name not in wanted.missing and not (name in wanted.partly and row < 4):
             for draw in range(wanted.draws):
                 yield at, {"row": row, "image_id": image_id(row), "transform": name, "draw": draw}
 

@@ -7,6 +7,8 @@ import sys
 import pytest
 
 import embshift
+from embshift.show.report.facts.run import gather_facts
+from embshift.show.report.findings.data import describe_failures
 from tests.integration.command import invoke, start
 
 
@@ -68,3 +70,17 @@ def test_the_demo_ends_with_explanation_figures_and_report(tmp_path):
     assert report == f"report: {out / 'report.html'}"
     assert (out / "figures" / "l2_bar.png").is_file()
     assert '"network":{"findings":[{"about":"sample"' in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_equal_files_are_told_to_count_once(photos, tmp_path):
+    folder = tmp_path / "equal"
+    folder.mkdir()
+    first = sorted(photos.glob("*.jpg"))[0]
+    for at in range(5):
+        shutil.copy(first, folder / f"copy-{at}.jpg")
+    options = {"encoder": "lite", "image_size": (64, 64), "workers": 0, "transforms": ["blur"]}
+    facts = gather_facts(embshift.measure(folder, out=tmp_path / "run", **options), resamples=100)
+    assert describe_failures(facts) == (
+        "Nothing failed: all 5 inputs and all 5 views could be used."
+        " 4 inputs equal earlier ones, and equal images count as one image."
+    )

@@ -169,6 +169,7 @@ class TestLatex:
     def test_is_a_tabular_with_as_many_columns(self):
         lines = format_summary(SUMMARY, style="latex").splitlines()
         assert (lines[0], lines[-1]) == (r"\begin{tabular}{lrrrrr}", r"\end{tabular}")
+        assert (lines[1], lines[3], lines[-2]) == (r"\toprule", r"\midrule", r"\bottomrule")
         body = [line for line in lines if line.endswith("\\\\")]
         assert len(body) == 4
         assert all(len(re.split(r"(?<!\\)&", line)) == 6 for line in body)

@@ -89,6 +89,8 @@ def test_at_identity_every_measure_has_the_value_that_it_states(name):
         value = found.mean("same", one.name)
         if not math.isnan(one.identity):
             assert value == pytest.approx(one.identity, abs=1e-7), one.name
+        # What was seen and has no value is undefined, whichever measure it is.
+        assert found.undefined[0, found.column(one.name)] == 20 - found.count("same", one.name)
     for one in MEASURES["direction"]:
         if name == "direction" and math.isnan(one.identity):
             assert math.isnan(found.mean("same", one.name)), one.name
@@ -364,6 +366,8 @@ def test_floor_is_a_percentile_of_shifts_and_the_highest_preparation_counts():
     assert high.shifts == pytest.approx(shifts)
     assert highest_floor([low, high, numeric]) is high
     assert highest_floor([numeric]) is None
+    rare = replace(low, high=1.0)
+    assert highest_floor([rare, high]) is high  # by the mean that shifts are divided by
 
 
 def test_shifts_are_multiples_of_the_floor_only_where_there_is_one():

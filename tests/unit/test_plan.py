@@ -163,10 +163,44 @@ class TestRefused:
         assert caught.value.near[0] == "edge_similarity"
 
 
+ON_CURVE = [
+    one.name
+    for one in load_preset("paper").transforms
+    if one.name in TRANSFORMS and TRANSFORMS[one.name].strength is not None
+]
+"""Transforms of the paper that have a strength."""
+
+
 class TestTransforms:
     def test_names_select_in_their_order(self):
         assert names(make_plan(transforms=["blur", "noise"])) == ["blur", "noise"]
         assert make_plan(transforms=["blur"]).transforms == (load_preset("paper").transforms[1],)
+
+    @pytest.mark.parametrize("name", ON_CURVE)
+    def test_one_of_the_paper_and_its_own_strength_are_the_same_views(self, name, tmp_path):
+        known = TRANSFORMS[name].strength
+        same = [f"{name}={known.paper}"]
+        same += [f"{name}:{at}" for at in range(1, 6) if known.at(at) == known.paper]
+        for other in same:
+            with pytest.raises(PlanError, match=f"'{name}' and '{name}_.*' give the same views"):
+                make_plan(transforms=[name, "horizontal_flip", other])
+            with pytest.raises(PlanError, match="give the same views"):
+                make_plan(transforms=[other, name])
+        assert len(make_plan(transforms=[name, f"{name}={known.paper / 2}"]).transforms) == 2
+
+    def test_a_preset_of_ones_own_holds_no_views_twice(self, tmp_path):
+        path = tmp_path / "own.toml"
+        entries = [("jpeg", 3), ("fog", 3), ("mist", 4)]
+        tables = [
+            f'[[transform]]\nname = "{name}"\ntransform = "jpeg"\nseverity = {at}' for name, at in entries
+        ]
+        path.write_text("\n".join(['name = "own"\nsummary = "s"', *tables]))
+        with pytest.raises(
+            PlanError, match=r"preset own\.toml: transforms 'jpeg' and 'fog' give the same views"
+        ):
+            make_plan(preset=path)
+        path.write_text("\n".join(['name = "own"\nsummary = "s"', *tables[1:]]))
+        assert names(make_plan(preset=path)) == ["fog", "mist"]
 
     def test_an_empty_list_means_the_preset(self):
         assert names(make_plan(transforms=[])) == list(NINE)
@@ -306,5 +340,5 @@ class TestDifference:
 
 
 def test_a_preset_transform_may_stand_beside_a_registered_one_of_its_name():
-    chosen = make_plan(transforms=["blur", "blur:3", "blur:4", "noise", "noise:3"]).transforms
-    assert [one.name for one in chosen] == ["blur", "blur_s3", "blur_s4", "noise", "noise_s3"]
+    chosen = make_plan(transforms=["blur", "blur:2", "blur:4", "noise", "noise:3"]).transforms
+    assert [one.name for one in chosen] == ["blur", "blur_s2", "blur_s4", "noise", "noise_s3"]

@@ -15,6 +15,7 @@ from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.show.run import Run
 from embshift.transforms.build import describe, wrap
 from embshift.transforms.plan import TransformPlan
+from embshift.transforms.strength import check_different
 
 __all__ = ["measure"]
 
@@ -65,7 +66,8 @@ def measure(
     names = None if isinstance(transforms, Mapping) else transforms
     asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **options)
     if objects:
-        asked = replace(asked, transforms=tuple(_plan_object(name, thing) for name, thing in objects.items()))
+        planned = [_plan_object(name, thing) for name, thing in objects.items()]
+        asked = replace(asked, transforms=check_different(planned))
     return carry_out(
         asked,
         sources=sources,

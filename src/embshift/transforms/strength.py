@@ -182,7 +182,7 @@ def check_different(plans: Iterable[TransformPlan]) -> tuple[TransformPlan, ...]
         other = known.setdefault(views, plan.name)
         if other != plan.name:
             raise PlanError(
-                f"transforms '{other}' and '{plan.name}' give the same views ({plan.target} at strength"
+                f"transforms '{other}' and '{plan.name}' give the same views ({views[0]} at strength"
                 f" {views[1]:g}); leave one of them out"
             )
     return found
@@ -190,12 +190,24 @@ def check_different(plans: Iterable[TransformPlan]) -> tuple[TransformPlan, ...]
 
 def _describe_views(plan: TransformPlan) -> tuple[str, float, str, str] | None:
     """Return target, strength, parameters and random stream, which determine the views; None if unknown."""
+    if plan.kind == "albumentations":
+        return _describe_paper_views(plan)
     stated = TRANSFORMS[plan.target].strength if plan.kind == "registered" else None
     if stated is None:
         return None
     strength = _resolve_strength(plan.target, stated, severity=plan.severity, strength=plan.strength)
     asked = plan.severity is not None or plan.strength is not None
     return plan.target, strength, repr(sorted(plan.parameters.items())), plan.target if asked else plan.name
+
+
+def _describe_paper_views(plan: TransformPlan) -> tuple[str, float, str, str] | None:
+    """Return the same for a transform of the preset "paper": it equals the registered one at one strength."""
+    from embshift.transforms.presets import load_preset  # reads plans with the help of this module
+
+    if plan.name not in TRANSFORMS or plan not in load_preset("paper").transforms:
+        return None
+    stated = TRANSFORMS[plan.name].strength
+    return None if stated is None or stated.paper is None else (plan.name, stated.paper, "[]", plan.name)
 
 
 def _spell_for_name(strength: float) -> str:

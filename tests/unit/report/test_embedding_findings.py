@@ -167,6 +167,11 @@ def test_the_order_of_distances_is_told_beside_chance(beyond):
         " and best under mild (0.750 on 24 images, chance 0.125). The numbers are rank correlations of the"
         " distances before and after; 1 means the same order."
     )
+    ends = found.estimates.low.copy(), found.estimates.high.copy()
+    ends[0][0, found.column("rsa_chance")], ends[1][0, found.column("rsa_chance")] = -0.25, 0.5
+    ranged = replace(found, estimates=replace(found.estimates, low=ends[0], high=ends[1]))
+    text = describe_distance_order(replace(beyond, structure=ranged))
+    assert "(0.750 on 24 images, chance 0.125, 95 % range −0.250 to 0.500)" in text
     one = planted(beyond.structure, "rsa", [0.75, np.nan])
     assert describe_distance_order(replace(beyond, structure=one)) is describe_distance_order(None) is None
 

@@ -247,6 +247,14 @@ def test_the_ranking_on_common_images_is_told_beside_that_on_all(told):
     assert rank_common_images(nothing, metrics=facts.metrics, resamples=500) is None
 
 
+def test_a_report_of_a_run_with_failed_views_ranks_common_images_too(tmp_path):
+    wanted = Wanted(transforms=("blur", "noise", "jpeg"), partly=("noise",), views=False, maps=False)
+    facts = gather_facts(make_run(tmp_path / "run", wanted), resamples=200)
+    assert (facts.common.images, dict(facts.common.fewer)) == (8, {"noise": 4})
+    texts = [one["text"] for one in list_findings(facts)]
+    assert describe_common_images(facts) in texts
+
+
 def test_all_metrics_are_judged_at_one_joint_level(told):
     facts, _ = told("plain")
     assert facts.joint.level == facts.main.level == facts.level == 0.95
@@ -274,6 +282,10 @@ def test_metrics_that_see_no_embedding_say_nothing_about_embeddings(told):
 def test_few_images_are_pointed_out(told):
     assert "Only 12 images" in about(told, "plain", "few images")
     assert about(told, "many", "few images") == ""
+    assert about(told, "two_images", "few images") == (
+        "Only 2 images were measured: below 10 images, means have no intervals."
+    )
+    assert "95 % interval" not in about(told, "two_images", "extremes")
 
 
 def test_a_map_that_is_no_attention_is_named(told):

@@ -116,7 +116,8 @@ def measure_direction(
     """
     check_sampling(resamples=resamples, level=level)
     shape = (len(pairs.transforms), len(DIRECTION_OF_ALL))
-    overall, n, undefined = np.full((3, *shape), np.nan), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    overall, n = np.full((3, *shape), np.nan), np.zeros(shape, np.int64)
+    seen = np.zeros((len(pairs.transforms), 1), np.int64)
     shifts = list[dict[str, Float64[np.ndarray, " images"]]]()
     for at, transform in enumerate(pairs.transforms):
         draws, recorded = pairs.views(transform)
@@ -124,10 +125,9 @@ def measure_direction(
         overall[:, at] = _overall(mean[own], level=level, seed=seed)
         n[at] = own.sum()
         n[at, 2] = (~np.isnan(consistency(mean[own]))).sum()
-        undefined[at] = recorded.sum() - n[at]
+        seen[at] = recorded.sum()
         shifts.append(_by_image(pairs, draws, seed=seed))
     corrected = _corrected(shifts, resamples=resamples, level=level, seed=seed)
-    lost = np.repeat(undefined[:, :1], len(REPAIRS), axis=1)
     return Measured(
         name="direction",
         measures=DIRECTION,
@@ -135,7 +135,7 @@ def measure_direction(
         estimates=join_columns(
             replace(without_intervals(overall[0], n), low=overall[1], high=overall[2]), corrected
         ),
-        undefined=np.concatenate([undefined, lost], axis=1),
+        undefined=seen - np.concatenate([n, corrected.n], axis=1),
         images=len(pairs),
         left_out=pairs.left_out,
         notes=(

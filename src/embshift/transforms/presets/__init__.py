@@ -25,7 +25,7 @@ from embshift.core.paths import input_path
 from embshift.core.text_files import load_toml
 from embshift.transforms.build import build
 from embshift.transforms.plan import Kind, TransformPlan
-from embshift.transforms.strength import fill_in_strength
+from embshift.transforms.strength import check_different, fill_in_strength
 
 __all__ = [
     "Preset",
@@ -86,11 +86,20 @@ def load_preset(name_or_path: str | Path) -> Preset:
     except ValueError as error:  # not UTF-8 or not TOML; the message has line and column
         raise PlanError(f"{where} is not valid TOML: {error}") from error
     _check_keys(content, known=["name", "summary", "transform"], where=where)
+    bundled = _is_bundled(name_or_path)
+    transforms = read_transforms(content.get("transform"), where=where, proven=bundled)
     return Preset(
         name=_read_text(content, "name", where=where),
         summary=_read_text(content, "summary", where=where),
-        transforms=read_transforms(content.get("transform"), where=where, proven=_is_bundled(name_or_path)),
+        transforms=transforms if bundled else _check_views_differ(transforms, where=where),
     )
+
+
+def _check_views_differ(plans: tuple[TransformPlan, ...], *, where: str) -> tuple[TransformPlan, ...]:
+    try:
+        return check_different(plans)
+    except PlanError as error:
+        raise PlanError(f"{where}: {error}") from error
 
 
 def read_transforms(tables: Any, *, where: str, proven: bool = False) -> tuple[TransformPlan, ...]:

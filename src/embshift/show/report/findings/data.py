@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from embshift.analysis.sampling.bootstrap import FEWEST
 from embshift.core.types import Capture
 from embshift.core.words import count_noun
 from embshift.show.report.facts.run import Facts
@@ -121,6 +122,8 @@ def warn_few_images(facts: Facts) -> str | None:
         return None
     if n == 1:
         return "Only one image was measured: there are no intervals, and no order of transforms is certain."
+    if n < FEWEST:
+        return f"Only {n:,} images were measured: below {FEWEST} images, means have no intervals."
     return f"Only {n:,} images were measured: intervals from so few images are narrower than they should be."
 
 
