@@ -20,14 +20,22 @@ MARK = "open({mark!r}, 'a').write({name!r} + '\\n'); raise RuntimeError({name!r}
 OPTIONS = ("--encoder", "lite", "--transform", "blur", "--metric", "cosine")
 
 
+IMPORTED = ("albumentations", "cv2", "json", "multiprocessing", "numpy", "pickle", "queue", "signal", "yaml")
+"""Modules that a worker imports; one that is not installed is rightly found on the import path."""
+
+
 def plant(folder, mark):
     """Plant a file for each module of the standard library and of everything installed."""
     names = {*sys.stdlib_module_names, *importlib.metadata.packages_distributions(), "sitecustomize"}
     names |= {"usercustomize", "cupy", "orjson", "simplejson", "yaml", "triton", "pytz"}
     planted = sorted(name for name in names if name.isidentifier())
-    for name in planted:
-        (folder / f"{name}.py").write_text(MARK.format(mark=str(mark), name=name))
+    plant_names(folder, mark, planted)
     return planted
+
+
+def plant_names(folder, mark, names):
+    for name in names:
+        (folder / f"{name}.py").write_text(MARK.format(mark=str(mark), name=name))
 
 
 @pytest.mark.slow
@@ -48,6 +56,19 @@ def test_nor_in_a_worker(tmp_path, monkeypatch, tally):
     made = list(perturb_images(list_images(2), build=build, workers=1))
     tally(tried=len(planted), lost=mark.read_text().split() if mark.exists() else [])
     assert [one.decoded.status for one in made] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("entry", ["", "."])
+def test_nor_in_a_worker_of_a_program_that_imports_from_there(tmp_path, monkeypatch, tally, entry):
+    statuses = [one.decoded.status for one in perturb_images(list_images(2), build=build, workers=1)]
+    mark, place = tmp_path / "mark", tmp_path / "place"
+    place.mkdir()
+    plant_names(place, mark, IMPORTED)
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "path", [entry, *sys.path])  # as with `python -c` and `python -m`
+    made = list(perturb_images(list_images(2), build=build, workers=1))
+    tally(tried=len(IMPORTED), lost=mark.read_text().split() if mark.exists() else [])
+    assert [one.decoded.status for one in made] == statuses
 
 
 def list_images(count):
