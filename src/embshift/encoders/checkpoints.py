@@ -145,6 +145,7 @@ def check_not_pointer(file: Path) -> None:
 
 
 def _find_shards(index: Path) -> list[Path]:
+    check_not_pointer(index)
     try:
         names = sorted(set(load_json(index)["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,8 +8,15 @@ from embshift.core.errors import WeightsError
 
 __all__ = ["explain_missing", "unwrap_names"]
 
-WRAPPERS = ("_orig_mod.", "module.", "base_model.model.", "model.")
-"""Prefixes that torch.compile, DataParallel, peft and training frameworks put before every name."""
+WRAPPERS = (
+    "_orig_mod.",
+    "module.",
+    "_fsdp_wrapped_module.",
+    "_forward_module.",
+    "base_model.model.",
+    "model.",
+)
+"""Prefixes that torch.compile, DataParallel, FSDP, Fabric, peft and others put before every name."""
 
 _ADAPTER = (".lora_", ".base_layer.", ".modules_to_save.")
 _HEADS = ("classifier", "decoder", "lm_head", "score")

@@ -46,7 +46,15 @@ def embed(folder, *, views=VIEWS):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("num_channels", 1), ("patch_size", 0), ("patch_size", [8]), ("num_attention_heads", 5)],
+    [
+        ("num_channels", 1),
+        ("patch_size", 0),
+        ("patch_size", [8]),
+        ("num_attention_heads", 5),
+        ("num_attention_heads", 0),
+        ("hidden_size", 0),
+        ("hidden_act", "none"),
+    ],
 )
 def test_a_field_of_the_config_that_cannot_be_used_is_named(altered, kind, field, value):
     with pytest.raises(EncoderError, match=field.removeprefix("num_attention_")):
@@ -88,7 +96,13 @@ def test_a_patch_that_is_not_square_is_measured_as_the_library_does(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("image_mean", "x"), ("image_std", [0, 0, 0]), ("resample", 77), ("rescale_factor", "1/255")],
+    [
+        ("image_mean", "x"),
+        ("image_mean", [None] * 3),
+        ("image_std", [0, 0, 0]),
+        ("resample", 77),
+        ("rescale_factor", "1/255"),
+    ],
 )
 def test_a_setting_of_the_preprocessing_that_cannot_be_used_is_named(altered, kind, field, value):
     folder = altered(kind, "preprocessor_config.json", field, value)
@@ -96,6 +110,14 @@ def test_a_setting_of_the_preprocessing_that_cannot_be_used_is_named(altered, ki
         return  # nothing is resized here
     with pytest.raises(EncoderError, match=rf"preprocessor_config\.json.*{field}"):
         embed(folder)
+
+
+@pytest.mark.parametrize("field", ["size", "crop_size"])
+@pytest.mark.parametrize("value", [0, -5, [32], [], {"width": 32}, {"height": 0, "width": 32}, "x"])
+def test_a_size_that_is_none_is_refused_when_the_encoder_is_opened(altered, field, value):
+    folder = altered("clip", "preprocessor_config.json", field, value)
+    with pytest.raises(EncoderError, match=r"preprocessor_config\.json"):
+        open_encoder(str(folder), device="cpu")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "dinov3"])
@@ -126,7 +148,16 @@ def test_a_list_of_one_is_treated_as_the_library_treats_it(altered, checkpoints,
 
 
 @pytest.mark.parametrize(
-    "prefix", ["module.", "_orig_mod.", "model.", "base_model.model.", "module._orig_mod."]
+    "prefix",
+    [
+        "module.",
+        "_orig_mod.",
+        "model.",
+        "base_model.model.",
+        "module._orig_mod.",
+        "_fsdp_wrapped_module.",
+        "_forward_module.",
+    ],
 )
 @pytest.mark.parametrize("kind", ["clip", "dinov3", "vit"])
 def test_prefixes_of_wrappers_are_stripped(checkpoints, tmp_path, kind, prefix):
@@ -167,11 +198,21 @@ def test_names_of_another_library_are_named(checkpoints, tmp_path):
         embed(folder)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "preprocessor_config.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.safetensors",
+        "model.safetensors.index.json",
+        "config.json",
+        "preprocessor_config.json",
+    ],
+)
 def test_a_pointer_of_git_lfs_is_named(checkpoints, tmp_path, name):
     folder = shutil.copytree(checkpoints["clip"], tmp_path / "clip")
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 605157884\n"
     (folder / name).write_text(pointer, encoding="ascii")
+    if name.endswith(".index.json"):
+        (folder / "model.safetensors").unlink()
     with pytest.raises(WeightsError, match="is a Git LFS pointer, not the file itself; run 'git lfs pull'"):
         embed(folder)
 

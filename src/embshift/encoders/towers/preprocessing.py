@@ -133,7 +133,7 @@ def _make_processor(name: str, stated: Mapping[str, Any]) -> Any:
     settings = {key: stated[key] for key in (*RECORDED, "do_convert_rgb") if key in stated}
     try:
         processor = found.from_dict(settings)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, LookupError) as error:
         raise EncoderError(f"the folder's preprocessor_config.json cannot be used: {error}") from error
     if getattr(processor, "backend", "pil") != "pil":
         raise EncoderError(
@@ -152,7 +152,8 @@ def _to_jsonable(value: Any) -> Any:
         sizes = cast("Mapping[str, int]", value)
         return {key: int(size) for key, size in sizes.items() if size}
     if isinstance(value, list | tuple):
-        return [float(number) for number in cast("Sequence[float]", value)]
+        # What is no number stays as it is, and is named by `check_settings`.
+        return [float(one) if isinstance(one, int | float) else one for one in cast("Sequence[Any]", value)]
     # The resampling mode is an integer with a name.
     return int(value) if isinstance(value, enum.IntEnum) else value
 

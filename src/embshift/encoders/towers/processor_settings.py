@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from embshift.core.errors import EncoderError
 
@@ -37,8 +37,12 @@ def check_settings(settings: Mapping[str, Any], *, broadcast: bool) -> None:
 
 
 def _check_stated(value: Any, *, field: str, because: str) -> None:
-    if not isinstance(value, Mapping):
+    sides: list[Any] = list(cast(Mapping[str, Any], value).values()) if isinstance(value, Mapping) else [None]
+    if not sides or not all(_is_number(side) and side > 0 for side in sides):
         raise _make_error(field, value, f"a size in pixels, because {because} is true")
+    stated = {"height", "width"} & set(cast(Mapping[str, Any], value))
+    if len(stated) == 1 or (field == "crop_size" and not stated):
+        raise _make_error(field, value, f"height and width in pixels, because {because} is true")
 
 
 def _check_number(value: Any, *, field: str, because: str) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float32
@@ -75,6 +75,10 @@ def build_config(config: Mapping[str, Any]) -> Any:
     from huggingface_hub.errors import StrictDataclassError
 
     transformers: Any = importlib.import_module("transformers")
+    for part in (config, config.get("vision_config"), config.get("text_config")):
+        # The library divides by it before anyone can look at it.
+        if isinstance(part, Mapping) and cast(Mapping[str, Any], part).get("num_attention_heads") == 0:
+            raise EncoderError("config.json states num_attention_heads 0; expected at least 1")
     try:
         return transformers.CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
     except (StrictDataclassError, TypeError, ValueError, KeyError) as error:
@@ -114,7 +118,7 @@ def build_network(
                 ignore_mismatched_sizes=True,
                 **options,
             )
-        except (RuntimeError, ValueError, TypeError) as error:
+        except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:
             raise WeightsError(
                 f"{network.__name__} cannot be built from config.json, which states "
                 f"{_state_sizes(get_vision_config(config))}, and its weights: {error}"

@@ -1,5 +1,6 @@
 """Configuration of an image tower: the fields that decide about shapes, checked before anything is built."""
 
+import importlib
 from typing import Any, cast
 
 from embshift.core.errors import EncoderError
@@ -27,9 +28,21 @@ def check_vision_config(config: Any) -> None:
         if (value := getattr(config, field, None)) is not None:
             _read_sides(value, field=field)
     width, heads = config.hidden_size, config.num_attention_heads
+    for field in ("hidden_size", "num_hidden_layers"):
+        if getattr(config, field) < 1:
+            raise EncoderError(f"config.json states {field} {getattr(config, field)}; expected at least 1")
+    _check_activation(getattr(config, "hidden_act", None))
     if heads < 1 or width % heads:
         raise EncoderError(
             f"config.json states num_attention_heads {heads}, which does not divide hidden_size {width}"
+        )
+
+
+def _check_activation(name: Any) -> None:
+    known: Any = importlib.import_module("transformers.activations").ACT2FN
+    if name is not None and name not in known:
+        raise EncoderError(
+            f"config.json states hidden_act {name!r}; expected one of {', '.join(sorted(known))}"
         )
 
 
