@@ -196,6 +196,19 @@ def test_one_repair_is_enough(original, place, one, other):
     assert contents(place / "views") == contents(original / "run" / "views")
 
 
+def test_views_whose_digests_are_lost_are_made_again(original, place):
+    for path in (place / "embeddings").iterdir():
+        flip(path, 50)
+    for path in (place / "views").glob("*/*.png"):
+        path.write_bytes(b"no view")
+    assert not verify(place, repair=True).sound
+    assert verify(place).sound
+    with quickly():
+        measure(original / "pictures", place, keep_views=2)
+    assert str(verify(place)).endswith("\nsound")
+    assert contents(place / "views") == contents(original / "run" / "views")
+
+
 def test_a_repair_removes_nothing_through_a_link(place, tmp_path):
     shutil.move(place / "views", tmp_path / "elsewhere")
     (place / "views").symlink_to(tmp_path / "elsewhere")
