@@ -15,6 +15,7 @@ from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.show.run import Run
 from embshift.transforms.build import describe, wrap
 from embshift.transforms.plan import TransformPlan
+from embshift.transforms.presets import load_preset
 from embshift.transforms.strength import check_different
 
 __all__ = ["measure"]
@@ -67,7 +68,7 @@ def measure(
     asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **options)
     if objects:
         planned = [_plan_object(name, thing) for name, thing in objects.items()]
-        asked = replace(asked, transforms=check_different(planned))
+        asked = replace(asked, transforms=check_different(planned, paper=load_preset("paper").transforms))
     return carry_out(
         asked,
         sources=sources,

@@ -1,6 +1,6 @@
 """Registered transforms at one strength: what a severity means, and which random stream is used."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -172,11 +172,18 @@ def fill_in_strength(plan: TransformPlan) -> TransformPlan:
     return plan if stated is None else replace(plan, strength=stated.at(plan.severity or 0))
 
 
-def check_different(plans: Iterable[TransformPlan]) -> tuple[TransformPlan, ...]:
-    """Return the plans; raise `PlanError` where two of different names would give the same views."""
+def check_different(
+    plans: Iterable[TransformPlan], *, paper: Collection[TransformPlan]
+) -> tuple[TransformPlan, ...]:
+    """Return the plans; raise `PlanError` where two of different names would give the same views.
+
+    Args:
+        plans: The plans.
+        paper: The plans of the preset "paper", each of which equals a registered one at one strength.
+    """
     found, known = tuple(plans), dict[tuple[str, float, str, str], str]()
     for plan in found:
-        views = _describe_views(plan)
+        views = _describe_views(plan, paper=paper)
         if views is None:
             continue
         other = known.setdefault(views, plan.name)
@@ -188,10 +195,12 @@ def check_different(plans: Iterable[TransformPlan]) -> tuple[TransformPlan, ...]
     return found
 
 
-def _describe_views(plan: TransformPlan) -> tuple[str, float, str, str] | None:
+def _describe_views(
+    plan: TransformPlan, *, paper: Collection[TransformPlan]
+) -> tuple[str, float, str, str] | None:
     """Return target, strength, parameters and random stream, which determine the views; None if unknown."""
     if plan.kind == "albumentations":
-        return _describe_paper_views(plan)
+        return _describe_paper_views(plan) if plan in paper else None
     stated = TRANSFORMS[plan.target].strength if plan.kind == "registered" else None
     if stated is None:
         return None
@@ -201,12 +210,8 @@ def _describe_views(plan: TransformPlan) -> tuple[str, float, str, str] | None:
 
 
 def _describe_paper_views(plan: TransformPlan) -> tuple[str, float, str, str] | None:
-    """Return the same for a transform of the preset "paper": it equals the registered one at one strength."""
-    from embshift.transforms.presets import load_preset  # reads plans with the help of this module
-
-    if plan.name not in TRANSFORMS or plan not in load_preset("paper").transforms:
-        return None
-    stated = TRANSFORMS[plan.name].strength
+    """Return the same for a transform of the preset "paper"."""
+    stated = TRANSFORMS[plan.name].strength if plan.name in TRANSFORMS else None
     return None if stated is None or stated.paper is None else (plan.name, stated.paper, "[]", plan.name)
 
 

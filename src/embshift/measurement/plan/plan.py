@@ -285,7 +285,7 @@ def _scalar(name: str, value: Any, default: Any) -> Any:
     if wanted is float and _is(value, int):
         return float(value)
     if name in ("encoder", "preset") and isinstance(value, str | os.PathLike):
-        return input_path(cast(str, value))
+        return input_path(cast(str, value)) if os.fspath(value) else ""
     if not _is(value, wanted):
         raise PlanError(f"{name} is {value!r}; expected {_WORDS[wanted]}")
     return value

@@ -20,10 +20,14 @@ def select_transforms(
         UnknownNameError: If there is no such transform; the nearest is offered.
         PlanError: If two of them make the same views.
     """
+    from embshift.transforms.presets import load_preset
     from embshift.transforms.strength import check_different
 
     known = {transform.name: transform for transform in planned}
-    return check_different(known[name] if name in known else _registered(name, known) for name in names)
+    return check_different(
+        (known[name] if name in known else _registered(name, known) for name in names),
+        paper=load_preset("paper").transforms,
+    )
 
 
 def _registered(name: str, known: "Mapping[str, TransformPlan]") -> "TransformPlan":

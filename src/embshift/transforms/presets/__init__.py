@@ -97,7 +97,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
 
 def _check_views_differ(plans: tuple[TransformPlan, ...], *, where: str) -> tuple[TransformPlan, ...]:
     try:
-        return check_different(plans)
+        return check_different(plans, paper=load_preset("paper").transforms)
     except PlanError as error:
         raise PlanError(f"{where}: {error}") from error
 
