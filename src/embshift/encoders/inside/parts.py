@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from embshift.core.errors import EncoderError
 from embshift.encoders.towers.tower import Tower
@@ -28,8 +28,8 @@ class BlockParts:
         norm: The norm before its attention.
         attention: Its attention, with ``q_proj``, ``k_proj`` and ``v_proj``.
         output: The output projection, which reads the heads side by side.
-        output_weight: Its weight, (width, heads · part), in double precision: kept, since to convert it takes
-            longer than all shares of an image.
+        output_weight: Its weight, (width, heads · part), in double precision: kept, since converting it takes
+            long.
         scale: Layer scale after the attention; None where there is none.
         inner_norm: The norm before its inner layers.
         inner: Its inner layers.
@@ -53,6 +53,7 @@ class Parts:
 
     Attributes:
         blocks: Its blocks, in order.
+        outputs: Weights of all output projections in the network's own precision, side by side in memory.
         heads: Attention heads of a block.
         final_norm: The norm after the last block.
         projection: The projection after the final norm, (dim, width); None where there is none.
@@ -61,6 +62,7 @@ class Parts:
     """
 
     blocks: tuple[BlockParts, ...]
+    outputs: Float32[torch.Tensor, "blocks width _"]
     heads: int
     final_norm: Any
     projection: torch.Tensor | None
@@ -87,8 +89,10 @@ def find_parts(tower: Tower) -> Parts:
     network: Any = tower.network
     vision = getattr(network, "vision_model", network)
     projection = getattr(network, "visual_projection", None)
+    blocks = tuple(_find_block(block) for block in _find_blocks(vision, count=tower.blocks))
     return Parts(
-        blocks=tuple(_find_block(block) for block in _find_blocks(vision, count=tower.blocks)),
+        blocks=blocks,
+        outputs=torch.stack([block.output.weight.detach() for block in blocks]),
         heads=tower.heads,
         final_norm=_find_final_norm(vision),
         projection=None if projection is None else projection.weight,
@@ -119,8 +123,7 @@ def _find_block(block: Any) -> BlockParts:
         norm=_find(block, _NORMS, what="the norm before an attention"),
         attention=attention,
         output=output,
-        # Column by column in memory: few rows are multiplied by it a third faster so.
-        output_weight=output.weight.detach().double().t().contiguous().t(),
+        output_weight=output.weight.detach().double(),
         scale=_find_scale(block, "layer_scale1"),
         inner_norm=_find(block, _INNER_NORMS, what="the norm before inner layers"),
         inner=_find(block, _INNER, what="the inner layers of a block"),

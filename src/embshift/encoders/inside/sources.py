@@ -20,7 +20,7 @@ from embshift.core.encoding import Encoding
 from embshift.core.types import Coordinates, Field
 from embshift.encoders.inside.attention import attend_class, compute_keys_and_values
 from embshift.encoders.inside.carrying import carry_map, find_overlap
-from embshift.encoders.inside.class_shares import pull_back
+from embshift.encoders.inside.class_shares import pull_back, pull_to_heads
 from embshift.encoders.inside.norms import apply_norm, scale_rows
 from embshift.encoders.inside.observed import Observed
 from embshift.encoders.inside.parts import Parts
@@ -68,14 +68,13 @@ def map_class_sources(parts: Parts, clean: Observed, views: Observed) -> Maps:
     """
     pulled, _ = pull_back(parts, clean, views)
     count, found = len(views), list[torch.Tensor]()
+    back = pull_to_heads(parts, pulled)
     for seen in (clean, views):
         total = torch.zeros(count, seen.attended[0].shape[1], dtype=torch.float64, device=pulled.device)
         for at, block in enumerate(parts.blocks):
-            through = pulled if block.scale is None else pulled * block.scale.double()
-            back = (through @ block.output_weight).unflatten(-1, (parts.heads, -1))
             key, value = compute_keys_and_values(parts, seen, at)
             attention = attend_class(block, seen.attended[at], key).double()
-            weighed = torch.einsum("nhtc,nhc->nht", value.double().expand(count, -1, -1, -1), back)
+            weighed = torch.einsum("nhtc,nhc->nht", value.double().expand(count, -1, -1, -1), back[at])
             total += (attention * weighed).sum(dim=1)
         found.append(total)
     return found[1], found[0]

@@ -59,7 +59,7 @@ def test_shares_sum_to_one_and_are_those_of_the_vectors(case):
     assert torch.allclose(shares.shift[MOVED], delta.norm(dim=-1), atol=1e-12)
     vectors = case.inside.compute_contributions(case.clean, case.views)[MOVED]
     literal = torch.einsum("ncd,nd->nc", vectors, delta) / delta.square().sum(dim=-1, keepdim=True)
-    assert torch.allclose(shares.share[MOVED], literal, atol=1e-12)
+    assert torch.allclose(shares.share[MOVED], literal, atol=1e-7)
     # What the vectors leave out is orthogonal to the shift.
     rest = delta - vectors.sum(dim=1)
     assert ((rest * delta).sum(dim=-1) / delta.square().sum(dim=-1)).abs().max() < 1e-6
