@@ -1,8 +1,8 @@
-"""Encoders: one class per library, opened by name, by folder or by hub name."""
+"""Encoders: one class per library or form, opened by name, folder, hub name or what the form says."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from embshift.core.encoding import Encoder
 from embshift.core.registry import Registry
@@ -44,6 +44,11 @@ class EncoderEntry:
         model_types: For a family: the values of ``model_type`` in ``config.json`` that it opens; empty for
             an encoder that is selected by its own name.
         open: The function that opens it.
+        written: How ``--encoder`` names it, e.g. "package.module:name"; empty for what its own name, a folder
+            or a hub name selects.
+        matches: Tells whether a source is written so; of two entries never both.
+        trust: What opening it can do that a stranger must not decide: "code" runs code, "remote" sends images
+            to another machine.
     """
 
     name: str
@@ -52,19 +57,35 @@ class EncoderEntry:
     map_source: str
     model_types: tuple[str, ...]
     open: OpenEncoder
+    written: str = ""
+    matches: Callable[[str], bool] | None = None
+    trust: Literal["", "code", "remote"] = ""
 
 
 ENCODERS: Registry[EncoderEntry] = Registry(
-    kind="encoder", packages=("embshift.encoders.lite", "embshift.encoders.towers"), group="embshift.encoders"
+    kind="encoder",
+    packages=("embshift.encoders.lite", "embshift.encoders.towers", "embshift.encoders.forms"),
+    group="embshift.encoders",
 )
 
 Opener = TypeVar("Opener", bound=Callable[..., Encoder])
 
 
 def encoder(
-    *, name: str, summary: str, embedding: str, map_source: str, model_types: tuple[str, ...] = ()
+    *,
+    name: str,
+    summary: str,
+    embedding: str,
+    map_source: str,
+    model_types: tuple[str, ...] = (),
+    written: str = "",
+    matches: Callable[[str], bool] | None = None,
+    trust: Literal["", "code", "remote"] = "",
 ) -> Callable[[Opener], Opener]:
-    """Register a function that opens an encoder, or a family of checkpoints, under a name."""
+    """Register a function that opens an encoder, or a family of checkpoints, under a name.
+
+    The arguments are the attributes of `EncoderEntry`.
+    """
 
     def register(opener: Opener) -> Opener:
         ENCODERS.add(
@@ -76,6 +97,9 @@ def encoder(
                 map_source=map_source,
                 model_types=model_types,
                 open=opener,
+                written=written,
+                matches=matches,
+                trust=trust,
             ),
         )
         return opener

@@ -1,8 +1,9 @@
-"""Opening of an encoder by a registered name, a folder or a hub name."""
+"""Opening of an encoder by a registered name, a folder, a hub name, or as one of the forms says."""
 
 import difflib
 import re
 from pathlib import Path
+from typing import Literal
 
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, UnknownNameError, UsageError
@@ -12,7 +13,7 @@ from embshift.encoders.devices import choose_device
 from embshift.encoders.hub import resolve_hub_name
 from embshift.encoders.speed.half_precision import DTYPES
 
-__all__ = ["choose_device", "find_entry", "open_encoder"]
+__all__ = ["choose_device", "find_entry", "find_trust", "open_encoder"]
 
 WANTED = "a folder that holds a checkpoint (config.json, preprocessor_config.json, model.safetensors)"
 
@@ -29,7 +30,8 @@ def open_encoder(
     """Open an encoder by a registered name, a folder or a hub name.
 
     Args:
-        source: A registered name such as "lite", a checkpoint's folder, or a hub name "organisation/name".
+        source: A registered name such as "lite", a checkpoint's folder, a hub name "organisation/name", or
+            what an entry's ``written`` says, e.g. "package.module:name".
         device: "auto", or a device as torch spells it.
         allow_pickle: Whether weights may be read from a pickle that is not pinned.
         precision: Number format of the products: "float32", "float16" or "bfloat16".
@@ -54,18 +56,35 @@ def open_encoder(
 
 def find_entry(source: str, /, *, allow_pickle: bool = False) -> EncoderEntry:
     """Return the registered entry that opens a source; download a hub name that is not in the cache."""
-    if source in ENCODERS and not ENCODERS[source].model_types:
+    if source in ENCODERS and not (ENCODERS[source].model_types or ENCODERS[source].written):
         return ENCODERS[source]
+    formed = next((entry for entry in ENCODERS.values() if entry.matches and entry.matches(source)), None)
+    if formed is not None:
+        return formed
     if Path(source).is_dir():
         return _find_family(Path(source))
     if source in ENCODERS:
-        raise UsageError(
-            f"'{source}' is a family of checkpoints, not a checkpoint; "
-            f"give {WANTED}, or a hub name such as openai/clip-vit-base-patch32"
-        )
+        raise UsageError(_explain_form(ENCODERS[source]))
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source) and not Path(source).exists():
         return _find_family(resolve_hub_name(source, allow_pickle=allow_pickle))
     raise _make_unknown_error(source)
+
+
+def find_trust(source: str, /) -> Literal["", "code", "remote"]:
+    """Return what opening a source can do that a stranger must not decide; see `EncoderEntry`."""
+    for entry in ENCODERS.values():
+        if entry.matches and entry.matches(source):
+            return entry.trust
+    return ""
+
+
+def _explain_form(entry: EncoderEntry) -> str:
+    if entry.written:
+        return f"'{entry.name}' is a kind of encoder, not an encoder; write it as {entry.written}"
+    return (
+        f"'{entry.name}' is a family of checkpoints, not a checkpoint; "
+        f"give {WANTED}, or a hub name such as openai/clip-vit-base-patch32"
+    )
 
 
 def _find_family(folder: Path) -> EncoderEntry:

@@ -9,6 +9,7 @@ from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
 from embshift.measurement.plan.files import load_plan
+from embshift.measurement.plan.objects import name_objects
 from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
@@ -47,7 +48,10 @@ def measure(
         plan: A plan or its TOML file; options override its fields.
         update: Whether images that are new since the run was started are appended.
         reporter: Who is told about the progress; the module ``logging`` where None.
-        **options: Fields of `Plan`: encoder, preset, seed, draws, image_size, …
+        **options: Fields of `Plan`: encoder, preset, seed, draws, image_size, … The encoder may also be an
+            object: a function of images (uint8, RGB, n × height × width × 3) to embeddings (n × dim), a pair
+            of a torch module and its preparation of one PIL image, or anything with ``spec`` and ``encode``.
+            A metric may be the registered function itself.
 
     Returns:
         The run, opened for reading.
@@ -65,7 +69,8 @@ def measure(
     base = load_plan(plan) if isinstance(plan, (str, Path)) else plan
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
     names = None if isinstance(transforms, Mapping) else transforms
-    asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **options)
+    named, encoder = name_objects(options)
+    asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **named)
     if objects:
         planned = [_plan_object(name, thing) for name, thing in objects.items()]
         asked = replace(asked, transforms=check_different(planned, paper=load_preset("paper").transforms))
@@ -73,6 +78,7 @@ def measure(
         asked,
         sources=sources,
         objects=objects,
+        encoder=encoder,
         out=default_folder(asked) if out is None else output_path(out),
         update=update,
         reporter=reporter or Silent(),

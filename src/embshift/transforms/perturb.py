@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from embshift.core.addresses import to_one_line
 from embshift.core.errors import TransformError
 from embshift.core.seeding import make_view_generator
 from embshift.core.types import Pixels, Transform, View, ViewKey
 from embshift.transforms.checks import check_pixels
-from embshift.transforms.plan import to_one_line
 from embshift.transforms.strength import find_stream
 
 __all__ = ["perturb", "pixels_digest"]

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from embshift.core.errors import PlanError
 from embshift.core.types import ORIGINAL
 
-__all__ = ["Kind", "TransformPlan", "check_name", "to_one_line"]
+__all__ = ["Kind", "TransformPlan", "check_name"]
 
 Kind: TypeAlias = Literal["albumentations", "registered", "function"]
 
@@ -51,8 +51,3 @@ def check_name(name: object) -> str:
     if name == ORIGINAL:
         raise PlanError(f"'{ORIGINAL}' is the name of the untouched image; give the transform another name")
     return name
-
-
-def to_one_line(error: BaseException) -> str:
-    """Return an error's text with every run of white space replaced by one space."""
-    return " ".join(str(error).split())

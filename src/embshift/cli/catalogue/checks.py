@@ -37,8 +37,8 @@ def check_preset(preset: str | None) -> None:
 
 
 def check_encoder(source: str | None) -> None:
-    """Raise `UnknownNameError` for what is neither an encoder's name nor a path nor a hub name."""
-    if source is None or os.path.exists(source) or "/" in source or "\\" in source:
+    """Raise `UnknownNameError` for what can be neither an encoder's name nor a path, hub name or address."""
+    if source is None or os.path.exists(source) or any(sign in source for sign in "/\\:"):
         return
     if source in names("encoders"):
         return

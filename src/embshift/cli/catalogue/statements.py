@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from embshift.cli.catalogue.constants import (
@@ -40,12 +41,14 @@ class Family(NamedTuple):
         registry: The registry's name there.
         decorators: The decorators.
         fields: The keyword arguments that are read.
+        blank: What a member states where neither it nor its decorator does.
     """
 
     home: str
     registry: str
     decorators: tuple[Decorator, ...]
     fields: tuple[str, ...]
+    blank: Mapping[str, Any] = MappingProxyType({})
 
 
 def read_statements(family: Family, /) -> Mapping[str, Mapping[str, Any]]:
@@ -61,7 +64,7 @@ def read_statements(family: Family, /) -> Mapping[str, Mapping[str, Any]]:
     found = dict[str, Mapping[str, Any]]()
     for module in _module_names(packages):
         for at, stated in read_module(read_source(module), family):
-            entry = defaults[at] | stated
+            entry = dict(family.blank) | defaults[at] | stated
             if {*entry} != {*family.fields} or entry["name"] in found:
                 raise NotConstant(module)
             found[entry["name"]] = entry

@@ -63,7 +63,8 @@ def _metric_rows(found: Mapping[str, Entry]) -> Iterator[Row]:
 
 def _encoder_rows(found: Mapping[str, Entry]) -> Iterator[Row]:
     for name, entry in found.items():
-        chosen = "folder or hub name" if entry["model_types"] else f"--encoder {name}"
+        given = "folder or hub name" if entry["model_types"] else f"--encoder {name}"
+        chosen = f"--encoder {entry['written']}" if entry["written"] else given
         yield name, chosen, entry["summary"], entry["embedding"], entry["map_source"]
 
 

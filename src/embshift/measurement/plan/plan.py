@@ -285,10 +285,16 @@ def _scalar(name: str, value: Any, default: Any) -> Any:
     if wanted is float and _is(value, int):
         return float(value)
     if name in ("encoder", "preset") and isinstance(value, str | os.PathLike):
-        return input_path(cast(str, value)) if os.fspath(value) else ""
+        return _read_place(name, os.fspath(cast(str, value)))
     if not _is(value, wanted):
         raise PlanError(f"{name} is {value!r}; expected {_WORDS[wanted]}")
     return value
+
+
+def _read_place(name: str, text: str) -> str:
+    """Return a path as it is meant; an encoder may be the address of a service."""
+    served = name == "encoder" and text.lower().startswith(("http://", "https://"))
+    return text if served or not text else input_path(text)
 
 
 _WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}

@@ -49,6 +49,7 @@ def carry_out(
     out: Path,
     reporter: Reporter,
     objects: Mapping[str, Any] | None = None,
+    encoder: Any = None,
     update: bool = False,
 ) -> Run:
     """Carry out a plan into a run folder, from its start or from where it was stopped.
@@ -59,6 +60,7 @@ def carry_out(
         out: The run folder.
         reporter: Who is told about the progress.
         objects: The transforms of a caller's own dictionary, by name.
+        encoder: The encoder, where no name leads to it.
         update: Whether new images are appended.
 
     Returns:
@@ -92,7 +94,9 @@ def carry_out(
             # Measuring imports torch, which a finished run is answered without.
             from embshift.measurement.session.work import start_session, work_on
 
-            session = start_session(plan, info=info, rows=rows, out=out, objects=own, note=reporter.note)
+            session = start_session(
+                plan, info=info, rows=rows, out=out, objects=own, encoder=encoder, note=reporter.note
+            )
             if left_out := left.content():
                 session = replace(session, info={**session.info, "left_out": left_out})
             if not finished:

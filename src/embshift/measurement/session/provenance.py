@@ -10,11 +10,11 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from embshift.core.addresses import code_digest, load_object
 from embshift.core.types import EncoderSpec, MetricSpec
 from embshift.core.version import __version__
 from embshift.measurement.plan.plan import COUNTED, DEFAULTS, Plan
 from embshift.transforms import TRANSFORMS
-from embshift.transforms.functions import code_digest, load_object
 
 __all__ = [
     "code_content",

@@ -8,7 +8,7 @@ from typing import Any
 
 from embshift.core.errors import ResumeError, ShiftError, UsageError
 from embshift.measurement.plan.files import list_differences, plan_from_content
-from embshift.measurement.plan.plan import Plan
+from embshift.measurement.plan.plan import DEFAULT_METRICS, Plan
 from embshift.measurement.session.provenance import versions
 from embshift.runs.fields import find_wrong_fields
 from embshift.runs.places import file_in
@@ -60,6 +60,8 @@ def continue_plan(asked: Plan, info: Mapping[str, Any] | None, *, update: bool =
     except (KeyError, TypeError, ShiftError) as error:  # fields of another version, or not a run's file
         listed = "\n  ".join([f"run.json holds a plan that this version does not know: {error}", *lines])
         raise ResumeError(f"the run folder cannot be continued:\n  {listed}\n{NEW_FOLDER}") from error
+    if not info["encoder"].get("map_name") and asked.metrics == DEFAULT_METRICS:
+        asked = replace(asked, metrics=before.metrics)  # those that need a map were left out
     lines = list_differences(before, asked) + lines
     if lines:
         listed = "\n  ".join(lines)

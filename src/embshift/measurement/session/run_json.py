@@ -59,9 +59,10 @@ def start_record(
     }
 
 
-def describe_unrepeatable(plan: Plan, objects: Mapping[str, Any]) -> str:
+def describe_unrepeatable(plan: Plan, objects: Mapping[str, Any], *, encoder: Any) -> str:
     """Return a comment for ``plan.toml`` that names what the file cannot repeat; empty where nothing."""
     lost = [f"transform {name}" for name, thing in objects.items() if describe(name, thing) is None]
+    lost += [f"encoder {plan.encoder}"] * (encoder is not None)
     lost += ["images from memory"] * ("memory" in plan.sources)
     return f"# Not repeatable from this file: {', '.join(lost)} existed in Python alone.\n" if lost else ""
 

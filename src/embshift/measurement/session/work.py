@@ -30,6 +30,7 @@ from embshift.measurement.plan.files import plan_to_toml
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.frozen_listing import save_listing
 from embshift.measurement.session.keep_views import choose_views, keep_views, write_views
+from embshift.measurement.session.opening import leave_out_metrics, open_encoder_of
 from embshift.measurement.session.provenance import (
     code_content,
     encoder_content,
@@ -97,6 +98,7 @@ def start_session(
     rows: Listing,
     out: Path,
     objects: Mapping[str, Any],
+    encoder: Any,
     note: Callable[[str], None],
 ) -> Session:
     """Open the encoder, decide what the plan leaves open, and check that nothing has changed since.
@@ -107,6 +109,7 @@ def start_session(
         rows: The listing.
         out: The run folder, which is locked.
         objects: The transforms of a caller's own dictionary, by name.
+        encoder: The encoder, where no name leads to it.
         note: Tells the user one line.
 
     Raises:
@@ -115,43 +118,36 @@ def start_session(
     """
     import torch
 
-    from embshift.encoders.open import open_encoder
-
     torch.set_num_threads(asked.threads or torch.get_num_threads())
-    reopen = partial(
-        open_encoder,
-        asked.encoder,
-        device=asked.device,
-        allow_pickle=asked.allow_pickle,
-        runtime=asked.runtime,
-    )
-    encoder = reopen(precision="float32" if asked.precision == "auto" else asked.precision)
-    check_encoder(info, encoder_content(encoder.spec))
+    reopen = partial(open_encoder_of, asked, encoder)
+    opened = reopen(precision="float32" if asked.precision == "auto" else asked.precision)
+    check_encoder(info, encoder_content(opened.spec))
+    asked = leave_out_metrics(asked, opened.spec, note=note)
     code = code_content(asked, objects=objects)
     check_code(info, code)
     build, metrics = _plan_recipe(asked, objects), _select_metrics(asked, "pair")
     build()  # every transform is built once before any work starts
     setting = Setting(
-        device=encoder.spec.device,
+        device=opened.spec.device,
         threads=torch.get_num_threads(),
         count=len(rows),
         held=_explain_no_workers(rows, build, objects),
     )
     plan, reasons = choose(asked, setting)
     torch.set_num_threads(plan.threads or setting.threads)
-    encoder, precision = settle_precision(
-        plan, encoder, info=info, reopen=reopen, rows=rows, build=build, metrics=metrics, note=note
+    opened, precision = settle_precision(
+        plan, opened, info=info, reopen=reopen, rows=rows, build=build, metrics=metrics, note=note
     )
-    plan = replace(plan, precision=encoder.spec.precision)
-    sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=encoder.spec, code=code))
+    plan = replace(plan, precision=opened.spec.precision)
+    sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=opened.spec, code=code))
     return Session(
         plan=plan,
         out=out,
         rows=rows,
-        work=_plan_work(plan, encoder=encoder, build=build, metrics=metrics, reopen=reopen),
+        work=_plan_work(plan, encoder=opened, build=build, metrics=metrics, reopen=reopen),
         sink=sink,
-        header=describe_unrepeatable(plan, objects),
-        info=start_record(plan, encoder.spec, sink, before=info)
+        header=describe_unrepeatable(plan, objects, encoder=encoder),
+        info=start_record(plan, opened.spec, sink, before=info)
         | {"code": code, "precision": precision, "choices": reasons},
         mishaps=Mishaps(),
         started=time.perf_counter(),

@@ -16,6 +16,7 @@ from embshift.core.types import ImageRecord
 from embshift.core.words import count_noun
 from embshift.images import decode, list_sources, resize
 from embshift.images.objects import expand_source
+from embshift.measurement.plan.objects import name_objects
 from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
@@ -77,7 +78,7 @@ def measure_matched(
     """
     progress = reporter or Silent()
     sources = expand_source(source)
-    values = dict[str, Any](options)
+    values, encoder = name_objects(options)
     metrics = values.pop("metrics", None) or ("cosine",)
     plan = make_plan(metrics=metrics, **values)
     targets = _check_targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)
@@ -94,7 +95,7 @@ def measure_matched(
     named = tuple(str(one) if isinstance(one, (str, Path)) else "memory" for one in sources)
     plan = replace(plan, sources=named, transforms=(*levels, *_list_unmatched(chosen)))
     folder = default_folder(plan) if out is None else output_path(out)
-    run = carry_out(plan, sources=sources, out=folder, reporter=progress)
+    run = carry_out(plan, sources=sources, encoder=encoder, out=folder, reporter=progress)
     found = {
         "fingerprint": run.info["fingerprint"],
         "images": [one.image_id for one in images],

@@ -9,6 +9,7 @@ from embshift.core.errors import PlanError
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
+from embshift.measurement.plan.objects import name_objects
 from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
@@ -118,10 +119,12 @@ def measure_sweep(
     """
     sources = expand_source(source)
     named = [str(one) if isinstance(one, (str, Path)) else "memory" for one in sources]
-    plan = sweep_plan(transforms, severities=severities, strengths=strengths, sources=named, **options)
+    values, encoder = name_objects(options)
+    plan = sweep_plan(transforms, severities=severities, strengths=strengths, sources=named, **values)
     return carry_out(
         plan,
         sources=sources,
+        encoder=encoder,
         out=default_folder(plan) if out is None else output_path(out),
         reporter=reporter or Silent(),
     )

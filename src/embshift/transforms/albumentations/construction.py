@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, cast
 
+from embshift.core.addresses import to_one_line
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.transforms.albumentations.adapter import walk_leaves
-from embshift.transforms.plan import to_one_line
 
 __all__ = [
     "check_arguments",

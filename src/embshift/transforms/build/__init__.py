@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from embshift.core.addresses import find_address, load_object
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.core.types import Transform
 from embshift.transforms import TRANSFORMS, TransformSpec
@@ -14,7 +15,7 @@ from embshift.transforms.albumentations.construction import (
     describe_object,
     is_albumentations,
 )
-from embshift.transforms.functions import find_address, load_object, to_transform
+from embshift.transforms.functions import to_transform
 from embshift.transforms.plan import TransformPlan, check_name
 from embshift.transforms.strength import build_registered, fill_in_strength
 

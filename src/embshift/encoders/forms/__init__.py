@@ -1,0 +1,1 @@
+"""Encoders that are neither bundled nor a checkpoint of transformers: one form in a file."""
