@@ -125,6 +125,7 @@ def _fill_match(parser: argparse.ArgumentParser) -> Command:
 def _fill_explain(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.explain import explain
     from embshift.cli.options.explain_options import add_explain_options
+    from embshift.cli.options.trust_options import add_trust_options
 
     parser.description = (
         "Show where in the network of its encoder the shifts of a finished run arise: by head and layer, by"
@@ -134,6 +135,7 @@ def _fill_explain(parser: argparse.ArgumentParser) -> Command:
     )
     _add_run(parser)
     add_explain_options(parser)
+    add_trust_options(parser, "code")
     _add_format(parser)
     return explain
 
@@ -218,6 +220,7 @@ def _fill_report(parser: argparse.ArgumentParser) -> Command:
 
 def _fill_verify(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.verify import verify
+    from embshift.cli.options.trust_options import add_trust_options
 
     parser.description = (
         "Check every file of a run folder, its listing, counts and kept views, and hash the images and the"
@@ -231,6 +234,7 @@ def _fill_verify(parser: argparse.ArgumentParser) -> Command:
         help="remove broken files that can be made again; the next embshift run makes them again",
     )
     add("--folder-only", action="store_true", help="do not read the images and the encoder again")
+    add_trust_options(parser, "code", "remote")
     return verify
 
 

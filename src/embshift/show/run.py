@@ -91,6 +91,7 @@ class Run(MeasuredRun):
         captions: str | Path | None = None,
         prompts: Sequence[str] = (),
         vectors: str | Path | None = None,
+        allow_code: bool = False,
         reporter: Reporter | None = None,
     ) -> Explanation:
         """Measure where in the network of its encoder the run's shifts arise; see ``embshift explain``.
@@ -109,6 +110,7 @@ class Run(MeasuredRun):
             captions: A file of captions: CSV, TSV or JSON Lines; none if None.
             prompts: Texts with ``{}`` that words and labels are put into; "a photo of a {}" if empty.
             vectors: A Parquet file with the columns text and vector, for an encoder without a text side.
+            allow_code: Whether code that the run's record names, which anyone may have written, may run.
             reporter: Who is told about the progress; the module ``logging`` where None.
 
         Raises:
@@ -119,6 +121,7 @@ class Run(MeasuredRun):
             RunError: If the run is not finished, or its images cannot be read again.
             StorageError: If results cannot be written.
             UnknownNameError: If there is no such kind of patch.
+            UsageError: If the record names code, and that is not allowed.
         """
         STUDIES["explain"](
             self,
@@ -131,6 +134,7 @@ class Run(MeasuredRun):
             captions=captions,
             prompts=(prompts,) if isinstance(prompts, str) else tuple(prompts),
             vectors=vectors,
+            allow_code=allow_code,
             reporter=reporter,
         )
         return self.explanation()

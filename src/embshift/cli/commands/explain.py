@@ -79,6 +79,7 @@ def _measure(run: "RunTables", parsed: argparse.Namespace) -> None:
         captions=parsed.captions,
         prompts=tuple(parsed.prompt or ()),
         vectors=parsed.vectors,
+        allow_code=parsed.allow_code,
         reporter=reporter(quiet=parsed.quiet),
     )
 

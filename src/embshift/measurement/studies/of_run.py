@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from embshift.core.progress import Reporter, Silent
+from embshift.measurement.session.trust import Trust
 from embshift.measurement.studies.explain import TextRequest, explain_run
 from embshift.measurement.studies.explain.texts import store_texts
 from embshift.runs.explained import ExplainedTables
@@ -27,6 +28,7 @@ def explain(
     captions: str | Path | None = None,
     prompts: tuple[str, ...] = (),
     vectors: str | Path | None = None,
+    allow_code: bool = False,
     reporter: Reporter | None = None,
 ) -> ExplainedTables:
     """Explain a run; see `explain_run`, and `TextRequest` for the texts.
@@ -42,6 +44,7 @@ def explain(
         captions: A file of captions.
         prompts: Texts with ``{}`` that words and labels are put into.
         vectors: A Parquet file with the vectors of all texts.
+        allow_code: Whether code that the run's record names may run.
         reporter: Who is told about the progress.
     """
     texts = TextRequest(words=words, labels=labels, captions=captions, prompts=prompts, vectors=vectors)
@@ -52,6 +55,7 @@ def explain(
         patch_images=patch_images,
         seed=seed,
         texts=texts,
+        trust=Trust(code=allow_code),
         reporter=reporter,
     )
 

@@ -13,6 +13,7 @@ from embshift.core.errors import RunError
 from embshift.core.paths import input_path
 from embshift.core.types import FrozenRow
 from embshift.core.words import count_noun
+from embshift.measurement.session.trust import Trust
 from embshift.measurement.verify.chunks import check_chunk, committed_chunks, read_expected
 from embshift.measurement.verify.explained import check_explained
 from embshift.measurement.verify.inputs import check_encoder, check_inputs
@@ -40,7 +41,14 @@ from embshift.runs.tables import open_tables
 __all__ = ["verify_run"]
 
 
-def verify_run(folder: str | Path, *, repair: bool = False, inputs: bool = True) -> Verdict:
+def verify_run(
+    folder: str | Path,
+    *,
+    repair: bool = False,
+    inputs: bool = True,
+    allow_code: bool = False,
+    allow_remote: bool = False,
+) -> Verdict:
     """Check a run folder, its inputs and its encoder.
 
     Checked are every file's seal (SHA-256 of its bytes), fingerprint, columns and rows; listing, counts and
@@ -51,6 +59,8 @@ def verify_run(folder: str | Path, *, repair: bool = False, inputs: bool = True)
         repair: Whether what is damaged and can be made again is removed, so that the next ``embshift run``
             makes it again. Results are never changed otherwise.
         inputs: Whether the input images are hashed again, and the encoder is opened.
+        allow_code: Whether an encoder that the record names by its Python address is opened, too.
+        allow_remote: Whether an encoder that is a service is asked, too.
 
     Returns:
         The findings; ``print`` shows them.
@@ -66,8 +76,9 @@ def verify_run(folder: str | Path, *, repair: bool = False, inputs: bool = True)
     path = Path(input_path(folder))
     if not os.path.exists(path / RECORD):
         open_tables(path)  # which says what was expected
+    trust = Trust(code=allow_code, remote=allow_remote) if inputs else None
     with lock_folder(path) if repair else nullcontext():
-        verdict = _check(path, inputs=inputs)
+        verdict = _check(path, trust=trust)
         return _repair(verdict) if repair else verdict
 
 
@@ -90,14 +101,15 @@ def _repair(verdict: Verdict) -> Verdict:
         return verdict
     while any(fault.repairable for fault in latest.faults):
         dropped = (dropped or 0) + drop_damaged(verdict.folder, faults=latest.faults)
-        before, latest = latest, _check(verdict.folder, inputs=False)
+        before, latest = latest, _check(verdict.folder, trust=None)
         if set(latest.faults) >= {fault for fault in before.faults if fault.repairable}:
             break  # whatever is dropped comes back
         faults += [fault for fault in latest.faults if fault not in faults]
     return replace(verdict, faults=tuple(faults), dropped=dropped)
 
 
-def _check(folder: Path, *, inputs: bool) -> Verdict:
+def _check(folder: Path, *, trust: Trust | None) -> Verdict:
+    """Check a run folder; its inputs and its encoder, too, where it is said what is trusted."""
     found = _Findings(verdict=Verdict(folder=folder, faults=(), notes=()))
     found.faults += [_report_taken(*each) for each in find_misplaced(folder)]
     if found.faults:  # nothing is read where something else stands in a file's place
@@ -105,7 +117,7 @@ def _check(folder: Path, *, inputs: bool) -> Verdict:
         return found.close()
     info = _read_record(folder, found)
     if info is not None:
-        _check_files(folder, info, found=found, inputs=inputs)
+        _check_files(folder, info, found=found, trust=trust)
     return found.close()
 
 
@@ -117,7 +129,7 @@ def _report_taken(path: Path, message: str) -> Fault:
     return Fault(kind="place taken", message=message, files=() if kept or needed else (path,))
 
 
-def _check_files(folder: Path, info: Mapping[str, Any], *, found: _Findings, inputs: bool) -> None:
+def _check_files(folder: Path, info: Mapping[str, Any], *, found: _Findings, trust: Trust | None) -> None:
     seal_faults, sealed = check_record_bytes(folder)
     rows, listing_faults = check_listing(folder, info)
     unfinished = info["state"] != "finished"
@@ -134,10 +146,10 @@ def _check_files(folder: Path, info: Mapping[str, Any], *, found: _Findings, inp
         found.faults += check_counts(folder, info)
     found.faults += [] if any(fault.recount for fault in found.faults) else seal_faults
     found.verdict = replace(found.verdict, chunks=len(chunks), images=len(rows), sealed=sealed)
-    if inputs and rows:
+    if trust is not None and rows:
         sound = [chunk for chunk, whole in chunks.items() if whole]
         hashed, changed, gone = check_inputs(folder, chunks=sound, rows=rows)
-        others, said = check_encoder(info)
+        others, said = check_encoder(info, trust)
         found.faults += [*changed, *others]
         found.notes += [*gone, *said]
         found.verdict = replace(found.verdict, inputs=hashed)

@@ -12,6 +12,7 @@ from embshift.core.errors import ShiftError
 from embshift.core.types import FrozenRow
 from embshift.core.words import count_noun
 from embshift.measurement.session.provenance import encoder_content
+from embshift.measurement.session.trust import Trust
 from embshift.measurement.verify.verdict import Fault
 
 __all__ = ["check_encoder", "check_inputs"]
@@ -73,11 +74,25 @@ def _report_missing(members: Sequence[str]) -> str:
 _COMPARED = {"digest": "weights", "config": "config.json", "preprocessing": "preprocessing"}
 
 
-def check_encoder(info: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
-    """Check the encoder, as it is now, against what the run recorded."""
-    from embshift.encoders.open import open_encoder
+def check_encoder(info: Mapping[str, Any], trust: Trust, /) -> tuple[list[Fault], list[str]]:
+    """Check the encoder, as it is now, against what the run recorded.
+
+    Args:
+        info: The content of ``run.json``.
+        trust: Whether an encoder of the user's own code, or a service, may be opened.
+
+    Returns:
+        Faults, and notes on what was not compared.
+    """
+    from embshift.encoders.open import find_trust, open_encoder
 
     plan, before = info["plan"], info["encoder"]
+    kind = find_trust(plan["encoder"])
+    if (kind == "code" and not trust.code) or (kind == "remote" and not trust.remote):
+        return [], [
+            f"the encoder {plan['encoder']} was not opened and not compared: anyone may have written its name"
+            f" into the record; if you trust it, give --allow-{kind}"
+        ]
     try:
         opened = open_encoder(plan["encoder"], device="cpu", allow_pickle=plan["allow_pickle"])
     except ShiftError as error:

@@ -20,6 +20,7 @@ from embshift.measurement.plan.files import plan_from_content
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.provenance import code_content, encoder_content
 from embshift.measurement.session.resume import check_code, check_encoder
+from embshift.measurement.session.trust import NO_TRUST, Trust, check_trust
 from embshift.measurement.studies.explain.measured import MeasuredImage, count_views, measure_image
 from embshift.measurement.studies.explain.options import ExplainOptions, make_options
 from embshift.measurement.studies.explain.remade import Digests, read_digests, remake_image
@@ -48,6 +49,7 @@ def explain_run(
     /,
     *,
     texts: TextRequest | None = None,
+    trust: Trust = NO_TRUST,
     reporter: Reporter | None = None,
     **options: Any,
 ) -> ExplainedTables:
@@ -60,6 +62,7 @@ def explain_run(
         run: The run, or its folder.
         texts: Words, labels and captions to store with it; None for the words that ship, where the encoder
             has a text side.
+        trust: Whether code that the run's record names may run.
         reporter: Who is told about the progress; nobody where None.
         **options: Fields of `ExplainOptions`; where None, those of the stored explanation, or else the
             defaults.
@@ -72,6 +75,7 @@ def explain_run(
         ResumeError: If the folder holds an explanation with other options.
         RunError: If the run is not finished, or its images cannot be read again.
         StorageError: If results cannot be written.
+        UsageError: If the record names code, and that is not allowed.
     """
     tables = run if isinstance(run, RunTables) else open_tables(run)
     make_options(**options)  # what is out of range is told first
@@ -83,7 +87,7 @@ def explain_run(
         asked = make_options(before.get("plan") if before else None, **options)
         _check_options(before, asked, run=tables)
         done = before is not None and is_complete(tables.folder, before)
-        study = None if done else _open_study(tables, asked)
+        study = None if done else _open_study(tables, asked, trust=trust)
         # Texts come first: a file that cannot be used is told before the network runs for hours.
         store_texts(tables, texts or TextRequest(), reporter=told)
         if study is None:
@@ -160,10 +164,11 @@ def _explain(study: _Study, *, reporter: Reporter) -> None:
     write_explained_record(run.folder, _make_record(study, state="finished") | counted)
 
 
-def _open_study(run: RunTables, options: ExplainOptions) -> _Study:
+def _open_study(run: RunTables, options: ExplainOptions, *, trust: Trust) -> _Study:
     from embshift.encoders.open import open_encoder
 
     plan = plan_from_content(run.info["plan"])
+    check_trust(plan, trust, where=str(run.folder))
     _check_sources(run, plan)
     encoder = open_encoder(
         plan.encoder,

@@ -87,6 +87,8 @@ def attention_grid(material: Material, frame: Frame, /) -> Iterator[Page]:
 def _choose_images(material: Material, *, most: int) -> list[KeptImage]:
     """Return images with views and maps."""
     mapped = material.find_rows_with_maps()
+    if not material.map_name:
+        raise FigureError(f"{material.run.folder} holds no maps: encoder {material.encoder} gives none")
     if not mapped:
         raise FigureError(
             f"{material.run.folder} holds no {material.map_name}s; measure with --metric attention_similarity"

@@ -1,0 +1,61 @@
+"""Trust: what a run's record names is not run, and not sent to, unless the user says so."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from embshift.core.errors import UsageError
+from embshift.measurement.plan.plan import Plan
+
+__all__ = ["NO_TRUST", "Trust", "check_trust"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a command may do that a run's record asks for, which anyone may have written.
+
+    Attributes:
+        code: Whether functions and objects that it names are imported and called.
+        remote: Whether images are sent to services that it names.
+    """
+
+    code: bool = False
+    remote: bool = False
+
+
+NO_TRUST = Trust()
+
+
+def check_trust(plan: Plan, trust: Trust, /, *, where: str) -> None:
+    """Check that a recorded plan asks for nothing that the user did not allow.
+
+    Args:
+        plan: The plan.
+        trust: What is allowed.
+        where: Where it was recorded, for the error.
+
+    Raises:
+        UsageError: If it names code or a service, and that is not allowed.
+    """
+    wanted = () if trust.code else tuple(_list_code(plan))
+    if wanted:
+        raise UsageError(
+            f"{where} names Python code, {', '.join(wanted)}, which is not run unasked: anyone may have"
+            " written the record; if you trust it, give --allow-code (allow_code=True)"
+        )
+    if _find_trust(plan) == "remote" and not trust.remote:
+        raise UsageError(
+            f"{where} names the service {plan.encoder}, to which no image is sent unasked: anyone may have"
+            " written the record; if you trust it, give --allow-remote (allow_remote=True)"
+        )
+
+
+def _list_code(plan: Plan) -> Iterator[str]:
+    yield from (one.target for one in plan.transforms if one.kind == "function")
+    if _find_trust(plan) == "code":
+        yield plan.encoder
+
+
+def _find_trust(plan: Plan) -> str:
+    from embshift.encoders.open import find_trust  # imports torch
+
+    return find_trust(plan.encoder)
