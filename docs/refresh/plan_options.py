@@ -17,6 +17,8 @@ _HEAD = '''"""Types of the options that are fields of the plan; written by ``pyt
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
+from embshift.measurement.plan.objects import EncoderLike, MetricLike
+
 __all__ = ["PlanOptions"]
 
 
@@ -37,7 +39,13 @@ def _name_type(kind: object) -> str:
     return kind.__name__ if isinstance(kind, type) else str(kind)
 
 
+_OBJECTS = {"encoder": "EncoderLike | None", "metrics": "Sequence[MetricLike] | None"}
+"""Fields for which calls take objects, too."""
+
+
 def _spell(name: str, stated: str) -> str:
+    if name in _OBJECTS:
+        return _OBJECTS[name]
     choices = RULES[name].get("one_of")
     if choices:
         return f"Literal[{', '.join(f'{chr(34)}{one}{chr(34)}' for one in choices)}] | None"

@@ -10,7 +10,7 @@ from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
 from embshift.encoders.open import open_encoder
 
-NAMED = [name for name, entry in ENCODERS.items() if not entry.model_types]
+NAMED = [name for name, entry in ENCODERS.items() if not entry.model_types and not entry.written]
 SIZE = (64, 64)
 
 

@@ -24,6 +24,7 @@ from embshift.runs.schema import TABLES
 from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.presets import list_preset_names, load_preset
+from tests.unit.encoders.forms import own
 
 ROOT = Path(__file__).parents[2]
 SOURCES = source_pages()
@@ -329,3 +330,12 @@ def test_changes_are_short():
     assert lines
     assert [line for line in lines if len(line.split()) > 26] == []
     assert f"## {embshift.__version__}" in text
+
+
+def test_the_page_on_own_encoders_runs(workplace: Path):
+    """Its function and its module measure; what it says of the address is a shell line, tested above."""
+    found = {"model": own.network(), "preprocess": own.prepare}
+    for block in blocks(ROOT / "docs" / "encoder-own.md", "python"):
+        exec(block, found)
+    assert embshift.open_run("own-run").transforms == ("blur", "noise")
+    assert embshift.open_run("module-run").info["encoder"]["dim"] == found["run"].info["encoder"]["dim"] == 20

@@ -37,6 +37,9 @@ def complete(tmp_path, line, *, shell="bash"):
     return told.read_text(encoding="utf-8").splitlines()
 
 
+NAMED = {name for name, entry in ENCODERS.items() if not (entry.model_types or entry.written)}
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -44,7 +47,7 @@ def complete(tmp_path, line, *, shell="bash"):
         ("embshift run --tr", {"--transform"}),
         ("embshift run --transform ", {*TRANSFORMS, "horizontal_flip", "jpeg_95", "webp_95"}),
         ("embshift run --metric ", {*METRICS}),
-        ("embshift run --encoder ", {name for name in ENCODERS if not ENCODERS[name].model_types}),
+        ("embshift run --encoder ", NAMED),
         ("embshift run --preset ", {*list_preset_names()}),
         ("embshift run --runtime ", {"torch", "compiled", "openvino"}),
         ("embshift run --seed ", set()),

@@ -77,12 +77,14 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 def _fill_run(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.measure import run
     from embshift.cli.options.run_options import add_run_options
+    from embshift.cli.options.trust_options import add_trust_options
 
     parser.description = (
         "Measure how the embeddings of images move under transforms, into a run folder. The same command"
         " continues an interrupted run and returns at once when the run is finished."
     )
     add_run_options(parser)
+    add_trust_options(parser, "code", "remote")
     return run
 
 

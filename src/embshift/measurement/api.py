@@ -8,11 +8,11 @@ from typing import Any, Unpack
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
-from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.objects import name_objects
 from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
+from embshift.measurement.session.trust import Trust, load_trusted_plan
 from embshift.show.run import Run
 from embshift.transforms.build import describe, wrap
 from embshift.transforms.plan import TransformPlan
@@ -30,6 +30,8 @@ def measure(
     out: str | Path | None = None,
     plan: Plan | str | Path | None = None,
     update: bool = False,
+    allow_code: bool = False,
+    allow_remote: bool = False,
     reporter: Reporter | None = None,
     **options: Unpack[PlanOptions],
 ) -> Run:
@@ -47,6 +49,8 @@ def measure(
         out: The run folder; ``runs/<time>-<encoder>`` where None.
         plan: A plan or its TOML file; options override its fields.
         update: Whether images that are new since the run was started are appended.
+        allow_code: Whether a plan's file in a run folder, which anyone may have written, may name code.
+        allow_remote: Whether such a file may name a service as encoder.
         reporter: Who is told about the progress; the module ``logging`` where None.
         **options: Fields of `Plan`: encoder, preset, seed, draws, image_size, … The encoder may also be an
             object: a function of images (uint8, RGB, n × height × width × 3) to embeddings (n × dim), a pair
@@ -66,7 +70,11 @@ def measure(
         >>> run.summary()  # doctest: +SKIP
     """
     sources = expand_source(source)
-    base = load_plan(plan) if isinstance(plan, (str, Path)) else plan
+    base = (
+        load_trusted_plan(plan, Trust(code=allow_code, remote=allow_remote))
+        if isinstance(plan, (str, Path))
+        else plan
+    )
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
     names = None if isinstance(transforms, Mapping) else transforms
     named, encoder = name_objects(options)

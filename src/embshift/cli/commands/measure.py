@@ -67,9 +67,9 @@ def _no_source() -> UsageError:
 def _base(parsed: argparse.Namespace) -> Plan | None:
     if parsed.plan is None:
         return None
-    from embshift.measurement.plan.files import load_plan
+    from embshift.measurement.session.trust import Trust, load_trusted_plan
 
-    return load_plan(parsed.plan)
+    return load_trusted_plan(parsed.plan, Trust(code=parsed.allow_code, remote=parsed.allow_remote))
 
 
 def _carry_out(plan: Plan, out: Path | None, *, quiet: bool, update: bool = False) -> "Run":

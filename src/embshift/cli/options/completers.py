@@ -58,11 +58,13 @@ def named(kind: str, *more: str, files: str = "") -> Completer:
 
 
 def _choosable(kind: str) -> Mapping[str, str]:
-    """Return what can be given by its name: not a family of checkpoints, which is chosen by a folder."""
-    families = (
-        {name for name, entry in entries(kind).items() if entry["model_types"]} if kind == "encoders" else ()
-    )
-    return {name: line for name, line in describe(kind).items() if name not in families}
+    """Return what can be given by its name: neither a family of checkpoints nor another kind of encoder."""
+    others = {
+        name
+        for name, entry in (entries(kind) if kind == "encoders" else {}).items()
+        if entry["model_types"] or entry["written"]
+    }
+    return {name: line for name, line in describe(kind).items() if name not in others}
 
 
 def _paths(prefix: str) -> Iterator[str]:

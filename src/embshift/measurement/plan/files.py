@@ -17,8 +17,13 @@ from embshift.transforms.presets import TransformPlan, make_transform_table, rea
 __all__ = ["list_differences", "load_plan", "plan_from_content", "plan_to_toml"]
 
 
-def load_plan(path: str | Path) -> Plan:
+def load_plan(path: str | Path, *, build: bool = True) -> Plan:
     """Read a plan from TOML: fields by name, transforms as ``[[transform]]`` tables as in a preset.
+
+    Args:
+        path: The file.
+        build: Whether each transform is built once to prove that it can be, which imports the code that it
+            names.
 
     Raises:
         PlanError: If the file is missing, is not TOML, or holds a field that a plan does not have.
@@ -36,7 +41,7 @@ def load_plan(path: str | Path) -> Plan:
         return make_plan(**content)
     # Where the transforms are written out, the preset only names their origin.
     named = checked_types({name: content.pop(name) for name in ("preset",) if name in content})
-    base = Plan(transforms=read_transforms(tables, where=f"plan {path}"), **named)
+    base = Plan(transforms=read_transforms(tables, where=f"plan {path}", proven=not build), **named)
     return make_plan(base=base, **content)
 
 

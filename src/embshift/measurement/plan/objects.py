@@ -2,12 +2,30 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from embshift.core.addresses import find_address
 from embshift.core.errors import PlanError
 
-__all__ = ["name_objects"]
+__all__ = ["EncoderLike", "MetricLike", "name_objects"]
+
+
+class _Encodes(Protocol):
+    """An encoder as `embshift.core.encoding.Encoder` states it, which imports torch."""
+
+    @property
+    def spec(self) -> Any: ...
+
+    def encode(self, views: Any, /, *, capture: Any) -> Any: ...
+
+
+EncoderLike: TypeAlias = (
+    str | os.PathLike[str] | Callable[[Any], Any] | tuple[Any, Callable[[Any], Any]] | _Encodes
+)
+"""A name, path or address; a function; a torch module and its preparation; or an object that encodes."""
+
+MetricLike: TypeAlias = str | Callable[..., Any]
+"""A name, or a registered function."""
 
 
 def name_objects(options: Mapping[str, Any], /) -> tuple[dict[str, Any], Any]:

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
+from embshift.measurement.plan.objects import EncoderLike, MetricLike
+
 __all__ = ["PlanOptions"]
 
 
 class PlanOptions(TypedDict, total=False):
     """Options of `embshift.measure`, `sweep` and `match`: fields of `Plan`; None leaves the default."""
 
-    encoder: str | None
+    encoder: EncoderLike | None
     preset: str | None
-    metrics: Sequence[str] | None
+    metrics: Sequence[MetricLike] | None
     limit: int | None
     metric_sample: int | None
     draws: int | None

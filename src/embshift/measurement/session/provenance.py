@@ -94,7 +94,7 @@ def code_content(plan: Plan, *, objects: Mapping[str, Any]) -> dict[str, str | N
     """Return a digest of the code of every transform that is a function; None where it has no source."""
     own = {each.name: each.target for each in plan.transforms if each.kind == "function"}
     return {
-        name: code_digest(objects[name] if name in objects else load_object(target))
+        name: code_digest(load_object(target) if isinstance(objects.get(name, ""), str) else objects[name])
         for name, target in own.items()
     }
 

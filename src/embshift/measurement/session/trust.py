@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from embshift.core.errors import UsageError
+from embshift.core.paths import input_path
+from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.plan import Plan
+from embshift.runs.record import RECORD
 
-__all__ = ["NO_TRUST", "Trust", "check_trust"]
+__all__ = ["NO_TRUST", "Trust", "check_trust", "load_trusted_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,22 @@ def check_trust(plan: Plan, trust: Trust, /, *, where: str) -> None:
             f"{where} names the service {plan.encoder}, to which no image is sent unasked: anyone may have"
             " written the record; if you trust it, give --allow-remote (allow_remote=True)"
         )
+
+
+def load_trusted_plan(path: str | Path, trust: Trust, /) -> Plan:
+    """Read a plan from TOML; one that lies in a run folder may ask for no more than is allowed.
+
+    Args:
+        path: The file.
+        trust: What is allowed.
+
+    Raises:
+        PlanError: If the plan cannot be used.
+        UsageError: If it lies in a run folder, names code or a service, and that is not allowed.
+    """
+    if (Path(input_path(path)).parent / RECORD).exists():
+        check_trust(load_plan(path, build=False), trust, where=str(path))
+    return load_plan(path)
 
 
 def _list_code(plan: Plan) -> Iterator[str]:

@@ -27,7 +27,11 @@ def check_explained(folder: Path, info: Mapping[str, Any]) -> Iterator[Fault]:
         folder: The run folder.
         info: The content of ``run.json``.
     """
-    if not folder_in(folder, FOLDER).exists():
+    place = folder_in(folder, FOLDER)
+    if not place.exists():
+        return
+    if not any(place.iterdir()):
+        yield _report(place, "holds nothing", files=(place,))
         return
     if not find_explained(folder):
         if left := _list_files(folder):

@@ -9,7 +9,7 @@ from embshift.runs.explained import read_explained_record, write_explained_recor
 from embshift.runs.explained_schema import FOLDER
 from embshift.runs.explained_schema import RECORD as EXPLAINED_RECORD
 from embshift.runs.files import write_json
-from embshift.runs.places import file_in, remove_in
+from embshift.runs.places import file_in, folder_in, remove_in
 from embshift.runs.record import RECORD, check_record_seal, read_record_file, write_record_file
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import SEALED
@@ -65,6 +65,9 @@ def _mark_unexplained(folder: Path) -> None:
 
 def _remove(folder: Path, path: Path) -> bool:
     try:
+        if path == folder / FOLDER:  # reported where it holds nothing
+            folder_in(folder, FOLDER).rmdir()
+            return True
         return remove_in(folder, *path.relative_to(folder).parts)
     except OSError as error:
         raise RunError(f"{path} cannot be removed: {error.strerror}") from error
