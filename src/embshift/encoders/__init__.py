@@ -7,7 +7,11 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 from embshift.core.encoding import Encoder
 from embshift.core.registry import Registry
 
-__all__ = ["ENCODERS", "EncoderEntry", "OpenEncoder", "encoder"]
+__all__ = ["ANY_MODEL", "ENCODERS", "EncoderEntry", "OpenEncoder", "encoder"]
+
+
+ANY_MODEL = "*"
+"""In place of a ``model_type``: every one of the library that no family names."""
 
 
 @runtime_checkable

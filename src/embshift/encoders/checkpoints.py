@@ -217,12 +217,15 @@ def _read_pickle(file: Path) -> Mapping[str, torch.Tensor]:
     return named
 
 
+_INTEGERS = ("position_ids", "relative_position_index", "num_batches_tracked")
+
+
 def _check_types(tensors: Mapping[str, torch.Tensor]) -> None:
-    # Older files also keep the position ids, which are integers.
+    # Files also keep positions and the count of batches that a norm was trained on, which are integers.
     wrong = [
         f"{name} ({str(tensor.dtype).removeprefix('torch.')})"
         for name, tensor in tensors.items()
-        if tensor.dtype not in DTYPES and not name.endswith("position_ids")
+        if tensor.dtype not in DTYPES and not name.endswith(_INTEGERS)
     ]
     if wrong:
         raise WeightsError(f"weights of an unexpected type: {shorten_list(wrong)}; expected floating point")

@@ -1,13 +1,14 @@
 """Opening of an encoder by a registered name, a folder, a hub name, or as one of the forms says."""
 
 import difflib
+import importlib
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, UnknownNameError, UsageError
-from embshift.encoders import ENCODERS, EncoderEntry
+from embshift.encoders import ANY_MODEL, ENCODERS, EncoderEntry
 from embshift.encoders.checkpoints import read_config
 from embshift.encoders.devices import choose_device
 from embshift.encoders.hub import resolve_hub_name
@@ -92,11 +93,21 @@ def _find_family(folder: Path) -> EncoderEntry:
     known = {kind: entry for entry in ENCODERS.values() for kind in entry.model_types}
     if stated in known:
         return known[stated]
-    near: list[str] = difflib.get_close_matches(stated, known, n=1)
+    if stated in _list_image_models():
+        return known[ANY_MODEL]
+    named = sorted(known.keys() - {ANY_MODEL})
+    near: list[str] = difflib.get_close_matches(stated, named, n=1)
     hint = f"; the nearest is {near[0]}" if near else ""
     raise EncoderError(
-        f"'{folder}' holds a '{stated}', which no encoder opens{hint}; supported: {', '.join(sorted(known))}"
+        f"'{folder}' holds a '{stated}', which no encoder opens{hint}; supported: {', '.join(named)}, and"
+        " every other image model of transformers"
     )
+
+
+def _list_image_models() -> frozenset[str]:
+    """Return the values of ``model_type`` for which the library has an image processor or an image tower."""
+    auto: Any = importlib.import_module("transformers.models.auto.image_processing_auto")
+    return frozenset(auto.IMAGE_PROCESSOR_MAPPING_NAMES) | {"dinov3_convnext"}
 
 
 def _make_unknown_error(source: str) -> Exception:

@@ -25,7 +25,16 @@ from embshift.encoders.checkpoints import check_not_pointer
 from embshift.encoders.towers.frame import Frame, compute_frame
 from embshift.encoders.towers.processor_settings import check_settings
 
-__all__ = ["Preprocessing", "open_preprocessing"]
+__all__ = [
+    "PROCESSORS",
+    "RECORDED",
+    "Preprocessing",
+    "open_preprocessing",
+    "prepare_by_library",
+    "read_settings",
+    "remove_suffixes",
+    "select_recorded",
+]
 
 Inputs = Mapping[str, torch.Tensor]
 
@@ -85,19 +94,20 @@ def open_preprocessing(folder: Path, *, default: str) -> Preprocessing:
     Raises:
         EncoderError: There is no such file, or it states something that is not supported.
     """
-    stated = _read_settings(folder)
+    stated = read_settings(folder)
     name = _choose_processor(stated, default=default)
     if name == "DINOv3ViTImageProcessor":
         return _make_float_preprocessing(name, settings=_add_defaults(stated))
     processor = _make_processor(name, stated)
-    settings = _select_recorded(processor.to_dict(), processor=type(processor).__name__, backend="pil")
+    settings = select_recorded(processor.to_dict(), processor=type(processor).__name__, backend="pil")
     check_settings(settings, broadcast=False)
     if name == "Siglip2ImageProcessor":
-        return Preprocessing(settings=settings, prepare=_make_naflex_prepare(processor), frame=None)
+        return Preprocessing(settings=settings, prepare=prepare_by_library(processor), frame=None)
     return _make_pillow_preprocessing(processor, settings=settings)
 
 
-def _read_settings(folder: Path) -> dict[str, Any]:
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint's folder states of its image processor; see `open_preprocessing`."""
     for file, key in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
         check_not_pointer(folder / file)
         try:
@@ -119,11 +129,16 @@ def _read_settings(folder: Path) -> dict[str, Any]:
 
 def _choose_processor(stated: Mapping[str, Any], *, default: str) -> str:
     named = stated.get("image_processor_type") or stated.get("feature_extractor_type") or default
-    # Older files name a feature extractor. A suffix names a backend, which is chosen here.
-    name = str(named).replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast").removesuffix("Pil")
+    name = remove_suffixes(str(named))
     if name not in PROCESSORS:
         raise EncoderError(f"the folder's image processor is '{named}'; supported: {', '.join(PROCESSORS)}")
     return name
+
+
+def remove_suffixes(name: str) -> str:
+    """Return the name of a processor without the suffix of a backend, as newer files write it."""
+    # Older files name a feature extractor. A suffix names a backend, which is chosen here.
+    return name.replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast").removesuffix("Pil")
 
 
 def _make_processor(name: str, stated: Mapping[str, Any]) -> Any:
@@ -142,7 +157,8 @@ def _make_processor(name: str, stated: Mapping[str, Any]) -> Any:
     return processor
 
 
-def _select_recorded(settings: Mapping[str, Any], *, processor: str, backend: str) -> dict[str, Any]:
+def select_recorded(settings: Mapping[str, Any], *, processor: str, backend: str) -> dict[str, Any]:
+    """Return the settings that a run records, ready for JSON."""
     kept = {key: _to_jsonable(settings[key]) for key in RECORDED if settings.get(key) is not None}
     return {"processor": processor, "backend": backend, **kept}
 
@@ -175,7 +191,9 @@ def _make_pillow_preprocessing(processor: Any, *, settings: Mapping[str, Any]) -
     return Preprocessing(settings=settings, prepare=prepare, frame=frame)
 
 
-def _make_naflex_prepare(processor: Any) -> Callable[[AnyViews], Inputs]:
+def prepare_by_library(processor: Any) -> Callable[[AnyViews], Inputs]:
+    """Return the conversion of views by a processor of the library itself."""
+
     def prepare(views: AnyViews) -> Inputs:
         options = {"input_data_format": "channels_last", "return_tensors": "pt"}
         return dict(processor(images=list(to_numpy(views)), **options))
@@ -249,7 +267,7 @@ def _add_defaults(stated: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _make_float_preprocessing(name: str, *, settings: Mapping[str, Any]) -> Preprocessing:
-    settings = _select_recorded(settings, processor=name, backend="torch")
+    settings = select_recorded(settings, processor=name, backend="torch")
     check_settings(settings, broadcast=True)
     modes = {2: "bilinear", 3: "bicubic"}
     if settings["do_resize"] and settings["resample"] not in modes:
