@@ -1,13 +1,14 @@
 """Rendering of figures, in memory and into files: page after page, with the same bytes every time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from embshift.core.errors import FigureError, PlanError, UnknownNameError
+from embshift.core.errors import FigureError, PlanError, RunError, UnknownNameError
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_aside
@@ -70,13 +71,24 @@ def render_pages(
     pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures, plain=plain))
     while True:
         # The style holds while a page is rendered, not while the caller does something else with it.
-        with use_house_style(settings), limit_threads(images=images):
+        with _name_damage(entry), use_house_style(settings), limit_threads(images=images):
             page = next(pages, None)
         if page is None:
             return
         # A figure's label is the only text that matplotlib keeps with it and never draws.
         page.figure.set_label(page.alt)
         yield page
+
+
+@contextmanager
+def _name_damage(entry: FigureEntry) -> Generator[None]:
+    """Turn a damaged explanation into what its figures alone lack: the others do not need it."""
+    try:
+        yield
+    except RunError as error:
+        if entry.needs_explanation:
+            raise FigureError(str(error)) from error
+        raise
 
 
 def _check_metrics(material: Material, entry: FigureEntry) -> None:
