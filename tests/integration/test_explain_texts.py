@@ -133,6 +133,16 @@ def test_damaged_texts_are_found_and_made_again(run):
     assert len(open_run(run).explanation().words().names) == 150
 
 
+@pytest.mark.parametrize("lost", ["texts.parquet", "texts.json"])
+def test_a_loss_of_one_file_of_the_texts_is_found_and_repaired_at_once(run, tmp_path, lost):
+    explain_run(run, texts=TextRequest())
+    folder = shutil.copytree(run, tmp_path / "run")
+    (folder / "explain" / lost).unlink()
+    (fault,) = verify_run(folder, inputs=False, repair=True).faults
+    assert f"has lost {lost}; run 'embshift explain' again" in fault.message
+    assert verify_run(folder, inputs=False).sound
+
+
 def test_without_a_text_side_words_are_left_out_in_one_line(dino, tmp_path):
     result = invoke("explain", str(dino), "--format", "csv")
     assert result.returncode == 0, result.stderr

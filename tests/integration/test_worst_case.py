@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import binomtest, spearmanr
 
 from embshift.core.errors import RunError
 from embshift.core.types import ORIGINAL
@@ -134,6 +134,19 @@ def test_flips_and_how_well_they_are_predicted(labelled):
     content = json.loads(invoke("explain", str(labelled), "--format", "json").stdout)
     assert content["prediction"]["radius"]["spearman"]["mean"] == pytest.approx(mean)
     assert content["prediction_refused"] is None
+
+
+def test_flips_count_no_more_than_the_views_behind_them(tmp_path):
+    # Every image flips at severity 5 alone: without spread over images, only the views limit what is known.
+    folder = make_sweep(tmp_path / "run", NAMES[4:6], levels=(1, 5), missing={("crop", 5, 3)})
+    add_labels(folder)
+    found = open_run(folder).worst_case(resamples=200)
+    rows = {row["transform"]: row for row in found.records()}
+    for name, images in (("crop", IMAGES - 1), ("hue", IMAGES)):
+        ends = binomtest(images, 2 * images).proportion_ci(method="wilson")
+        assert [rows[name][f"flip_rate_{part}"] for part in ("mean", "low", "high")] == pytest.approx(
+            [0.5, ends.low, ends.high]
+        )
 
 
 def test_below_eight_transforms_a_prediction_is_refused_in_one_line(tmp_path):

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from embshift.runs.arrow import as_array, read_columns
+from embshift.runs.arrow import as_array, describe_damage, read_columns
 
 
 @pytest.mark.parametrize("kind", [pa.int32(), pa.int64(), pa.float32(), pa.float64()])
@@ -23,3 +23,18 @@ def test_columns_come_in_the_order_that_was_asked_for(tmp_path):
     table = pa.table({"a": [1, 2], "b": ["x", "y"], "c": [0.5, 1.5]})
     pq.write_table(table, tmp_path / "one.parquet")
     assert read_columns(tmp_path / "one.parquet", ["c", "a"]) == table.select(["c", "a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "made"),
+    [
+        ("shifts/chunk-000000.parquet", "", "made"),
+        ("explain/shifts/chunk-000000.parquet", "explain", "made"),  # of a run that is called so
+        ("explain/shares/chunk-000000.parquet", "", "explained"),
+        ("explain/texts.parquet", "", "explained"),
+    ],
+)
+def test_the_way_out_of_damage_names_the_run_and_what_makes_the_file(name, run, made, tmp_path):
+    told = describe_damage(tmp_path / name, "it is cut")
+    again = f"run 'embshift verify {tmp_path / run} --repair', then the command that {made} the run"
+    assert told.endswith(f"is damaged (it is cut); {again}, which makes it again")

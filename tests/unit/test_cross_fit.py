@@ -11,6 +11,7 @@ from embshift.analysis.sampling.bootstrap import draw_counts
 from embshift.analysis.strength.cross_fit import Measured, cross_fit, interval_of, split_images
 from embshift.analysis.strength.rank_matched import LevelValues, rank_matched
 from embshift.analysis.strength.solved import Solved, SolvedLevel
+from embshift.show.text.matched import format_matched, matched_table
 from tests.reference import matched_reference as reference
 from tests.simulations.matched import TARGET, draw_images
 
@@ -128,14 +129,43 @@ def test_equal_shifts_are_not_told_apart():
     assert [(row.best, row.worst, row.above) for row in rows] == [(1, 2, ()), (1, 2, ())]
 
 
+def test_the_ranking_averages_over_as_many_splits_as_it_tells():
+    measured = draw_images(np.random.default_rng(0), 40)
+    values = {
+        f"one{at}": LevelValues(shift=measured.values[:, at], recall=np.ones(40), draws=40) for at in range(3)
+    }
+    ids = [f"id{at}" for at in range(40)]
+    known = [solved("one", measured.damage)]
+    found = rank_matched(values, known, solved_on=ids, ids=ids, resamples=100, seed=4)
+    halves = split_images(40, seed=4, splits=5)
+    tables = {"damage": measured.damage.tolist(), "values": measured.values.tolist(), "target": TARGET}
+    over_all = reference.cross_fit(**tables, halves=halves.tolist())
+    assert found.groups[0].rows[0].shift == pytest.approx(over_all, rel=1e-9)
+    assert over_all != pytest.approx(reference.cross_fit(**tables, halves=halves[:1].tolist()), rel=1e-6)
+    assert str(matched_table(found).caption).startswith("5 splits: ")
+
+
 def test_what_is_off_its_target_is_marked():
     damage = np.tile([0.9, 0.85, 0.8], (20, 1)) + 0.01 * np.random.default_rng(0).normal(size=(20, 1))
     values = {
-        f"far{at}": LevelValues(shift=np.full(20, 0.1), recall=np.ones(20), draws=20) for at in range(3)
+        f"{name}{at}": LevelValues(shift=np.full(20, 0.1), recall=np.ones(20), draws=20)
+        for name in ("far", "near")
+        for at in range(3)
     }
+    known = [solved("far", damage), solved("near", np.tile(TARGET + np.array([0.1, 0, -0.1]), (20, 1)))]
     ids = [f"id{at}" for at in range(20)]
-    (group,) = rank_matched(values, [solved("far", damage)], solved_on=ids, ids=ids, resamples=200).groups
-    (row,) = group.rows
-    assert row.off_target
-    assert row.damage == pytest.approx(0.8, abs=0.01)
-    assert row.damage_low < row.damage < row.damage_high
+    found = rank_matched(values, known, solved_on=ids, ids=ids, resamples=200)
+    (group,) = found.groups
+    rows = {row.transform: row for row in group.rows}
+    assert [rows[name].off_target for name in ("far", "near")] == [True, False]
+    assert rows["far"].damage == pytest.approx(0.8, abs=0.01)
+    assert rows["far"].damage_low < rows["far"].damage < rows["far"].damage_high
+    lines = format_matched(found, style="markdown").splitlines()
+    assert {name: " * " in line for name in rows for line in lines if f" {name} " in line} == {
+        "far": True,
+        "near": False,
+    }
+    explained = "*: off its target, so not equal to the others"
+    assert explained in str(matched_table(found).caption)
+    on_target = rank_matched(values, known[1:], solved_on=ids, ids=ids, resamples=200)
+    assert explained not in str(matched_table(on_target).caption)

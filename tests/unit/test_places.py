@@ -4,10 +4,9 @@ import os
 
 import pytest
 
-from embshift.core.errors import RunError, UsageError
+from embshift.core.errors import RunError
 from embshift.runs.files import write_text
 from embshift.runs.places import (
-    check_target,
     file_in,
     find_misplaced,
     folder_in,
@@ -105,18 +104,3 @@ def test_listings_hold_names_of_their_kind(run):
     (run / "views" / "a" / ".original.png.7.tmp").touch()
     assert list_views(run) == [run / "views" / "a" / "original.png"]
     assert list_in(run, "none", pattern="*") == []
-
-
-@pytest.mark.parametrize(
-    "name", ["run.json", "RUN.JSON", "plan.toml", ".lock", "images/a.png", "views/a/original.png"]
-)
-def test_results_are_no_target(run, tmp_path, name):
-    (tmp_path / "link").symlink_to(run)
-    for folder in (run, tmp_path / "link", run / "views" / ".."):
-        with pytest.raises(UsageError, match=r"is among the results of the run .*; give another --out"):
-            check_target(folder / name)
-
-
-def test_other_names_are(run, tmp_path):
-    for path in (run / "report.html", run / "figures" / "a.png", run / "my.html", tmp_path / "run.json"):
-        assert check_target(path) == path

@@ -149,6 +149,14 @@ class TestRefused:
             ({"transforms": ["noise", "noise"]}, "transforms named twice: noise"),
             ({"transforms": ["jpeg", "jpeg:3"]}, "'jpeg' and 'jpeg_s3' give the same views"),
             ({"transforms": ["blur:3", "noise", "blur=3"]}, "'blur_s3' and 'blur_x3' give the same views"),
+            (
+                {"transforms": ["identity", "blur=0"]},
+                r"'identity' and 'blur_x0' .*views \(the image itself\)",
+            ),
+            (
+                {"transforms": ["gamma=1", "noise=0"]},
+                r"'gamma_x1' and 'noise_x0' .*views \(the image itself\)",
+            ),
             ({"drawz": 3}, "unknown plan field 'drawz'; did you mean 'draws'"),
         ],
     )
@@ -187,6 +195,10 @@ class TestTransforms:
             with pytest.raises(PlanError, match="give the same views"):
                 make_plan(transforms=[other, name])
         assert len(make_plan(transforms=[name, f"{name}={known.paper / 2}"]).transforms) == 2
+
+    def test_one_transform_may_leave_the_image_as_it_is(self):
+        assert names(make_plan(transforms=["blur", "identity", "noise"])) == ["blur", "identity", "noise"]
+        assert names(make_plan(transforms=["blur=0", "blur", "noise"])) == ["blur_x0", "blur", "noise"]
 
     def test_a_preset_of_ones_own_holds_no_views_twice(self, tmp_path):
         path = tmp_path / "own.toml"

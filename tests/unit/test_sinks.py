@@ -282,6 +282,20 @@ class TestLock:
         with lock_folder(tmp_path):
             pass
 
+    @pytest.mark.parametrize(
+        ("signed", "told"), [(None, "another process"), (b"process \xff7 on a", "process \ufffd7 on a")]
+    )
+    def test_a_holder_that_cannot_be_read_is_told_as_far_as_it_can(self, tmp_path, signed, told):
+        with lock_folder(tmp_path):
+            (tmp_path / ".owner").unlink()
+            if signed is not None:
+                (tmp_path / ".owner").write_bytes(signed)
+            with (
+                pytest.raises(ResumeError, match=f"is being written by {told}; wait for it"),
+                lock_folder(tmp_path),
+            ):
+                pass
+
     def test_a_killed_writer_leaves_it_free(self, tmp_path):
         with subprocess.Popen(
             [sys.executable, "-c", self.HOLD, str(tmp_path)],

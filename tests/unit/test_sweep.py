@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import binomtest, spearmanr
 
 from embshift.analysis.embeddings.pairs import make_pairs
 from embshift.analysis.strength.curve_numbers import (
@@ -185,6 +185,20 @@ def test_monotonicity_has_an_interval_of_its_images():
     assert found.mean[0] == pytest.approx(own.mean())
     wide = 2 * 2.02 * own.std(ddof=1) / math.sqrt(40)
     assert found.high[0] - found.low[0] == pytest.approx(wide, rel=0.12)
+
+
+def test_monotonicity_that_hardly_any_image_lacks_has_wilsons_interval():
+    base = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    base[:, 5] = 0
+    away = np.linalg.norm(base, axis=1, keepdims=True) * np.eye(6, dtype=np.float32)[5]
+    turned = np.arange(40)[:, None] < 3  # these three move less and less
+    names = [f"noise_s{at}" for at in (1, 2, 3, 4)]
+    views = {name: base + away * np.where(turned, 4 - at, 1 + at) / 10 for at, name in enumerate(names)}
+    found = compute_sweep(plain_pairs(base, views), [swept(name) for name in names]).curves[0].monotonicity
+    ends = binomtest(37, 40).proportion_ci(method="wilson")
+    assert [found.mean[0], found.low[0], found.high[0]] == pytest.approx(
+        [2 * share - 1 for share in (37 / 40, ends.low, ends.high)]
+    )
 
 
 def swept(name):

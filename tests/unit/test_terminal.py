@@ -45,23 +45,37 @@ def test_verbose_errors_keep_their_exit_code(capsys):
     assert "error: source 'no.jpg' does not exist" in shown
 
 
+SHOWN = (["list"], ["list", "metrics"], ["--help"], ["run", "--help"], ["--version"])
+
+
+def run_into(output, arguments, *, buffered):
+    """Run the command with this standard output; Python writes at the end, or every text at once."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+    return subprocess.run(
+        [*COMMAND, *arguments], stdout=output, stderr=subprocess.PIPE, text=True, env=environment, check=False
+    )
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a system without /dev/full")
-@pytest.mark.parametrize("arguments", [["list"], ["list", "metrics"], ["--help"], ["run", "--help"]])
-def test_an_output_that_takes_nothing_more_is_said(arguments):
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("arguments", SHOWN)
+def test_an_output_that_takes_nothing_more_is_said(arguments, buffered):
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-            check=False,
-        )
+        done = run_into(full, arguments, buffered=buffered)
     assert done.returncode == 4
     assert done.stderr.startswith("error: standard output cannot be written: No space left on device")
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("arguments", SHOWN)
+def test_a_reader_that_has_gone_ends_the_command_without_a_word(arguments, buffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = run_into(gone, arguments, buffered=buffered)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_messages_that_nobody_takes_stop_nothing(tmp_path):

@@ -67,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse(sys.argv[1:] if arguments is None else arguments)
     except ShiftError as error:
         return _fail(f"error: {error}", error.exit_code)
+    except BrokenPipeError:
+        silence_output()
+        return _NO_READER
     except SystemExit:  # after help and version
         _finish_help()
         raise

@@ -5,12 +5,17 @@ answered at once.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from embshift.cli.options.completers import complete, no_words, paths, words
+from embshift.cli.output.terminal import check_output
 from embshift.core.errors import UnknownNameError, UsageError
 from embshift.core.version import __version__
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 __all__ = ["build_parser", "parse"]
 
@@ -23,12 +28,24 @@ class _Help(argparse.HelpFormatter):
         self._action_max_length = 14  # argparse leaves too little for the names of commands
 
 
+class _Parser(argparse.ArgumentParser):
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print help as a result: argparse says nothing where an output takes no more."""
+        if file is not sys.stdout or file is None:
+            return super()._print_message(message, file)
+        with check_output():
+            file.write(message)
+        return None
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the arguments of one command.
 
     Raises:
         UsageError: If the command or an option is not known; the nearest is offered.
         SystemExit: After help and version, and where arguments are wrong in another way.
+        StorageError: If help cannot be printed, as on a full disk.
+        BrokenPipeError: If the reader of the help has gone.
     """
     given = next((text for text in arguments if not text.startswith("-")), "")
     if given and given not in _COMMANDS:
@@ -55,7 +72,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     Args:
         only: The command that is needed; "" for all without their arguments, None for all.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="embshift",
         formatter_class=_Help,
         description="Measure and explain how image embeddings move when an image is changed.",

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Shaped
 
 from embshift.core.errors import RunError
+from embshift.runs.explained_schema import EXPLAINED, FOLDER, TEXTS
 from embshift.runs.seal import BROKEN, check_seal
 
 __all__ = ["as_array", "check_table", "describe_damage", "read_columns"]
@@ -87,11 +88,14 @@ def describe_damage(path: Path, reason: object, *, run: Path | None = None) -> s
     Args:
         path: The file.
         reason: An error, or words.
-        run: The run folder; the parent of the file's folder if None, as for tables.
+        run: The run folder; that of a table if None.
     """
     missing = isinstance(reason, FileNotFoundError)
     what = "is missing" if missing else f"is damaged ({' '.join(str(reason).split())})"
+    explained = path.parent if path.name == TEXTS else path.parent.parent
+    own = explained.name == FOLDER and (path.name == TEXTS or path.parent.name in EXPLAINED)
+    folder = run or (explained.parent if own else path.parent.parent)
     return (
-        f"{path} {what}; run 'embshift verify {run or path.parent.parent} --repair', then the command that"
-        " made the run, which makes it again"
+        f"{path} {what}; run 'embshift verify {folder} --repair', then the command that"
+        f" {'explained' if own else 'made'} the run, which makes it again"
     )

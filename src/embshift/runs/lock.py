@@ -74,8 +74,10 @@ def _has_locks(path: Path) -> bool:
 
 
 def _describe_holder(folder: Path, *, leased: bool) -> str:
-    owner = folder / OWNER
-    held = owner.read_text(encoding="utf-8", errors="replace") if owner.exists() else "another process"
+    try:
+        held = (folder / OWNER).read_text(encoding="utf-8", errors="replace")
+    except OSError:  # it has not signed yet, or has just ended
+        held = "another process"
     if leased:
         return (
             f"{folder} is being written by {held}, and its file system has no locks; wait for it, or remove"

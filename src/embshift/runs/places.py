@@ -11,14 +11,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from embshift.core.errors import RunError, UsageError
+from embshift.core.errors import RunError
 from embshift.core.text_files import describe_kind
 from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.schema import TABLES
 
 __all__ = [
     "FILES",
-    "check_target",
     "file_in",
     "find_misplaced",
     "folder_in",
@@ -32,7 +31,6 @@ __all__ = [
 FILES = ("run.json", "plan.toml", "listing.parquet", "match.json", "report.html", ".lock", ".lease", ".owner")
 """Names of the files in a run folder."""
 
-_RESULTS = {*FILES, *TABLES, FOLDER, "views"} - {"report.html"}
 _CHUNKS, _VIEWS, _DRAFTS = "chunk-*.parquet", "*.png", ".*.tmp"
 _NUMBERED = re.compile(r"chunk-[0-9]{6}\.parquet|chunk-[1-9][0-9]{6,}\.parquet")
 
@@ -161,23 +159,6 @@ def _describe(place: Path, found: int, *, wanted: int) -> str:
             " mv RUN DISK/ && ln -s DISK/RUN RUN"
         )
     return f"{place} is {describe_kind(found)}; expected {describe_kind(wanted)}: move it away"
-
-
-def check_target(path: Path) -> Path:
-    """Return the path of a report or figure to be written, unless a run keeps its results there.
-
-    Raises:
-        UsageError: If it is a file of a run folder's results, or in one of their folders.
-    """
-    try:
-        # A link of this name is replaced, not followed; links on the way are the user's.
-        place = path.parent.resolve() / path.name
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(f"{path} cannot be written: {error}; give another --out") from error
-    for folder in place.parents:
-        if place.relative_to(folder).parts[0].casefold() in _RESULTS and os.path.lexists(folder / "run.json"):
-            raise UsageError(f"{path} is among the results of the run {folder}; give another --out")
-    return path
 
 
 def find_misplaced(folder: Path) -> Iterator[tuple[Path, str]]:

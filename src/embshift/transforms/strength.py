@@ -172,6 +172,10 @@ def fill_in_strength(plan: TransformPlan) -> TransformPlan:
     return plan if stated is None else replace(plan, strength=stated.at(plan.severity or 0))
 
 
+_UNTOUCHED = ("identity", 0.0, "[]", "")
+"""What `_describe_views` returns for every transform that leaves the image as it is."""
+
+
 def check_different(
     plans: Iterable[TransformPlan], *, paper: Collection[TransformPlan]
 ) -> tuple[TransformPlan, ...]:
@@ -188,9 +192,9 @@ def check_different(
             continue
         other = known.setdefault(views, plan.name)
         if other != plan.name:
+            same = "the image itself" if views == _UNTOUCHED else f"{views[0]} at strength {views[1]:g}"
             raise PlanError(
-                f"transforms '{other}' and '{plan.name}' give the same views ({views[0]} at strength"
-                f" {views[1]:g}); leave one of them out"
+                f"transforms '{other}' and '{plan.name}' give the same views ({same}); leave one of them out"
             )
     return found
 
@@ -203,8 +207,10 @@ def _describe_views(
         return _describe_paper_views(plan) if plan in paper else None
     stated = TRANSFORMS[plan.target].strength if plan.kind == "registered" else None
     if stated is None:
-        return None
+        return _UNTOUCHED if (plan.kind, plan.target) == ("registered", "identity") else None
     strength = _resolve_strength(plan.target, stated, severity=plan.severity, strength=plan.strength)
+    if strength == stated.zero:
+        return _UNTOUCHED
     asked = plan.severity is not None or plan.strength is not None
     return plan.target, strength, repr(sorted(plan.parameters.items())), plan.target if asked else plan.name
 

@@ -50,6 +50,8 @@ def embed(folder, *, views=VIEWS):
         ("num_channels", 1),
         ("patch_size", 0),
         ("patch_size", [8]),
+        ("image_size", 0),
+        ("image_size", [32]),
         ("num_attention_heads", 5),
         ("num_attention_heads", 0),
         ("hidden_size", 0),
@@ -67,8 +69,6 @@ def test_a_patch_of_two_sides_is_measured_or_named(altered, kind, value):
     folder = altered(kind, "config.json", "patch_size", value)
     if kind in ("dinov2-registers", "dinov3", "vit") and value == [8, 8]:
         assert embed(folder).grid == (4, 4)
-    elif kind == "siglip2":  # its patches are cut by the preprocessing
-        return
     else:
         with pytest.raises(EncoderError, match=r"patch_size|shapes of config\.json"):
             embed(folder)
@@ -112,8 +112,35 @@ def test_a_setting_of_the_preprocessing_that_cannot_be_used_is_named(altered, ki
         embed(folder)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("patch_size", value) for value in (None, "x", 0, -8, 8.0, True, [8, 8], 10**9)),
+        *(("max_num_patches", value) for value in ("x", 0, -8, 8.5, True, 10**9)),
+    ],
+)
+def test_patches_that_the_preprocessing_cannot_cut_are_named(altered, field, value):
+    with pytest.raises(EncoderError, match=rf"preprocessor_config\.json states {field} .*expected a whole"):
+        open_encoder(str(altered("siglip2", "preprocessor_config.json", field, value)), device="cpu")
+
+
+def test_patches_of_two_sizes_are_named(altered):
+    folder = altered("siglip2", "preprocessor_config.json", "patch_size", 16)
+    with pytest.raises(EncoderError, match=r"states patch_size 16, but config\.json 8 by 8"):
+        open_encoder(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_number_beyond_all_floats_is_named(altered, kind):
+    with pytest.raises(EncoderError, match=r"rescale_factor 10+; expected a number"):
+        embed(altered(kind, "preprocessor_config.json", "rescale_factor", 10**400))
+
+
+SIZES = (0, -5, [32], [], {"width": 32}, {"height": 0, "width": 32}, "x", {"shortest_edge": "a"}, 10**9)
+
+
 @pytest.mark.parametrize("field", ["size", "crop_size"])
-@pytest.mark.parametrize("value", [0, -5, [32], [], {"width": 32}, {"height": 0, "width": 32}, "x"])
+@pytest.mark.parametrize("value", SIZES)
 def test_a_size_that_is_none_is_refused_when_the_encoder_is_opened(altered, field, value):
     folder = altered("clip", "preprocessor_config.json", field, value)
     with pytest.raises(EncoderError, match=r"preprocessor_config\.json"):

@@ -1,6 +1,7 @@
 """Figures in memory, in files and by command: rendered where possible, else refused with a clear message."""
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -156,6 +157,19 @@ def test_a_file_that_cannot_be_written(material, tmp_path):
     (tmp_path / "figures").write_text("no folder")
     with pytest.raises(StorageError, match=r"l2_bar\.png cannot be written"):
         write_figure(material, "l2_bar", folder=tmp_path / "figures")
+
+
+@pytest.mark.parametrize("harm", ["cut", "pipe"])
+def test_a_damaged_explanation_costs_only_the_figures_that_need_it(nine, tmp_path, harm, capsys):
+    run = shutil.copytree(nine.folder, tmp_path / "run")
+    path = run / "explain" / "layers" / "chunk-000000.parquet"
+    path.unlink()
+    path.write_bytes(b"PAR1") if harm == "cut" else os.mkfifo(path)
+    names = ["layer_profile", "l2_bar"]
+    assert main(["figures", str(run), "--only", *names, "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [str(tmp_path / "out" / "l2_bar.png")]
+    assert re.search(r"error: layer_profile: .*chunk-000000\.parquet is (damaged|a pipe)", told.err)
 
 
 def test_an_unknown_format(material, tmp_path):

@@ -117,14 +117,31 @@ def test_several_formats_are_those_of_single_calls(material, tmp_path):
         assert alone.read_bytes() == path.read_bytes()
 
 
-def test_the_command_takes_plain_formats_and_a_style(nine, sheet, tmp_path, capsys):
-    options = ["--only", "l2_bar", "--format", "pdf, png", "--plain", "--style", str(sheet)]
-    assert main(["figures", str(nine.folder), *options, "--out", str(tmp_path)]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["l2_bar.pdf", "l2_bar.png"]
-    assert capsys.readouterr().out.splitlines() == [
-        str(tmp_path / "l2_bar.pdf"),
-        str(tmp_path / "l2_bar.png"),
-    ]
+OPTIONS = {
+    "plain": (["--plain"], {"plain": True}),
+    "width": (["--width", "3.3"], {"width": 3.3}),
+    "formats": (["--format", "svg, png"], {"formats": ("svg", "png")}),
+    "style": (["--style", "ggplot"], {"style": "ggplot"}),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_command_hands_on_its_options(option, nine, material, tmp_path, capsys):
+    given, meant = OPTIONS[option]
+    command = ["figures", str(nine.folder), "--only", "l2_bar", *given, "--out", str(tmp_path / "found")]
+    assert main(command) == 0
+    wanted = write_figure(material, "l2_bar", folder=tmp_path / "wanted", **meant)
+    found = [tmp_path / "found" / path.name for path in wanted]
+    assert capsys.readouterr().out.splitlines() == [str(path) for path in found]
+    assert [path.read_bytes() for path in found] == [path.read_bytes() for path in wanted]
+    plain = write_figure(material, "l2_bar", folder=tmp_path / "default")
+    assert [path.read_bytes() for path in plain] != [path.read_bytes() for path in wanted]
+
+
+def test_the_command_hands_on_the_number_of_images(nine, tmp_path, capsys):
+    command = ["figures", str(nine.folder), "--only", "attention_grid", "--width", "3.3"]
+    assert main([*command, "--pictures", "1", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / "attention_grid.png")]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
+from embshift.core.types import Field
+from embshift.show.figures.kept_views import overlay_map
 from embshift.show.figures.layout.heat import Scale
 from embshift.show.figures.layout.style import (
     assign_looks,
@@ -17,7 +19,9 @@ from embshift.show.figures.layout.style import (
     ink_on,
     use_house_style,
 )
-from embshift.show.report.palette import heat_colours, transform_colours
+from embshift.show.figures.material import EncoderMap
+from embshift.show.figures.render import render_page
+from embshift.show.report.palette import heat_colours, map_colours, transform_colours
 from tests.synthetic_runs import NINE, THIRTY
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, for linear RGB.
@@ -173,3 +177,23 @@ def test_darker_is_further_in_figures_and_in_the_report():
     assert (np.diff(fills) > 0).all()
     scale = Scale.to_one(np.array([0.2, 0.9]), label="")
     assert scale.share(0.2) < scale.share(0.9)
+
+
+@pytest.mark.parametrize("name", ["clustermap", "sample_heatmap"])
+def test_heat_maps_and_their_scale_have_the_colours_of_the_report(name, material):
+    fills = [one["fill"] for one in heat_colours()]
+    page = render_page(material, name)
+    shown = [image for axes in page.figure.axes for image in axes.images]
+    assert len(shown) >= 2  # the cells, and the scale below them
+    for image in shown:
+        assert image.norm.vmin < image.norm.vmax
+        assert [to_hex(image.cmap(share)) for share in (0.0, 1.0)] == [fills[0], fills[-1]]
+
+
+def test_maps_are_brightest_where_they_are_greatest_in_figures_and_in_the_report():
+    in_report = np.array(map_colours())
+    assert (np.diff(in_report.sum(axis=1)) > 0).all()
+    shares = np.array([[0.0, 1.0]])
+    found = EncoderMap(shares=shares, field=Field(top=0, left=0, height=1, width=2))
+    in_figures = overlay_map(np.zeros((1, 2, 3), np.uint8), found)[0]
+    np.testing.assert_allclose(in_figures, 0.6 * in_report[[0, -1]], atol=1)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import shutil
 
 import numpy as np
@@ -233,7 +234,26 @@ def damage_record(run, **changes):
     write_explained_record(run.folder, {name: one for name, one in record.items() if one is not None})
 
 
+def replace_by_pipe(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    os.mkfifo(path)
+
+
+def replace_by_link(path):
+    path.rename(path.parent / "moved")
+    path.symlink_to("moved")
+
+
+AGAIN = "run 'embshift verify run --repair', then the command that explained the run"
+
 DAMAGES = {
+    "a pipe for a record": (
+        lambda run: replace_by_pipe(run.folder / "explain" / "explain.json"),
+        "is a pipe",
+    ),
+    "a pipe for a folder": (lambda run: replace_by_pipe(run.folder / "explain"), "is a pipe"),
+    "a link for a folder": (lambda run: replace_by_link(run.folder / "explain"), "is a link"),
+    "a link for a table": (lambda run: replace_by_link(chunk(run, "maps").parent), "is a link"),
     "unfinished": (lambda run: damage_record(run, state="running"), "is not finished"),
     "of another run": (lambda run: damage_record(run, fingerprint="other"), "explains another run"),
     "without counts": (lambda run: damage_record(run, counts=None), "counts"),
@@ -242,8 +262,8 @@ DAMAGES = {
     "no chunk": (lambda run: damage_record(run, chunks=0), "holds no view"),
     "a word in place of a number": (lambda run: damage_record(run, chunks="many"), "cannot be shown"),
     "no record": (lambda run: (run.folder / "explain" / "explain.json").write_text("{"), "cannot be read"),
-    "a lost file": (lambda run: chunk(run, "layers").unlink(), "cannot be shown"),
-    "a cut file": (lambda run: chunk(run, "shares").write_bytes(b"PAR1"), "cannot be shown"),
+    "a lost file": (lambda run: chunk(run, "layers").unlink(), AGAIN),
+    "a cut file": (lambda run: chunk(run, "shares").write_bytes(b"PAR1"), AGAIN),
 }
 
 
@@ -257,6 +277,7 @@ def test_a_damaged_explanation_costs_the_section_and_says_so(run, kind):
     assert told in one["text"]
     assert str(run.folder.parent) not in one["text"]
     assert section["tables"] == section["figures"] == []
+    assert hint_at_explain(run) == ""
 
 
 def test_the_page_of_a_damaged_explanation_is_whole(run):

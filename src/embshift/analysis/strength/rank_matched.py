@@ -10,14 +10,7 @@ from jaxtyping import Bool, Float64
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.sampling.shares import share_intervals
 from embshift.analysis.shifts.ranks import Ranks, rank_transforms
-from embshift.analysis.strength.cross_fit import (
-    SPLITS,
-    CrossFit,
-    Measured,
-    cross_fit,
-    interval_of,
-    split_images,
-)
+from embshift.analysis.strength.cross_fit import CrossFit, Measured, cross_fit, interval_of, split_images
 from embshift.analysis.strength.matched import Matched, MatchedGroup, MatchedRow, UnmatchedRow
 from embshift.analysis.strength.solved import Solved
 from embshift.core.errors import RunError
@@ -84,7 +77,7 @@ def rank_matched(
         groups=tuple(_group(kind, target, solved, context) for kind, target in amounts),
         solved_on=len(known),
         gallery=len(ids),
-        splits=SPLITS,
+        splits=len(context.halves),
         level=level,
         unmatched=tuple(sorted(unmatched, key=lambda row: _descending(row.shift))),
     )

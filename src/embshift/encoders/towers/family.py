@@ -14,6 +14,7 @@ from embshift.encoders.checkpoints import CheckpointWeights, open_weights, read_
 from embshift.encoders.devices import choose_device
 from embshift.encoders.hub import resolve_hub_name
 from embshift.encoders.towers.preprocessing import open_preprocessing
+from embshift.encoders.towers.processor_settings import check_patches
 from embshift.encoders.towers.tower import Tower, build_config
 from embshift.encoders.towers.vision import VisionEncoder
 from embshift.encoders.towers.vision_config import check_vision_config, get_vision_config
@@ -73,6 +74,8 @@ def family(
             chosen = choose_device(device)
             weights = open_weights(folder, allow_pickle=allow_pickle)
             tower = build(config, weights)
+            if preprocessing.frame is None:
+                check_patches(preprocessing.settings, patch=tower.patch)
             spec = EncoderSpec(
                 name=source,
                 family=name,

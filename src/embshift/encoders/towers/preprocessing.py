@@ -165,10 +165,12 @@ def select_recorded(settings: Mapping[str, Any], *, processor: str, backend: str
 
 def _to_jsonable(value: Any) -> Any:
     if isinstance(value, Mapping):
-        sizes = cast("Mapping[str, int]", value)
-        return {key: int(size) for key, size in sizes.items() if size}
+        # What is no number stays as it is, and is named by `check_settings`; so in lists.
+        sizes = cast("Mapping[str, Any]", value)
+        return {
+            key: int(size) if isinstance(size, int | float) else size for key, size in sizes.items() if size
+        }
     if isinstance(value, list | tuple):
-        # What is no number stays as it is, and is named by `check_settings`.
         return [float(one) if isinstance(one, int | float) else one for one in cast("Sequence[Any]", value)]
     # The resampling mode is an integer with a name.
     return int(value) if isinstance(value, enum.IntEnum) else value

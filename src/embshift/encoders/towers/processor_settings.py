@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from embshift.core.errors import EncoderError
 
-__all__ = ["check_settings"]
+__all__ = ["check_patches", "check_settings"]
 
 _FILTERS = range(6)
 """Pillow's resampling filters."""
+
+_LONGEST, _MOST = 2**14, 2**16
+"""Pixels of a side and patches of an image, beyond those of any encoder: more would only fill the memory."""
 
 
 def check_settings(settings: Mapping[str, Any], *, broadcast: bool) -> None:
@@ -36,10 +39,33 @@ def check_settings(settings: Mapping[str, Any], *, broadcast: bool) -> None:
         _check_stated(settings.get("crop_size"), field="crop_size", because="do_center_crop")
 
 
+def check_patches(settings: Mapping[str, Any], *, patch: tuple[int, int]) -> None:
+    """Check the settings of an image processor that cuts images into patches itself (NaFlex).
+
+    Args:
+        settings: The processor's settings, without those that are null.
+        patch: Height and width of a patch in pixels, as the network takes it.
+
+    Raises:
+        EncoderError: A setting is missing, of another type, or another than the network's; it is named.
+    """
+    side, most = settings.get("patch_size"), settings.get("max_num_patches")
+    if not _is_whole(side) or not 0 < side <= _LONGEST:
+        raise _make_error("patch_size", side, f"a whole number of pixels, {_LONGEST:,} at most")
+    if not _is_whole(most) or not 0 < most <= _MOST:
+        raise _make_error("max_num_patches", most, f"a whole number, {_MOST:,} at most")
+    if patch != (side, side):
+        raise EncoderError(
+            f"preprocessor_config.json states patch_size {side}, but config.json {patch[0]} by {patch[1]};"
+            " download both files again"
+        )
+
+
 def _check_stated(value: Any, *, field: str, because: str) -> None:
     sides: list[Any] = list(cast(Mapping[str, Any], value).values()) if isinstance(value, Mapping) else [None]
-    if not sides or not all(_is_number(side) and side > 0 for side in sides):
-        raise _make_error(field, value, f"a size in pixels, because {because} is true")
+    if not sides or not all(_is_number(side) and 0 < side <= _LONGEST for side in sides):
+        wanted = f"a size in pixels, {_LONGEST:,} at most, because {because} is true"
+        raise _make_error(field, value, wanted)
     stated = {"height", "width"} & set(cast(Mapping[str, Any], value))
     if len(stated) == 1 or (field == "crop_size" and not stated):
         raise _make_error(field, value, f"height and width in pixels, because {because} is true")
@@ -59,8 +85,15 @@ def _check_channels(value: Any, *, field: str, broadcast: bool) -> None:
         raise _make_error(field, value, "numbers other than 0")
 
 
+def _is_whole(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _make_error(field: str, value: Any, expected: str) -> EncoderError:

@@ -78,15 +78,24 @@ def _find_damage(folder: Path, chunk: int, *, digest: str) -> str:
 
 
 def _check_texts(folder: Path, *, fingerprint: str) -> Iterator[Fault]:
-    path = file_in(folder, FOLDER, TEXTS)
-    if path.exists():
-        try:
-            check_table(path, fingerprint=fingerprint)
-        except RunError as error:
-            yield _report(path, str(error).partition(";")[0], files=(path,))
-    record = file_in(folder, FOLDER, TEXTS_RECORD)
-    if record.exists() and (what := _find_wrong_record(folder, fingerprint=fingerprint)):
-        yield _report(record, what, files=(record,))
+    path, record = file_in(folder, FOLDER, TEXTS), file_in(folder, FOLDER, TEXTS_RECORD)
+    # One counts for nothing without the other, so both are dropped.
+    present = tuple(one for one in (path, record) if one.exists())
+    if len(present) == 1:
+        lost = record if present[0] == path else path
+        yield _report(present[0], f"has lost {lost.name}", files=present)
+        return
+    if present:
+        yield from _check_both(folder, present, fingerprint=fingerprint)
+
+
+def _check_both(folder: Path, files: tuple[Path, ...], *, fingerprint: str) -> Iterator[Fault]:
+    try:
+        check_table(files[0], fingerprint=fingerprint)
+    except RunError as error:
+        yield _report(files[0], str(error).partition(";")[0], files=files)
+    if what := _find_wrong_record(folder, fingerprint=fingerprint):
+        yield _report(files[1], what, files=files)
 
 
 def _find_wrong_record(folder: Path, *, fingerprint: str) -> str:

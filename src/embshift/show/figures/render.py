@@ -1,17 +1,18 @@
 """Rendering of figures, in memory and into files: page after page, with the same bytes every time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from embshift.core.errors import FigureError, PlanError, UnknownNameError
+from embshift.core.errors import FigureError, PlanError, RunError, UnknownNameError
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_aside
-from embshift.runs.places import check_target
+from embshift.runs.targets import check_target, is_replaceable
 from embshift.show.figures import FIGURES, FigureEntry, Page
 from embshift.show.figures.layout.sheets import Frame
 from embshift.show.figures.layout.style import use_house_style
@@ -70,13 +71,24 @@ def render_pages(
     pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures, plain=plain))
     while True:
         # The style holds while a page is rendered, not while the caller does something else with it.
-        with use_house_style(settings), limit_threads(images=images):
+        with _name_damage(entry), use_house_style(settings), limit_threads(images=images):
             page = next(pages, None)
         if page is None:
             return
         # A figure's label is the only text that matplotlib keeps with it and never draws.
         page.figure.set_label(page.alt)
         yield page
+
+
+@contextmanager
+def _name_damage(entry: FigureEntry) -> Generator[None]:
+    """Turn a damaged explanation into what its figures alone lack: the others do not need it."""
+    try:
+        yield
+    except RunError as error:
+        if entry.needs_explanation:
+            raise FigureError(str(error)) from error
+        raise
 
 
 def _check_metrics(material: Material, entry: FigureEntry) -> None:
@@ -158,17 +170,20 @@ def write_figure(
         FigureError: If the run lacks what the figure needs.
         StorageError: If a file cannot be written.
         UnknownNameError: If there is no such figure, format or style.
-        UsageError: If a run keeps its results in the folder, or the style sheet cannot be read or parsed.
+        UsageError: If a run keeps its results in the folder, something else than a figure has the name of a
+            file, or the style sheet cannot be read or parsed.
     """
     for one in formats:
         if one not in FORMATS:
             raise UnknownNameError("format", one, FORMATS)
     kinds, settings = tuple(dict.fromkeys(formats)), {} if style is None else read_style(style)
+    for kind in kinds:
+        _page_path(folder, name, 1, kind=kind)  # before anything is rendered
     written, number = list[Path](), 0
     pages = render_pages(material, name, width=width, pictures=pictures, plain=plain, style=style)
     for number, page in enumerate(pages, start=1):
         for kind in kinds:
-            path = check_target(folder / f"{name}{'' if number == 1 else f'-{number}'}.{kind}")
+            path = _page_path(folder, name, number, kind=kind)
             metadata = _make_metadata(kind, title=FIGURES[name].question, alt=page.alt)
             save = partial(_save_page, page.figure, kind=kind, metadata=metadata, settings=settings)
             write_aside(path, save)
@@ -178,10 +193,14 @@ def write_figure(
     return written
 
 
+def _page_path(folder: Path, name: str, number: int, *, kind: str) -> Path:
+    return check_target(folder / f"{name}{'' if number == 1 else f'-{number}'}.{kind}", kind=kind)
+
+
 def _remove_pages(folder: Path, name: str, *, kind: str, after: int) -> None:
     """Remove further pages of an earlier, longer figure; they would pass for pages of this one."""
     page = after + 1
-    while (stale := folder / f"{name}-{page}.{kind}").is_file():
+    while is_replaceable(stale := folder / f"{name}-{page}.{kind}", kind=kind):
         stale.unlink()
         page += 1
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from embshift.analysis.explanation import Explanation, open_explanation
 from embshift.analysis.sampling.bootstrap import RESAMPLES
-from embshift.core.errors import ShiftError
+from embshift.core.errors import RunError, ShiftError
 from embshift.core.progress import OnStep, ignore_step
 from embshift.runs.explained import find_explained
 from embshift.runs.tables import RunTables
@@ -62,12 +62,20 @@ def build_network(
         Sentences, tables, figures, lines of methods, caveats and the command that makes the explanation
         again; where it cannot be read, only one sentence that says why.
     """
-    if not find_explained(run.folder):
+    if not _is_explained(run):
         return None
     try:
         return _build(run, open_explanation(run), resamples=resamples, on_step=on_step)
     except _DAMAGE as error:
         return _tell_damage(run, error)
+
+
+def _is_explained(run: RunTables) -> bool:
+    """Return whether a run was explained; true where something else has the explanation's place."""
+    try:
+        return find_explained(run.folder)
+    except RunError:
+        return True
 
 
 def _build(run: RunTables, found: Explanation, *, resamples: int, on_step: OnStep) -> dict[str, Any]:
@@ -119,7 +127,7 @@ def hint_at_explain(run: RunTables) -> str:
     """Return the command that explains a run; empty for a run that cannot be explained, or is."""
     info, encoder = run.info, run.info["encoder"]
     float32 = encoder.get("precision", "float32") == "float32" and encoder.get("runtime", "torch") == "torch"
-    if find_explained(run.folder) or not run.finished or not float32:
+    if _is_explained(run) or not run.finished or not float32:
         return ""
     if not run.transforms or "memory" in info["plan"].get("sources", []):
         return ""

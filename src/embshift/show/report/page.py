@@ -16,8 +16,9 @@ from embshift.core.progress import OnStep, ignore_step
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_text
-from embshift.runs.places import check_target, file_in
+from embshift.runs.places import file_in
 from embshift.runs.tables import RunTables
+from embshift.runs.targets import check_target
 from embshift.show.report.caveats import list_caveats
 from embshift.show.report.extremes import choose_extremes, list_rows, take_turns
 from embshift.show.report.facts.run import Facts, gather_facts
@@ -51,11 +52,17 @@ def write_report(run: RunTables, out: str | Path | None = None, *, on_step: OnSt
     Raises:
         RunError: If the run is damaged.
         StorageError: If it cannot be written.
-        UsageError: If a run keeps its results under this path.
+        UsageError: If a run keeps its results under this path, or it leads to something else than a report.
     """
-    path = file_in(run.folder, "report.html") if out is None else check_target(output_file(out))
+    path = _find_path(run, out)
     write_text(path, build_page(build_content(run, on_step=on_step)))
     return path
+
+
+def _find_path(run: RunTables, out: str | Path | None) -> Path:
+    if out is None:  # the run's own file, which may be damaged as well as any other of them
+        return file_in(run.folder, "report.html")
+    return check_target(output_file(out), kind="html")
 
 
 def build_content(
