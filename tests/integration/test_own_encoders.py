@@ -50,6 +50,9 @@ def test_everything_on_embeddings_and_the_report_work(run):
     for show in ("calibration", "retrieval", "direction", "structure"):
         assert invoke("summarise", str(run.folder), "--show", show).returncode == 0
     assert invoke("report", str(run.folder)).returncode == 0
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "The encoder gives no map." in page
+    assert "heads of the map" not in page
 
 
 def test_an_object_without_an_address_is_named_and_noted(photos, tmp_path):

@@ -65,6 +65,13 @@ def _find_specific(facts: Facts) -> list[tuple[str, str]]:
                 " stretched to 0 to 1, so its strength is not visible.",
             )
         )
+    if facts.info["encoder"].get("map_name") == "":
+        found.append(
+            (
+                "The encoder gives no map.",
+                "Measures and figures of attention, and where in the network the shift arises, are left out.",
+            )
+        )
     if facts.info["plan"].get("draws") == 1:
         found.append(
             (

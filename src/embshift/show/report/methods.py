@@ -67,12 +67,14 @@ Section = dict[str, Any]
 def list_methods(run: RunTables, facts: Facts) -> list[Section]:
     """Return sections of labelled lines."""
     info = run.info
-    plan = info["plan"]
+    plan, encoder = info["plan"], info["encoder"]
+    if encoder.get("map_name") == "":
+        encoder = _omit(encoder, "layers", "heads")  # of the map that it does not have
     return [
         _section("Run", _run_lines(run)),
         _section("Plan", _label_all(_omit(plan, "transforms", "metrics"), _PLAN)),
         _section("Counts", _label_all(info.get("counts", {}), _COUNTS)),
-        _section("Encoder", _label_all(info["encoder"], _ENCODER)),
+        _section("Encoder", _label_all(encoder, _ENCODER)),
         *(
             _section(f"Transform {at}: {make_visible(one['name'])}", _transform_lines(one, info))
             for at, one in enumerate(plan["transforms"], start=1)
