@@ -204,7 +204,7 @@ def encoders() -> str:
             entry.summary,
             entry.embedding,
             entry.map_source,
-            codes(entry.model_types) or f"chosen by `--encoder {name}`",
+            codes(entry.model_types) or f"chosen by `--encoder {entry.written or name}`",
         )
         for name, entry in ENCODERS.items()
     ]

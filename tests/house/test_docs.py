@@ -25,6 +25,7 @@ from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.presets import list_preset_names, load_preset
 from tests.unit.encoders.forms import own
+from tests.unit.encoders.forms.onnx_models import write_model
 
 ROOT = Path(__file__).parents[2]
 SOURCES = source_pages()
@@ -339,3 +340,13 @@ def test_the_page_on_own_encoders_runs(workplace: Path):
         exec(block, found)
     assert embshift.open_run("own-run").transforms == ("blur", "noise")
     assert embshift.open_run("module-run").info["encoder"]["dim"] == found["run"].info["encoder"]["dim"] == 20
+
+
+def test_the_page_on_onnx_runs(workplace: Path):
+    page = ROOT / "docs" / "encoder-onnx.md"
+    model = write_model(workplace, shape=("n", 3, 224, 224), attention=True)
+    Path(model).with_suffix(".toml").write_text(blocks(page, "toml")[0], encoding="utf-8")
+    for block in blocks(page, "python"):
+        exec(block, {})
+    encoder = embshift.open_run("onnx-run").info["encoder"]
+    assert (encoder["family"], encoder["map_name"]) == ("onnx", "attention map")

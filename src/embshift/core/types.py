@@ -211,7 +211,7 @@ class EncoderSpec:
         precision: Number format inside the encoder: "float32", "float16" or "bfloat16"; embeddings and maps
             are always float32.
         device: "cpu", "cuda:0", …
-        runtime: What runs the encoder: "torch", "compiled" or "openvino".
+        runtime: What runs the encoder: "torch", "compiled" or "openvino"; "onnxruntime" for an ONNX model.
     """
 
     name: str

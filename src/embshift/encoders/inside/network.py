@@ -101,17 +101,15 @@ def open_inside(encoder: Encoder, /) -> Inside[Any]:
         EncoderError: If it is not run in float32 by torch, or its network is not of a known kind.
     """
     spec = encoder.spec
+    if not isinstance(encoder, LiteEncoder | VisionEncoder):
+        raise EncoderError(
+            f"the network of encoder '{spec.name}' is not open to embshift, so it cannot be explained;"
+            " explained are lite and checkpoints of the families that 'embshift list encoders' names"
+        )
     if spec.precision != "float32" or spec.runtime != "torch":
         raise EncoderError(
             f"a network is explained in float32 by torch only, and this encoder is run in {spec.precision} by"
             f" {spec.runtime}: its rounding would be larger than many a part; run it with --precision float32"
             " --runtime torch"
         )
-    if isinstance(encoder, LiteEncoder):
-        return LiteInside(encoder)
-    if isinstance(encoder, VisionEncoder):
-        return TowerInside(encoder)
-    raise EncoderError(
-        f"the network of encoder '{spec.name}' is not open to embshift, so it cannot be explained; explained"
-        " are lite and checkpoints of the families that 'embshift list encoders' names"
-    )
+    return LiteInside(encoder) if isinstance(encoder, LiteEncoder) else TowerInside(encoder)

@@ -12,13 +12,14 @@ __all__ = ["encoder_files", "same_files"]
 
 _BUNDLED = "lite"
 _SUFFIXES = frozenset({".json", ".safetensors", ".bin"})
+_ONNX = ".onnx"
 
 
 def encoder_files(source: str) -> list[dict[str, Any]] | None:
     """Return the files that an encoder was opened from, ready for JSON; None where they are not known.
 
     Args:
-        source: The plan's encoder: a registered name, a checkpoint's folder, or a hub name.
+        source: The plan's encoder: a registered name, a checkpoint's folder, an ONNX model, or a hub name.
     """
     if source == _BUNDLED:
         # From the top: to name the package of encoders here would import it, and with it torch.
@@ -26,6 +27,8 @@ def encoder_files(source: str) -> list[dict[str, Any]] | None:
         return _describe_files(sorted(weights.glob("*.safetensors")))
     if Path(source).is_dir():
         return _describe_files(_list_checkpoint(Path(source)))
+    if _is_onnx(source):
+        return _describe_onnx(Path(source))
     if "/" not in source:
         return None
     try:
@@ -36,6 +39,26 @@ def encoder_files(source: str) -> list[dict[str, Any]] | None:
     except (ShiftError, OSError):
         return None
     return _describe_files(_list_checkpoint(folder))
+
+
+def _is_onnx(source: str) -> bool:
+    return source.lower().endswith(_ONNX) and Path(source).is_file()
+
+
+def _describe_onnx(model: Path) -> list[dict[str, Any]] | None:
+    try:
+        # It reads the model for the names of its weights; a finished run is answered without.
+        from embshift.encoders.forms.onnx_parts.files import list_model_files
+
+        return _describe_files(list_model_files(model))
+    except (ShiftError, OSError):
+        return None
+
+
+def _has_settings(model: Path, recorded: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a model has a TOML file beside it where it had one, and none where it had none."""
+    beside = model.with_suffix(".toml").absolute()
+    return beside.exists() == any(each["path"] == os.fspath(beside) for each in recorded)
 
 
 def _list_checkpoint(folder: Path) -> list[Path]:
@@ -64,7 +87,9 @@ def same_files(source: str, recorded: Sequence[Mapping[str, Any]] | None) -> boo
     try:
         if source == _BUNDLED or Path(source).is_dir():
             return encoder_files(source) == recorded
-        # A hub name: the cache is asked for its folder once, when the run is made.
+        if _is_onnx(source) and not _has_settings(Path(source), recorded):
+            return False
+        # A hub name's folder, and the weights that a model names, are looked up once, when the run is made.
         return all(_describe_files([Path(each["path"])]) == [each] for each in recorded)
     except (OSError, KeyError, TypeError, ValueError):
         return False

@@ -1,0 +1,364 @@
+"""Which ONNX models are refused, and what the message names."""
+
+import hashlib
+import os
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from embshift.core.errors import EncoderError, MissingExtraError, UsageError, WeightsError
+from embshift.core.types import Capture
+from embshift.encoders.inside.network import open_inside
+from embshift.encoders.open import find_entry, find_trust, open_encoder
+from embshift.measurement.session.encoder_files import encoder_files, same_files
+from tests.unit.encoders.forms.onnx_models import CLIP, make_model, write_model
+
+VIEWS = np.random.default_rng(3).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+
+
+def refuse(path, *named, error=EncoderError, **options):
+    with pytest.raises(error) as raised:
+        open_encoder(path, device="cpu", **options)
+    assert not [word for word in named if word not in str(raised.value)], str(raised.value)
+    return str(raised.value)
+
+
+def add_node(model, node, *, domain=None):
+    model.graph.node.append(node)
+    if domain:
+        model.opset_import.append(helper.make_opsetid(domain, 1))
+    return model
+
+
+# Its name -----------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_known_by_its_ending(tmp_path):
+    for name in ("model.onnx", "MODEL.ONNX"):
+        assert find_entry(write_model(tmp_path, name=name)).name == "onnx"
+    assert find_trust("model.onnx") == ""
+    with pytest.raises(UsageError, match=r"write it as model\.onnx"):
+        find_entry("onnx")
+
+
+@pytest.mark.parametrize("source", ["https://host/v1/model.onnx", "open_clip:x.onnx", "timm:x.onnx"])
+def test_what_other_forms_write_is_theirs(source):
+    from embshift.encoders import ENCODERS
+
+    assert not ENCODERS["onnx"].matches(source)
+
+
+def test_a_folder_with_such_a_name_holds_a_checkpoint(tmp_path):
+    (tmp_path / "model.onnx").mkdir()
+    refuse(str(tmp_path / "model.onnx"), "config.json")
+
+
+# Its file -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a model", VIEWS.tobytes(), b"\x08\x08", make_model().SerializeToString()[:-500]]
+)
+def test_a_file_that_is_no_model_is_refused(tmp_path, content):
+    (tmp_path / "model.onnx").write_bytes(content)
+    refuse(str(tmp_path / "model.onnx"), "model.onnx", "export it again")
+
+
+def test_a_missing_file_and_a_pipe_are_named(tmp_path):
+    refuse(str(tmp_path / "none.onnx"), "there is no file", "none.onnx")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    refuse(str(tmp_path / "pipe.onnx"), "there is no file", "pipe.onnx")
+
+
+def test_a_pointer_is_named(tmp_path):
+    (tmp_path / "model.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    refuse(str(tmp_path / "model.onnx"), "git lfs pull", error=WeightsError)
+    path = write_model(tmp_path, external="model.data", settings=CLIP)
+    (tmp_path / "model.data").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    refuse(path, "git lfs pull", error=WeightsError)
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_a_missing_package_is_named(tmp_path, monkeypatch, package):
+    path = write_model(tmp_path, settings=CLIP)
+    monkeypatch.setitem(sys.modules, package, None)
+    refuse(path, f"{package} is not installed", "pip install 'embshift[onnx]'", error=MissingExtraError)
+
+
+@pytest.mark.parametrize("option", [{"precision": "bfloat16"}, {"runtime": "openvino"}])
+def test_another_precision_or_runtime_is_refused(tmp_path, option):
+    refuse(write_model(tmp_path, settings=CLIP), "leave both out", **option)
+
+
+def test_a_graph_that_onnxruntime_does_not_open_is_refused(tmp_path):
+    unknown = add_node(make_model(), helper.make_node("Twist", ["flat"], ["twisted"]))
+    refuse(write_model(tmp_path, model=unknown, settings=CLIP), "onnxruntime cannot open", "Twist")
+
+
+# What a stranger's model must not do --------------------------------------------------------------------
+
+
+def move_weights(folder, location):
+    """Write a model whose weights are said to be at a location, and a file of weights beside it."""
+    path = write_model(folder, external="model.data", settings=CLIP)
+    model = onnx.load_model(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        next(each for each in tensor.external_data if each.key == "location").value = location
+    onnx.save_model(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "../secret.data",
+        "a/../../secret.data",
+        "/etc/passwd",
+        "C:secret.data",
+        "C:\\secret.data",
+        "..\\secret.data",
+        "\\\\host\\share",
+        "*/_ORT_MEM_ADDR_/*",  # a place in memory, to onnxruntime
+    ],
+)
+def test_weights_outside_the_folder_are_refused(tmp_path, location):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    (tmp_path / "secret.data").write_bytes(bytes(10**5))
+    refuse(move_weights(folder, location), "inside the model's own folder")
+
+
+def test_weights_behind_a_link_are_refused(tmp_path):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    (tmp_path / "secret.data").write_bytes(bytes(10**5))
+    path = move_weights(folder, "linked.data")
+    (folder / "linked.data").symlink_to(tmp_path / "secret.data")
+    refuse(path, "linked.data", "no regular file of the model's own folder")
+    (folder / "sub").symlink_to(tmp_path)
+    refuse(move_weights(folder, "sub/secret.data"), "no regular file of the model's own folder")
+
+
+def test_weights_in_a_pipe_or_nowhere_are_refused(tmp_path):
+    refuse(move_weights(tmp_path, "none.data"), "is not there")
+    os.mkfifo(tmp_path / "pipe.data")
+    refuse(move_weights(tmp_path, "pipe.data"), "no regular file")
+
+
+def test_a_cache_of_links_opens(tmp_path):
+    """The hub's cache keeps files by their digest in one folder, and links to them in another."""
+    for name in ("blobs", "snapshot"):
+        (tmp_path / name).mkdir()
+    write_model(tmp_path / "snapshot", external="model.data", settings=CLIP)
+    for name in ("model.onnx", "model.data"):
+        file = tmp_path / "snapshot" / name
+        file.rename(tmp_path / "blobs" / f"of-{name}")
+        file.symlink_to(tmp_path / "blobs" / f"of-{name}")
+    path = tmp_path / "snapshot" / "model.onnx"
+    assert open_encoder(str(path), device="cpu").spec.dim == 12
+
+
+def test_weights_in_subgraphs_are_seen(tmp_path):
+    hidden = helper.make_tensor("hidden", TensorProto.FLOAT, [1], [1.0])
+    hidden.ClearField("float_data")
+    hidden.data_location = TensorProto.EXTERNAL
+    hidden.external_data.add(key="location", value="/etc/passwd")
+    branch = helper.make_graph(
+        [helper.make_node("Constant", [], ["one"], value=hidden)],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("one", TensorProto.FLOAT, [1])],
+    )
+    model = add_node(
+        make_model(), helper.make_node("If", ["flat"], ["chosen"], then_branch=branch, else_branch=branch)
+    )
+    refuse(write_model(tmp_path, model=model, settings=CLIP), "/etc/passwd", "own folder")
+
+
+def test_operators_of_other_domains_are_refused(tmp_path):
+    node = helper.make_node("Run", ["flat"], ["ran"], domain="evil.ops")
+    refuse(write_model(tmp_path, model=add_node(make_model(), node, domain="evil.ops")), "evil.ops.Run")
+
+
+def test_functions_that_the_model_defines_itself_are_not_refused(tmp_path):
+    model = make_model(outputs=("before",))
+    body = [helper.make_node("Mul", ["x", "x"], ["y"])]
+    ours = helper.make_function("own.ops", "Square", ["x"], ["y"], body, [helper.make_opsetid("", 17)])
+    model.functions.append(ours)
+    add_node(model, helper.make_node("Square", ["before"], ["embedding"], domain="own.ops"), domain="own.ops")
+    model.graph.output[0].name = "embedding"
+    encoder = open_encoder(write_model(tmp_path, model=model, settings=CLIP), device="cpu")
+    assert (encoder.encode(VIEWS, capture=Capture.EMBEDDING).embedding >= 0).all()
+
+
+def test_a_graph_that_draws_random_numbers_is_refused(tmp_path):
+    node = helper.make_node("RandomNormalLike", ["flat"], ["noise"])
+    refuse(write_model(tmp_path, model=add_node(make_model(), node)), "RandomNormalLike", "repeat")
+
+
+# What its graph leaves open -----------------------------------------------------------------------------
+
+
+def test_a_graph_of_floats_needs_mean_and_deviation(tmp_path):
+    text = refuse(write_model(tmp_path), "mean = [", "deviation = [", "model.toml")
+    assert "images: tensor(float), n × 3 × 32 × 32" in text
+    assert "image_embeds: tensor(float), n × 12" in text
+
+
+def test_the_lines_that_are_shown_open_it(tmp_path):
+    text = refuse(write_model(tmp_path, shape=("n", "c", "h", "w")), 'layout = "NCHW"')
+    lines = [line for line in text.splitlines() if " = " in line]
+    (tmp_path / "model.toml").write_text("\n".join(lines))
+    assert open_encoder(str(tmp_path / "model.onnx"), device="cpu").spec.preprocessing["layout"] == "NCHW"
+
+
+def test_a_layout_may_be_named_by_its_axes(tmp_path):
+    names = ("batch_size", "num_channels", "height", "width")
+    encoder = open_encoder(write_model(tmp_path, shape=names, settings=CLIP), device="cpu")
+    assert encoder.spec.preprocessing["layout"] == "NCHW"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"outputs": ("one", "two")}, "2 of its outputs"),
+        ({"outputs": ("image_embeds", "pooler_output")}, "2 of its outputs"),
+        ({"settings": {**CLIP, "output": "three"}}, "output is stated as 'three'"),
+        ({"settings": {**CLIP, "input": "pixels"}}, "input is stated as 'pixels'"),
+        ({"settings": {**CLIP, "attention": "maps"}}, "attention is stated as 'maps'"),
+        ({"settings": {**CLIP, "layout": "NHWC"}}, "32 channels"),
+        ({"kind": "uint8", "settings": CLIP}, "do not apply"),
+        ({"settings": {**CLIP, "crop": 16}}, "crop = [16, 16]"),
+        ({"settings": {**CLIP, "resize": 16}}, "crops 32 × 32 pixels from 16 × 16"),
+        ({"settings": {**CLIP, "attention": "image_embeds"}}, "negative"),
+    ],
+)
+def test_what_is_unclear_or_wrong_is_named(tmp_path, options, named):
+    options = {"settings": CLIP, "dim": 12, **options}
+    if "negative" in named:  # twelve numbers fill a stated grid
+        options["settings"] = {**options["settings"], "grid": [3, 4], "output": "image_embeds"}
+    refuse(write_model(tmp_path, **options), named)
+
+
+def test_one_of_two_outputs_is_the_embedding_by_its_name(tmp_path):
+    path = write_model(tmp_path, outputs=("image_embeds", "text_embeds"), settings=CLIP)
+    assert open_encoder(path, device="cpu").spec.embedding == "output 'image_embeds' of the graph"
+
+
+def test_a_graph_that_needs_more_than_images_is_refused(tmp_path):
+    model = make_model()
+    model.graph.input.append(helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n", 77]))
+    refuse(write_model(tmp_path, model=model, settings=CLIP), "needs more than the image: input_ids")
+
+
+def test_an_output_that_is_no_embedding_is_refused(tmp_path):
+    model = make_model()
+    model.graph.output.append(helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["n", 16, 4, 4]))
+    path = write_model(tmp_path, model=model, settings={**CLIP, "output": "tokens"})
+    refuse(path, "'tokens'", "1 × 16 × 4 × 4", "expected 1 × dim")
+    (tmp_path / "model.toml").unlink()
+    settings = {**CLIP, "attention": "tokens"}
+    refuse(write_model(tmp_path, model=model, settings=settings), "n × heads × patches")
+
+
+def test_a_grid_that_the_map_does_not_fill_is_refused(tmp_path):
+    settings = {**CLIP, "attention": "last_attention"}
+    refuse(write_model(tmp_path, attention=True, shape=("n", 3, 16, 32), settings=settings), "square grid")
+    settings = {**settings, "grid": [3, 5]}
+    refuse(write_model(tmp_path, attention=True, settings=settings), "grid of 3 × 5")
+
+
+def test_a_size_that_the_graph_cannot_take_is_named(tmp_path):
+    encoder = open_encoder(write_model(tmp_path, shape=("n", 3, "h", "w"), settings=CLIP), device="cpu")
+    with pytest.raises(EncoderError, match=r"failed on an input of 2 × 3 × 4 × 4: .*resize = "):
+        encoder.encode(VIEWS[:, :4, :4], capture=Capture.EMBEDDING)
+
+
+# Its TOML -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("mean = [", "cannot be read as TOML"),
+        ("mean = " + "[" * 5000, "nested too deeply"),
+        ("meen = [0, 0, 0]", "did you mean 'mean'"),
+        ("wholly = 1", "known: input, output"),
+        ("mean = [0, 0]", "three numbers"),
+        ("mean = [nan, 0, 0]", "three numbers"),
+        ("mean = true", "three numbers"),
+        ("deviation = [0, 1, 1]", "above 0"),
+        ("scale = 0", "above 0"),
+        ('layout = "HWC"', '"NCHW" or "NHWC"'),
+        ("resize = [224]", "[height, width]"),
+        ("resize = 0", "[height, width]"),
+        ("crop = 1000000", "up to 16384"),
+        ('interpolation = "cubic"', "bicubic"),
+        ("interpolation = [1]", "bicubic"),
+        ("grid = 7", "[rows, columns]"),
+        ("output = 3", "the name of an output"),
+    ],
+)
+def test_a_wrong_field_is_named(tmp_path, text, named):
+    path = write_model(tmp_path)
+    (tmp_path / "model.toml").write_text(text)
+    refuse(path, "model.toml", named)
+
+
+def test_a_toml_that_is_no_file_is_refused(tmp_path):
+    path = write_model(tmp_path)
+    os.mkfifo(tmp_path / "model.toml")
+    refuse(path, "a pipe, not a regular file")
+
+
+# Its record ---------------------------------------------------------------------------------------------
+
+
+def test_the_digest_is_that_of_all_files(tmp_path):
+    path = write_model(tmp_path, kind="uint8")
+    alone = open_encoder(path, device="cpu").spec.digest
+    assert alone == hashlib.sha256((tmp_path / "model.onnx").read_bytes()).hexdigest()
+    (tmp_path / "model.toml").write_text('interpolation = "bilinear"\n')
+    assert open_encoder(path, device="cpu").spec.digest != alone
+    path = write_model(tmp_path, kind="uint8", external="model.data")
+    before = open_encoder(path, device="cpu").spec.digest
+    data = bytearray((tmp_path / "model.data").read_bytes())
+    data[8] ^= 1
+    (tmp_path / "model.data").write_bytes(data)
+    assert open_encoder(path, device="cpu").spec.digest != before
+
+
+def test_its_files_are_known_and_a_change_is_seen(tmp_path):
+    path = write_model(tmp_path, external="model.data", settings=CLIP)
+    recorded = encoder_files(path)
+    assert [os.path.basename(each["path"]) for each in recorded] == ["model.onnx", "model.data", "model.toml"]
+    assert same_files(path, recorded)
+    os.utime(tmp_path / "model.data", ns=(1, 1))
+    assert not same_files(path, recorded)
+
+
+def test_a_toml_more_or_less_is_another_encoder(tmp_path):
+    path = write_model(tmp_path, kind="uint8")
+    recorded = encoder_files(path)
+    (tmp_path / "model.toml").write_text("")
+    assert not same_files(path, recorded)
+    recorded = encoder_files(path)
+    assert same_files(path, recorded)
+    (tmp_path / "model.toml").unlink()
+    assert not same_files(path, recorded)
+
+
+def test_files_of_what_is_no_model_are_not_known(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"garbage")
+    assert encoder_files(str(tmp_path / "model.onnx")) is None
+    assert encoder_files(str(tmp_path / "none.onnx")) is None
+
+
+def test_its_network_cannot_be_explained(tmp_path):
+    encoder = open_encoder(write_model(tmp_path, settings=CLIP), device="cpu")
+    with pytest.raises(EncoderError, match="not open to embshift"):
+        open_inside(encoder)
