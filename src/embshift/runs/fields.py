@@ -152,6 +152,20 @@ def _are_strengths(value: Any) -> bool:
     )
 
 
+def _is_floor(value: Any) -> bool:
+    """Return whether it is what a run by a service records of repeated answers."""
+    if not isinstance(value, Mapping) or set(cast(Mapping[str, Any], value)) != set(_FLOOR):
+        return False
+    return all(is_right(value[name]) for name, is_right in _FLOOR.items())
+
+
+_FLOOR: Mapping[str, Check] = {
+    "images": _is_count,
+    "repeats": _is_count,
+    "equal": _is_bool,
+    "mean": _is_number_or_none,
+    "max": _is_number_or_none,
+}
 _STRENGTH: Mapping[str, Check] = {
     "family": _is_text,
     "meaning": _is_text,
@@ -173,6 +187,7 @@ _RECORD: Mapping[str, Check] = {
     "files": _are_files,
     "failures": _is_list,
     "code": _is_mapping,
+    "service": _is_floor,
 }
 _PLAN: Mapping[str, Check] = {
     "transforms": _is_list,

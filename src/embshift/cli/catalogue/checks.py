@@ -40,7 +40,9 @@ def check_encoder(source: str | None) -> None:
     """Raise `UnknownNameError` for what can be neither an encoder's name nor a path, hub name or address."""
     if source is None or os.path.exists(source) or any(sign in source for sign in "/\\:"):
         return
-    if source in names("encoders") or source.lower().endswith(".onnx"):  # the opener names a missing file
+    if source.lower().endswith((".onnx", ".toml")):  # the opener names a missing file
+        return
+    if source in names("encoders"):
         return
     error = UnknownNameError("encoder", source, names("encoders"))
     error.args = (f"{error}; or give a checkpoint's folder, or a hub name organisation/name",)

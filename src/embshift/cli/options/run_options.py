@@ -8,6 +8,7 @@ import argparse
 from embshift.cli.options.completers import complete, named, paths, words
 from embshift.cli.options.plan_options import adder, colour, size, value_range
 from embshift.core.paths import input_path
+from embshift.core.services import read_encoder
 
 __all__ = ["add_run_options", "add_sources"]
 
@@ -49,7 +50,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         "NAME|FOLDER",
         "'lite' (bundled), a checkpoint's folder, or a hub name",
         completer=named("encoders", files="/"),
-        type=input_path,
+        type=read_encoder,
     )
     add(
         "preset",

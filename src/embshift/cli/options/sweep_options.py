@@ -5,7 +5,7 @@ import argparse
 from embshift.cli.options.completers import complete, named, no_words, paths, words
 from embshift.cli.options.plan_options import adder
 from embshift.cli.options.run_options import add_sources
-from embshift.core.paths import input_path
+from embshift.core.services import read_encoder
 
 __all__ = ["add_match_options", "add_sweep_options"]
 
@@ -78,7 +78,7 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
         "NAME|FOLDER",
         "as for embshift run",
         completer=named("encoders", files="/"),
-        type=input_path,
+        type=read_encoder,
     )
     add(
         "metrics",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.core.paths import input_path
+from embshift.core.services import check_address, read_encoder
 from embshift.measurement.plan.selection import select_transforms
 
 if TYPE_CHECKING:  # both import numpy and more
@@ -130,6 +131,7 @@ class Plan:
     max_error_rate: float = _free(0.01)
 
     def __post_init__(self) -> None:
+        check_address(self.encoder)
         for check in _CHECKS:
             check(self)
         for name, rules in RULES.items():
@@ -285,16 +287,11 @@ def _scalar(name: str, value: Any, default: Any) -> Any:
     if wanted is float and _is(value, int):
         return float(value)
     if name in ("encoder", "preset") and isinstance(value, str | os.PathLike):
-        return _read_place(name, os.fspath(cast(str, value)))
+        read = read_encoder if name == "encoder" else input_path
+        return read(os.fspath(cast(str, value))) if value else value
     if not _is(value, wanted):
         raise PlanError(f"{name} is {value!r}; expected {_WORDS[wanted]}")
     return value
-
-
-def _read_place(name: str, text: str) -> str:
-    """Return a path as it is meant; an encoder may be the address of a service."""
-    served = name == "encoder" and text.lower().startswith(("http://", "https://"))
-    return text if served or not text else input_path(text)
 
 
 _WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}

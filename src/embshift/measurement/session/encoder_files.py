@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.errors import ShiftError
+from embshift.core.services import is_service_address, is_settings_file
 
 __all__ = ["encoder_files", "same_files"]
 
@@ -19,8 +20,13 @@ def encoder_files(source: str) -> list[dict[str, Any]] | None:
     """Return the files that an encoder was opened from, ready for JSON; None where they are not known.
 
     Args:
-        source: The plan's encoder: a registered name, a checkpoint's folder, an ONNX model, or a hub name.
+        source: The plan's encoder: a registered name, a checkpoint's folder, an ONNX model, a hub name, or a
+            service.
     """
+    if is_service_address(source):
+        return None
+    if is_settings_file(source):
+        return _describe_files([path for path in (Path(source),) if path.is_file()])
     if source == _BUNDLED:
         # From the top: to name the package of encoders here would import it, and with it torch.
         weights = Path(str(files("embshift"))) / "encoders" / "lite" / "data"
@@ -78,10 +84,14 @@ def _describe_state(path: Path) -> dict[str, int]:
 def same_files(source: str, recorded: Sequence[Mapping[str, Any]] | None) -> bool:
     """Return whether the files are as recorded, by size and time alone; False where none are recorded.
 
+    The address of a service has no files, and a finished run is answered without asking there.
+
     Args:
         source: The plan's encoder.
         recorded: What `encoder_files` returned.
     """
+    if is_service_address(source):
+        return True
     if not recorded:
         return False
     try:

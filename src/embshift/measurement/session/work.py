@@ -39,6 +39,7 @@ from embshift.measurement.session.provenance import (
 )
 from embshift.measurement.session.resume import check_code, check_encoder
 from embshift.measurement.session.run_json import count_run, describe_unrepeatable, start_record
+from embshift.measurement.session.service_floor import measure_floor
 from embshift.metrics import METRICS, Kind, Metric
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import write_text
@@ -139,6 +140,7 @@ def start_session(
         plan, opened, info=info, reopen=reopen, rows=rows, build=build, metrics=metrics, note=note
     )
     plan = replace(plan, precision=opened.spec.precision)
+    floor = measure_floor(opened, info=info, rows=rows, build=build, note=note)
     sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=opened.spec, code=code))
     return Session(
         plan=plan,
@@ -148,7 +150,8 @@ def start_session(
         sink=sink,
         header=describe_unrepeatable(plan, objects, encoder=encoder),
         info=start_record(plan, opened.spec, sink, before=info)
-        | {"code": code, "precision": precision, "choices": reasons},
+        | {"code": code, "precision": precision, "choices": reasons}
+        | floor,
         mishaps=Mishaps(),
         started=time.perf_counter(),
     )

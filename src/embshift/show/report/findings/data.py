@@ -15,6 +15,7 @@ __all__ = [
     "describe_left_out",
     "describe_map",
     "describe_run",
+    "describe_service",
     "describe_undefined",
     "warn_few_images",
     "warn_unfinished",
@@ -134,3 +135,22 @@ def describe_map(facts: Facts) -> str | None:
     if not takes or name == "attention map":
         return None
     return f"For this encoder, attention metrics compare its {make_visible(name)}."
+
+
+def describe_service(facts: Facts) -> str | None:
+    """Say how far a service's answers for the same image differ; None for another encoder."""
+    found = facts.info.get("service")
+    if not found:
+        return None
+    asked = f"{count_noun(found['images'], 'image')} asked {found['repeats']} times"
+    if found["equal"]:
+        same = f"are equal bit for bit ({asked})"
+        return (
+            f"The encoder is a service, whose answers for the same image {same}; it may change at any time."
+        )
+    if found["max"] is None:
+        return f"The encoder is a service, whose answers for the same image are not all finite ({asked})."
+    return (
+        f"The encoder is a service, whose answers for the same image differ by {found['mean']:.2g} in"
+        f" 1 − cosine on average, and by {found['max']:.2g} at most ({asked}): smaller shifts are its noise."
+    )

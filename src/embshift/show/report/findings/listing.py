@@ -8,6 +8,7 @@ from embshift.show.report.findings.data import (
     describe_left_out,
     describe_map,
     describe_run,
+    describe_service,
     describe_undefined,
     warn_few_images,
     warn_unfinished,
@@ -61,6 +62,7 @@ _ALL: Sequence[tuple[str, Callable[[Facts], str | None]]] = (
     ("undefined", describe_undefined),
     ("few images", warn_few_images),
     ("map", describe_map),
+    ("service", describe_service),
 )
 
 
