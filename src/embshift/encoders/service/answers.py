@@ -50,6 +50,9 @@ def _follow(content: Any, path: str) -> Any:
         if isinstance(content, Mapping) and name in content:
             content = cast(Mapping[str, Any], content)[name]
             continue
+        if isinstance(content, list) and name.isdecimal() and int(name) < len(cast(list[Any], content)):
+            content = cast(list[Any], content)[int(name)]
+            continue
         held = ", ".join(sorted(cast(Mapping[str, Any], content))[:8]) if isinstance(content, Mapping) else ""
         where = f"the fields {held}" if held else _name(content)
         raise WrongAnswerError(f"an answer without '{name}': it holds {where[:200]}")

@@ -88,7 +88,10 @@ class Exchange:
 
     def _follow(self, url: str, reply: Reply) -> str:
         """Return where the service sends the request, if that is on the same machine."""
-        there = urljoin(url, reply.headers.get("location", ""))
+        try:
+            there = urljoin(url, reply.headers.get("location", ""))
+        except ValueError:
+            there = "nowhere"
         if reply.status == 303 or _place(url) != _place(there):
             shown = self._settings.key.scrub(strip_address(there))[:200]
             raise EncoderError(
@@ -175,6 +178,8 @@ def _explain(error: Any, settings: Settings) -> NoAnswerError:
             " authority that you trust",
             final=True,
         )
+    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return NoAnswerError(f"no encrypted connection ({error.reason}); is it http?", final=True)
     if isinstance(error, socket.gaierror):
         final = error.errno != socket.EAI_AGAIN
         return NoAnswerError(f"no machine of that name ({error.strerror})", final=final, reached=False)

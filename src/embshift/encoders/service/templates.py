@@ -19,8 +19,8 @@ class Template:
         body: The request. "{model}" stands for the model, "{images}" for the list of images, "{image}" for
             one image where a request holds but one. A field that is "{model}" is left out without a model.
         image: One image: "{data_url}" is its PNG as a data URL, "{base64}" the PNG in base64 alone.
-        answer: Path to the embeddings: fields joined by dots, "[]" after the list that has one entry for
-            each image.
+        answer: Path to the embeddings: fields, or places in a list, joined by dots, and "[]" after the list
+            that has one entry for each image.
     """
 
     name: str
@@ -95,7 +95,7 @@ def check_template(template: Template, /) -> None:
                 f"the {part} of the template must hold exactly one of {' and '.join(sorted(wanted))},"
                 f" as a value of its own; it holds {json.dumps(texts)[:200]}"
             )
-    if template.answer.count("[]") > 1 or not template.answer.strip("[]."):
+    if template.answer.count("[]") > 1 or not template.answer.strip("."):
         raise EncoderError(
             f"answer is '{template.answer}'; expected a path with one list, such as data[].embedding"
         )
