@@ -1,6 +1,7 @@
 """Everything that a user can name is documented, and everything that is documented exists."""
 
 import argparse
+import dataclasses
 import os
 import re
 import shlex
@@ -18,12 +19,15 @@ from docs.refresh.pages import COMMAND, PARTS, part_names, source_pages, write_p
 from embshift.cli.parser import build_parser
 from embshift.core import errors
 from embshift.encoders import ENCODERS
+from embshift.encoders.service.settings import Settings
+from embshift.encoders.service.templates import TEMPLATES, Template
 from embshift.measurement.plan.plan import COUNTED, Plan
 from embshift.metrics import METRICS
 from embshift.runs.schema import TABLES
 from embshift.show.figures import FIGURES
 from embshift.transforms import TRANSFORMS
 from embshift.transforms.presets import list_preset_names, load_preset
+from tests.embedding_service import serve
 from tests.unit.encoders.forms import own
 from tests.unit.encoders.forms.onnx_models import write_model
 
@@ -323,6 +327,26 @@ def test_preset_of_the_documentation_loads(tmp_path: Path, monkeypatch: pytest.M
         "floor",
         "salt",
     ]
+
+
+def test_the_page_on_services_runs(workplace: Path, monkeypatch: pytest.MonkeyPatch):
+    page = ROOT / "docs" / "encoder-service.md"
+    monkeypatch.setenv("JINA_KEY", "key")
+    with serve() as service:
+        settings = blocks(page, "toml")[0].replace("https://api.jina.ai/v1/embeddings", service.url)
+        (workplace / "service.toml").write_text(settings, encoding="utf-8")
+        found = {}
+        for block in blocks(page, "python"):
+            exec(block, found)
+    assert found["run"].info["service"]["equal"]
+    assert {content["normalized"] for _, _, content in service.requests} == {False}
+    assert {*TEMPLATES, *Template.__dataclass_fields__} - {"name"} <= named(read_page("encoder-service"))
+
+
+def test_every_setting_of_a_service_is_documented():
+    pages = read_page("encoder-service") + read_page("decisions/0015-services")
+    names = {each.name for each in dataclasses.fields(Settings)} | {"key_variable", "key_over_http"}
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", pages)] == []
 
 
 def test_changes_are_short():

@@ -54,3 +54,17 @@ def test_an_encoder_of_unknown_files_is_never_the_same():
     assert subject.encoder_files("registered") is None
     assert not subject.same_files("registered", None)
     assert not subject.same_files("lite", [{"path": 3}])
+
+
+def test_a_service_has_no_files_and_its_settings_have_one(tmp_path):
+    for address in ("https://host/path", "http://host/organisation/name"):
+        assert subject.encoder_files(address) is None
+        assert subject.same_files(address, None)
+    settings = tmp_path / "service.toml"
+    assert subject.encoder_files(str(settings)) is None
+    settings.write_text("[service]")
+    recorded = subject.encoder_files(str(settings))
+    assert [each["path"] for each in recorded] == [str(settings)]
+    assert subject.same_files(str(settings), recorded)
+    settings.write_text("[service] # another")
+    assert not subject.same_files(str(settings), recorded)

@@ -215,6 +215,17 @@ def test_precision_and_runtime_are_refused(service, option):
     assert not service.requests
 
 
+def test_proxies_of_the_environment_are_used_and_never_for_this_machine(service, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serve() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        open_encoder(service.url, device="cpu")
+        assert (len(service.requests), len(proxy.requests)) == (1, 0)
+        open_encoder("http://embeddings.invalid/v1", device="cpu")
+        assert [path for path, _, _ in proxy.requests] == ["http://embeddings.invalid/v1"]
+
+
 # Redirects --------------------------------------------------------------------------------------------------
 
 
