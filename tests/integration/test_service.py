@@ -109,7 +109,7 @@ def test_a_service_that_is_noisy_has_its_floor_measured(service, three, tmp_path
 @pytest.fixture(scope="module")
 def many(samples, tmp_path_factory):
     """Images for two chunks."""
-    return write_crops(samples, tmp_path_factory.mktemp("many") / "in", count=80, side=32)
+    return write_crops(samples, tmp_path_factory.mktemp("many") / "in", count=70, side=32)
 
 
 @pytest.fixture
@@ -127,10 +127,8 @@ def test_a_service_that_fails_loses_nothing_and_doubles_nothing(
     monkeypatch.setenv("MY_KEY", SECRET)
     settings, out = write_settings(tmp_path, service), tmp_path / "run"
     command = ("run", str(many), "--encoder", str(settings), *QUICK, "--out", str(out))
-    first, said = (
-        [faults.answer] * (1 + 3 + 64 * 3 // 8 + 4),
-        b"",
-    )  # to open, the floor, a chunk, the next batch
+    # One image to open, the floor, and exactly a chunk; then only the one image to open.
+    first, said = [faults.answer] * (1 + 3 + 64 * 3 // 8), b""
     for fault in (faults.echo_headers, faults.cut_off, faults.hang_up):
         service.faults.extend(first)
         service.always, first = fault, [faults.answer]

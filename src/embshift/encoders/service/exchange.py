@@ -63,12 +63,8 @@ class Exchange:
         self._settings = settings
         own = {} if is_this_machine(settings.url) else None  # None: those of the environment
         self._opener = urllib.request.OpenerDirector()
-        for handler in (
-            urllib.request.ProxyHandler(own),
-            urllib.request.HTTPHandler(),
-            urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-        ):
-            # No handler of redirects, of errors, of cookies, or of other schemes.
+        # No handler of redirects, of errors, of cookies, or of other schemes.
+        for handler in (urllib.request.ProxyHandler(own), _make_handler(settings.url)):
             self._opener.add_handler(handler)
 
     def post(self, body: bytes, /) -> Reply:
@@ -157,6 +153,12 @@ class Exchange:
         if wanted is not None and len(content) < wanted:
             raise NoAnswerError(f"an answer cut off after {len(content):,} of {wanted:,} bytes")
         return bytes(content)
+
+
+def _make_handler(url: str) -> urllib.request.BaseHandler:
+    if url.lower().startswith("https:"):
+        return urllib.request.HTTPSHandler(context=ssl.create_default_context())
+    return urllib.request.HTTPHandler()
 
 
 def _place(url: str) -> tuple[str, str | None, int | None] | None:

@@ -14,6 +14,7 @@ from itertools import chain, groupby
 from operator import or_
 
 from embshift.core.encoding import Encoder
+from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, FrozenRow
 from embshift.measurement.engine.pool import LIMITS, perturb_images
 from embshift.measurement.engine.worker import WorkerLimits
@@ -78,17 +79,25 @@ def measure_chunks(
         mishaps: Counted up; a chunk whose batches had to be halved says so in its footers.
 
     Raises:
+        EncoderError: If the encoder fails; a chunk whose images are all encoded by then is committed.
         StorageError: If a chunk cannot be written.
     """
-    mishaps = mishaps or Mishaps()
-    images = _encode_images(_skip_committed(rows, sink), work=work, see=on_perturbed, mishaps=mishaps)
+    mishaps, sizes = mishaps or Mishaps(), dict[int, int]()
+    missing = _skip_committed(rows, sink, sizes)
+    images = _encode_images(missing, work=work, see=on_perturbed, mishaps=mishaps)
     with ThreadPoolExecutor(_COMMITS, thread_name_prefix="embshift-commit") as threads:
         writing = deque[Future[None]]()
         for chunk, encoded in groupby(images, lambda image: image.listed.chunk):
             members = list[Encoded]()
-            for image in encoded:
-                on_encoded(image)
-                members.append(image)
+            try:
+                for image in encoded:
+                    on_encoded(image)
+                    members.append(image)
+            except EncoderError:
+                # Raised by the next batch: whoever pays for embeddings does not pay for these again.
+                if len(members) == sizes[chunk]:
+                    _commit(chunk, members, work, sink, mishaps.batch)
+                raise
             while len(writing) >= _COMMITS or (writing and writing[0].done()):
                 writing.popleft().result()  # a chunk that could not be written ends the run here
             writing.append(threads.submit(_commit, chunk, members, work, sink, mishaps.batch))
@@ -96,10 +105,15 @@ def measure_chunks(
             each.result()
 
 
-def _skip_committed(rows: Iterable[FrozenRow], sink: ParquetSink) -> Iterator[FrozenRow]:
+def _skip_committed(
+    rows: Iterable[FrozenRow], sink: ParquetSink, sizes: dict[int, int]
+) -> Iterator[FrozenRow]:
+    """Yield the rows of the chunks that the sink does not have, and note how many each of these holds."""
     for chunk, members in groupby(rows, lambda row: row.chunk):
         if not sink.has(chunk):
-            yield from members
+            listed = list(members)
+            sizes[chunk] = len(listed)
+            yield from listed
 
 
 def _encode_images(
