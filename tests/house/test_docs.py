@@ -344,7 +344,7 @@ def test_the_page_on_services_runs(workplace: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_every_setting_of_a_service_is_documented():
-    pages = read_page("encoder-service") + read_page("decisions/0015-services")
+    pages = read_page("encoder-service") + read_page("decisions/0016-services")
     names = {each.name for each in dataclasses.fields(Settings)} | {"key_variable", "key_over_http"}
     assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", pages)] == []
 
