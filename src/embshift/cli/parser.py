@@ -159,6 +159,32 @@ def _fill_explain(parser: argparse.ArgumentParser) -> Command:
     return explain
 
 
+def _fill_views(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.exchange import views
+    from embshift.cli.options.exchange_options import add_views_options
+    from embshift.cli.options.trust_options import add_trust_options
+
+    parser.description = (
+        "Write originals and views with their keys, as PNG in a Parquet file, a tar archive or a folder, so"
+        " that any program can embed them. embshift ingest makes a run of its embeddings."
+    )
+    add_views_options(parser)
+    add_trust_options(parser, "code")
+    return views
+
+
+def _fill_ingest(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.exchange import ingest
+    from embshift.cli.options.exchange_options import add_ingest_options
+
+    parser.description = (
+        "Make a run folder of embeddings that were computed elsewhere, from the views of embshift views."
+        " Everything that needs no encoder works on it. The same command continues an interrupted run."
+    )
+    add_ingest_options(parser)
+    return ingest
+
+
 def _fill_summarise(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.summaries import summarise
     from embshift.cli.options.show_options import add_show_options
@@ -282,6 +308,8 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]
     "sweep": ("measure how the shift grows with severity", _fill_sweep),
     "match": ("compare transforms at equal damage to the image", _fill_match),
     "explain": ("show where in the network a run's shifts arise", _fill_explain),
+    "views": ("write views for an encoder that runs elsewhere", _fill_views),
+    "ingest": ("make a run of embeddings computed elsewhere", _fill_ingest),
     "summarise": ("print a run's table: transforms by metrics", _fill_summarise),
     "clusters": ("group transforms that move embeddings alike", _fill_clusters),
     "figures": ("render a run's figures into files", _fill_figures),

@@ -173,6 +173,7 @@ _RECORD: Mapping[str, Check] = {
     "files": _are_files,
     "failures": _is_list,
     "code": _is_mapping,
+    "ingested": _is_mapping,
 }
 _PLAN: Mapping[str, Check] = {
     "transforms": _is_list,
