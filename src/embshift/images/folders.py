@@ -74,7 +74,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def is_run_folder(folder: str | Path) -> bool:
-    """Return whether a folder holds a run: the record of one, or its listing and its plan; or written views."""
+    """Return whether a folder holds written views, or a run: its record, or its listing and its plan."""
     if any(all(os.path.isfile(os.path.join(folder, name)) for name in names) for names in _MARKS):
         return True
     record = os.path.join(folder, "run.json")

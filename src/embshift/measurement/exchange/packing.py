@@ -5,7 +5,7 @@ import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +23,7 @@ _BLOCK = 512
 _MOST_METADATA = 90_000_000  # readers of Parquet refuse 100 MB
 
 
+@runtime_checkable
 class Packer(Protocol):
     """Takes the views of one image after the other."""
 

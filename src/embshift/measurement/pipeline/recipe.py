@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -35,6 +35,7 @@ PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
 AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
 
 
+@runtime_checkable
 class ReadViews(Protocol):
     """Returns the views of an image that were made before: a `Drafted`, or a `Decoded` without views."""
 
