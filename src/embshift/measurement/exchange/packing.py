@@ -13,12 +13,15 @@ import pyarrow.parquet as pq
 from embshift.core.errors import UsageError
 from embshift.measurement.exchange.layout import ABOUT, IMAGES, KEYS, PLAN, Form, key_schema
 
-__all__ = ["TAR_INDEX", "Packer", "open_packer"]
+__all__ = ["GROUP_ROWS", "TAR_INDEX", "Packer", "open_packer"]
 
 TAR_INDEX = 4096
 """Bytes of a tar archive's first member, which says where the tables are."""
 
-_GROUP_BYTES, _GROUP_ROWS = 16 * 2**20, 4096  # of keys that are written at once: what a reader must hold
+GROUP_ROWS = 4096
+"""Keys that are written at once; with their images, fewer."""
+
+_GROUP_BYTES = 16 * 2**20  # of images: what a reader must hold at once
 _BLOCK = 512
 _MOST_METADATA = 90_000_000  # readers of Parquet refuse 100 MB
 
@@ -54,7 +57,7 @@ class _Keys:
     def add(self, rows: Sequence[dict[str, Any]], *, held: int) -> None:
         self._rows += rows
         self._bytes += held
-        if self._bytes >= _GROUP_BYTES or len(self._rows) >= _GROUP_ROWS:
+        if self._bytes >= _GROUP_BYTES or len(self._rows) >= GROUP_ROWS:
             self._flush()
 
     def _flush(self) -> None:

@@ -196,7 +196,10 @@ def _open_tar(path: Path, held: ExitStack) -> _Opened:
 def _read_index(whole: Any) -> Mapping[str, tuple[int, int]]:
     """Return where the tables stand in an archive."""
     head = whole.read(_BLOCK + TAR_INDEX)
-    member = tarfile.TarInfo.frombuf(head[:_BLOCK].ljust(_BLOCK, b"\0"), "utf-8", "surrogateescape")
+    try:
+        member = tarfile.TarInfo.frombuf(head[:_BLOCK].ljust(_BLOCK, b"\0"), "utf-8", "surrogateescape")
+    except tarfile.TarError as error:
+        raise ValueError(f"it is neither Parquet nor a tar archive ({error})") from None
     if (member.name, member.size) != ("index.json", TAR_INDEX):
         raise ValueError("its first member is not the index; an archive that was packed again cannot be used")
     places = cast(Mapping[str, Any], parse_json(head[_BLOCK:].decode()))

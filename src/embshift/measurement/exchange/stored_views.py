@@ -48,8 +48,8 @@ class _Table:
         while len(found) < count:
             at = first + len(found)
             group = bisect_right(self._ends, at)
-            if group == len(self._ends):
-                raise ValueError(f"row {at:,} is beyond the table's end")
+            if at < 0 or group == len(self._ends):
+                raise ValueError(f"row {at:,} is not in the table")
             if group != self._held.group:
                 self._held = _Held(group, self._file.read_row_group(group))
             start = self._ends[group] - len(self._held.rows)

@@ -74,14 +74,16 @@ def open_matrix(path: Path, /, *, views: int) -> Any:
         UsageError: If it is something else.
     """
     try:
+        with path.open("rb") as file:  # NumPy would open archives and pickles, too
+            if file.read(6) != b"\x93NUMPY":
+                raise ValueError("it does not begin as a .npy file")
         matrix: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         raise UsageError(f"'{path}' cannot be read as an array: {error}; {_EXPECTED}") from None
-    shape = " x ".join(map(str, getattr(matrix, "shape", ()))) or "no axes"
-    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
-        kind = getattr(matrix, "dtype", type(matrix).__name__)
+    shape = " x ".join(map(str, matrix.shape)) or "no axes"
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
         raise UsageError(
-            f"'{path}' holds {shape} of {kind}; expected one row of numbers for each of {views:,} views"
+            f"'{path}' holds {shape} of {matrix.dtype}; expected a row of numbers for each of {views:,} views"
         )
     if matrix.shape[0] != views or not matrix.shape[1]:
         raise UsageError(
