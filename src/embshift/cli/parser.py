@@ -162,14 +162,8 @@ def _fill_explain(parser: argparse.ArgumentParser) -> Command:
 def _fill_views(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.exchange import views
     from embshift.cli.options.exchange_options import add_views_options
-    from embshift.cli.options.trust_options import add_trust_options
 
-    parser.description = (
-        "Write originals and views with their keys, as PNG in a Parquet file, a tar archive or a folder, so"
-        " that any program can embed them. embshift ingest makes a run of its embeddings."
-    )
     add_views_options(parser)
-    add_trust_options(parser, "code")
     return views
 
 
@@ -177,10 +171,6 @@ def _fill_ingest(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.exchange import ingest
     from embshift.cli.options.exchange_options import add_ingest_options
 
-    parser.description = (
-        "Make a run folder of embeddings that were computed elsewhere, from the views of embshift views."
-        " Everything that needs no encoder works on it. The same command continues an interrupted run."
-    )
     add_ingest_options(parser)
     return ingest
 

@@ -12,12 +12,17 @@ from embshift.cli.options.run_options import (
     add_sources,
     add_transforms,
 )
+from embshift.cli.options.trust_options import add_trust_options
 
 __all__ = ["add_ingest_options", "add_views_options"]
 
 
 def add_views_options(parser: argparse.ArgumentParser) -> None:
-    """Add everything that writing views takes."""
+    """Add everything that writing views takes, and say what it does."""
+    parser.description = (
+        "Write originals and views with their keys, as PNG in a Parquet file, a tar archive or a folder, so"
+        " that any program can embed them. embshift ingest makes a run of its embeddings."
+    )
     add_sources(parser, count="*")
     out = parser.add_argument(
         "--out", metavar="VIEWS", required=True, help="a file .parquet or .tar, or a folder"
@@ -33,10 +38,15 @@ def add_views_options(parser: argparse.ArgumentParser) -> None:
     _add_workers(add)
     add("worker_memory", "MIB", "memory that one image may use in a worker (default: as for run)")
     add("timeout", "S", "seconds that one image may take in a worker (default: as for run)")
+    add_trust_options(parser, "code")
 
 
 def add_ingest_options(parser: argparse.ArgumentParser) -> None:
-    """Add everything that ingesting takes."""
+    """Add everything that ingesting takes, and say what it does."""
+    parser.description = (
+        "Make a run folder of embeddings that were computed elsewhere, from the views of embshift views."
+        " Everything that needs no encoder works on it. The same command continues an interrupted run."
+    )
     complete(parser.add_argument("views", metavar="VIEWS", help="what embshift views has written"), paths)
     embeddings = parser.add_argument(
         "--embeddings",
