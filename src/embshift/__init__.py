@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from embshift.core.errors import ShiftError
     from embshift.measurement.api import measure
     from embshift.measurement.dataset import ImageTransformDataset
+    from embshift.measurement.exchange.ingest import ingest
+    from embshift.measurement.exchange.writing import write_views
     from embshift.measurement.plan.plan import Plan
     from embshift.measurement.verify import verify_run
     from embshift.show.run import Run, open_run
@@ -22,9 +24,11 @@ __all__ = [
     "Run",
     "ShiftError",
     "__version__",
+    "ingest",
     "measure",
     "open_run",
     "verify_run",
+    "write_views",
 ]
 
 _HOMES = {
@@ -32,9 +36,11 @@ _HOMES = {
     "Plan": "embshift.measurement.plan.plan",
     "Run": "embshift.show.run",
     "ShiftError": "embshift.core.errors",
+    "ingest": "embshift.measurement.exchange.ingest",
     "measure": "embshift.measurement.api",
     "open_run": "embshift.show.run",
     "verify_run": "embshift.measurement.verify",
+    "write_views": "embshift.measurement.exchange.writing",
 }
 
 

@@ -374,3 +374,11 @@ def test_the_page_on_onnx_runs(workplace: Path):
         exec(block, {})
     encoder = embshift.open_run("onnx-run").info["encoder"]
     assert (encoder["family"], encoder["map_name"]) == ("onnx", "attention map")
+
+
+def test_the_page_on_encoders_elsewhere_runs(workplace: Path):
+    found = {}
+    for block in blocks(ROOT / "docs" / "encoder-elsewhere.md", "python"):
+        exec(block, found)
+    assert found["run"].transforms == ("blur", "noise")
+    assert found["run"].info["encoder"]["dim"] == 192

@@ -159,6 +159,22 @@ def _fill_explain(parser: argparse.ArgumentParser) -> Command:
     return explain
 
 
+def _fill_views(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.exchange import views
+    from embshift.cli.options.exchange_options import add_views_options
+
+    add_views_options(parser)
+    return views
+
+
+def _fill_ingest(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.exchange import ingest
+    from embshift.cli.options.exchange_options import add_ingest_options
+
+    add_ingest_options(parser)
+    return ingest
+
+
 def _fill_summarise(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.summaries import summarise
     from embshift.cli.options.show_options import add_show_options
@@ -282,6 +298,8 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]
     "sweep": ("measure how the shift grows with severity", _fill_sweep),
     "match": ("compare transforms at equal damage to the image", _fill_match),
     "explain": ("show where in the network a run's shifts arise", _fill_explain),
+    "views": ("write views for an encoder that runs elsewhere", _fill_views),
+    "ingest": ("make a run of embeddings computed elsewhere", _fill_ingest),
     "summarise": ("print a run's table: transforms by metrics", _fill_summarise),
     "clusters": ("group transforms that move embeddings alike", _fill_clusters),
     "figures": ("render a run's figures into files", _fill_figures),

@@ -9,7 +9,10 @@ from typing import Any, cast
 
 from embshift.core.errors import PlanError, UnknownNameError
 
-__all__ = ["code_digest", "find_address", "is_address", "load_object", "to_one_line"]
+__all__ = ["INGESTED", "code_digest", "find_address", "is_address", "load_object", "to_one_line"]
+
+INGESTED = "ingested:"
+"""How the encoder of a plan begins whose embeddings were computed elsewhere; the file's name follows."""
 
 _ADDRESS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
+from embshift.core.addresses import INGESTED
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, UnknownNameError, UsageError
 from embshift.encoders import ANY_MODEL, ENCODERS, EncoderEntry
@@ -56,7 +57,17 @@ def open_encoder(
 
 
 def find_entry(source: str, /, *, allow_pickle: bool = False) -> EncoderEntry:
-    """Return the registered entry that opens a source; download a hub name that is not in the cache."""
+    """Return the registered entry that opens a source; download a hub name that is not in the cache.
+
+    Raises:
+        UsageError: As for `open_encoder`.
+        EncoderError: If the source stands for embeddings that were ingested, or holds no known checkpoint.
+    """
+    if source.startswith(INGESTED):
+        raise EncoderError(
+            f"the embeddings were computed elsewhere and ingested from {source.removeprefix(INGESTED)}: there"
+            " is no encoder to open; only 'embshift ingest' continues such a run"
+        )
     if source in ENCODERS and not (ENCODERS[source].model_types or ENCODERS[source].written):
         return ENCODERS[source]
     formed = next((entry for entry in ENCODERS.values() if entry.matches and entry.matches(source)), None)

@@ -19,7 +19,7 @@ from embshift.transforms.plan import TransformPlan
 from embshift.transforms.presets import load_preset
 from embshift.transforms.strength import check_different
 
-__all__ = ["measure"]
+__all__ = ["measure", "plan_call"]
 
 
 def measure(
@@ -76,12 +76,8 @@ def measure(
         else plan
     )
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
-    names = None if isinstance(transforms, Mapping) else transforms
     named, encoder = name_objects(options)
-    asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **named)
-    if objects:
-        planned = [_plan_object(name, thing) for name, thing in objects.items()]
-        asked = replace(asked, transforms=check_different(planned, paper=load_preset("paper").transforms))
+    asked = plan_call(sources, transforms=transforms, base=base, options=named)
     return carry_out(
         asked,
         sources=sources,
@@ -91,6 +87,34 @@ def measure(
         update=update,
         reporter=reporter or Silent(),
     )
+
+
+def plan_call(
+    sources: Sequence[Any],
+    /,
+    *,
+    transforms: Mapping[str, Any] | Sequence[str] | None,
+    base: Plan | None,
+    options: Mapping[str, Any],
+) -> Plan:
+    """Return the plan of a call from Python.
+
+    Args:
+        sources: The sources, as `expand_source` returns them.
+        transforms: As for `measure`.
+        base: A plan whose fields stand where no option is given.
+        options: Fields of `Plan`, with names in place of objects.
+
+    Raises:
+        UsageError: If an option or the plan does not fit.
+    """
+    objects = dict(transforms) if isinstance(transforms, Mapping) else {}
+    names = None if isinstance(transforms, Mapping) else transforms
+    asked = make_plan(base=base, transforms=names, sources=[_name_source(one) for one in sources], **options)
+    if not objects:
+        return asked
+    planned = [_plan_object(name, thing) for name, thing in objects.items()]
+    return replace(asked, transforms=check_different(planned, paper=load_preset("paper").transforms))
 
 
 def _name_source(source: Any) -> str:

@@ -188,6 +188,7 @@ _RECORD: Mapping[str, Check] = {
     "failures": _is_list,
     "code": _is_mapping,
     "service": _is_floor,
+    "ingested": _is_mapping,
 }
 _PLAN: Mapping[str, Check] = {
     "transforms": _is_list,

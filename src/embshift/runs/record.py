@@ -13,9 +13,12 @@ from embshift.runs.files import format_json, read_json, write_text
 from embshift.runs.places import file_in
 from embshift.runs.seal import BROKEN, SEALED, UNSEALED
 
-__all__ = ["MATCH", "RECORD", "check_record_seal", "read_record_file", "write_record_file"]
+__all__ = ["MATCH", "RECORD", "VIEWS", "check_record_seal", "read_record_file", "write_record_file"]
 
 RECORD, MATCH = "run.json", "match.json"
+
+VIEWS = "views.json"
+"""Name of the file that makes a folder one of written views."""
 
 _KEY, _ZEROS = "seal", "0" * 64
 _ENTRY = re.compile(rb'"seal": "([0-9a-f]{64})"\s*\}\s*\Z')

@@ -102,7 +102,9 @@ EMBEDDINGS = Table(
         _SEVERITY,
         _STRENGTH,
         _DRAW,
-        _column("status", pa.string(), "ok, transform_failed or non_finite"),
+        _column(
+            "status", pa.string(), "ok, transform_failed, non_finite or no_embedding (ingested without one)"
+        ),
         _column("error", pa.string(), "the reason in words; null for ok"),
         _column("parameters", pa.string(), "JSON of the values that were drawn"),
         _column("pixels_digest", pa.string(), "SHA-256 of the view's shape and bytes; null if it failed"),

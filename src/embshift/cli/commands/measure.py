@@ -14,7 +14,7 @@ from embshift.measurement.plan.plan import Plan, make_plan
 if TYPE_CHECKING:
     from embshift.show.run import Run
 
-__all__ = ["NOTHING_READABLE", "demo", "run"]
+__all__ = ["NOTHING_READABLE", "demo", "finish", "run"]
 
 NOTHING_READABLE = 3
 """Exit code where no image could be used."""
@@ -29,7 +29,8 @@ def run(parsed: argparse.Namespace) -> int:
     if not plan.sources:
         raise _no_source()
     out = None if parsed.out is None else output_path(parsed.out)
-    return _finish(_carry_out(plan, out, quiet=parsed.quiet, update=parsed.update), plan)
+    found = _carry_out(plan, out, quiet=parsed.quiet, update=parsed.update)
+    return finish(found, max_error_rate=plan.max_error_rate)
 
 
 def demo(parsed: argparse.Namespace) -> int:
@@ -42,7 +43,7 @@ def demo(parsed: argparse.Namespace) -> int:
     with as_file(files("embshift.images") / "samples") as folder:
         plan = make_plan(sources=[str(folder)], encoder="lite")
         found = _carry_out(plan, output_path(parsed.out), quiet=parsed.quiet)
-    code = _finish(found, plan)
+    code = finish(found, max_error_rate=plan.max_error_rate)
     if code != NOTHING_READABLE:
         ensure_explained(found, quiet=parsed.quiet)
         render_paper(found, quiet=parsed.quiet)
@@ -85,7 +86,7 @@ def _carry_out(plan: Plan, out: Path | None, *, quiet: bool, update: bool = Fals
     )
 
 
-def _finish(found: "Run", plan: Plan) -> int:
+def finish(found: "Run", *, max_error_rate: float) -> int:
     """Print the summary, the run folder and what failed; return the exit code."""
     from embshift.cli.commands.summaries import print_summary
 
@@ -99,7 +100,7 @@ def _finish(found: "Run", plan: Plan) -> int:
         print_message(_failures(found))
     views = counts["views_failed"] / counts["views"] if counts["views"] else 0.0
     rate = max(counts["failed"] / counts["images"], views)
-    return _TOO_MANY_FAILED if rate > plan.max_error_rate else 0
+    return _TOO_MANY_FAILED if rate > max_error_rate else 0
 
 
 def _failures(found: "Run") -> str:

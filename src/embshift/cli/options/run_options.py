@@ -4,13 +4,22 @@ The field itself stands in ``embshift/measurement/plan/plan.py``; nothing else n
 """
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 from embshift.cli.options.completers import complete, named, paths, words
 from embshift.cli.options.plan_options import adder, colour, size, value_range
 from embshift.core.paths import input_path
 from embshift.core.services import read_encoder
 
-__all__ = ["add_run_options", "add_sources"]
+__all__ = [
+    "add_image_options",
+    "add_metrics",
+    "add_plan_file",
+    "add_run_options",
+    "add_sources",
+    "add_transforms",
+]
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -38,13 +47,8 @@ def add_sources(parser: argparse.ArgumentParser, *, count: str) -> None:
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is measured (fixed within a run folder)")
-    plan = group.add_argument(
-        "--plan",
-        metavar="FILE.toml",
-        help="take everything that is not given here from a plan file, e.g. another run's plan.toml",
-    )
-    complete(plan, paths)
-    add, once_more = adder(group), {"action": "append"}
+    add_plan_file(group)
+    add = adder(group)
     add(
         "encoder",
         "NAME|FOLDER",
@@ -52,6 +56,25 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         completer=named("encoders", files="/"),
         type=read_encoder,
     )
+    add_transforms(add)
+    add_metrics(add)
+    add("limit", "N", "use only the first N images of the sorted listing (default: all)")
+    add("metric_sample", "N", "compute attention and pixel metrics for a seeded sample of N images")
+    add_image_options(add)
+
+
+def add_plan_file(group: Any) -> None:
+    """Add the plan file to a group of a parser."""
+    plan = group.add_argument(
+        "--plan",
+        metavar="FILE.toml",
+        help="take everything that is not given here from a plan file, e.g. another run's plan.toml",
+    )
+    complete(plan, paths)
+
+
+def add_transforms(add: Callable[..., None]) -> None:
+    """Add the preset and the transforms; ``add`` is what `adder` returns, as for the next two."""
     add(
         "preset",
         "NAME|FILE.toml",
@@ -66,18 +89,24 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         " (default: those of the preset)",
         flag="--transform",
         completer=named("transforms"),
-        **once_more,
+        action="append",
     )
+
+
+def add_metrics(add: Callable[..., None]) -> None:
+    """Add the metrics."""
     add(
         "metrics",
         "NAME",
         "only this metric; may be repeated (default: the six of the paper)",
         flag="--metric",
         completer=named("metrics"),
-        **once_more,
+        action="append",
     )
-    add("limit", "N", "use only the first N images of the sorted listing (default: all)")
-    add("metric_sample", "N", "compute attention and pixel metrics for a seeded sample of N images")
+
+
+def add_image_options(add: Callable[..., None]) -> None:
+    """Add what decides an image and its views."""
     add("draws", "N", "repeats of every transform with other random numbers")
     add("seed", "S", "the run's seed")
     add("image_size", "N|H,W", "size after the resize, in pixels", type=size)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import chain, groupby
 from operator import or_
+from typing import cast
 
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
@@ -47,6 +48,7 @@ class Work:
         limits: Memory and time that one image may take in a worker.
         open_float32: Opens the encoder in float32, for what is not finite in its precision; None where it
             runs in float32.
+        fill: Gives an image's views the embeddings that were computed elsewhere; None to encode them here.
     """
 
     build: BuildRecipe
@@ -56,6 +58,7 @@ class Work:
     workers: int
     limits: WorkerLimits = LIMITS
     open_float32: Callable[[], Encoder] | None = None
+    fill: Callable[[Perturbed], Encoded] | None = None
 
 
 def measure_chunks(
@@ -124,6 +127,9 @@ def _encode_images(
     stream = perturb_images(
         rows, build=work.build, workers=work.workers, limits=work.limits, ahead=2 * in_batch
     )
+    if work.fill is not None:
+        # Stored views are never drafts.
+        return map(work.fill, _show_each(cast(Iterator[Perturbed], stream), see))
     together = in_batch if device == "cpu" else _count_together(recipe)
     perturbed = render_drafts(stream, recipe=recipe, device=device, images=together)
     encoded = encode_views(

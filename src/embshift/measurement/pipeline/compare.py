@@ -23,7 +23,8 @@ class Compared:
     Attributes:
         listed: Its row of the listing.
         decoded: What was read.
-        attempts: As in `Perturbed`, with "non_finite" where the encoder gave NaN or infinity.
+        attempts: As in `Perturbed`, with "non_finite" where the encoder gave NaN or infinity,
+            and "no_embedding" where no embedding was given.
         encoding: Of the attempts that have one, in their order; None for an image without views.
         values: Every metric of every view with status "ok", in the order of the attempts.
     """
@@ -85,7 +86,7 @@ def _keep_finite(image: Encoded) -> _Kept:
         finite = np.asarray(np.isfinite(encoding.embedding.numpy()).all(axis=1))
         places = np.flatnonzero(finite)
         if len(places) < len(encoding):
-            attempts, encoding = _mark_non_finite(attempts, finite), encoding.select(places.tolist())
+            attempts, encoding = _mark_lost(attempts, finite, image.lacking), encoding.select(places.tolist())
             values = {name: column[places[places > 0] - 1] for name, column in values.items()}
         maps = [image.coordinates[at - 1] for at in places.tolist() if at] if image.coordinates else ()
     result = Compared(
@@ -117,13 +118,20 @@ def _select_maps(
     return {"coordinates": maps} if Capture.COORDINATES in metric.spec.needs else {}
 
 
-def _mark_non_finite(
-    attempts: tuple[Attempt, ...], finite: Bool[np.ndarray, " views"]
+_LOST = {"non_finite": "the encoder gave NaN or infinity", "no_embedding": "no embedding was given"}
+
+
+def _mark_lost(
+    attempts: tuple[Attempt, ...],
+    finite: Bool[np.ndarray, " views"],
+    lacking: Bool[np.ndarray, " views"] | None,
 ) -> tuple[Attempt, ...]:
-    flags = iter(finite)
+    """Return the attempts with the status of those that have no finite embedding."""
+    absent = np.zeros_like(finite) if lacking is None else lacking
+    statuses = iter(np.where(finite, "ok", np.where(absent, "no_embedding", "non_finite")).tolist())
     return tuple(
-        attempt._replace(status="non_finite", error="the encoder gave NaN or infinity")
-        if attempt.status == "ok" and not next(flags)
+        attempt._replace(status=status, error=_LOST.get(status))
+        if attempt.status == "ok" and (status := next(statuses)) != "ok"
         else attempt
         for attempt in attempts
     )

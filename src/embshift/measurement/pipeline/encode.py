@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from embshift.core.encoding import Encoder, Encoding, concatenate
 from embshift.core.types import Capture, Coordinates, FrozenRow
@@ -12,7 +12,7 @@ from embshift.images import Decoded
 from embshift.measurement.pipeline.batches import Batches, Mishaps
 from embshift.measurement.pipeline.perturb import Attempt, Perturbed
 
-__all__ = ["Encoded", "encode_views"]
+__all__ = ["Encoded", "encode_views", "without_pixels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,6 +26,7 @@ class Encoded:
         values: As in `Perturbed`.
         coordinates: As in `Perturbed`.
         encoding: Of the attempts that succeeded, in their order; None for an image without views.
+        lacking: Which of these have no embedding, but NaN in its place; None where all have one.
     """
 
     listed: FrozenRow
@@ -34,6 +35,7 @@ class Encoded:
     values: Mapping[str, Float64[np.ndarray, " rows"]]
     coordinates: Sequence[Coordinates | None] = ()
     encoding: Encoding | None = None
+    lacking: Bool[np.ndarray, " views"] | None = None
 
 
 def encode_views(
@@ -73,7 +75,7 @@ def encode_views(
     for perturbed in stream:
         views = perturbed.pixels if perturbed.held is None else perturbed.held
         count = 0 if perturbed.pixels is None else len(perturbed.pixels)
-        waiting.append((_without_pixels(perturbed), count))
+        waiting.append((without_pixels(perturbed), count))
         encodings = [] if views is None else batches.add(views, sampled=perturbed.listed.sampled)
         if encodings or not count:
             ready, done, waiting = _take_ready(waiting, done + encodings)
@@ -87,7 +89,8 @@ def encode_views(
 _Waiting = tuple[Encoded, int]  # an image whose encoding is still to come, and the number of its views
 
 
-def _without_pixels(perturbed: Perturbed) -> Encoded:
+def without_pixels(perturbed: Perturbed, /) -> Encoded:
+    """Return an image that is still to be encoded, without the pixels of its views."""
     return Encoded(
         listed=perturbed.listed,
         decoded=perturbed.decoded,

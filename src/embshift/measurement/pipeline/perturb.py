@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -44,7 +44,7 @@ class Attempt(NamedTuple):
         draw: The repeat.
         severity: Level 1-5; None where the plan asks for none.
         strength: In the transform's unit; None for one without strength.
-        status: "ok", "transform_failed" or "non_finite".
+        status: "ok", "transform_failed", "non_finite" or "no_embedding".
         error: The reason in words; None for "ok".
         parameters: JSON of the values drawn.
         digest: `pixels_digest` of the view; None where it failed or is not rendered yet.
@@ -185,7 +185,9 @@ def measure_pixels(
 
 
 def _make_views(listed: FrozenRow, *, recipe: Recipe, into: Views | None) -> Drafted | Decoded:
-    """Make or draw every view of an image; `Decoded` alone where the image cannot be read."""
+    """Make, draw or read every view of an image; `Decoded` alone where the image cannot be read."""
+    if recipe.stored is not None:
+        return _place(recipe.stored(listed), into)
     decoded = decode(listed.record, limits=recipe.limits)
     if decoded.pixels is None:
         return decoded
@@ -205,6 +207,13 @@ def _make_views(listed: FrozenRow, *, recipe: Recipe, into: Views | None) -> Dra
         coordinates=_map_views(views) if listed.sampled and (recipe.aligned or recipe.mapped) else (),
         drafts=tuple(_list_drafts(views)),
     )
+
+
+def _place(stored: Drafted | Decoded, into: Views | None) -> Drafted | Decoded:
+    """Return stored views, copied to where they are expected."""
+    if isinstance(stored, Decoded) or into is None:
+        return stored
+    return replace(stored, pixels=np.stack(list(stored.pixels), out=into[: len(stored.pixels)]))
 
 
 def _list_drafts(views: Iterable[View]) -> Iterator[Draft]:

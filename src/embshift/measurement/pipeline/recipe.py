@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.core.types import Pixels, Transform, Views
+from embshift.core.errors import TransformError
+from embshift.core.types import FrozenRow, Pixels, Transform, View, Views
 from embshift.images import Limits
 from embshift.measurement.plan.plan import Plan
 from embshift.transforms.build import build, wrap
@@ -23,6 +24,7 @@ __all__ = [
     "AlignedMetric",
     "BuildRecipe",
     "PixelMetric",
+    "ReadViews",
     "Recipe",
     "build_recipe",
     "describe_slow_forms",
@@ -31,6 +33,13 @@ __all__ = [
 
 PixelMetric = Callable[[Pixels, Views], Float64[np.ndarray, " views"]]
 AlignedMetric = Callable[..., Float64[np.ndarray, " views"]]
+
+
+@runtime_checkable
+class ReadViews(Protocol):
+    """Returns the views of an image that were made before: a `Drafted`, or a `Decoded` without views."""
+
+    def __call__(self, listed: FrozenRow, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,7 @@ class Recipe:
         metrics: The pixel metrics by name; computed for the metric sample.
         aligned: The pixel metrics that take the views' coordinate maps; computed for the metric sample.
         mapped: Whether the coordinate maps of the sample's views are kept for metrics on encodings.
+        stored: Reads the views where they were made before; no transform is called then.
     """
 
     limits: Limits
@@ -58,6 +68,7 @@ class Recipe:
     metrics: Mapping[str, PixelMetric]
     aligned: Mapping[str, AlignedMetric] = field(default_factory=dict[str, AlignedMetric])
     mapped: bool = False
+    stored: ReadViews | None = None
 
     @property
     def views(self) -> int:
@@ -92,6 +103,7 @@ def build_recipe(
     objects: Mapping[str, Any],
     aligned: Mapping[str, AlignedMetric] | None = None,
     mapped: bool = False,
+    stored: ReadViews | None = None,
 ) -> Recipe:
     """Build the recipe of a plan.
 
@@ -101,25 +113,34 @@ def build_recipe(
         objects: The transforms of a caller's own dictionary, by name.
         aligned: Functions of the pixel metrics that take the views' coordinate maps, by name.
         mapped: Whether the coordinate maps are kept for metrics on encodings.
+        stored: Reads the views where they were made before; no transform is built then.
 
     Raises:
         PlanError: If a transform cannot be built.
     """
     form = _FORMS[plan.views]
+    own = {} if stored is None else dict.fromkeys((each.name for each in plan.transforms), _refuse)
     return Recipe(
         limits=plan.limits,
         size=plan.image_size,
         rule=plan.resize,
         seed=plan.seed,
         draws=plan.draws,
-        transforms={
+        transforms=own
+        or {
             each.name: form(wrap(each.name, objects[each.name]) if each.name in objects else build(each))
             for each in plan.transforms
         },
         metrics=metrics,
         aligned=aligned or {},
         mapped=mapped,
+        stored=stored,
     )
+
+
+def _refuse(pixels: Pixels, /, *, rng: np.random.Generator) -> View:
+    """Stand in for a transform whose views were made before."""
+    raise TransformError("it was not built: its views were made before")
 
 
 def without_drafts(recipe: Recipe, /) -> Recipe:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embshift.core.progress import Reporter
 from embshift.core.types import ImageRecord
@@ -29,6 +29,9 @@ from embshift.runs.listing_changes import Records
 from embshift.runs.lock import lock_folder
 from embshift.runs.tables import open_tables
 from embshift.show.run import Run, open_run
+
+if TYPE_CHECKING:  # imports torch
+    from embshift.measurement.session.stored import Stored
 
 __all__ = ["carry_out", "default_folder"]
 
@@ -50,6 +53,7 @@ def carry_out(
     reporter: Reporter,
     objects: Mapping[str, Any] | None = None,
     encoder: Any = None,
+    stored: "Stored | None" = None,
     update: bool = False,
 ) -> Run:
     """Carry out a plan into a run folder, from its start or from where it was stopped.
@@ -61,6 +65,7 @@ def carry_out(
         reporter: Who is told about the progress.
         objects: The transforms of a caller's own dictionary, by name.
         encoder: The encoder, where no name leads to it.
+        stored: The views and embeddings, where both were made before; nothing is read from the sources then.
         update: Whether new images are appended.
 
     Returns:
@@ -74,7 +79,7 @@ def carry_out(
         UsageError: If the folder is not empty and not a run folder.
     """
     own = objects or {}
-    records, count, left = _list_images(sources)
+    records, count, left = _list_images(sources, stored)
     fewer = asked.limit is not None and asked.limit < count
     within = f", using the first {asked.limit:,}" if fewer else ""
     reporter.note(f"{count_noun(count, 'image')} found{within}; run folder: {out}")
@@ -95,7 +100,14 @@ def carry_out(
             from embshift.measurement.session.work import start_session, work_on
 
             session = start_session(
-                plan, info=info, rows=rows, out=out, objects=own, encoder=encoder, note=reporter.note
+                plan,
+                info=info,
+                rows=rows,
+                out=out,
+                objects=own,
+                encoder=encoder,
+                stored=stored,
+                note=reporter.note,
             )
             if left_out := left.content():
                 session = replace(session, info={**session.info, "left_out": left_out})
@@ -110,11 +122,13 @@ def carry_out(
     return open_run(out)
 
 
-def _list_images(sources: Sequence[Any]) -> tuple[Records, int, LeftOut]:
+def _list_images(sources: Sequence[Any], stored: "Stored | None") -> tuple[Records, int, LeftOut]:
     """Return what lists the sources, how many images they hold, and what is left out.
 
     A short listing is held in memory.
     """
+    if stored is not None:
+        return stored.records, stored.count, LeftOut()
     left = LeftOut()
     first = tuple(islice(stream_sources(sources, left=left), _HELD + 1))
     if len(first) <= _HELD:

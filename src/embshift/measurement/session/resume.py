@@ -104,8 +104,9 @@ def check_encoder(info: Mapping[str, Any] | None, encoder: Mapping[str, Any]) ->
     before = {} if info is None else info["encoder"]
     for name in _ENCODER_FIELDS:
         if name in before and before[name] != encoder[name]:
+            what = "ingested embeddings are" if encoder["family"] == "ingested" else "encoder is"
             raise ResumeError(
-                f"the encoder is not the run's: its {_ENCODER_WORDS.get(name, name)} was"
+                f"the {what} not the run's: its {_ENCODER_WORDS.get(name, name)} was"
                 f" {str(before[name])[:80]} and is {str(encoder[name])[:80]}; {NEW_FOLDER}"
             )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from embshift.core.addresses import INGESTED
 from embshift.core.types import EncoderSpec
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.encoder_files import encoder_files
@@ -64,6 +65,8 @@ def describe_unrepeatable(plan: Plan, objects: Mapping[str, Any], *, encoder: An
     lost = [f"transform {name}" for name, thing in objects.items() if describe(name, thing) is None]
     lost += [f"encoder {plan.encoder}"] * (encoder is not None)
     lost += ["images from memory"] * ("memory" in plan.sources)
+    if plan.encoder.startswith(INGESTED):
+        return "# The embeddings were computed elsewhere: only embshift ingest repeats this run.\n"
     return f"# Not repeatable from this file: {', '.join(lost)} existed in Python alone.\n" if lost else ""
 
 

@@ -8,7 +8,7 @@ from embshift.core.errors import UsageError
 from embshift.core.paths import input_path
 from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.plan import Plan
-from embshift.runs.record import RECORD
+from embshift.runs.record import RECORD, VIEWS
 
 __all__ = ["NO_TRUST", "Trust", "check_trust", "load_trusted_plan"]
 
@@ -54,7 +54,7 @@ def check_trust(plan: Plan, trust: Trust, /, *, where: str) -> None:
 
 
 def load_trusted_plan(path: str | Path, trust: Trust, /) -> Plan:
-    """Read a plan from TOML; one that lies in a run folder may ask for no more than is allowed.
+    """Read a plan from TOML; one in a run folder or beside views may ask for no more than is allowed.
 
     Args:
         path: The file.
@@ -62,9 +62,10 @@ def load_trusted_plan(path: str | Path, trust: Trust, /) -> Plan:
 
     Raises:
         PlanError: If the plan cannot be used.
-        UsageError: If it lies in a run folder, names code or a service, and that is not allowed.
+        UsageError: If it lies in such a folder, names code or a service, and that is not allowed.
     """
-    if (Path(input_path(path)).parent / RECORD).exists():
+    folder = Path(input_path(path)).parent
+    if any((folder / name).exists() for name in (RECORD, VIEWS)):
         check_trust(load_plan(path, build=False), trust, where=str(path))
     return load_plan(path)
 

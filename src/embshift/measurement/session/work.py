@@ -9,25 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from embshift.core.encoding import Encoder
 from embshift.core.progress import Reporter
-from embshift.core.types import Capture
 from embshift.core.words import count_noun
 from embshift.measurement.engine.local import Work, measure_chunks
-from embshift.measurement.engine.worker import WorkerLimits
 from embshift.measurement.pipeline.batches import Mishaps
 from embshift.measurement.pipeline.encode import Encoded
 from embshift.measurement.pipeline.perturb import Perturbed
 from embshift.measurement.pipeline.precision_trial import settle_precision
 from embshift.measurement.pipeline.recipe import (
-    BuildRecipe,
-    build_recipe,
     describe_slow_forms,
     without_drafts,
 )
-from embshift.measurement.plan.auto import Setting, choose, is_portable
+from embshift.measurement.plan.auto import Setting, choose
 from embshift.measurement.plan.files import plan_to_toml
 from embshift.measurement.plan.plan import Plan
+from embshift.measurement.session.assignment import (
+    explain_no_workers,
+    plan_recipe,
+    plan_work,
+    select_metrics,
+)
 from embshift.measurement.session.frozen_listing import save_listing
 from embshift.measurement.session.keep_views import choose_views, keep_views, write_views
 from embshift.measurement.session.opening import leave_out_metrics, open_encoder_of
@@ -40,7 +41,7 @@ from embshift.measurement.session.provenance import (
 from embshift.measurement.session.resume import check_code, check_encoder
 from embshift.measurement.session.run_json import count_run, describe_unrepeatable, start_record
 from embshift.measurement.session.service_floor import measure_floor
-from embshift.metrics import METRICS, Kind, Metric
+from embshift.measurement.session.stored import Stored
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import write_text
 from embshift.runs.listing import Listing
@@ -48,7 +49,6 @@ from embshift.runs.places import file_in, list_views
 from embshift.runs.record import write_record_file
 from embshift.runs.seal import read_seal
 from embshift.runs.tables import open_tables
-from embshift.transforms.build import describe
 
 __all__ = ["Session", "start_session", "work_on"]
 
@@ -100,6 +100,7 @@ def start_session(
     out: Path,
     objects: Mapping[str, Any],
     encoder: Any,
+    stored: Stored | None = None,
     note: Callable[[str], None],
 ) -> Session:
     """Open the encoder, decide what the plan leaves open, and check that nothing has changed since.
@@ -111,6 +112,7 @@ def start_session(
         out: The run folder, which is locked.
         objects: The transforms of a caller's own dictionary, by name.
         encoder: The encoder, where no name leads to it.
+        stored: The views and embeddings, where both were made before.
         note: Tells the user one line.
 
     Raises:
@@ -120,19 +122,20 @@ def start_session(
     import torch
 
     torch.set_num_threads(asked.threads or torch.get_num_threads())
-    reopen = partial(open_encoder_of, asked, encoder)
+    reopen = partial(open_encoder_of, asked, encoder if stored is None else stored.encoder)
     opened = reopen(precision="float32" if asked.precision == "auto" else asked.precision)
     check_encoder(info, encoder_content(opened.spec))
     asked = leave_out_metrics(asked, opened.spec, note=note)
-    code = code_content(asked, objects=objects)
+    # The code of stored views is not imported: their file may come from anyone.
+    code = code_content(asked, objects=objects) if stored is None else dict(stored.code)
     check_code(info, code)
-    build, metrics = _plan_recipe(asked, objects), _select_metrics(asked, "pair")
+    build, metrics = plan_recipe(asked, objects, stored), select_metrics(asked, "pair")
     build()  # every transform is built once before any work starts
     setting = Setting(
         device=opened.spec.device,
         threads=torch.get_num_threads(),
         count=len(rows),
-        held=_explain_no_workers(rows, build, objects),
+        held=explain_no_workers(rows, build, objects),
     )
     plan, reasons = choose(asked, setting)
     torch.set_num_threads(plan.threads or setting.threads)
@@ -146,61 +149,22 @@ def start_session(
         plan=plan,
         out=out,
         rows=rows,
-        work=_plan_work(plan, encoder=opened, build=build, metrics=metrics, reopen=reopen),
+        work=plan_work(
+            plan,
+            encoder=opened,
+            build=build,
+            metrics=metrics,
+            reopen=reopen,
+            fill=None if stored is None else stored.fill,
+        ),
         sink=sink,
         header=describe_unrepeatable(plan, objects, encoder=encoder),
         info=start_record(plan, opened.spec, sink, before=info)
         | {"code": code, "precision": precision, "choices": reasons}
-        | floor,
+        | floor
+        | ({} if stored is None else {"ingested": dict(stored.about)}),
         mishaps=Mishaps(),
         started=time.perf_counter(),
-    )
-
-
-def _select_metrics(plan: Plan, kind: Kind) -> dict[str, Metric]:
-    return {name: METRICS[name] for name in plan.metrics if METRICS[name].kind == kind}
-
-
-def _plan_recipe(plan: Plan, objects: Mapping[str, Any]) -> BuildRecipe:
-    """Return what builds the recipe, here and in workers: it can be pickled, and pickles no torch."""
-    pair = _select_metrics(plan, "pair").values()
-    return partial(
-        build_recipe,
-        plan,
-        objects=objects,
-        metrics={name: metric.compute for name, metric in _select_metrics(plan, "pixel").items()},
-        aligned={name: metric.compute for name, metric in _select_metrics(plan, "aligned").items()},
-        mapped=any(Capture.COORDINATES in metric.spec.needs for metric in pair),
-    )
-
-
-def _explain_no_workers(rows: Listing, build: BuildRecipe, objects: Mapping[str, Any]) -> str:
-    """Return why workers cannot do the work; empty where they can."""
-    if not is_portable(build) or any(describe(name, thing) is None for name, thing in objects.items()):
-        return "a transform or a metric exists in this process alone"
-    if rows.in_memory:
-        return "images are in the memory of this process"
-    return ""
-
-
-def _plan_work(
-    plan: Plan,
-    *,
-    encoder: Encoder,
-    build: BuildRecipe,
-    metrics: Mapping[str, Metric],
-    reopen: Callable[..., Encoder],
-) -> Work:
-    memory, seconds = plan.worker_memory or 0, plan.timeout or 0
-    in_float32 = encoder.spec.precision == "float32"
-    return Work(
-        build=build,
-        encoder=encoder,
-        metrics=metrics,
-        batch=plan.batch or 1,
-        workers=plan.workers or 0,
-        limits=WorkerLimits(memory=memory * 2**20, seconds=seconds),
-        open_float32=None if in_float32 else partial(reopen, precision="float32"),
     )
 
 
@@ -252,7 +216,8 @@ def _announce(session: Session, reporter: Reporter) -> None:
     for name, reason in session.info["choices"].items():
         if reason != "as given":
             reporter.note(f"  {name.replace('_', '-')} {getattr(plan, name):,}: {reason}")
-    for line in describe_slow_forms(plan.views, session.work.build().transforms):
+    recipe = session.work.build()
+    for line in describe_slow_forms(plan.views, recipe.transforms) if recipe.stored is None else ():
         reporter.note(line)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from embshift.core.addresses import INGESTED
 from embshift.core.errors import ShiftError
 from embshift.core.types import FrozenRow
 from embshift.core.words import count_noun
@@ -87,6 +88,8 @@ def check_encoder(info: Mapping[str, Any], trust: Trust, /) -> tuple[list[Fault]
     from embshift.encoders.open import find_trust, open_encoder
 
     plan, before = info["plan"], info["encoder"]
+    if plan["encoder"].startswith(INGESTED):
+        return [], [f"the encoder was ingested and cannot be compared: {before.get('name')}"]
     kind = find_trust(plan["encoder"])
     if (kind == "code" and not trust.code) or (kind == "remote" and not trust.remote):
         return [], [

@@ -51,6 +51,7 @@ _OTHER_KEYS = {
     "files",
     "left_out",
     "service",
+    "ingested",
 }
 
 

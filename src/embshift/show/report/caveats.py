@@ -41,6 +41,14 @@ def _find_specific(facts: Facts) -> list[tuple[str, str]]:
     """Return the caveats that apply only to some metrics or plans."""
     names = {spec.name for spec in facts.metrics}
     found = list[tuple[str, str]]()
+    if facts.info["encoder"].get("family") == "ingested":
+        found.append(
+            (
+                "The embeddings were ingested.",
+                "They were computed elsewhere from the views of this run. embshift has seen no encoder: what"
+                " it states is read from the file of embeddings.",
+            )
+        )
     if names & _PIXELWISE:
         found.append(
             (

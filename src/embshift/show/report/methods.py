@@ -75,6 +75,7 @@ def list_methods(run: RunTables, facts: Facts) -> list[Section]:
         _section("Plan", _label_all(_omit(plan, "transforms", "metrics"), _PLAN)),
         _section("Counts", _label_all(info.get("counts", {}), _COUNTS)),
         _section("Encoder", _label_all(encoder, _ENCODER)),
+        *([_section("Ingested", _label_all(info["ingested"], {}))] if "ingested" in info else []),
         *(
             _section(f"Transform {at}: {make_visible(one['name'])}", _transform_lines(one, info))
             for at, one in enumerate(plan["transforms"], start=1)
