@@ -15,8 +15,10 @@ from typing import Any, cast
 
 import torch
 
+from embshift.core.addresses import to_one_line
 from embshift.core.errors import EncoderError, WeightsError
 from embshift.core.text_files import load_json
+from embshift.encoders.quiet import silence_libraries
 from embshift.encoders.weight_names import unwrap_names
 
 __all__ = [
@@ -231,9 +233,13 @@ def _read_pickle(file: Path, *, nested: bool) -> Mapping[str, torch.Tensor]:
     from pickle import UnpicklingError
 
     try:
-        found: Any = torch.load(file, map_location="cpu", weights_only=True)
+        with silence_libraries():  # torch announces that it would run a TorchScript program, and refuses to
+            found: Any = torch.load(file, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, OSError, ValueError, EOFError, KeyError) as error:
-        raise WeightsError(f"{file} cannot be read as weights only: {error}") from error
+        raise WeightsError(
+            f"{file} cannot be read as weights only: {to_one_line(error)[:200]}; save its tensors"
+            " (state_dict) as safetensors"
+        ) from error
     named = cast("Mapping[str, Any]", found if isinstance(found, Mapping) else {"": found})
     if nested:
         named = next((named[key] for key in _NESTED if isinstance(named.get(key), Mapping)), named)
