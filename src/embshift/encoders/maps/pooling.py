@@ -104,7 +104,11 @@ def compute_latent_row(head: Any, inputs: tuple[Any, ...], options: Mapping[str,
     both = _split_heads(head.kv(placed), heads=2 * head.num_heads)  # keys, then values
     key: torch.Tensor = head.k_norm(both[..., : head.num_heads, :])
     query: torch.Tensor = head.q_norm(_split_heads(head.q(head.latent[:, 0]), heads=head.num_heads))
-    return _attend(query.expand(len(patches), -1, -1), key, options.get("attn_mask"))
+    # Not a product of matrices, which rounds a row by its place in the batch.
+    products = (key * query[:, None]).sum(-1).transpose(1, 2) * head.scale  # (views, heads, patches)
+    if options.get("attn_mask") is not None:
+        raise EncoderError("cannot record the attention of a pool with a mask; no known encoder has one")
+    return products.softmax(dim=-1)
 
 
 def _split_heads(
