@@ -20,7 +20,10 @@ OPEN_CLIP = {
     "tiny-oblong": {"vision_cfg": {**VISION, "image_size": [64, 96]}},
     "tiny-timm": {
         "vision_cfg": {
-            **{"timm_model_name": "test_vit3", "timm_pool": "map", "timm_proj": "none", "image_size": 160}
+            "timm_model_name": "test_vit3",
+            "timm_pool": "map",
+            "timm_proj": "none",
+            "image_size": 160,
         },
         "embed_dim": 96,
     },
