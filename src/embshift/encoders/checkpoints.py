@@ -17,8 +17,8 @@ import torch
 
 from embshift.core.addresses import to_one_line
 from embshift.core.errors import EncoderError, WeightsError
+from embshift.core.quiet import silence_libraries
 from embshift.core.text_files import load_json
-from embshift.encoders.quiet import silence_libraries
 from embshift.encoders.weight_names import unwrap_names
 
 __all__ = [

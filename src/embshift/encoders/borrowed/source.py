@@ -1,7 +1,6 @@
 """Sources "library:name/weights": a network by the library's name for it, and where its weights are."""
 
-import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from typing import Any
 from embshift.core.addresses import to_one_line
 from embshift.core.errors import EncoderError, MissingExtraError, OfflineError, UnknownNameError, WeightsError
 from embshift.core.paths import input_path
+from embshift.core.quiet import silence_libraries
 from embshift.encoders.hub import find_hub_file
-from embshift.encoders.quiet import silence_libraries
 
 __all__ = ["Borrowed", "check_plain", "find_download", "find_local", "import_library", "read_source"]
 
@@ -63,11 +62,11 @@ def check_plain(source: str, /, *, precision: str, runtime: str) -> None:
         )
 
 
-def import_library(name: str, /, *, package: str, extra: str) -> Any:
+def import_library(load: Callable[[], Any], /, *, package: str, extra: str) -> Any:
     """Import a library that an extra brings.
 
     Args:
-        name: What is imported.
+        load: Imports it and returns the module.
         package: The package that brings it, for the error.
         extra: The extra of this project.
 
@@ -77,7 +76,7 @@ def import_library(name: str, /, *, package: str, extra: str) -> Any:
     """
     try:
         with silence_libraries():
-            return importlib.import_module(name)
+            return load()
     except ModuleNotFoundError:
         raise MissingExtraError(package, extra) from None
     except (ImportError, RuntimeError, OSError) as error:  # a torchvision of another release than torch

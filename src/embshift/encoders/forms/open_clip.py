@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from embshift.core.addresses import to_one_line
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, UsageError, WeightsError
+from embshift.core.quiet import silence_libraries
 from embshift.core.text_files import load_json
 from embshift.encoders import encoder
 from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network, PatchMap, check_finite
@@ -27,9 +29,8 @@ from embshift.encoders.borrowed.source import (
 )
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
-from embshift.encoders.quiet import silence_libraries
 
-__all__ = ["open_model"]
+__all__ = ["import_open_clip", "open_model"]
 
 _SIDECAR = "open_clip_config.json"
 _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
@@ -74,7 +75,7 @@ def open_open_clip(
     """
     check_plain(source, precision=precision, runtime=runtime)
     chosen = choose_device(device)
-    library = _import()
+    library = import_open_clip()
     model, digest = open_model(source, allow_pickle=allow_pickle)
     name = source.partition(":")[2].partition("/")[0]
     settings: dict[str, Any] = library.get_model_preprocess_cfg(model)
@@ -115,7 +116,7 @@ def open_model(source: str, /, *, allow_pickle: bool) -> tuple[Any, str]:
         EncoderError: The weights cannot be read or do not fit.
         OfflineError: The weights must be downloaded, and the hub does not answer.
     """
-    library = _import()
+    library = import_open_clip()
     borrowed = read_source(source, known=library.list_models(), kind="network of open_clip")
     file, preprocessing = _find_weights(borrowed, library, allow_pickle=allow_pickle)
     # Read with the rule on pickles, and checked, before the library reads it as weights only.
@@ -126,8 +127,16 @@ def open_model(source: str, /, *, allow_pickle: bool) -> tuple[Any, str]:
     return check_finite(model), digest
 
 
-def _import() -> Any:
-    return import_library("open_clip", package="open_clip_torch", extra="open-clip")
+def import_open_clip() -> Any:
+    """Return the library.
+
+    Raises:
+        MissingExtraError: It is not installed.
+        EncoderError: It cannot be imported.
+    """
+    return import_library(
+        lambda: importlib.import_module("open_clip"), package="open_clip_torch", extra="open-clip"
+    )
 
 
 def _find_weights(borrowed: Borrowed, library: Any, *, allow_pickle: bool) -> tuple[Path, Mapping[str, Any]]:

@@ -1,6 +1,7 @@
 """Encoders of timm: a network of its table with its own weights or those of a file."""
 
 import hashlib
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from embshift.core.addresses import to_one_line
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, UsageError, WeightsError
+from embshift.core.quiet import silence_libraries
 from embshift.encoders import encoder
 from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network, check_finite
 from embshift.encoders.borrowed.maps import find_trunk_map
@@ -24,7 +26,6 @@ from embshift.encoders.borrowed.source import (
 )
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
-from embshift.encoders.quiet import silence_libraries
 
 __all__ = ["open_timm"]
 
@@ -69,16 +70,15 @@ def open_timm(
     """
     check_plain(source, precision=precision, runtime=runtime)
     chosen = choose_device(device)
-    library = import_library("timm", package="timm", extra="timm")
-    data = import_library("timm.data", package="timm", extra="timm")
+    library = import_library(lambda: importlib.import_module("timm"), package="timm", extra="timm")
     borrowed = read_source(source, known=_list_names(source, library), kind="network of timm")
     stated = library.get_pretrained_cfg(borrowed.name)
     file = _find_file(borrowed, stated, allow_pickle=allow_pickle)
     weights = open_weight_file(file, allow_pickle=allow_pickle)
     with silence_libraries():
         model: Any = check_finite(_build(borrowed, library, stated, weights.tensors, file=file))
-        settings: dict[str, Any] = data.resolve_model_data_config(model)
-        steps = data.create_transform(**settings, is_training=False).transforms
+        settings: dict[str, Any] = library.data.resolve_model_data_config(model)
+        steps = library.data.create_transform(**settings, is_training=False).transforms
 
     def embed(inputs: torch.Tensor) -> torch.Tensor:
         return model.forward_head(model.forward_features(inputs), pre_logits=True)

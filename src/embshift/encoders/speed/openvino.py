@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from embshift.core.errors import EncoderError, MissingExtraError
-from embshift.encoders.quiet import silence_libraries
+from embshift.core.quiet import silence_libraries
 from embshift.encoders.speed.program import Inputs, Outputs, Program, trace_program
 
 __all__ = ["make_builder"]

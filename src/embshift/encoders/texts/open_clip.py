@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float32
 
 from embshift.core.errors import MissingTokenizerError
-from embshift.encoders.borrowed.source import import_library
-from embshift.encoders.forms.open_clip import open_model
+from embshift.encoders.forms.open_clip import import_open_clip, open_model
 from embshift.encoders.texts.encoder import TextEncoder, TextSpec
 
 __all__ = ["open_open_clip_texts"]
@@ -31,7 +30,7 @@ def open_open_clip_texts(source: str, /, *, device: str, allow_pickle: bool) -> 
         EncoderError: As for the encoder.
         OfflineError: As for the encoder.
     """
-    library = import_library("open_clip", package="open_clip_torch", extra="open-clip")
+    library = import_open_clip()
     name = source.partition(":")[2].partition("/")[0]
     tokenizer, digest = _open_tokenizer(name, library)
     model, weights = open_model(source, allow_pickle=allow_pickle)

@@ -1,5 +1,6 @@
 """Networks of other libraries, with stand-ins for the libraries: shapes, maps and what is said of errors."""
 
+import importlib
 import sys
 from types import SimpleNamespace
 
@@ -218,12 +219,12 @@ def test_a_library_that_is_missing_or_broken_is_explained(tmp_path, monkeypatch)
     with pytest.raises(
         MissingExtraError, match=r"no-such is not installed; run: pip install 'embshift\[x\]'"
     ):
-        import_library("no_such_library", package="no-such", extra="x")
+        import_library(lambda: importlib.import_module("no_such_library"), package="no-such", extra="x")
     (tmp_path / "broken_library.py").write_text("raise RuntimeError('operator nms does not exist')")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "broken_library", raising=False)
     with pytest.raises(EncoderError, match=r"operator nms does not exist.*torchvision of one release"):
-        import_library("broken_library", package="broken", extra="x")
+        import_library(lambda: importlib.import_module("broken_library"), package="broken", extra="x")
 
 
 @pytest.mark.parametrize(
