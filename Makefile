@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TEST_VENV := build/test-venv
+EXTRAS_VENV := .venv-extras
 # Two workers; one that has nothing left takes tests of the other.
 PYTEST := --numprocesses 2 --dist worksteal --durations 10 --quiet
 RUN_HERE := $(VENV)/bin/
@@ -12,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 # Two test workers share the cores: more threads in each would wait for one another.
-test test-slow: export OPENBLAS_NUM_THREADS := 1
-test test-slow: export OMP_NUM_THREADS := 1
+test test-slow test-extras: export OPENBLAS_NUM_THREADS := 1
+test test-slow test-extras: export OMP_NUM_THREADS := 1
 
-.PHONY: demo gallery test test-slow faults simulations check docs format clean bench
+.PHONY: demo gallery test test-slow test-extras faults simulations check docs format clean bench
 
 # A fresh folder: a run is continued only by the versions that began it.
 demo: $(VENV)/demo
@@ -49,6 +50,18 @@ test:
 test-slow:
 	test -x $(TEST_VENV)/bin/python || $(MAKE) test
 	$(TEST_VENV)/bin/python -m pytest -m slow $(PYTEST)
+
+# Encoders of open_clip and timm, in an environment of their own: 5.5 GB, since they need torchvision, which
+# goes with one release of torch only.
+test-extras: $(EXTRAS_VENV)/ready
+	$(EXTRAS_VENV)/bin/python -m pytest $(PYTEST) tests/extras
+
+$(EXTRAS_VENV)/ready: pyproject.toml constraints.txt constraints-extras.txt
+	$(PYTHON) -m venv $(EXTRAS_VENV)
+	sed '/^torch==/d' constraints.txt > $(EXTRAS_VENV)/constraints.txt
+	$(EXTRAS_VENV)/bin/pip install --quiet --no-compile --constraint $(EXTRAS_VENV)/constraints.txt \
+		--constraint constraints-extras.txt --editable '.[test,open-clip,timm]'
+	touch $@
 
 # Minutes: the full numbers of tests/faults, with pictures fetched from package registries, as a table.
 faults: $(VENV)/dev

@@ -5,37 +5,17 @@ answered at once.
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from embshift.cli.options.completers import complete, no_words, paths, words
-from embshift.cli.output.terminal import check_output
+from embshift.cli.output.help import Help, Parser
 from embshift.core.errors import UnknownNameError, UsageError
 from embshift.core.version import __version__
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
 
 __all__ = ["build_parser", "parse"]
 
 Command = Callable[[argparse.Namespace], int]
-
-
-class _Help(argparse.HelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32, width=100)
-        self._action_max_length = 14  # argparse leaves too little for the names of commands
-
-
-class _Parser(argparse.ArgumentParser):
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        """Print help as a result: argparse says nothing where an output takes no more."""
-        if file is not sys.stdout or file is None:
-            return super()._print_message(message, file)
-        with check_output():
-            file.write(message)
-        return None
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -72,9 +52,9 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     Args:
         only: The command that is needed; "" for all without their arguments, None for all.
     """
-    parser = _Parser(
+    parser = Parser(
         prog="embshift",
-        formatter_class=_Help,
+        formatter_class=Help,
         description="Measure and explain how image embeddings move when an image is changed.",
         epilog="A first look, with nothing to download: embshift demo",
     )
@@ -83,7 +63,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     for name, (summary, fill) in _COMMANDS.items():
         if only and only != name:
             continue
-        command = commands.add_parser(name, help=summary, description=summary, formatter_class=_Help)
+        command = commands.add_parser(name, help=summary, description=summary, formatter_class=Help)
         command.add_argument("-q", "--quiet", action="store_true", help="print only results and errors")
         command.add_argument("-v", "--verbose", action="store_true", help="print errors with their traceback")
         if only != "":

@@ -15,7 +15,9 @@ from typing import Any, cast
 
 import torch
 
+from embshift.core.addresses import to_one_line
 from embshift.core.errors import EncoderError, WeightsError
+from embshift.core.quiet import silence_libraries
 from embshift.core.text_files import load_json
 from embshift.encoders.weight_names import unwrap_names
 
@@ -24,6 +26,7 @@ __all__ = [
     "CheckpointWeights",
     "check_not_pointer",
     "find_weight_files",
+    "open_weight_file",
     "open_weights",
     "read_config",
     "shorten_list",
@@ -37,6 +40,8 @@ PINNED: dict[str, str] = {
 """SHA-256 of the pickles that may be read without permission, and what they are."""
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+# A training checkpoint holds the weights beside the state of the training.
+_NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
@@ -127,6 +132,25 @@ def open_weights(
     return CheckpointWeights(tensors=unwrap_names(tensors), digest=digest.hexdigest())
 
 
+def open_weight_file(file: Path, /, *, allow_pickle: bool) -> CheckpointWeights:
+    """Read one weight file; of a training checkpoint, the averaged weights if it has them, else the weights.
+
+    Args:
+        file: A file of safetensors, or a pickle.
+        allow_pickle: Whether a pickle that is not pinned may be read.
+
+    Raises:
+        WeightsError: As in `open_weights`; whole numbers may only be buffers, such as counters.
+    """
+    check_not_pointer(file)
+    digest = hashlib.sha256()
+    own = _hash_file(file, together=digest)
+    _check_blob(file, digest=own)
+    tensors = _read_tensors(file, digest=own, allow_pickle=allow_pickle, wanted=_keep_all, nested=True)
+    _check_types({name: one for name, one in tensors.items() if name.endswith((".weight", ".bias"))})
+    return CheckpointWeights(tensors=unwrap_names(tensors), digest=own)
+
+
 def check_not_pointer(file: Path) -> None:
     """Raise an error if a file is a pointer of Git LFS instead of its content.
 
@@ -181,7 +205,7 @@ def _keep_all(name: str) -> bool:
 
 
 def _read_tensors(
-    file: Path, *, digest: str, allow_pickle: bool, wanted: Callable[[str], bool]
+    file: Path, *, digest: str, allow_pickle: bool, wanted: Callable[[str], bool], nested: bool = False
 ) -> Mapping[str, torch.Tensor]:
     if file.suffix == ".safetensors":
         return _read_safetensors(file, wanted=wanted)
@@ -190,7 +214,8 @@ def _read_tensors(
             f"{file} is a pickle (SHA-256 {digest}), a format that can run code, and it is not pinned; "
             "use a checkpoint with model.safetensors, or trust this one with --allow-pickle"
         )
-    return {name: tensor for name, tensor in _read_pickle(file).items() if wanted(name)}
+    found = _read_pickle(file, nested=nested)
+    return {name: tensor for name, tensor in found.items() if wanted(name)}
 
 
 def _read_safetensors(file: Path, *, wanted: Callable[[str], bool]) -> Mapping[str, torch.Tensor]:
@@ -204,16 +229,23 @@ def _read_safetensors(file: Path, *, wanted: Callable[[str], bool]) -> Mapping[s
         raise WeightsError(f"{file} is damaged or truncated ({error}); download it again") from error
 
 
-def _read_pickle(file: Path) -> Mapping[str, torch.Tensor]:
+def _read_pickle(file: Path, *, nested: bool) -> Mapping[str, torch.Tensor]:
     from pickle import UnpicklingError
 
     try:
-        found: Any = torch.load(file, map_location="cpu", weights_only=True)
+        with silence_libraries():  # torch announces that it would run a TorchScript program, and refuses to
+            found: Any = torch.load(file, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, OSError, ValueError, EOFError, KeyError) as error:
-        raise WeightsError(f"{file} cannot be read as weights only: {error}") from error
+        raise WeightsError(
+            f"{file} cannot be read as weights only: {to_one_line(error)[:200]}; save its tensors"
+            " (state_dict) as safetensors"
+        ) from error
     named = cast("Mapping[str, Any]", found if isinstance(found, Mapping) else {"": found})
+    if nested:
+        named = next((named[key] for key in _NESTED if isinstance(named.get(key), Mapping)), named)
     if not all(isinstance(value, torch.Tensor) for value in named.values()):
-        raise WeightsError(f"{file} does not hold named tensors; expected a checkpoint saved by transformers")
+        wanted = "them alone or in 'state_dict'" if nested else "a checkpoint saved by transformers"
+        raise WeightsError(f"{file} does not hold named tensors; expected {wanted}")
     return named
 
 

@@ -7,7 +7,7 @@ how long a name server takes to reply.
 import importlib
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,13 +15,14 @@ from typing import Any, NoReturn
 from embshift.core.errors import EncoderError, OfflineError, WeightsError
 from embshift.encoders.checkpoints import PINNED
 
-__all__ = ["REPLY_S", "add_hub_files", "resolve_hub_name"]
+__all__ = ["REPLY_S", "add_hub_files", "find_hub_file", "resolve_hub_name"]
 
 REPLY_S = 8.0
 """Seconds that the hub has for its one answer."""
 
 PREPROCESSING = ("preprocessor_config.json", "processor_config.json")
 SAFE, PICKLE = "model.safetensors", "pytorch_model.bin"
+PICKLES = (".bin", ".pt", ".pth")
 
 
 def resolve_hub_name(name: str, /, *, allow_pickle: bool = False) -> Path:
@@ -54,6 +55,31 @@ def add_hub_files(name: str, files: Collection[str], /) -> None:
     for file in files:
         if file in there:
             _fetch(name, file)
+
+
+def find_hub_file(name: str, files: Sequence[str], /, *, allow_pickle: bool = False) -> Path:
+    """Return the local path of the first of some files that a hub name has; download it if it is not cached.
+
+    Args:
+        name: A hub name, "organisation/name".
+        files: Names of weight files, the preferred one first.
+        allow_pickle: Whether a pickle that is not pinned may be downloaded.
+
+    Raises:
+        OfflineError: None of the files is in the cache, and the hub does not answer.
+        EncoderError: The hub has no such repository, or refuses access to it.
+        WeightsError: The repository has none of the files, or only a pickle that is not allowed.
+    """
+    cached = next((found for file in files if (found := _find_cached(name, file))), None)
+    if cached is not None:
+        return cached
+    listed: list[Any] = _ask(name).siblings or []
+    digests: dict[str, str | None] = {file.rfilename: getattr(file.lfs, "sha256", None) for file in listed}
+    chosen = next((file for file in files if file in digests), None)
+    if chosen is None:
+        raise WeightsError(f"the hub's repository '{name}' has no {' or '.join(files)}")
+    _check_pickles(name, [chosen], digests, allow_pickle=allow_pickle)
+    return _fetch(name, chosen)
 
 
 def _find_cached(name: str, file: str) -> Path | None:
@@ -137,7 +163,7 @@ def _check_pickles(
     name: str, weights: list[str], digests: dict[str, str | None], *, allow_pickle: bool
 ) -> None:
     # Refused before hundreds of megabytes are downloaded; reading checks the digest of the file itself.
-    refused = [file for file in weights if file.endswith(".bin") and digests[file] not in PINNED]
+    refused = [file for file in weights if file.endswith(PICKLES) and digests[file] not in PINNED]
     if refused and not allow_pickle:
         raise WeightsError(
             f"the hub's repository '{name}' has its weights only as a pickle ({refused[0]}), a format that "

@@ -1,11 +1,8 @@
 """Opening an encoder by name, with and without a hub that answers."""
 
-import hashlib
-import json
 import shutil
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -23,6 +20,7 @@ from embshift.core.types import Capture
 from embshift.encoders import ENCODERS, checkpoints, hub
 from embshift.encoders.open import choose_device, find_entry, open_encoder
 from embshift.encoders.texts.open import open_texts
+from tests.loopback_hub import hash_file, serve_folder
 from tests.unit.encoders.families import FAMILIES, make_checkpoint
 from tests.unit.encoders.text_families import write_tokenizer
 
@@ -50,70 +48,14 @@ def silent_hub(monkeypatch):
         yield
 
 
-def hash_file(file):
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-class Handler(BaseHTTPRequestHandler):
-    """The part of a hub that a download needs: one repository's listing and its files."""
-
-    folder = None
-    asked = []
-
-    def log_message(self, *_):
-        pass
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        path = self.path.split("?")[0]
-        self.asked.append(path)
-        if path in (f"/api/models/{NAME}", f"/api/models/{NAME}/revision/main"):
-            return self.answer(json.dumps(self.listing()).encode(), {})
-        prefix = f"/{NAME}/resolve/"
-        if path.startswith(prefix) and (self.folder / path.rsplit("/", 1)[1]).is_file():
-            content = (self.folder / path.rsplit("/", 1)[1]).read_bytes()
-            etag = hashlib.sha256(content).hexdigest()
-            return self.answer(content, {"X-Repo-Commit": "c" * 40, "ETag": f'"{etag}"'})
-        self.send_response(404)
-        self.send_header("X-Error-Code", "RepoNotFound")
-        self.send_header("Content-Length", "0")
-        return self.end_headers()
-
-    def listing(self):
-        files = [
-            {
-                "rfilename": file.name,
-                "lfs": {"sha256": hash_file(file), "size": 1, "pointerSize": 1},
-            }
-            for file in sorted(self.folder.iterdir())
-        ]
-        return {"id": NAME, "modelId": NAME, "sha": "c" * 40, "siblings": files, "tags": [], "downloads": 0}
-
-    def answer(self, content, headers):
-        self.send_response(200)
-        for key, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-
 @pytest.fixture
 def small_hub(tmp_path, monkeypatch):
     """A hub that has one repository: its folder, and the list of requested paths."""
     folder = make_checkpoint("clip", tmp_path / "served")
     (folder / "README.md").write_text("not wanted")
-    handler = type("Served", (Handler,), {"folder": folder, "asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    yield folder, handler.asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_folder(folder, name=NAME) as (address, asked):
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        yield folder, asked
 
 
 def fill(cache, folder):
@@ -242,6 +184,33 @@ def make_tensors(folder):
     from tests.unit.encoders.families import reference_network
 
     return reference_network("clip").state_dict()
+
+
+def test_one_file_of_a_repository_is_found_and_kept(small_hub, monkeypatch):
+    folder, asked = small_hub
+    wanted = ("open_clip_model.safetensors", "model.safetensors", "pytorch_model.bin")
+    found = hub.find_hub_file(NAME, wanted)
+    assert hash_file(found) == hash_file(folder / "model.safetensors")
+    asked.clear()
+    assert hub.find_hub_file(NAME, wanted) == found
+    assert asked == []
+    with pytest.raises(WeightsError, match=r"'someone/small-clip' has no open_clip_model\.safetensors$"):
+        hub.find_hub_file(NAME, wanted[:1])
+
+
+@pytest.mark.parametrize("name", ["open_clip_pytorch_model.bin", "weights.pt", "weights.pth"])
+def test_one_pickle_of_a_repository_is_refused_before_it_is_fetched(small_hub, name):
+    folder, asked = small_hub
+    torch.save({}, folder / name)
+    with pytest.raises(WeightsError, match=f"only as a pickle \\({name}\\)"):
+        hub.find_hub_file(NAME, (name,))
+    assert not any(name in path for path in asked)
+    assert hub.find_hub_file(NAME, (name,), allow_pickle=True).name == name
+
+
+def test_one_file_without_a_hub_that_answers():
+    with pytest.raises(OfflineError, match="not answer"):
+        hub.find_hub_file(NAME, ("model.safetensors",))
 
 
 @pytest.mark.usefixtures("small_hub")

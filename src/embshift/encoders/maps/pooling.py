@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from embshift.core.errors import EncoderError
 
-__all__ = ["PoolingHead", "find_aimv2_head", "find_siglip_head", "record_pooling"]
+__all__ = ["PoolingHead", "compute_latent_row", "find_aimv2_head", "find_siglip_head", "record_pooling"]
 
 HeadRow = Float[torch.Tensor, "views heads patches"]
 Row = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], HeadRow]
@@ -95,6 +95,20 @@ def _compute_token_row(head: Any, inputs: tuple[Any, ...], options: Mapping[str,
     query: torch.Tensor = head.cls_token[:, 0].expand(patches.shape[0], -1)
     key: torch.Tensor = head.k_proj(patches)
     return _attend(_split_heads(query, heads=head.num_heads), _split_heads(key, heads=head.num_heads), None)
+
+
+def compute_latent_row(head: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> HeadRow:
+    """Return the row of a pool of timm, whose probe is a latent vector with its own projection."""
+    patches: torch.Tensor = inputs[0]
+    placed = patches if head.pos_embed is None else patches + head.pos_embed
+    both = _split_heads(head.kv(placed), heads=2 * head.num_heads)  # keys, then values
+    key: torch.Tensor = head.k_norm(both[..., : head.num_heads, :])
+    query: torch.Tensor = head.q_norm(_split_heads(head.q(head.latent[:, 0]), heads=head.num_heads))
+    # Not a product of matrices, which rounds a row by its place in the batch.
+    products = (key * query[:, None]).sum(-1).transpose(1, 2) * head.scale  # (views, heads, patches)
+    if options.get("attn_mask") is not None:
+        raise EncoderError("cannot record the attention of a pool with a mask; no known encoder has one")
+    return products.softmax(dim=-1)
 
 
 def _split_heads(

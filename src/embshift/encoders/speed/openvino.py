@@ -1,16 +1,14 @@
 """Programs that OpenVINO runs on a CPU, with several times as many views a second as torch."""
 
 import importlib
-import logging
 import sys
-import warnings
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from embshift.core.errors import EncoderError, MissingExtraError
+from embshift.core.quiet import silence_libraries
 from embshift.encoders.speed.program import Inputs, Outputs, Program, trace_program
 
 __all__ = ["make_builder"]
@@ -63,28 +61,14 @@ def _import_library() -> Any:
 def _convert(graph: torch.export.ExportedProgram, inputs: Inputs) -> Any:
     frontend: Any = importlib.import_module("openvino.frontend")
     decoding: Any = importlib.import_module("openvino.frontend.pytorch.fx_decoder")
-    with _suppress_logs():
+    # Torch warns about its own calls; the converter sets up logging, and logs operations that torch lacks.
+    with silence_libraries():
         decoder = decoding.TorchFXPythonDecoder.from_exported_program(graph)
         loader = frontend.FrontEndManager().load_by_framework("pytorch")
         model = loader.convert(loader.load(decoder))
     shapes = zip(model.inputs, inputs.values(), strict=True)
     model.reshape({port: list(values.shape) for port, values in shapes})
     return model
-
-
-@contextmanager
-def _suppress_logs() -> Generator[None]:
-    # Torch warns about its own calls; the converter sets up logging, and logs operations that torch lacks.
-    root, silent, before = logging.getLogger(), logging.NullHandler(), logging.root.manager.disable
-    root.addHandler(silent)
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-        root.removeHandler(silent)
 
 
 def _make_call(compiled: Any, *, given: Sequence[bool]) -> Program:

@@ -10,6 +10,7 @@ from embshift.encoders.open import find_entry
 from embshift.encoders.texts.encoder import TextEncoder, TextSpec, make_reader
 from embshift.encoders.texts.families import build_text_tower, find_family, open_text_weights
 from embshift.encoders.texts.lite import open_lite_texts
+from embshift.encoders.texts.open_clip import open_open_clip_texts
 from embshift.encoders.texts.tokenizing import TOKENIZER_FILES, has_tokenizer, open_tokenizer
 from embshift.encoders.towers.tower import build_config
 
@@ -20,7 +21,8 @@ def open_texts(source: str, /, *, device: str, allow_pickle: bool = False) -> Te
     """Open the text side of an encoder; only the text tower's weights are loaded.
 
     Args:
-        source: As in `open_encoder`: "lite", a checkpoint's folder, or a hub name "organisation/name".
+        source: As in `open_encoder`: "lite", a checkpoint's folder, a hub name "organisation/name", or
+            "open_clip:NAME/TAG|FILE".
         device: "auto", or a device as torch spells it.
         allow_pickle: Whether weights may be read from a pickle that is not pinned.
 
@@ -34,6 +36,8 @@ def open_texts(source: str, /, *, device: str, allow_pickle: bool = False) -> Te
     entry = find_entry(source, allow_pickle=allow_pickle)
     if entry.name == "lite":
         return open_lite_texts(source, device=choose_device(device))
+    if entry.name == "open_clip":
+        return open_open_clip_texts(source, device=choose_device(device), allow_pickle=allow_pickle)
     if not entry.model_types:
         raise NoTextSideError(
             f"encoder '{source}' has no text side, so it cannot embed words; use text vectors of your own"

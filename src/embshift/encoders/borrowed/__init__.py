@@ -1,0 +1,1 @@
+"""Networks that another library builds: their weight files, preparation and maps."""
