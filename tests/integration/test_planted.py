@@ -57,7 +57,7 @@ def explain(tmp_path_factory):
         )
         assert measured.returncode == 0, measured.stderr
         texts = ("--words", str(words), "--vectors", str(vectors), "--quiet")
-        explained = invoke("explain", str(run), *texts, "--format", "json")
+        explained = invoke("explain", str(run), *texts, "--allow-code", "--format", "json")
         assert explained.returncode == 0, explained.stderr
         return run, json.loads(explained.stdout)["shares"]
 

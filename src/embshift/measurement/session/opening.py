@@ -7,8 +7,8 @@ from typing import Any
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec
+from embshift.encoders import open as named_encoders
 from embshift.encoders.forms.objects import open_object
-from embshift.encoders.open import open_encoder
 from embshift.measurement.plan.plan import DEFAULT_METRICS, Plan
 from embshift.metrics import METRICS
 
@@ -31,7 +31,7 @@ def open_encoder_of(plan: Plan, thing: Any, /, *, precision: str, runtime: str |
     """
     runs = runtime or plan.runtime
     if thing is None:
-        return open_encoder(
+        return named_encoders.open_encoder(
             plan.encoder,
             device=plan.device,
             allow_pickle=plan.allow_pickle,
