@@ -32,6 +32,19 @@ def make_blip(kind):
     return getattr(transformers, kind)(config)
 
 
+def make_blip_2(kind):
+    query = {k: v for k, v in TEXT.items() if k != "vocab_size"} | {"encoder_hidden_size": 32}
+    text = {"model_type": "opt", "hidden_size": 32, "ffn_dim": 48, "word_embed_proj_dim": 32}
+    config = transformers.Blip2Config(
+        vision_config=VISION,
+        qformer_config=query | {"vocab_size": 64},
+        text_config=text | {"num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 64},
+        num_query_tokens=4,
+        image_text_hidden_size=16,
+    )
+    return getattr(transformers, kind)(config)
+
+
 def make_both(kind):
     config = getattr(transformers, f"{kind}Config")
     return getattr(transformers, f"{kind}Model")(
@@ -103,6 +116,14 @@ MODELS = {
     "blip": (lambda: make_blip("BlipModel"), "Blip", SQUARE, call_features, "image features, projected"),
     "blip-itm": (
         lambda: make_blip("BlipForImageTextRetrieval"),
+        "Blip",
+        SQUARE,
+        call_tower,
+        "pooled output",
+    ),
+    "blip-2": (lambda: make_blip_2("Blip2Model"), "Blip", SQUARE, call_tower, "pooled output"),
+    "blip-2-itm": (
+        lambda: make_blip_2("Blip2ForImageTextRetrieval"),
         "Blip",
         SQUARE,
         call_tower,
