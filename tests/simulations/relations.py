@@ -32,14 +32,14 @@ def true_ratio():
     return _shifts(base, views).mean() / _shifts(base, prepared).mean()
 
 
-def floor_coverage(images, *, trials, resamples, seed=0):
+def floor_coverage(images, *, trials, seed=0):
     """Intervals of a mean shift over the mean shift of a floor, over the same images."""
     ends = []
     for trial in range(trials):
         base, prepared, views = _embeddings(np.random.default_rng((seed, images, trial)), images)
         below = floor(base, prepared, kind="preparation", name="simulated")
         shifts = _shifts(base, views)[:, None]
-        found = floor_ratio(shifts, below, resamples=resamples, level=0.95, seed=trial)
+        found = floor_ratio(shifts, below, level=0.95)
         ends.append((found.low[0], found.high[0]))
     low, high = np.array(ends).T
     return count_held(low, high, true_ratio())

@@ -145,7 +145,7 @@ def calibrate(
     )
     if highest is not None and values:
         shifts = np.stack([one["cosine_shift"] for one in values], axis=1)
-        ratios = floor_ratio(shifts, highest, resamples=resamples, level=level, seed=seed)
+        ratios = floor_ratio(shifts, highest, level=level)
         estimates = _with_last(estimates, ratios)
     return Measured(
         name="calibration",

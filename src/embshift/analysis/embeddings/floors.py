@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float64
+from scipy.special import stdtrit
 
 from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
-from embshift.analysis.sampling.bootstrap import Intervals, bca, influence, means, resampled_means
+from embshift.analysis.sampling.bootstrap import FEWEST, Intervals, means
 from embshift.analysis.sampling.percentiles import percentile_interval
 from embshift.core.records import Record, list_fields, to_pandas, write_html
 
@@ -110,37 +111,37 @@ def highest_floor(floors: Sequence[Floor]) -> Floor | None:
 
 
 def floor_ratio(
-    shifts: Float64[np.ndarray, "images transforms"],
-    floor: Floor,
-    /,
-    *,
-    resamples: int,
-    level: float,
-    seed: int,
+    shifts: Float64[np.ndarray, "images transforms"], floor: Floor, /, *, level: float
 ) -> Intervals:
-    """Compute the mean shift of each transform over the mean shift of a floor, with BCa intervals.
+    r"""Compute the mean shift of each transform over the mean shift of a floor, with intervals.
 
-    Like is divided by like, a mean by a mean, and both are resampled: the floor is as uncertain as the shift.
-    The images of the floor need not be those of the shifts, so they are resampled by themselves.
+    Like is divided by like, a mean by a mean, and both are uncertain. On the scale of logarithms, the
+    variance of the ratio is $s_a^2 / (n_a \bar a^2) + s_b^2 / (n_b \bar b^2)$ (delta method). The ends are
+    Student's, with the smaller number of images less one as degrees of freedom. The images of the floor need
+    not be those of the shifts, and count as others. A bootstrap of both (BCa) holds less often, since shifts
+    are skewed: in 92.7 % of simulated runs of 30 images, in place of 95.
 
     Args:
         shifts: Shift of each image and transform; NaN where undefined.
         floor: The floor, above 0.
-        resamples: Number of resamples of either.
         level: Coverage.
-        seed: Their seed.
+
+    Returns:
+        The ratios; 0 to 0 for a transform that shifts nothing, and no interval for fewer than ten images.
+
+    References:
+        Efron & Tibshirani 1993, An introduction to the bootstrap, section 21.9, for the delta method.
     """
-    below = np.array(floor.shifts)[:, None]
-    base = resampled_means(below, resamples=resamples, seed=seed + 1)
-    mean = means(shifts) / floor.mean
-    n = (~np.isnan(shifts)).sum(axis=0)
-    # Influences are put on one scale: on the estimate, per image of either sample.
-    own = influence(shifts) / (len(shifts) * floor.mean)
-    theirs = -influence(below) / (len(below) * floor.mean) * mean
-    return bca(
-        resampled_means(shifts, resamples=resamples, seed=seed) / base,
-        mean=mean,
-        pulls=np.concatenate([own, np.nan_to_num(theirs)]),
-        n=np.minimum(n, floor.images),
-        level=level,
+    mean, n = means(shifts), (~np.isnan(shifts)).sum(axis=0)
+    both = np.minimum(n, floor.images)
+    below = np.array(floor.shifts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = np.nanvar(shifts, axis=0, ddof=1) / (n * mean**2)
+        error = np.sqrt(own + below.var(ddof=1) / (len(below) * floor.mean**2))
+        wide = np.exp(stdtrit(both - 1.0, (1 + level) / 2) * error)
+        low, high = mean / floor.mean / wide, mean / floor.mean * wide
+    still, few = mean == 0, both < FEWEST
+    ends = [np.where(few, np.nan, np.where(still, 0.0, end)) for end in (low, high)]
+    return Intervals(
+        mean=mean / floor.mean, low=ends[0], high=ends[1], n=both, plain=np.zeros(len(mean), dtype=bool)
     )
