@@ -468,3 +468,15 @@ def test_many_images_take_several_groups(tmp_path, monkeypatch):
         made = read(FrozenRow(record=records[at], sampled=True, chunk=0))
         assert np.array_equal(made.pixels[0], images[at])
     read.close()
+
+
+def test_files_do_not_name_the_views_of_a_table(place, keys, tmp_path):
+    table = pa.table({"file": [f"{at}.png" for at in range(len(keys))]})
+    with pytest.raises(UsageError, match="expected image_id, transform and draw, or pixels_digest"):
+        ingest(place, write(tmp_path / "mine.parquet", table), form="v.parquet")
+
+
+def test_a_header_of_endless_fields_is_refused(place, tmp_path):
+    (tmp_path / "mine.csv").write_text("image_id," + "e" * 140_000 + "\n")
+    with pytest.raises(UsageError):
+        ingest(place, tmp_path / "mine.csv")

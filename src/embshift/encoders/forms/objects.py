@@ -11,9 +11,10 @@ from PIL import Image
 
 from embshift.core.addresses import code_digest, is_address, load_object, to_one_line
 from embshift.core.encoding import AnyViews, Encoder, Encoding, to_numpy
-from embshift.core.errors import EncoderError, UsageError
+from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec, Field, Views
 from embshift.encoders import encoder
+from embshift.encoders.checked import CheckedEncoder, describe_type, name_errors
 from embshift.encoders.devices import choose_device
 
 __all__ = ["FunctionEncoder", "embed_with_module", "name_object", "open_object"]
@@ -95,8 +96,9 @@ def open_object(thing: Any, /, *, name: str, device: str, image_size: tuple[int,
     Raises:
         EncoderError: If the object is none of these.
     """
-    if isinstance(thing, Encoder):
-        return _check_spec(thing, name=name)
+    if _encodes(thing):
+        own = type(thing).__module__.partition(".")[0] == __name__.partition(".")[0]
+        return thing if own else CheckedEncoder(thing, name=name)
     if isinstance(thing, tuple):
         return _open_pair(cast(tuple[Any, ...], thing), name=name, device=device, image_size=image_size)
     if isinstance(thing, torch.nn.Module):
@@ -105,26 +107,19 @@ def open_object(thing: Any, /, *, name: str, device: str, image_size: tuple[int,
             " of the module and a function that turns one PIL image into its input (3 × height × width)"
         )
     if isinstance(thing, type) or not callable(thing):
-        raise EncoderError(f"encoder '{name}' is {_describe(thing)}; {_WANTED}")
+        raise EncoderError(f"encoder '{name}' is {describe_type(thing)}; {_WANTED}")
     return FunctionEncoder(thing, name=name, digest=_digest_code(thing), device="cpu", image_size=image_size)
 
 
-def _describe(thing: Any) -> str:
-    return f"the class {thing.__qualname__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
-
-
-def _check_spec(thing: Encoder, *, name: str) -> Encoder:
-    if not isinstance(thing.spec, EncoderSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise EncoderError(
-            f"encoder '{name}' states its spec as {_describe(thing.spec)};"
-            " expected an embshift.core.types.EncoderSpec"
-        )
-    return thing
+def _encodes(thing: Any) -> bool:
+    """Return whether an object states a spec and encodes, without asking it for the spec."""
+    stated = hasattr(type(thing), "spec") or "spec" in getattr(thing, "__dict__", {})
+    return stated and hasattr(type(thing), "encode") and not isinstance(thing, type)
 
 
 def _open_pair(pair: tuple[Any, ...], *, name: str, device: str, image_size: tuple[int, int]) -> Encoder:
     if len(pair) != 2 or not isinstance(pair[0], torch.nn.Module) or not callable(pair[1]):
-        kinds = ", ".join(_describe(one) for one in pair)
+        kinds = ", ".join(describe_type(one) for one in pair)
         raise EncoderError(f"encoder '{name}' is a tuple of {kinds}; {_WANTED}")
     module, prepare = pair
     place = choose_device(device)
@@ -248,25 +243,22 @@ class FunctionEncoder:
         return Encoding(embedding=embedding, grid=(1, 1), field=Field(0.0, 0.0, float(height), float(width)))
 
     def _call(self, images: Views) -> Float32[torch.Tensor, "views dim"]:
-        try:
+        with name_errors(self._name, images.shape):
             # A copy: what a function does to its input must not reach the pixel metrics.
             returned = self._embed(images.copy())
-        except (UsageError, MemoryError, torch.OutOfMemoryError):
-            raise  # whoever encodes takes smaller batches
-        except Exception as error:
-            raise EncoderError(
-                f"encoder '{self._name}' failed on images {images.shape} of type uint8:"
-                f" {type(error).__name__}: {to_one_line(error)}"
-            ) from error
         return self._check(returned, images)
 
     def _check(self, returned: Any, images: Views) -> Float32[torch.Tensor, "views dim"]:
         try:
-            tensor = torch.as_tensor(returned if isinstance(returned, torch.Tensor) else np.asarray(returned))
+            tensor = returned
+            if not isinstance(tensor, torch.Tensor):
+                tensor = torch.as_tensor(np.ascontiguousarray(np.asarray(returned)))
+            if tensor.is_complex():
+                raise TypeError("complex numbers")
             found = tensor.detach().to(device="cpu", dtype=torch.float32).contiguous()
         except (TypeError, ValueError, RuntimeError) as error:
             raise EncoderError(
-                f"encoder '{self._name}' returned {_describe(returned)} that is no array of numbers:"
+                f"encoder '{self._name}' returned {describe_type(returned)} that is no array of numbers:"
                 f" {to_one_line(error)}; expected embeddings (n × dim)"
             ) from error
         if found.ndim != 2 or len(found) != len(images) or not found.shape[1]:

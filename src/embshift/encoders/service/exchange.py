@@ -138,7 +138,7 @@ class Exchange:
         if headers.get("content-encoding", "identity") != "identity":
             raise NoAnswerError("an answer that is compressed, though that was not asked for", final=True)
         stated = headers.get("content-length", "")
-        wanted = int(stated) if stated.isdecimal() else None
+        wanted = int(stated) if stated.isdecimal() and len(stated) < 19 else None
         content = bytearray()
         while wanted is None or len(content) < wanted:
             self._left(until)

@@ -90,7 +90,8 @@ class Requests:
             passing = not error.final and (patient or error.reached)
             return _Failure(text=str(error), passing=passing)
         except WrongAnswerError as error:
-            return _Failure(text=self._settings.key.scrub(str(error)), passing=True)
+            told = self._settings.key.scrub(str(error))
+            return _Failure(text="".join(filter(str.isprintable, told)), passing=True)
 
     def _read_refusal(self, reply: Reply) -> _Failure:
         said = " ".join(reply.content.decode("utf-8", "replace").split())

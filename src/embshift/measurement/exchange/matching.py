@@ -75,11 +75,12 @@ def match_vectors(path: Path, tables: WrittenTables, /) -> Vectors:
     first = next(parts, None)
     if first is None or not len(first.given):
         raise UsageError(f"'{path}' holds no embedding")
-    names = next((way for way in _WAYS if {*way} <= {*first.keys.column_names}), ())
+    known = {*tables.keys.schema_arrow.names}  # in Parquet no view has a file
+    names = next((way for way in _WAYS if {*way} <= {*first.keys.column_names} & known), ())
     if not names:
         raise UsageError(
             f"'{path}' has the columns {', '.join(first.keys.column_names) or 'none'} of the keys; expected"
-            " image_id, transform and draw, or file, or pixels_digest"
+            f" image_id, transform and draw, or {'file, or ' * ('file' in known)}pixels_digest"
         )
     index = _Index(tables, names, stated=[name for name in _STATED if name in first.keys.column_names])
     held = _Held(path, index, views=tables.about.views)

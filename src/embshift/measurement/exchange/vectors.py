@@ -108,7 +108,7 @@ def read_parts(path: Path, /) -> Iterator[Part]:
             part = _to_part(table, path, start=start, dim=dim)
             start, dim = start + len(table), part.vectors.shape[1]
             yield part
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"'{path}' cannot be read as embeddings: {reason}; {_EXPECTED}") from None
 

@@ -1,13 +1,15 @@
 """Encoders of a user's own: what they return is what is measured, and what is wrong with them is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from embshift.core.encoding import Encoder
+from embshift.core.encoding import Encoder, Encoding
 from embshift.core.errors import EncoderError, PlanError, UsageError
-from embshift.core.types import Capture
+from embshift.core.types import Capture, Field
 from embshift.encoders.forms.objects import name_object, open_object
 from embshift.encoders.open import find_trust, open_encoder
 from tests.unit.encoders.forms import own
@@ -160,6 +162,73 @@ def test_wrong_addresses_are_refused(source, kind, said):
 def test_options_of_the_network_are_refused(option):
     with pytest.raises(EncoderError, match="leave both out"):
         open_encoder(ADDRESS, device="cpu", **option)
+
+
+class Own:
+    """An encoder of the user's own, of which one thing is as asked for."""
+
+    def __init__(self, answer=None, **spec):
+        self.spec = replace(open_object(own.shrink, name="mine", device="cpu").spec, **spec)
+        self._answer = answer or (lambda views: encoding(torch.zeros(len(views), self.spec.dim)))
+
+    def encode(self, views, /, *, capture):
+        return self._answer(views)
+
+
+def encoding(embedding):
+    return Encoding(embedding=embedding, grid=(1, 1), field=Field(0, 0, 1, 1))
+
+
+def test_a_sound_encoder_of_ones_own_is_taken(views):
+    assert embed(open_object(Own(), name="mine", device="cpu"), views).embedding.shape == (5, 48)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda views: encoding(torch.zeros(1, 48)), r"returned \(1, 48\) for images .*; expected \(5, 48\)"),
+        (lambda views: encoding(torch.zeros(5, 4)), r"returned \(5, 4\)"),
+        (lambda views: encoding(np.zeros((5, 48))), "returned a ndarray|failed on images"),
+        (lambda views: None, "returned a NoneType"),
+        (lambda views: 1 / 0, "failed on images .*: ZeroDivisionError"),
+    ],
+)
+def test_wrong_answers_of_an_encoder_are_refused(views, answer, said):
+    with pytest.raises(EncoderError, match=said):
+        embed(open_object(Own(answer), name="mine", device="cpu"), views)
+
+
+@pytest.mark.parametrize(
+    "spec", [{"dim": "4"}, {"dim": 0}, {"dim": True}, {"name": None}, {"preprocessing": {"a": object()}}]
+)
+def test_a_spec_that_cannot_be_recorded_is_refused(spec):
+    with pytest.raises(EncoderError, match="the spec of encoder 'mine' cannot be used"):
+        open_object(Own(**spec), name="mine", device="cpu")
+
+
+def test_a_spec_that_fails_and_a_class_are_refused():
+    class Broken(Own):
+        @property
+        def spec(self):
+            raise ValueError("boo")
+
+        @spec.setter
+        def spec(self, value):
+            pass
+
+    with pytest.raises(EncoderError, match="cannot be used: boo"):
+        open_object(Broken(), name="mine", device="cpu")
+    with pytest.raises(EncoderError, match=r"is the class .*Broken"):
+        open_object(Broken, name="mine", device="cpu")
+
+
+def test_numbers_are_taken_in_any_layout_and_complex_ones_refused(views):
+    flipped = open_object(lambda images: own.shrink(images)[:, ::-1], name="mine", device="cpu")
+    assert torch.equal(
+        embed(flipped, views).embedding, torch.from_numpy(own.shrink(views)[:, ::-1].copy()).float()
+    )
+    with pytest.raises(EncoderError, match="complex numbers"):
+        open_object(lambda images: own.shrink(images) * 1j, name="mine", device="cpu")
 
 
 def test_too_little_memory_is_left_to_whoever_encodes(views):
