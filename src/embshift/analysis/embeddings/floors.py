@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Float64
-from scipy.special import stdtrit
 
 from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
@@ -138,7 +138,7 @@ def floor_ratio(
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.nanvar(shifts, axis=0, ddof=1) / (n * mean**2)
         error = np.sqrt(own + below.var(ddof=1) / (len(below) * floor.mean**2))
-        wide = np.exp(stdtrit(both - 1.0, (1 + level) / 2) * error)
+        wide = np.exp(scipy.special.stdtrit(both - 1.0, (1 + level) / 2) * error)
         low, high = mean / floor.mean / wide, mean / floor.mean * wide
     still, few = mean == 0, both < FEWEST
     ends = [np.where(few, np.nan, np.where(still, 0.0, end)) for end in (low, high)]
