@@ -193,7 +193,7 @@ def resnet(tmp_path_factory):
 
 @pytest.mark.parametrize("option", [{"precision": "bfloat16"}, {"runtime": "openvino"}])
 def test_what_was_not_tried_is_refused(resnet, option):
-    with pytest.raises(EncoderError, match="leave out --precision and --runtime"):
+    with pytest.raises(EncoderError, match="leave both out"):
         open_encoder(str(resnet.folder), device="cpu", **option)
 
 

@@ -10,11 +10,12 @@ from jaxtyping import Float32
 
 from embshift.core.encoding import AnyViews, Encoding, to_numpy
 from embshift.core.errors import EncoderError, WeightsError
-from embshift.core.types import Capture, EncoderSpec, Field, Views
+from embshift.core.types import Capture, EncoderSpec, Views
 from embshift.encoders.borrowed.preparation import Preparation
 from embshift.encoders.checkpoints import shorten_list
 from embshift.encoders.devices import keep_full_precision
 from embshift.encoders.maps.pooling import PoolingHead, record_pooling
+from embshift.encoders.plain import encode_without_map
 from embshift.encoders.towers.vision import pad_batch
 
 __all__ = ["BorrowedEncoder", "Network", "PatchMap", "check_finite"]
@@ -134,16 +135,14 @@ class BorrowedEncoder:
                 image.
         """
         images = to_numpy(views)
-        height, width = images.shape[1:3]
         found = self._network.map if Capture.ATTENTION in capture else None
         embedding, row = self._run(images, mapped=found is not None)
         if found is None or row is None:
-            whole = Field(0.0, 0.0, float(height), float(width))
-            return Encoding(embedding=embedding, grid=(1, 1), field=whole)
+            return encode_without_map(embedding, images)
         rows, columns = found.grid
         sides = self._measure_sides(images)
         seen = (sides[0] // rows * rows, sides[1] // columns * columns)
-        field = self._preparation.compute_field(height, width, seen=seen)
+        field = self._preparation.compute_field(*images.shape[1:3], seen=seen)
         return Encoding(embedding=embedding, grid=found.grid, field=field, attention=row)
 
     def _measure_sides(self, images: Views) -> tuple[int, int]:

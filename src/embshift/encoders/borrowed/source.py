@@ -11,7 +11,7 @@ from embshift.core.paths import input_path
 from embshift.core.quiet import silence_libraries
 from embshift.encoders.hub import find_hub_file
 
-__all__ = ["Borrowed", "check_plain", "find_download", "find_local", "import_library", "read_source"]
+__all__ = ["Borrowed", "find_download", "find_local", "import_library", "read_source"]
 
 _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 
@@ -47,19 +47,6 @@ def read_source(source: str, /, *, known: Iterable[str], kind: str) -> Borrowed:
     if name not in known:
         raise UnknownNameError(kind, name, known)
     return Borrowed(source=source, name=name, weights=weights)
-
-
-def check_plain(source: str, /, *, precision: str, runtime: str) -> None:
-    """Check that nothing but float32 in torch is asked for.
-
-    Raises:
-        EncoderError: Another precision or runtime is.
-    """
-    if precision != "float32" or runtime != "torch":
-        raise EncoderError(
-            f"encoder '{source}' runs in float32 with torch, not with --precision {precision} --runtime"
-            f" {runtime}; leave both out"
-        )
 
 
 def import_library(load: Callable[[], Any], /, *, package: str, extra: str) -> Any:

@@ -12,10 +12,11 @@ from PIL import Image
 from embshift.core.addresses import code_digest, is_address, load_object, to_one_line
 from embshift.core.encoding import AnyViews, Encoder, Encoding, to_numpy
 from embshift.core.errors import EncoderError
-from embshift.core.types import Capture, EncoderSpec, Field, Views
+from embshift.core.types import Capture, EncoderSpec, Views
 from embshift.encoders import encoder
 from embshift.encoders.checked import CheckedEncoder, describe_type, name_errors
 from embshift.encoders.devices import choose_device
+from embshift.encoders.plain import check_plain, encode_without_map
 
 __all__ = ["FunctionEncoder", "embed_with_module", "name_object", "open_object"]
 
@@ -68,11 +69,7 @@ def open_address(
         PlanError: If there is no such object.
     """
     del allow_pickle
-    if precision != "float32" or runtime != "torch":
-        raise EncoderError(
-            f"encoder '{source}' computes as its own code says, so neither --precision nor --runtime"
-            " applies to it; leave both out"
-        )
+    check_plain(source, precision=precision, runtime=runtime)
     return open_object(load_object(source), name=source, device=device)
 
 
@@ -233,14 +230,13 @@ class FunctionEncoder:
         """
         del capture
         images = to_numpy(views)
-        height, width = images.shape[1:3]
         embedding = self._call(images)
         if embedding.shape[1] != self._spec.dim:
             raise EncoderError(
                 f"encoder '{self._name}' returned {tuple(embedding.shape)} for images {images.shape};"
                 f" expected ({len(images)}, {self._spec.dim}), as for the first image"
             )
-        return Encoding(embedding=embedding, grid=(1, 1), field=Field(0.0, 0.0, float(height), float(width)))
+        return encode_without_map(embedding, images)
 
     def _call(self, images: Views) -> Float32[torch.Tensor, "views dim"]:
         with name_errors(self._name, images.shape):

@@ -21,7 +21,6 @@ from embshift.encoders.borrowed.maps import CLASS_SOURCE, find_trunk_map, make_c
 from embshift.encoders.borrowed.preparation import make_preparation
 from embshift.encoders.borrowed.source import (
     Borrowed,
-    check_plain,
     find_download,
     find_local,
     import_library,
@@ -29,6 +28,7 @@ from embshift.encoders.borrowed.source import (
 )
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
+from embshift.encoders.plain import check_plain
 
 __all__ = ["import_open_clip", "open_model"]
 

@@ -12,9 +12,10 @@ from jaxtyping import Float32
 
 from embshift.core.encoding import AnyViews, Encoder, Encoding, to_numpy
 from embshift.core.errors import EncoderError
-from embshift.core.services import is_service_address, is_settings_file
-from embshift.core.types import Capture, EncoderSpec, Field, Pixels, Views
+from embshift.core.services import is_service_address, is_settings_file, strip_address
+from embshift.core.types import Capture, EncoderSpec, Pixels, Views
 from embshift.encoders import encoder
+from embshift.encoders.plain import check_plain, encode_without_map
 from embshift.encoders.service.requests import Requests
 from embshift.encoders.service.settings import Settings, read_settings
 from embshift.encoders.service.threads import map_in_threads
@@ -62,11 +63,7 @@ def open_service(
         PlanError: If the address holds more than scheme, host, port and path.
     """
     del device, allow_pickle
-    if precision != "float32" or runtime != "torch":
-        raise EncoderError(
-            "a service computes as it chooses, so neither --precision nor --runtime applies to it; leave both"
-            " out"
-        )
+    check_plain(strip_address(source), precision=precision, runtime=runtime)
     return ServiceEncoder(read_settings(source), name=source)
 
 
@@ -118,11 +115,10 @@ class ServiceEncoder:
         """
         del capture
         images = to_numpy(views)
-        height, width = images.shape[1:3]
         asked = images[: _count_without_padding(images)]
         rows = np.minimum(np.arange(len(images)), len(asked) - 1)
         embedding = torch.from_numpy(self._ask(asked)[rows])
-        return Encoding(embedding=embedding, grid=(1, 1), field=Field(0.0, 0.0, float(height), float(width)))
+        return encode_without_map(embedding, images)
 
     def _ask(self, images: Views) -> Float32[np.ndarray, "views dim"]:
         size, stop = self._settings.batch, threading.Event()

@@ -18,7 +18,6 @@ from embshift.encoders.borrowed.maps import find_trunk_map
 from embshift.encoders.borrowed.preparation import make_preparation
 from embshift.encoders.borrowed.source import (
     Borrowed,
-    check_plain,
     find_download,
     find_local,
     import_library,
@@ -26,6 +25,7 @@ from embshift.encoders.borrowed.source import (
 )
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
+from embshift.encoders.plain import check_plain
 
 __all__ = ["open_timm"]
 

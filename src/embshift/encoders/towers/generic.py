@@ -13,11 +13,12 @@ from jaxtyping import Float32
 
 from embshift.core.encoding import AnyViews, Encoding
 from embshift.core.errors import EncoderError, WeightsError
-from embshift.core.types import Capture, EncoderSpec, Field
+from embshift.core.types import Capture, EncoderSpec
 from embshift.encoders import ANY_MODEL, encoder
 from embshift.encoders.checkpoints import CheckpointWeights, open_weights, read_config
 from embshift.encoders.devices import choose_device, keep_full_precision
 from embshift.encoders.hub import resolve_hub_name
+from embshift.encoders.plain import check_plain, encode_without_map
 from embshift.encoders.towers.any_preprocessing import open_any_preprocessing
 from embshift.encoders.towers.preprocessing import Preprocessing
 from embshift.encoders.towers.tower import build_config, build_network
@@ -73,11 +74,7 @@ def open_generic(
         EncoderError: The library has no such image model, or something else is asked for.
         WeightsError: Weights are missing.
     """
-    if precision != "float32" or runtime != "torch":
-        raise EncoderError(
-            f"'{source}' is opened as any image model of transformers, in float32 by torch alone; leave out"
-            " --precision and --runtime"
-        )
+    check_plain(source, precision=precision, runtime=runtime)
     folder = Path(source)
     if not folder.is_dir():
         folder = resolve_hub_name(source, allow_pickle=allow_pickle)
@@ -192,9 +189,8 @@ class GenericEncoder:
             EncoderError: If the model cannot take images of this size.
         """
         del capture
-        height, width = views.shape[1:3]
         embedding, _ = self._embed(views)
-        return Encoding(embedding=embedding, grid=(1, 1), field=Field(0.0, 0.0, float(height), float(width)))
+        return encode_without_map(embedding, views)
 
     def _embed(self, views: AnyViews) -> tuple[Float32[torch.Tensor, "views dim"], str]:
         inputs = self._preprocessing.prepare(views)

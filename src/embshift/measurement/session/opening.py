@@ -9,6 +9,7 @@ from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec
 from embshift.encoders import open as named_encoders
 from embshift.encoders.forms.objects import open_object
+from embshift.encoders.plain import check_plain
 from embshift.measurement.plan.plan import DEFAULT_METRICS, Plan
 from embshift.metrics import METRICS
 
@@ -38,11 +39,7 @@ def open_encoder_of(plan: Plan, thing: Any, /, *, precision: str, runtime: str |
             precision=precision,
             runtime=runs,
         )
-    if precision != "float32" or runs != "torch":
-        raise EncoderError(
-            f"encoder '{plan.encoder}' computes as its own code says, so neither precision nor runtime"
-            " applies to it; leave both out"
-        )
+    check_plain(plan.encoder, precision=precision, runtime=runs)
     return open_object(thing, name=plan.encoder, device=plan.device, image_size=plan.image_size)
 
 
