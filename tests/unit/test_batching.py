@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from embshift.core.errors import EncoderError
 from embshift.core.types import Capture
 from embshift.measurement.pipeline.batches import Batches, Mishaps
 from tests.unit.fake_encoder import POISON, FakeEncoder
@@ -96,3 +97,13 @@ def test_what_memory_does_not_hold_is_halved_in_order():
         found = through(Small(), views, size=5, mishaps=mishaps)
     assert mishaps.batch == 2
     assert torch.equal(rows(found), rows(through(Elsewhere(), views, size=9)))
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_an_encoder_with_another_number_of_rows_is_refused(rows):
+    class Short(FakeEncoder):
+        def encode(self, views, /, *, capture):
+            return super().encode(views, capture=capture).select([0] * rows)
+
+    with pytest.raises(EncoderError, match=f"returned {rows} embeddings for 4 views"):
+        through(Short(), [picture.numpy() for picture in pictures(4)], size=4)

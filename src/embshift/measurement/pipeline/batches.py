@@ -184,9 +184,16 @@ def _pad(views: AnyViews, size: int) -> Any:
 
 def _encode(encoder: Encoder, views: AnyViews, capture: Capture, *, size: int) -> Encoding | None:
     """Encode a batch, padded to its size; None where it does not fit into memory."""
-    real = len(views)
+    padded = _pad(views, size)
     try:
-        return encoder.encode(_pad(views, size), capture=capture).between(0, real).each(copy_to_host)
+        encoding = encoder.encode(padded, capture=capture)
+        if len(encoding) != len(padded):
+            # Fewer rows would end the run early, without an error and without the other images.
+            raise EncoderError(
+                f"encoder '{encoder.spec.name}' returned {len(encoding)} embeddings for {len(padded)} views;"
+                " expected one for each"
+            )
+        return encoding.between(0, len(views)).each(copy_to_host)
     except Exception as error:
         if not _is_no_memory(error):
             raise
