@@ -17,6 +17,7 @@ from embshift.images import list_sources
 from embshift.measurement.exchange.packing import TAR_INDEX
 from embshift.measurement.exchange.reading import open_views
 from embshift.measurement.exchange.stored_views import StoredViews
+from embshift.measurement.exchange.vectors import read_parts
 from tests.integration.command import invoke
 
 OPTIONS = {"image_size": (16, 24), "transforms": ["blur", "noise"], "workers": 0}
@@ -480,3 +481,20 @@ def test_a_header_of_endless_fields_is_refused(place, tmp_path):
     (tmp_path / "mine.csv").write_text("image_id," + "e" * 140_000 + "\n")
     with pytest.raises(UsageError):
         ingest(place, tmp_path / "mine.csv")
+
+
+def test_rows_without_an_embedding_may_come_first(tmp_path):
+    """More of them than are read at once, which leaves the length open until a row has one."""
+    lists = [None] * 5_000 + [[1.0, 2.0]]
+    table = pa.table({"pixels_digest": [str(at) for at in range(5_001)], "embedding": lists})
+    pq.write_table(table, tmp_path / "mine.parquet")
+    parts = list(read_parts(tmp_path / "mine.parquet"))
+    assert sum(int(part.given.sum()) for part in parts) == 1
+    assert parts[-1].vectors[-1].tolist() == [1, 2]
+
+
+def test_a_file_without_any_embedding_is_refused_in_words(place, keys, tmp_path):
+    nothing = keys.append_column("embedding", pa.array([None] * len(keys), pa.list_(pa.float64())))
+    pq.write_table(nothing, tmp_path / "mine.parquet")
+    with pytest.raises(UsageError, match="holds no embedding"):
+        ingest(place, tmp_path / "mine.parquet")

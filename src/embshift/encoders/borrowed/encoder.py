@@ -9,16 +9,15 @@ import torch
 from jaxtyping import Float32
 
 from embshift.core.encoding import AnyViews, Encoding, to_numpy
-from embshift.core.errors import EncoderError, WeightsError
+from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec, Views
 from embshift.encoders.borrowed.preparation import Preparation
-from embshift.encoders.checkpoints import shorten_list
 from embshift.encoders.devices import keep_full_precision
 from embshift.encoders.maps.pooling import PoolingHead, record_pooling
 from embshift.encoders.plain import encode_without_map
 from embshift.encoders.towers.vision import pad_batch
 
-__all__ = ["BorrowedEncoder", "Network", "PatchMap", "check_finite"]
+__all__ = ["BorrowedEncoder", "Network", "PatchMap"]
 
 Embedding = Float32[torch.Tensor, "views dim"]
 Map = Float32[torch.Tensor, "views heads patches"]
@@ -58,20 +57,6 @@ class Network:
     map: PatchMap | None
     digest: str
     config: str
-
-
-def check_finite(network: torch.nn.Module, /) -> torch.nn.Module:
-    """Return a network for use: in eval mode, without gradients.
-
-    Raises:
-        WeightsError: Some of its weights are not finite.
-    """
-    wrong = [name for name, values in network.named_parameters() if not bool(values.isfinite().all())]
-    if wrong:
-        raise WeightsError(
-            f"weights that are not finite numbers: {shorten_list(wrong)}; download the checkpoint again"
-        )
-    return network.eval().requires_grad_(False)
 
 
 @final

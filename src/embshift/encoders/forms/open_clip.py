@@ -16,7 +16,7 @@ from embshift.core.errors import EncoderError, UsageError, WeightsError
 from embshift.core.quiet import silence_libraries
 from embshift.core.text_files import load_json
 from embshift.encoders import encoder
-from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network, PatchMap, check_finite
+from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network, PatchMap
 from embshift.encoders.borrowed.maps import CLASS_SOURCE, find_trunk_map, make_class_head
 from embshift.encoders.borrowed.preparation import make_preparation
 from embshift.encoders.borrowed.source import (
@@ -29,6 +29,7 @@ from embshift.encoders.borrowed.source import (
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
 from embshift.encoders.plain import check_plain
+from embshift.encoders.towers.tower import check_finite
 
 __all__ = ["import_open_clip", "open_model"]
 

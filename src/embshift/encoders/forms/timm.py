@@ -13,7 +13,7 @@ from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, UsageError, WeightsError
 from embshift.core.quiet import silence_libraries
 from embshift.encoders import encoder
-from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network, check_finite
+from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network
 from embshift.encoders.borrowed.maps import find_trunk_map
 from embshift.encoders.borrowed.preparation import make_preparation
 from embshift.encoders.borrowed.source import (
@@ -26,6 +26,7 @@ from embshift.encoders.borrowed.source import (
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
 from embshift.encoders.plain import check_plain
+from embshift.encoders.towers.tower import check_finite
 
 __all__ = ["open_timm"]
 

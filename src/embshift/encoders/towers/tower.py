@@ -17,7 +17,7 @@ from embshift.encoders.maps.tape import register_attention
 from embshift.encoders.towers.vision_config import get_vision_config
 from embshift.encoders.weight_names import explain_missing
 
-__all__ = ["Embed", "Tower", "build_config", "build_network", "suppress_logs"]
+__all__ = ["Embed", "Tower", "build_config", "build_network", "check_finite", "suppress_logs"]
 
 Embed = Callable[[Any, Mapping[str, torch.Tensor]], Float32[torch.Tensor, "views dim"]]
 
@@ -124,8 +124,7 @@ def build_network(
                 f"{_state_sizes(get_vision_config(config))}, and its weights: {error}"
             ) from error
     _check_report(report, built=built, found=weights.tensors)
-    _check_values(built)
-    return built.eval().requires_grad_(False)
+    return check_finite(built)
 
 
 def _state_sizes(config: Any) -> str:
@@ -156,12 +155,18 @@ def _check_report(
         )
 
 
-def _check_values(network: torch.nn.Module) -> None:
+def check_finite(network: torch.nn.Module, /) -> torch.nn.Module:
+    """Return a network for use: in eval mode, without gradients.
+
+    Raises:
+        WeightsError: Some of its weights are not finite.
+    """
     wrong = [name for name, values in network.named_parameters() if not bool(values.isfinite().all())]
     if wrong:
         raise WeightsError(
             f"weights that are not finite numbers: {shorten_list(wrong)}; download the checkpoint again"
         )
+    return network.eval().requires_grad_(False)
 
 
 @contextmanager

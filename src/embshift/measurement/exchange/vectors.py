@@ -183,6 +183,8 @@ def _from_lists(
             f"row {start + at} of '{path}' (from 0) has an embedding of {lengths[at]} numbers;"
             f" expected {dim or 'at least 1'}, as in the rows before"
         )
+    if not dim:  # no row has had an embedding yet
+        return np.empty((len(column), 0), np.float32), given
     vectors = np.full((len(column), dim), np.nan, np.float32)
     vectors[given] = _to_float32(column.drop_null().flatten()).reshape(-1, dim)
     return vectors, given

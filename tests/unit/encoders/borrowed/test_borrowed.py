@@ -11,12 +11,13 @@ from PIL import Image
 
 from embshift.core.errors import EncoderError, MissingExtraError, UnknownNameError, WeightsError
 from embshift.core.types import Capture
-from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network, PatchMap, check_finite
+from embshift.encoders.borrowed.encoder import BorrowedEncoder, Network, PatchMap
 from embshift.encoders.borrowed.maps import find_trunk_map, make_class_head
 from embshift.encoders.borrowed.preparation import make_preparation
 from embshift.encoders.borrowed.source import find_local, import_library, read_source
 from embshift.encoders.maps.pooling import record_pooling
 from embshift.encoders.open import find_entry, find_trust, open_encoder
+from embshift.encoders.towers.tower import check_finite
 
 VIEWS = np.random.default_rng(3).integers(0, 256, (5, 40, 60, 3), dtype=np.uint8)
 
