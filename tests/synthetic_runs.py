@@ -63,6 +63,7 @@ class Wanted:
         explained: Whether the run holds an explanation.
         swept: The registered transform of which all transforms are severities; empty for one each.
         members: Names of the first images; the others get a name of their own.
+        pixels: How images are prepared: other values stand for other pixels of all originals and views.
     """
 
     transforms: tuple[str, ...] = NINE
@@ -85,6 +86,7 @@ class Wanted:
     swept: str = ""
     explained: bool = False
     members: tuple[str, ...] = field(default=())
+    pixels: str = ""
 
 
 def make_run(folder: Path, wanted: Wanted) -> embshift.Run:
@@ -192,12 +194,19 @@ def _strength(wanted, at):
 def _embeddings(wanted, row, rng):
     base = rng.normal(size=wanted.dim)
     made = {"row": row, "image_id": image_id(row), "status": "ok"}
-    rows = [made | {"transform": ORIGINAL, "draw": 0, "embedding": base.astype(np.float32)}]
+    original = {"transform": ORIGINAL, "draw": 0, "pixels_digest": _digest(wanted, row, ORIGINAL, 0)}
+    rows = [made | original | {"embedding": base.astype(np.float32)}]
     for at, key in _keys(wanted, row):
         direction = np.random.default_rng(at % 4).normal(size=wanted.dim)
         moved = base + _strength(wanted, at) * (direction + 0.3 * rng.normal(size=wanted.dim))
-        rows.append(key | {"status": "ok", "embedding": moved.astype(np.float32)})
+        seen = {"pixels_digest": _digest(wanted, row, key["transform"], key["draw"])}
+        rows.append(key | seen | {"status": "ok", "embedding": moved.astype(np.float32)})
     return rows
+
+
+def _digest(wanted, row, transform, draw):
+    """Return the digest of a view's pixels, 64 hexadecimal digits."""
+    return hashlib.sha256(f"{wanted.pixels} {row} {transform} {draw}".encode()).hexdigest()
 
 
 def _shifts(wanted, row, rng):

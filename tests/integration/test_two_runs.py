@@ -16,9 +16,9 @@ def run(photos, tmp_path_factory):
 
 
 def measure(photos, out, **options):
-    transforms = ["blur", "noise", "horizontal_flip"]
     wanted = {"encoder": "lite", "metrics": ["cosine"], "workers": 0, "image_size": (64, 64)}
-    return embshift.measure(photos, transforms=transforms, out=out, **(wanted | options))
+    wanted["transforms"] = ["blur", "noise", "horizontal_flip"]
+    return embshift.measure(photos, out=out, **(wanted | options))
 
 
 def restate(run, folder, name, **fields):
@@ -32,9 +32,10 @@ def restate(run, folder, name, **fields):
     return embshift.open_run(folder)
 
 
-def test_equal_runs_need_no_note(run, tmp_path):
+def test_of_equal_runs_only_the_images_are_counted(run, tmp_path):
     shutil.copytree(run.folder, tmp_path / "again")
-    assert run.differences(against=embshift.open_run(tmp_path / "again")).notes == ()
+    (note,) = run.differences(against=embshift.open_run(tmp_path / "again")).notes
+    assert note == f"{run.count_images()} images in both"
 
 
 @pytest.mark.parametrize(
@@ -75,14 +76,14 @@ def test_the_command_refuses_with_exit_2(run, tmp_path):
 def test_another_preparation_is_marked(run, photos, tmp_path):
     other = measure(photos, tmp_path / "area", resize="area")
     count = 4 * run.count_images()
-    (note,) = run.differences(against=other).notes
+    _, note = run.differences(against=other).notes
     assert note.startswith(f"{count} of {count} shared originals and views have other pixels in area (resize")
 
 
 def test_other_draws_are_marked(run, photos, tmp_path):
     other = measure(photos, tmp_path / "seed", seed=1)
     images = run.count_images()
-    (note,) = run.differences(against=other).notes
+    _, note = run.differences(against=other).notes
     # The flip is the same under every seed, and so are the originals.
     assert note.startswith(
         f"{2 * images} of {4 * images} shared originals and views have other pixels in seed"
@@ -91,16 +92,16 @@ def test_other_draws_are_marked(run, photos, tmp_path):
 
 
 def test_what_only_one_run_has_is_said(run, photos, tmp_path):
-    few = embshift.measure(
-        sorted(map(str, photos.iterdir()))[:2],
-        transforms=["blur", "perspective"],
-        encoder="lite",
-        metrics=["cosine"],
-        workers=0,
-        image_size=(64, 64),
-        out=tmp_path / "few",
+    other = measure(photos, tmp_path / "other", transforms=["blur", "perspective"])
+    assert run.differences(against=other).notes[1:] == (
+        "not compared, since only in linear: noise, horizontal_flip",
+        "not compared, since only in other: perspective",
     )
-    (note,) = run.differences(against=few).notes
-    assert f"{run.count_images() - 2} images only in linear" in note
-    assert "only in linear: noise, horizontal_flip" in note
-    assert "only in few: perspective" in note
+
+
+def test_runs_of_other_images_are_refused(run, photos, tmp_path):
+    few = measure(sorted(map(str, photos.iterdir()))[:2], tmp_path / "few")
+    images = run.count_images()
+    said = rf"only 2 of {images} images are in both runs \({images - 2} only in .*linear, 0 only in .*few\)"
+    with pytest.raises(RunError, match=said):
+        run.differences(against=few)

@@ -116,7 +116,8 @@ def test_the_preset_of_preparations_is_the_floor_of_another_run(tmp_path):
 def test_originals_of_two_runs_are_a_floor_of_what_differs(tmp_path, field, value, kind):
     made = []
     for name, plan in (("one", {}), ("two", {field: value})):
-        make_run(tmp_path / name, Wanted(images=12, seed=len(made)))
+        pixels = str(plan) if kind == "preparation" else ""
+        make_run(tmp_path / name, Wanted(images=12, seed=len(made), pixels=pixels))
         base = {"resize": "linear", "image_size": [224, 224], "device": "cpu"}
         made.append(altered(tmp_path / name, plan=base | plan, encoder={"digest": "d"}))
     (found,) = made[0].floors(made[1])
@@ -154,11 +155,11 @@ def test_differences_of_a_run_are_those_of_its_values(run):
 
 
 def test_two_runs_are_compared_transform_by_transform(run, tmp_path):
-    other = make_run(tmp_path, Wanted(images=16, transforms=(*NINE[:3], "fog"), encoder="other", seed=3))
+    other = make_run(tmp_path, Wanted(images=23, transforms=(*NINE[:3], "fog"), encoder="other", seed=3))
     found = run.differences(against=other, resamples=200)
     assert [one.first for one in found.tests] == [f"{name} (synthetic)" for name in NINE[:3]]
-    assert {one.n for one in found.tests} == {16}
-    ours, theirs = run.values().values[:16, 0, 0], other.values().values[:, 0, 0]
+    assert {one.n for one in found.tests} == {23}
+    ours, theirs = run.values().values[:23, 0, 0], other.values().values[:, 0, 0]
     assert found.tests[0].difference == pytest.approx((ours - theirs).mean())
     alone = make_run(tmp_path / "fog", Wanted(images=4, transforms=("fog",)))
     with pytest.raises(RunError, match="shares no transform"):

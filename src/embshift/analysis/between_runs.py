@@ -5,25 +5,21 @@ from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Float64
 
 from embshift.analysis.embeddings.floors import Floor, floor
 from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.of_run import pair_views
+from embshift.analysis.pairing.pairing import pair_originals, pair_panels
+from embshift.analysis.pairing.panels import read_panel
 from embshift.analysis.shifts.paired_tests import PairedTests, compare_columns, compare_sides
 from embshift.core.errors import RunError, UnknownNameError
-from embshift.core.words import count_noun
 from embshift.runs.tables import RunTables
 
 __all__ = ["PREPARATION", "compare", "find_floors"]
 
 PREPARATION = "preparation"
 """Preset whose transforms prepare an image differently without changing what it shows."""
-
-_PREPARED = ("image_size", "resize", "decode", "background", "value_range")
-"""Fields of a plan that determine how an image becomes pixels."""
 
 _COMPUTED = ("precision", "runtime", "device", "batch", "threads")
 """Fields of a plan that determine how pixels become embeddings."""
@@ -34,7 +30,7 @@ def find_floors(run: RunTables, others: Sequence[RunTables] = ()) -> tuple[Floor
 
     The transform `identity` of any of the runs gives a numeric floor. Every other transform of the preset
     "preparation" gives a preparation floor. Another run also gives a floor, from its originals and those of
-    this run: a preparation floor if it was made with another resize rule, size or background, and a numeric
+    this run: a preparation floor if any of their pixels differ, as with another resize rule, and a numeric
     floor if only device, batch, runtime or precision differ.
 
     Args:
@@ -87,20 +83,20 @@ def _kind(transform: Mapping[str, Any], *, preset: str | None) -> Kind | None:
 
 def _between(run: RunTables, other: RunTables, *, originals: Pairs) -> Floor:
     """Return the floor between the originals of two runs, matched by image id."""
-    beside = pair_views(other)
-    place = {name: at for at, name in enumerate(beside.ids)}
-    shared = [(at, place[name]) for at, name in enumerate(originals.ids) if name in place]
-    if not shared:
-        raise RunError(f"{other.folder} shares no image with {run.folder}; measure the same images")
-    ours, theirs = (list(side) for side in zip(*shared, strict=True))
-    prepared = _differing(run, other, _PREPARED)
-    computed = _differing(run, other, _COMPUTED)
+    pairing = pair_originals(read_panel(run), read_panel(other))
+    theirs = pair_views(other)
+    shared = {*pairing.images} & {*originals.ids} & {*theirs.ids}
+    why = [*pairing.prepared, *_differing(run, other, _COMPUTED)]
     return floor(
-        originals.units[ours],
-        beside.units[theirs],
-        kind="preparation" if prepared else "numeric",
-        name=", ".join([*prepared, *computed]) or f"measured again in {other.folder.name}",
+        _by_id(originals.among(shared)),
+        _by_id(theirs.among(shared)),
+        kind="preparation" if pairing.originals.differing else "numeric",
+        name=", ".join(why) or f"measured again in {other.folder.name}",
     )
+
+
+def _by_id(pairs: Pairs) -> Float64[np.ndarray, "images dim"]:
+    return pairs.units[np.argsort(np.array(pairs.ids))]
 
 
 def _differing(run: RunTables, other: RunTables, names: Sequence[str]) -> list[str]:
@@ -137,10 +133,8 @@ def compare(
         values = _column(run, by, transforms=run.transforms)
         table = np.stack(list(values.values())) if values else np.empty((0, len(run.transforms)))
         return compare_columns(table, transforms=run.transforms, unit=unit, **options)
-    shared = [name for name in run.transforms if name in other.transforms]
-    if not shared:
-        raise RunError(f"{other.folder} shares no transform with {run.folder}; measure the same preset")
-    _check_specifications(run, other, shared)
+    pairing = pair_panels(read_panel(run), read_panel(other))
+    shared = [one.name for one in pairing.transforms]
     found = compare_sides(
         _column(run, by, transforms=shared),
         _column(other, by, transforms=shared),
@@ -149,76 +143,7 @@ def compare(
         unit=unit,
         **options,
     )
-    return replace(found, notes=(*found.notes, *_describe_pairing(run, other, shared)))
-
-
-def _check_specifications(run: RunTables, other: RunTables, shared: Sequence[str]) -> None:
-    """Raise `RunError` where transforms of one name differ in what they do."""
-    for name in shared:
-        one, two = _specification(run, name), _specification(other, name)
-        if one != two:
-            raise RunError(
-                f"{name} is not one transform in both runs: {_describe_difference(one, two)} in {run.folder},"
-                f" {_describe_difference(two, one)} in {other.folder}; compare runs with the same transforms,"
-                " or give one of them another name"
-            )
-
-
-def _specification(run: RunTables, name: str) -> dict[str, Any]:
-    """Return everything that determines what a transform does, as one level of names and values."""
-    stated = next(one for one in run.info["plan"]["transforms"] if one["name"] == name)
-    code = {"code": run.info.get("code", {}).get(name)}
-    fields = {key: value for key, value in stated.items() if key not in ("name", "parameters")}
-    return fields | dict(stated.get("parameters") or {}) | code
-
-
-def _describe_difference(one: Mapping[str, Any], two: Mapping[str, Any]) -> str:
-    """Return those values of one specification that differ in the other."""
-    missing = object()
-    differing = [key for key in (*one, *two) if one.get(key, missing) != two.get(key, missing)]
-    return ", ".join(f"{key} {one.get(key, '–')}" for key in dict.fromkeys(differing))
-
-
-def _describe_pairing(run: RunTables, other: RunTables, shared: Sequence[str]) -> tuple[str, ...]:
-    """Return notes on what was compared: images and transforms that only one run has, and other pixels."""
-    ours, theirs = set(run.image_ids().values()), set(other.image_ids().values())
-    alone = [
-        f"{count_noun(len(one - two), 'image')} only in {side.folder.name}"
-        for side, one, two in ((run, ours, theirs), (other, theirs, ours))
-        if one - two
-    ]
-    alone += [
-        f"only in {side.folder.name}: {', '.join(own)}"
-        for side in (run, other)
-        if (own := [name for name in side.transforms if name not in shared])
-    ]
-    differing, views = _count_other_pixels(run, other)
-    why = _differing(run, other, (*_PREPARED, "seed", "views"))
-    prepared = (
-        f"{differing:,} of {views:,} shared originals and views have other pixels in {other.folder.name}"
-        f" ({', '.join(why) or 'other versions of libraries, or other draws'}): their preparation is compared"
-        " as well"
-    )
-    return (*([f"not compared: {'; '.join(alone)}"] if alone else []), *([prepared] if differing else []))
-
-
-def _count_other_pixels(run: RunTables, other: RunTables) -> tuple[int, int]:
-    """Count the originals and views of both runs, and those whose pixels differ."""
-    keys = ["image", "transform", "draw"]
-    both = _digests(run).join(_digests(other), keys, join_type="inner", right_suffix="_other")
-    pairs = zip(*(both[name].to_pylist() for name in ("pixels_digest", "pixels_digest_other")), strict=True)
-    return sum(one != two for one, two in pairs), len(both)
-
-
-def _digests(run: RunTables) -> pa.Table:
-    """Return the digest of the pixels of every original and view, by image id, transform and draw."""
-    repeated = run.repeated()
-    ids = {row: name for row, name in run.image_ids().items() if row not in repeated}
-    columns = ["row", "transform", "draw", "status", "pixels_digest"]
-    whole = pa.concat_tables(run.chunks("embeddings", columns))
-    kept = whole.filter((pc.field("status") == "ok") & pc.field("row").isin(list(ids)))
-    names = pa.array([ids[row] for row in kept["row"].to_pylist()], pa.string())
-    return kept.drop_columns(["row", "status"]).append_column("image", names)
+    return replace(found, notes=(*found.notes, *pairing.notes()))
 
 
 def _sides(run: RunTables, other: RunTables) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Pairs of originals and views: the input of measurements beyond the shift table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -114,6 +115,24 @@ class Pairs:
             return np.arange(len(self))
         return np.sort(np.random.default_rng((seed, 2)).choice(len(self), size=wanted, replace=False))
 
+    def among(self, ids: Collection[str], *, draws: Collection[int] | None = None) -> "Pairs":
+        """Return the originals with one of these ids, in the order of the listing.
+
+        Args:
+            ids: Image ids.
+            draws: Draws of the views that are kept; all where None.
+        """
+        wanted = frozenset(ids)
+        kept = np.array([at for at, name in enumerate(self.ids) if name in wanted], np.int64)
+        return replace(
+            self,
+            rows=self.rows[kept],
+            ids=tuple(self.ids[at] for at in kept.tolist()),
+            units=self.units[kept],
+            norms=self.norms[kept],
+            read=self.read if draws is None else partial(_read_draws, self.read, tuple(draws)),
+        )
+
     def sample(self, images: int | None, *, seed: int) -> "Pairs":
         """Return a seeded sample of the originals, in the order of the listing; all of them where None.
 
@@ -132,6 +151,14 @@ class Pairs:
             units=self.units[kept],
             norms=self.norms[kept],
         )
+
+
+def _read_draws(
+    read: ReadViews, draws: Sequence[int], transform: str, /
+) -> tuple[Int64[np.ndarray, " views"], Int64[np.ndarray, " views"], Float[np.ndarray, "views dim"]]:
+    rows, drawn, values = read(transform)
+    kept = np.isin(drawn, draws)
+    return rows[kept], drawn[kept], values[kept]
 
 
 def make_pairs(

@@ -1,0 +1,1 @@
+"""Runs beside each other: values of each image, and intervals of their differences."""
