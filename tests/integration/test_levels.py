@@ -12,7 +12,7 @@ from functools import cache
 import pyarrow.parquet as pq
 import pytest
 
-from tests.integration.command import call, invoke, start
+from tests.integration.command import invoke, start
 from tests.integration.crops import write_crops
 from tests.integration.tables import assert_identical
 
@@ -20,8 +20,6 @@ SMALL = ("--encoder", "lite", "--image-size", "64", "--workers", "0")
 SWEEP = ("--transforms", "blur", "jpeg", "--severities", "1", "3", "5", *SMALL)
 MATCH = ("--transforms", "blur", "noise", "rotate", "--ssim", "0.8", "--displacement", "4", *SMALL)
 COMMANDS = {"sweep": SWEEP, "match": MATCH}
-STARTED = {"sweep": call, "match": invoke}
-"""One of them in a process of its own: that is all the same for both, and takes seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,7 @@ def made(pictures, tmp_path_factory):
     @cache
     def make(command):
         out = tmp_path_factory.mktemp(command) / "run"
-        return out, STARTED[command](command, str(pictures), *COMMANDS[command], "--out", str(out))
+        return out, invoke(command, str(pictures), *COMMANDS[command], "--out", str(out))
 
     return make
 
@@ -46,7 +44,7 @@ def test_a_run_is_made_and_asked_again(command, made, pictures):
     out, first = made(command)
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines()[-1] == f"run folder: {out}"
-    again = STARTED[command](command, str(pictures), *COMMANDS[command], "--out", str(out))
+    again = invoke(command, str(pictures), *COMMANDS[command], "--out", str(out))
     assert again.returncode == 0, again.stderr
     assert "nothing left to do" in again.stderr
     assert again.stdout == first.stdout
@@ -126,7 +124,8 @@ def test_terminal_sequences_in_names_are_printed_harmless(pictures, tmp_path):
     odd = tmp_path / "\x1b[2Jodd\x07"
     shutil.copytree(pictures, odd)
     (odd / "\x1b[2Jno picture.jpg").write_bytes(b"no picture")
-    for command, options in COMMANDS.items():
+    quick = {"sweep": SWEEP, "match": ("--transforms", "blur", "--ssim", "0.8", *SMALL)}
+    for command, options in quick.items():
         done = invoke(command, str(odd), *options, "--out", str(tmp_path / f"\x1b[2J{command}"))
         assert done.returncode == 0, done.stderr
         assert "run folder: " in done.stdout
