@@ -36,6 +36,14 @@ class Key:
         """Return a text with the key in place of "{key}"; for a request alone."""
         return text.replace("{key}", self._value)
 
+    def fill_json(self, text: str, /) -> str:
+        """Return JSON with the key in place of "{key}" in its strings; for a request alone."""
+        return text.replace("{key}", json.dumps(self._value)[1:-1]) if self._value else text
+
+    def stands_in(self, text: str, /) -> bool:
+        """Return whether a text holds the key, or a usual encoding of it; no key of under 8 characters."""
+        return len(self._value) >= _SHOWN and any(form in text for form in self._forms)
+
     def scrub(self, text: str, /) -> str:
         """Return a text with "***" in place of the key, of its usual encodings, and of long parts of them."""
         if not self._value:
@@ -67,14 +75,17 @@ def read_key(variable: str, /) -> Key:
     if not variable:
         return Key("")
     value = os.environ.get(variable, "").strip()
+    # In other letters it may be the key itself that was given as the name.
+    shown = (
+        f"variable {variable}, named as key_variable," if variable.isupper() else "variable of key_variable"
+    )
     if not value:
         raise EncoderError(
-            f"the environment variable {variable}, named as key_variable, is not set or is empty; set it to"
-            " the key of the service"
+            f"the environment {shown} is not set or is empty; set it to the key of the service"
         )
     if not value.isascii() or not value.isprintable():
         raise EncoderError(
-            f"the environment variable {variable} holds a character that no key has, such as a line break;"
+            f"the environment {shown} holds a character that no key has, such as a line break;"
             " set it to the key alone"
         )
     return Key(value)

@@ -67,8 +67,9 @@ class Requests:
         """
         settings = self._settings
         content = dict(settings.parameters) | fill_template(settings.template, images, model=settings.model)
-        body = json.dumps(content).encode()
-        jitter = random.Random(hashlib.sha256(body).hexdigest())  # alike in every run, and unlike of others
+        text = json.dumps(content)
+        jitter = random.Random(hashlib.sha256(text.encode()).hexdigest())  # alike in every run, unlike others
+        body = settings.key.fill_json(text).encode()
         for attempt in itertools.count():
             found = self._try(body, count=len(images), patient=patient)
             if not isinstance(found, _Failure):

@@ -12,6 +12,12 @@ from embshift.core.errors import EncoderError, UnknownNameError
 from embshift.core.services import check_address, is_service_address, strip_address
 from embshift.core.text_files import load_toml
 from embshift.encoders.service.keys import Key, read_key
+from embshift.encoders.service.secrets import (
+    check_key_header,
+    check_key_variable,
+    check_secrets,
+    holds_key,
+)
 from embshift.encoders.service.templates import TEMPLATES, Template, check_template, takes_many
 
 __all__ = ["Settings", "is_this_machine", "read_settings"]
@@ -25,7 +31,7 @@ class Settings:
         url: Its address: scheme, host, port and path.
         template: What its requests look like.
         model: The model that is asked for; empty for none.
-        parameters: Further fields of every request.
+        parameters: Further fields of every request; "{key}" stands for the key, as in the template's body.
         query: Fields of the address's query; "{key}" stands for the key.
         key: The key; no representation shows it.
         key_header: The header that holds the key, "name: value with {key}"; empty for none.
@@ -73,12 +79,14 @@ def read_settings(source: str, /) -> Settings:
         check_address(source)
         return Settings(url=source)
     table = _load_table(source)
+    check_secrets({name: table[name] for name in table if name not in _CHECKED_ALONE}, where=source)
     _check_names(table, where=source)
     typed = {name: _read_value(name, table[name], where=source) for name in table if name in _SIMPLE}
     template = _read_template(table, where=source)
-    key = read_key(typed.pop("key_variable", ""))
-    over_http = typed.pop("key_over_http", False)
-    settings = Settings(template=template, key=key, **typed)
+    variable, over_http = typed.pop("key_variable", ""), typed.pop("key_over_http", False)
+    check_key_variable(variable, where=source)
+    check_key_header(typed.get("key_header", ""), where=source)
+    settings = Settings(template=template, key=read_key(variable), **typed)
     _check(settings, over_http=over_http, where=source)
     return settings if takes_many(template) else replace(settings, batch=1)
 
@@ -98,6 +106,7 @@ _SIMPLE: Mapping[str, type] = {
     "first_wait": float,
     "longest_wait": float,
 }
+_CHECKED_ALONE = ("url", "key_variable", "key_header", "key_over_http")
 _OF_TEMPLATE: Mapping[str, type] = {"template": str, "body": dict, "image": object, "answer": str}
 _WORDS = {str: "a string", dict: "a table", bool: "true or false", int: "a whole number", float: "a number"}
 _RANGES = {
@@ -132,11 +141,6 @@ def _load_table(source: str) -> dict[str, Any]:
 
 def _check_names(table: Mapping[str, Any], *, where: str) -> None:
     for name in table:
-        if name in ("key", "api_key", "token", "password"):
-            raise EncoderError(
-                f"'{where}' holds the key itself, as {name}; put it into an environment variable, and name"
-                " that variable as key_variable"
-            )
         if name not in _SIMPLE and name not in _OF_TEMPLATE:
             raise UnknownNameError(f"setting of a service in '{where}'", name, [*_SIMPLE, *_OF_TEMPLATE])
 
@@ -174,17 +178,21 @@ def _check(settings: Settings, *, over_http: bool, where: str) -> None:
     check_address(settings.url)
     if not all(isinstance(value, str) for value in cast(Mapping[str, Any], settings.query).values()):
         raise EncoderError(f"query in '{where}' must hold strings alone")
-    if ":" not in settings.key_header and settings.key_header:
-        raise EncoderError(f"key_header in '{where}' must be as \"Authorization: Bearer {{key}}\"")
-    _check_key(settings, over_http=over_http)
+    _check_key(settings, over_http=over_http, where=where)
 
 
-def _check_key(settings: Settings, *, over_http: bool) -> None:
-    texts = (settings.key_header, *settings.query.values())
-    if settings.key and not any("{key}" in text for text in texts):
-        raise EncoderError("key_variable is given, but neither key_header nor [service.query] holds {key}")
-    if not settings.key and any("{key}" in text for text in settings.query.values()):
-        raise EncoderError("[service.query] holds {key}, but no key_variable is named")
+def _check_key(settings: Settings, *, over_http: bool, where: str) -> None:
+    sent = (settings.query, settings.parameters, settings.template.body, settings.template.image)
+    if settings.key and not any(map(holds_key, (settings.key_header, *sent))):
+        raise EncoderError(
+            "key_variable is given, but neither key_header, query, parameters nor body holds {key}"
+        )
+    if not settings.key and any(map(holds_key, sent)):
+        raise EncoderError(f"'{where}' holds {{key}}, but no key_variable is named")
+    if settings.key.stands_in(str((settings.url, settings.model, *sent))):
+        raise EncoderError(
+            f"'{where}' holds the key itself, and a run records its settings; write {{key}} in its place"
+        )
     plain = not settings.url.lower().startswith("https://") and not is_this_machine(settings.url)
     if settings.key and plain and not over_http:
         raise EncoderError(

@@ -17,7 +17,8 @@ class Template:
     Attributes:
         name: A key of `TEMPLATES`, or "own".
         body: The request. "{model}" stands for the model, "{images}" for the list of images, "{image}" for
-            one image where a request holds but one. A field that is "{model}" is left out without a model.
+            one image where a request holds but one, and "{key}" for the key. A field that is "{model}" is
+            left out without a model.
         image: One image: "{data_url}" is its PNG as a data URL, "{base64}" the PNG in base64 alone.
         answer: Path to the embeddings: fields, or places in a list, joined by dots, and "[]" after the list
             that has one entry for each image.
@@ -65,7 +66,7 @@ TEMPLATES: Mapping[str, Template] = {each.name: each for each in _ALL}
 """The templates by name; "input" is the default."""
 
 _ABSENT: Any = object()
-_IN_BODY, _IN_IMAGE = {"{model}", "{images}", "{image}"}, {"{data_url}", "{base64}"}
+_IN_BODY, _IN_IMAGE = {"{model}", "{images}", "{image}", "{key}"}, {"{data_url}", "{base64}"}
 
 
 def takes_many(template: Template, /) -> bool:
@@ -89,7 +90,7 @@ def check_template(template: Template, /) -> None:
                 f"the {part} of the template holds the placeholder {wrong[0]};"
                 f" expected {', '.join(sorted(known))}"
             )
-        wanted = known - {"{model}"}
+        wanted = known - {"{model}", "{key}"}
         if sum(text in wanted for text in texts) != 1:
             raise EncoderError(
                 f"the {part} of the template must hold exactly one of {' and '.join(sorted(wanted))},"

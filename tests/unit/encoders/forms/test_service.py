@@ -347,10 +347,82 @@ def test_a_key_is_not_sent_without_encryption(tmp_path, monkeypatch):
     assert read_settings(str(path)).key
 
 
+def test_the_key_goes_into_the_body(service, write_settings, monkeypatch):
+    monkeypatch.setenv("MY_KEY", SECRET)
+    text = """
+        [service.parameters.auth]
+        token = "Token {key}"
+        [service.body]
+        api_key = "{key}"
+        input = "{images}"
+    """
+    encoder = open_encoder(write_settings(text, key_variable="MY_KEY", key_header=""), device="cpu")
+    _, headers, content = service.requests[-1]
+    assert "Authorization" not in headers
+    assert content["auth"] == {"token": f"Token {SECRET}"}
+    assert content["api_key"] == SECRET
+    assert SECRET not in repr(encoder.spec)
+
+
+LITERAL = "s3cr3t-9d1c"
+HELD = {
+    f'key = "{LITERAL}"': "key",
+    f'apiKey = "{LITERAL}"': "apiKey",
+    f'password = "{LITERAL}"': "password",
+    f'headers = {{ Authorization = "{LITERAL}" }}': "headers.Authorization",
+    f'parameters = {{ api_key = "{LITERAL}" }}': "parameters.api_key",
+    f'parameters = {{ user = "me", auth = {{ name = "{LITERAL}" }} }}': "parameters.auth.name",
+    f'parameters = {{ all = [{{ OpenAIKey = "{LITERAL}" }}] }}': "parameters.all.OpenAIKey",
+    f'parameters = {{ extra = "Bearer {LITERAL}" }}': "parameters.extra",
+    f'parameters = {{ callback = "https://me:{LITERAL}@host/x" }}': "parameters.callback",
+    "parameters = { pin_secret = 90817263 }": "parameters.pin_secret",
+    f'query = {{ subscription-key = "{LITERAL}" }}': "query.subscription-key",
+    f'query = {{ sig = "{LITERAL}" }}': "query.sig",
+    f'body = {{ images = "{{images}}", access_token = "{LITERAL}" }}': "body.access_token",
+    f'image = {{ data = "{{base64}}", x-amz-signature = "{LITERAL}" }}': "image.x-amz-signature",
+    f'key_header = "Authorization: Bearer {LITERAL}"': "key_header",
+    f'key_variable = "{LITERAL}"': "key_variable",
+    f'key_variable = "{LITERAL.replace("-", "_")}"': "key_variable",
+    f'url = "https://me:{LITERAL}@host/x"': "user name or password",
+    f'url = "https://host/x?key={LITERAL}"': "a query",
+}
+
+
+@pytest.mark.parametrize("line", HELD)
+def test_a_secret_that_stands_in_the_settings_is_refused_unseen(tmp_path, line):
+    path = tmp_path / "service.toml"
+    url = "" if line.startswith("url") else 'url = "http://127.0.0.1:9/x"\n'
+    path.write_text(f"[service]\n{url}{line}\n")
+    with pytest.raises(ShiftError, match=HELD[line]) as found:
+        read_settings(str(path))
+    for secret in (LITERAL, LITERAL.replace("-", "_"), "90817263"):
+        assert secret not in str(found.value)
+
+
+@pytest.mark.parametrize("field", ["model", "parameters", "query", "url"])
+def test_the_key_of_the_variable_does_not_stand_in_the_settings(tmp_path, monkeypatch, field):
+    monkeypatch.setenv("MY_KEY", LITERAL)
+    path = tmp_path / "service.toml"
+    lines = {"url": '"http://127.0.0.1:9/x"', "key_variable": '"MY_KEY"'}
+    held = {"url": f'"http://127.0.0.1:9/{LITERAL}/x"', "model": f'"{LITERAL}"'}
+    lines[field] = held.get(field, f'{{ user = "{LITERAL}" }}')
+    path.write_text("[service]\n" + "".join(f"{name} = {value}\n" for name, value in lines.items()))
+    with pytest.raises(EncoderError, match="holds the key itself") as found:
+        read_settings(str(path))
+    assert LITERAL not in str(found.value)
+
+
+def test_counts_flags_and_empty_strings_are_no_secrets(tmp_path):
+    path = tmp_path / "service.toml"
+    parameters = {"max_token": 512, "add_token": True, "token": "", "tokenizer": "fast", "keywords": "a b"}
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in parameters.items())
+    path.write_text(f'[service]\nurl = "http://127.0.0.1:9/x"\n[service.parameters]\n{lines}')
+    assert read_settings(str(path)).parameters == parameters
+
+
 # Settings ---------------------------------------------------------------------------------------------------
 
 WRONG = {
-    'key = "abc"': "put it into an environment variable",
     "batch = 0": "batch .* is 0; expected 1 to 1024",
     "batch = true": "batch .* is bool; expected a whole number",
     'timeout = "long"': "timeout .* is str; expected a number",
@@ -365,6 +437,8 @@ WRONG = {
     'answer = "a[].b[].c"': "expected a path with one list",
     'answer = ""': "expected a path with one list",
     'key_header = "Bearer {key}"': "key_header",
+    'key_header = "a b: {key}"': "key_header",
+    'key_header = "Authorization: Bearer\\n{key}"': "key_header",
     "query = { a = 1 }": "must hold strings",
     'query = { a = "{key}" }': "no key_variable is named",
 }
