@@ -100,7 +100,7 @@ def test_lacking_and_non_finite_embeddings_are_statuses(place, keys, tmp_path):
     run = ingest(place, tmp_path / "e.parquet")
     expected = ["no_embedding", "ok", "ok", "ok", "non_finite", "non_finite", "ok", "ok", "no_embedding"]
     assert read_embeddings(run)[0] == expected
-    assert run.info["counts"]["views_failed"] == 3  # of views; an original is not counted among them
+    assert run.info["counts"]["views_failed"] == 5  # three views, and two whose original lacks its embedding
     shifts = pq.read_table(run.folder / "shifts").to_pydict()
     assert len(set(shifts["image_id"])) == 1, "without an original, and without a view, there is no shift"
     assert set(shifts["transform"]) == {keys["transform"][7].as_py()}
@@ -179,6 +179,7 @@ FILES = {
         b"image_id\n1\n",
         b"image_id,transform,draw,e0,e2\n",
         b"\xff\xfe\x00",
+        "image_id,e0\n".encode("utf-16"),
         b"e0,e0\n1,2\n",
     ],
     "e.h5": [b"HDF"],
@@ -237,8 +238,10 @@ def test_other_files_are_no_views(tmp_path, mine, name, content):
 
 def test_other_folders_and_tables_are_no_views(tmp_path, mine):
     for path in (tmp_path, tmp_path / "none", mine):
-        with pytest.raises(UsageError, match="expected what 'embshift views' has written"):
+        with pytest.raises(UsageError, match="expected what 'embshift views' has written") as found:
             embshift.ingest(path, embeddings=mine, out=tmp_path / "run")
+        assert "b'" not in str(found.value)
+        assert "Errno" not in str(found.value)
 
 
 @pytest.fixture
@@ -493,8 +496,51 @@ def test_rows_without_an_embedding_may_come_first(tmp_path):
     assert parts[-1].vectors[-1].tolist() == [1, 2]
 
 
-def test_a_file_without_any_embedding_is_refused_in_words(place, keys, tmp_path):
-    nothing = keys.append_column("embedding", pa.array([None] * len(keys), pa.list_(pa.float64())))
-    pq.write_table(nothing, tmp_path / "mine.parquet")
-    with pytest.raises(UsageError, match="holds no embedding"):
-        ingest(place, tmp_path / "mine.parquet")
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("name", ["embedding", "e0"])
+@pytest.mark.parametrize("kind", [pa.null(), pa.float64(), pa.list_(pa.float64())])
+def test_a_file_without_any_embedding_is_refused_in_words(place, keys, tmp_path, suffix, name, kind):
+    kind = pa.float64() if name == "e0" and pa.types.is_list(kind) else kind
+    file, nothing = tmp_path / f"mine.{suffix}", keys.append_column(name, pa.nulls(VIEWS, kind))
+    if suffix == "parquet":
+        pq.write_table(nothing, file)
+    else:
+        pc_csv.write_csv(keys.append_column(name, pa.nulls(VIEWS, pa.string())), file)
+    message = "holds double, not lists" if (suffix, name, kind) == _WRONG_KIND else "holds no embedding"
+    with pytest.raises(UsageError, match=message):
+        ingest(place, file)
+
+
+_WRONG_KIND = ("parquet", "embedding", pa.float64())
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "lists.csv"])
+def test_a_row_of_nulls_or_empty_fields_has_no_embedding(place, keys, tmp_path, suffix):
+    table, file = keys.select(["pixels_digest"]), tmp_path / f"e.{suffix}"
+    columns = [[None if row == 4 else float(value) for row, value in enumerate(each)] for each in VECTORS.T]
+    columns[1][7] = None
+    if suffix == "lists.csv":
+        texts = [json.dumps([column[row] for column in columns]) for row in range(VIEWS)]
+        texts[4], texts[7] = "", "[0, NaN, 0, 0]"
+        table = table.append_column("embedding", [texts])
+    else:
+        for at, column in enumerate(columns):
+            table = table.append_column(f"e{at}", pa.array(column))
+    (pq.write_table if suffix == "parquet" else pc_csv.write_csv)(table, file)
+    statuses, found = read_embeddings(ingest(place, file))
+    assert [statuses[4], statuses[7]] == ["no_embedding", "non_finite"]
+    kept = [row for row in range(VIEWS) if statuses[row] == "ok"]
+    assert len(kept) == VIEWS - 2
+    assert np.array_equal(np.array([found[row] for row in kept], np.float32), VECTORS[kept])
+
+
+def test_originals_without_an_embedding_are_counted_and_told(place, keys, tmp_path):
+    is_view = [name != "original" for name in keys["transform"].to_pylist()]
+    file = write(tmp_path / "e.parquet", keys.filter(pa.array(is_view)), VECTORS[is_view])
+    out = tmp_path / "run"
+    command = ("ingest", str(place / "v"), "--embeddings", str(file), "--out", str(out), "--workers", "0")
+    told = invoke(*command)
+    assert (told.returncode, "6 of 6 views failed" in told.stderr) == (1, True)
+    run = embshift.open_run(out)
+    assert run.info["counts"]["views_failed"] == 6
+    assert invoke("verify", str(out)).returncode == 0

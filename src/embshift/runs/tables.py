@@ -180,13 +180,14 @@ class RunTables:
         return np.delete(np.concatenate(rows), first).tolist()
 
     def count_views(self) -> tuple[int, int]:
-        """Return the number of views that were tried, and how many of them have no embedding."""
-        tried = failed = 0
-        for chunk in self.chunks("embeddings", ["transform", "status"]):
-            views = chunk.filter(pc.field("transform") != "original")
-            tried += len(views)
-            failed += len(views.filter(pc.field("status") != "ok"))
-        return tried, failed
+        """Return the number of views that were tried, and how many lack an embedding, or their original's."""
+        tried = compared = 0
+        for chunk in self.chunks("embeddings", ["row", "transform", "status"]):
+            is_original, is_whole = pc.field("transform") == "original", pc.field("status") == "ok"
+            whole = chunk.filter(is_original & is_whole)["row"].combine_chunks()
+            tried += len(chunk.filter(~is_original))
+            compared += len(chunk.filter(~is_original & is_whole & pc.field("row").isin(whole)))
+        return tried, tried - compared
 
     def count_images(self) -> int:
         """Return the number of committed images, usable or not."""

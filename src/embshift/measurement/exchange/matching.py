@@ -78,9 +78,10 @@ def match_vectors(path: Path, tables: WrittenTables, /) -> Vectors:
     known = {*tables.keys.schema_arrow.names}  # in Parquet no view has a file
     names = next((way for way in _WAYS if {*way} <= {*first.keys.column_names} & known), ())
     if not names:
+        held = ", ".join(first.keys.column_names)
         raise UsageError(
-            f"'{path}' has the columns {', '.join(first.keys.column_names) or 'none'} of the keys; expected"
-            f" image_id, transform and draw, or {'file, or ' * ('file' in known)}pixels_digest"
+            f"'{path}' has {f'only {held}' if held else 'none'} of the key columns; expected image_id,"
+            f" transform and draw, or {'file, or ' * ('file' in known)}pixels_digest"
         )
     index = _Index(tables, names, stated=[name for name in _STATED if name in first.keys.column_names])
     held = _Held(path, index, views=tables.about.views)
@@ -230,7 +231,7 @@ class _Held:
 
     def finish(self) -> Vectors:
         """Return the embeddings."""
-        if not self._dim:
+        if not self._given.any():
             raise UsageError(f"'{self._path}' holds no embedding")
         self._file.truncate(4 * self._dim * self._views)
         self._file.flush()

@@ -162,6 +162,10 @@ _Opened = tuple[Form, str, pq.ParquetFile, pq.ParquetFile]
 def _open_parquet(path: Path, held: ExitStack) -> _Opened:
     keys = held.enter_context(closing(pq.ParquetFile(path)))
     texts = keys.metadata.metadata or {}
+    if not {IMAGES.encode(), ABOUT.encode()} <= {*texts}:
+        raise ValueError(
+            "its metadata names no images; a file that another program wrote again cannot be used"
+        )
     listed = base64.b64decode(texts[IMAGES.encode()], validate=True)
     return "parquet", texts[ABOUT.encode()].decode(), _open_buffer(listed, held), keys
 
@@ -171,6 +175,9 @@ def _open_buffer(data: Any, held: ExitStack) -> pq.ParquetFile:
 
 
 def _open_folder(path: Path, held: ExitStack) -> _Opened:
+    lacking = [name for name in (ABOUT, IMAGES, KEYS) if not os.path.lexists(path / name)]
+    if lacking:
+        raise ValueError(f"the folder has no {lacking[0]}")
     about = read_text(file_in(path, ABOUT))
     images, keys = (
         held.enter_context(closing(pq.ParquetFile(file_in(path, name)))) for name in (IMAGES, KEYS)

@@ -109,7 +109,8 @@ def read_parts(path: Path, /) -> Iterator[Part]:
             start, dim = start + len(table), part.vectors.shape[1]
             yield part
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        undecodable = isinstance(error, UnicodeDecodeError)
+        reason = "it is not text in UTF-8" if undecodable else " ".join(str(error).split())
         raise UsageError(f"'{path}' cannot be read as embeddings: {reason}; {_EXPECTED}") from None
 
 
@@ -161,7 +162,7 @@ def _to_part(table: pa.Table, path: Path, *, start: int, dim: int) -> Part:
     else:
         columns = [table[name] for name in table.column_names if name not in _KEYS]
         vectors = np.stack([_to_float32(column.combine_chunks()) for column in columns], axis=1)
-        given = np.ones(len(table), bool)
+        given = ~np.logical_and.reduce([np.asarray(column.is_null()) for column in columns])
     return Part(start=start, keys=keys, vectors=vectors, given=given)
 
 
@@ -171,6 +172,8 @@ def _from_lists(
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = _parse_lists(column, start=start)
     kind = column.type
+    if pa.types.is_null(kind):
+        return np.empty((len(column), 0), np.float32), np.zeros(len(column), bool)
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
         raise ValueError(f"the column 'embedding' holds {kind}, not lists of numbers")
     given = ~np.asarray(column.is_null())
@@ -195,7 +198,7 @@ def _parse_lists(column: Any, *, start: int) -> Any:
     found = list[Any]()
     for at, text in enumerate(column.to_pylist()):
         try:
-            found.append(None if text is None else parse_json(text))
+            found.append(parse_json(text) if text else None)  # a null is written as an empty field
         except ValueError:
             raise ValueError(
                 f"row {start + at} (from 0) holds {str(text)[:40]!r}, not a list of numbers"
@@ -206,7 +209,7 @@ def _parse_lists(column: Any, *, start: int) -> Any:
 def _to_float32(column: Any) -> Float32[np.ndarray, " numbers"]:
     """Return numbers as float32, and NaN for a null; what is too large becomes infinite."""
     kind = column.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
         raise ValueError(f"an embedding holds {kind}, not numbers")
     with np.errstate(over="ignore"):
         return column.to_numpy(zero_copy_only=False).astype(np.float32)

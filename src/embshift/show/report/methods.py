@@ -55,7 +55,7 @@ _COUNTS = {
     "failed": "unusable inputs",
     "repeated": "repeated images, counted once",
     "views": "views",
-    "views_failed": "views without an embedding",
+    "views_failed": "views that lack an embedding, or their original's",
     "undefined": "undefined values",
     "views_kept": "views kept as images",
     "views_changed": "views not kept because their file changed",

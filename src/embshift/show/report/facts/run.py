@@ -45,7 +45,7 @@ class Facts:
         repeated: Number of usable inputs that equal an earlier one and count once.
         separation: Mean distance between different images.
         inputs: Number of inputs by status.
-        views: Number of views tried, and of those without an embedding.
+        views: Number of views tried, and of those that lack an embedding, or their original's.
         info: The content of ``run.json``.
         embeddings: Measurements of the embeddings; None if they were not taken.
         levels: Results over severities and at equal damage, if the run has them.

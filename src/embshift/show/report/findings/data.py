@@ -55,7 +55,8 @@ def describe_failures(facts: Facts) -> str:
     why = f" ({_join_reasons(reasons)})" if reasons else ""
     return (
         f"{failed:,} of {count_noun(inputs, 'input')} could not be used{why}, and {lost:,} of"
-        f" {count_noun(tried, 'view')} have no embedding. They are left out of all means.{repeated}"
+        f" {count_noun(tried, 'view')} lack an embedding, or their original's. They are left out of all"
+        f" means.{repeated}"
     )
 
 
