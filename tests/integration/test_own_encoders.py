@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import embshift
-from embshift.core.errors import EncoderError, PlanError, ResumeError, UsageError
+from embshift.core.errors import EncoderError, PlanError, ResumeError
 from embshift.measurement.plan.plan import DEFAULT_METRICS
 from tests.integration.command import invoke
 from tests.unit.encoders.forms import own
@@ -116,34 +116,6 @@ def stranger(photos, tmp_path, monkeypatch, request):
     ran.unlink()
     del sys.modules["canary_encoder"]
     return folder, ran
-
-
-@pytest.mark.parametrize("stranger", [ENCODER, TRANSFORM], indirect=True)
-def test_no_command_runs_what_a_record_names(stranger):
-    folder, ran = stranger
-    for command in ("summarise", "report"):
-        assert invoke(command, str(folder)).returncode == 0
-    assert invoke("figures", str(folder), "--only", "profiles").returncode == 0
-    assert invoke("verify", str(folder)).returncode == 0
-    explained = invoke("explain", str(folder))
-    assert (explained.returncode, "which is not run unasked" in explained.stderr) == (2, True)
-    with pytest.raises(UsageError, match="allow_code=True"):
-        embshift.open_run(folder).explain()
-    assert embshift.verify_run(folder).sound
-    assert not ran.exists()
-
-
-@pytest.mark.parametrize("stranger", [ENCODER, TRANSFORM], indirect=True)
-def test_a_plan_in_a_run_folder_names_no_code_unasked(stranger, photos, tmp_path):
-    folder, ran = stranger
-    words = ("run", str(photos), "--limit", "1", "--workers", "0", "--plan", str(folder / "plan.toml"))
-    found = invoke(*words, "--out", str(tmp_path / "again"))
-    assert (found.returncode, "give --allow-code" in found.stderr) == (2, True)
-    with pytest.raises(UsageError, match="allow_code=True"):
-        embshift.measure(photos, plan=folder / "plan.toml", out=tmp_path / "again")
-    assert not ran.exists()
-    assert invoke(*words, "--allow-code", "--out", str(tmp_path / "again")).returncode == 0
-    assert ran.exists()
 
 
 @pytest.mark.parametrize("stranger", [ENCODER], indirect=True)

@@ -12,7 +12,7 @@ from embshift.core.errors import PlanError
 from embshift.core.paths import input_path
 from embshift.core.text_files import load_toml
 from embshift.measurement.plan.plan import COUNTED, Plan, check_fields, checked_types, make_plan
-from embshift.transforms.presets import TransformPlan, make_transform_table, read_transforms
+from embshift.transforms.presets import TransformPlan, load_preset, make_transform_table, read_transforms
 
 __all__ = ["list_differences", "load_plan", "plan_from_content", "plan_to_toml"]
 
@@ -23,7 +23,7 @@ def load_plan(path: str | Path, *, build: bool = True) -> Plan:
     Args:
         path: The file.
         build: Whether each transform is built once to prove that it can be, which imports the code that it
-            names.
+            names; those of a preset's file that the plan names, too.
 
     Raises:
         PlanError: If the file is missing, is not TOML, or holds a field that a plan does not have.
@@ -37,12 +37,14 @@ def load_plan(path: str | Path, *, build: bool = True) -> Plan:
         raise PlanError(f"plan {path} is not TOML: {error}") from None
     tables = content.pop("transform", None)
     check_fields(content)
-    if not tables:
-        return make_plan(**content)
+    named = Plan(**checked_types({name: content.pop(name) for name in ("preset",) if name in content}))
     # Where the transforms are written out, the preset only names their origin.
-    named = checked_types({name: content.pop(name) for name in ("preset",) if name in content})
-    base = Plan(transforms=read_transforms(tables, where=f"plan {path}", proven=not build), **named)
-    return make_plan(base=base, **content)
+    transforms = (
+        read_transforms(tables, where=f"plan {path}", proven=not build)
+        if tables
+        else load_preset(named.preset, build=build).transforms
+    )
+    return make_plan(base=replace(named, transforms=transforms), **content)
 
 
 def plan_to_toml(plan: Plan) -> str:

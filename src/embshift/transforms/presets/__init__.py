@@ -66,12 +66,14 @@ def list_preset_names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(SUFFIX) for name in bundled if name.endswith(SUFFIX)))
 
 
-def load_preset(name_or_path: str | Path) -> Preset:
+def load_preset(name_or_path: str | Path, *, build: bool = True) -> Preset:
     """Load a preset by its name, or from a file.
 
     Args:
         name_or_path: A bundled preset's name; or a path, which is a `Path` or a text that ends in ".toml" or
             contains a separator.
+        build: Whether each transform of a file is built once to prove that it can be, which imports the code
+            that it names.
 
     Raises:
         PlanError: If there is no such preset, or a part of it cannot be used; the message says which.
@@ -87,7 +89,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
         raise PlanError(f"{where} is not valid TOML: {error}") from error
     _check_keys(content, known=["name", "summary", "transform"], where=where)
     bundled = _is_bundled(name_or_path)
-    transforms = read_transforms(content.get("transform"), where=where, proven=bundled)
+    transforms = read_transforms(content.get("transform"), where=where, proven=bundled or not build)
     return Preset(
         name=_read_text(content, "name", where=where),
         summary=_read_text(content, "summary", where=where),
