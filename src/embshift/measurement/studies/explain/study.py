@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embshift.core.errors import ResumeError, RunError
+from embshift.core.errors import EncoderError, ResumeError, RunError
 from embshift.core.progress import Reporter, Silent
 from embshift.core.version import __version__
 from embshift.core.words import count_noun
@@ -165,9 +165,14 @@ def _explain(study: _Study, *, reporter: Reporter) -> None:
 
 
 def _open_study(run: RunTables, options: ExplainOptions, *, trust: Trust) -> _Study:
-    from embshift.encoders.open import open_encoder
+    from embshift.encoders.open import find_trust, open_encoder
 
     plan = plan_from_content(run.info["plan"])
+    if find_trust(plan.encoder) == "remote":
+        raise EncoderError(
+            f"the encoder of {run.folder} is a service, {plan.encoder}: embshift does not see its network, so"
+            " it cannot be explained"
+        )
     check_trust(plan, trust, where=str(run.folder))
     _check_sources(run, plan)
     encoder = open_encoder(
