@@ -8,6 +8,8 @@ import pytest
 import embshift
 from embshift.core.errors import EncoderError, PlanError, ResumeError
 from embshift.measurement.plan.plan import DEFAULT_METRICS
+from embshift.measurement.studies.match import measure_matched
+from embshift.measurement.studies.sweep import measure_sweep
 from tests.integration.command import invoke
 from tests.unit.encoders.forms import own
 
@@ -64,6 +66,18 @@ def test_an_object_without_an_address_is_named_and_noted(photos, tmp_path):
     original = run.embeddings("original").values
     flat = embshift.measure(photos, encoder=own.shrink, limit=2, out=tmp_path / "flat", **QUICK)
     assert np.allclose(original, flat.embeddings("original").values + 1.5, atol=1e-4)
+
+
+@pytest.mark.parametrize("thing", [own.shrink, (own.network(), own.prepare)])
+def test_sweeps_and_matches_take_objects(photos, tmp_path, thing):
+    asked = {"encoder": thing, "transforms": ["blur", "noise"], "limit": 2, "image_size": (32, 32)}
+    for _ in range(2):  # the second call returns the finished run
+        swept = measure_sweep(photos, severities=[1, 3], out=tmp_path / "swept", workers=0, **asked)
+        matched = measure_matched(photos, ssim=[0.8], out=tmp_path / "matched", workers=0, **asked)
+    named = ADDRESS if thing is own.shrink else "memory:Sequential"
+    assert {run.info["encoder"]["name"] for run in (swept, matched)} == {named}
+    assert [len(curve.at) for curve in swept.sweep().curves] == [2, 2]
+    assert matched.matched().groups
 
 
 def test_another_function_does_not_continue_the_run(run, photos):

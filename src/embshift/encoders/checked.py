@@ -35,7 +35,10 @@ def name_errors(name: str, shape: tuple[int, ...]) -> Generator[None]:
 
 def describe_type(thing: Any) -> str:
     """Return what a thing is, for an error."""
-    return f"the class {thing.__qualname__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
+    if isinstance(thing, type):
+        return f"the class {thing.__qualname__}"
+    name = type(thing).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 @final

@@ -73,7 +73,7 @@ def find_entry(source: str, /, *, allow_pickle: bool = False) -> EncoderEntry:
     formed = next((entry for entry in ENCODERS.values() if entry.matches and entry.matches(source)), None)
     if formed is not None:
         return formed
-    if Path(source).is_dir():
+    if source and Path(source).is_dir():  # an empty path is the working folder
         return _find_family(Path(source))
     if source in ENCODERS:
         raise UsageError(_explain_form(ENCODERS[source]))

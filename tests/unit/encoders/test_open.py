@@ -287,3 +287,8 @@ def test_a_device_that_is_not_there(device):
 def test_device_auto():
     assert choose_device("auto") in ("cuda:0", "mps", "cpu")
     assert choose_device("cpu") == "cpu"
+
+
+def test_an_empty_name_is_not_the_working_folder():
+    with pytest.raises(UnknownNameError, match="unknown encoder ''"):
+        open_encoder("", device="cpu")

@@ -74,7 +74,11 @@ def open_address(
 
 
 def name_object(thing: Any, /) -> str:
-    """Return what names an object in a plan where no address leads to it: its type's or function's name."""
+    """Return what names an object in a plan where no address leads to it: its type's or function's name.
+
+    A pair of a module and its preparation is named by the module.
+    """
+    thing = cast(tuple[Any, ...], thing)[0] if isinstance(thing, tuple) and thing else thing
     own = getattr(thing, "__qualname__", type(thing).__qualname__)
     return f"memory:{''.join(letter if letter.isalnum() else '_' for letter in own)}"
 

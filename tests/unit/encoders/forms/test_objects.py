@@ -132,7 +132,7 @@ def test_what_is_no_embedding_is_refused_with_the_shapes(views, returned, said):
 @pytest.mark.parametrize(
     ("thing", "said"),
     [
-        (3, "is a int; expected a function"),
+        (3, "is an int; expected a function"),
         (own.Shifted, "is the class Shifted; expected a function"),
         (own.network(), "is a torch module alone"),
         ((own.network(),), "is a tuple of a Sequential"),
@@ -147,7 +147,7 @@ def test_other_objects_are_refused(thing, said):
 @pytest.mark.parametrize(
     ("source", "kind", "said"),
     [
-        (f"{own.__name__}:NOT_ONE", EncoderError, "is a int"),
+        (f"{own.__name__}:NOT_ONE", EncoderError, "is an int"),
         (f"{own.__name__}:schrink", PlanError, "shrink"),
         ("no.such.module:thing", PlanError, "cannot import no.such.module"),
         ("object", UsageError, "write it as package.module:name"),
@@ -188,7 +188,7 @@ def test_a_sound_encoder_of_ones_own_is_taken(views):
     [
         (lambda views: encoding(torch.zeros(1, 48)), r"returned \(1, 48\) for images .*; expected \(5, 48\)"),
         (lambda views: encoding(torch.zeros(5, 4)), r"returned \(5, 4\)"),
-        (lambda views: encoding(np.zeros((5, 48))), "returned a ndarray|failed on images"),
+        (lambda views: encoding(np.zeros((5, 48))), "returned an? ndarray|failed on images"),
         (lambda views: None, "returned a NoneType"),
         (lambda views: 1 / 0, "failed on images .*: ZeroDivisionError"),
     ],
