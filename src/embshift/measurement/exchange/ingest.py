@@ -70,7 +70,7 @@ def ingest(
     with open_views(path) as tables:
         _check_whole(tables)
         asked = make_plan(
-            base=replace(_clean(tables.about.plan), encoder=f"{INGESTED}{file.name}"),
+            base=replace(_drop_choices(tables.about.plan), encoder=f"{INGESTED}{file.name}"),
             metrics=metrics,
             metric_sample=metric_sample,
             keep_views=keep_views,
@@ -83,12 +83,12 @@ def ingest(
         told = reporter or Silent()
         told.note(f"{tables.about.views:,} views of {tables.about.images:,} images; embeddings from {file}")
         with closing(match_vectors(file, tables)) as vectors:
-            stored = _bring(tables, vectors, file, digest=digest, plan=asked)
+            stored = _make_stored(tables, vectors, file, digest=digest, plan=asked)
             return carry_out(asked, sources=asked.sources, out=folder, stored=stored, reporter=told)
 
 
-def _clean(plan: Plan) -> Plan:
-    """Return the plan of views with nothing that a run decides itself."""
+def _drop_choices(plan: Plan) -> Plan:
+    """Return the plan of views without what each run chooses for itself."""
     return replace(plan, allow_pickle=False, threads=None, workers=None, worker_memory=None, timeout=None)
 
 
@@ -106,7 +106,7 @@ def _check_metrics(plan: Plan) -> None:
         )
 
 
-def _bring(tables: WrittenTables, vectors: Vectors, file: Path, *, digest: str, plan: Plan) -> Stored:
+def _make_stored(tables: WrittenTables, vectors: Vectors, file: Path, *, digest: str, plan: Plan) -> Stored:
     spec = state_spec(file, dim=vectors.dim, digest=digest, views=_digest_views(tables))
     places = tables.place_views()
     encoder = IngestedEncoder(spec, vectors=vectors, places=places, size=plan.image_size)

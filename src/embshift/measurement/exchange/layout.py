@@ -164,7 +164,7 @@ def parse_about(text: str, /, *, where: Path) -> About:
 def _read_texts(content: Any) -> Mapping[str, Any]:
     found = cast(Mapping[str, Any], content)
     if not all(isinstance(value, str | None) for value in found.values()):
-        raise ValueError("a text was expected")
+        raise ValueError("expected strings for versions and code")
     return dict(found)
 
 

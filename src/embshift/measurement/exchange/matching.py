@@ -84,16 +84,16 @@ def match_vectors(path: Path, tables: WrittenTables, /) -> Vectors:
             f" transform and draw, or {'file, or ' * ('file' in known)}pixels_digest"
         )
     index = _Index(tables, names, stated=[name for name in _STATED if name in first.keys.column_names])
-    held = _Held(path, index, views=tables.about.views)
+    ordered = _Ordered(path, index, views=tables.about.views)
     try:
         for part in _chain(first, parts):
-            held.take(part)
-        return held.finish()
+            ordered.take(part)
+        return ordered.finish()
     except OSError as error:
-        held.close()
+        ordered.close()
         raise make_storage_error(Path(tempfile.gettempdir()), error, written=0) from error
     except BaseException:
-        held.close()
+        ordered.close()
         raise
 
 
@@ -179,7 +179,7 @@ class _Taken(NamedTuple):
     views: list[int]
 
 
-class _Held:
+class _Ordered:
     """Embeddings while they are put into the order of the keys, in a temporary file."""
 
     def __init__(self, path: Path, index: _Index, *, views: int) -> None:

@@ -28,10 +28,10 @@ __all__ = ["StoredViews"]
 _SLACK = 2**16  # bytes of a PNG file beyond those of its pixels
 
 
-class _Held(NamedTuple):
+class _Group(NamedTuple):
     """The row group that was read last."""
 
-    group: int
+    at: int
     rows: pa.Table
 
 
@@ -40,7 +40,7 @@ class _Table:
 
     def __init__(self, file: pq.ParquetFile) -> None:
         groups = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
-        self._file, self._ends, self._held = file, list(accumulate(groups)), _Held(-1, pa.table({}))
+        self._file, self._ends, self._held = file, list(accumulate(groups)), _Group(-1, pa.table({}))
 
     def read(self, first: int, count: int) -> list[dict[str, Any]]:
         """Return some rows, which may stand in several groups."""
@@ -50,8 +50,8 @@ class _Table:
             group = bisect_right(self._ends, at)
             if at < 0 or group == len(self._ends):
                 raise ValueError(f"row {at:,} is not in the table")
-            if group != self._held.group:
-                self._held = _Held(group, self._file.read_row_group(group))
+            if group != self._held.at:
+                self._held = _Group(group, self._file.read_row_group(group))
             start = self._ends[group] - len(self._held.rows)
             found += self._held.rows.slice(at - start, count - len(found)).to_pylist()
         return found

@@ -182,9 +182,10 @@ def _from_lists(
     wrong = np.flatnonzero(given & ((lengths != dim) | (dim == 0)))
     if len(wrong):
         at = int(wrong[0])
+        expected = f"{dim}, as in the rows before" if dim else "at least 1"
         raise UsageError(
-            f"row {start + at} of '{path}' (from 0) has an embedding of {lengths[at]} numbers;"
-            f" expected {dim or 'at least 1'}, as in the rows before"
+            f"row {start + at} of '{path}' (from 0) has an embedding of {lengths[at]} numbers; expected"
+            f" {expected}"
         )
     if not dim:  # no row has had an embedding yet
         return np.empty((len(column), 0), np.float32), given
