@@ -120,8 +120,8 @@ def _encodes(thing: Any) -> bool:
 
 def _open_pair(pair: tuple[Any, ...], *, name: str, device: str, image_size: tuple[int, int]) -> Encoder:
     if len(pair) != 2 or not isinstance(pair[0], torch.nn.Module) or not callable(pair[1]):
-        kinds = ", ".join(describe_type(one) for one in pair)
-        raise EncoderError(f"encoder '{name}' is a tuple of {kinds}; {_WANTED}")
+        kinds = f"a tuple of {', '.join(describe_type(one) for one in pair)}" if pair else "an empty tuple"
+        raise EncoderError(f"encoder '{name}' is {kinds}; {_WANTED}")
     module, prepare = pair
     place = choose_device(device)
     code, embed = _digest_code(prepare), embed_with_module(module, prepare, device=place)

@@ -135,6 +135,7 @@ def test_what_is_no_embedding_is_refused_with_the_shapes(views, returned, said):
         (3, "is an int; expected a function"),
         (own.Shifted, "is the class Shifted; expected a function"),
         (own.network(), "is a torch module alone"),
+        ((), "is an empty tuple; expected"),
         ((own.network(),), "is a tuple of a Sequential"),
         ((own.prepare, own.network()), "is a tuple of a function, a Sequential"),
     ],
