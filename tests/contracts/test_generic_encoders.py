@@ -73,6 +73,25 @@ def call_tower(network, inputs):
     return network.vision_model(inputs).pooler_output
 
 
+class FloatProcessor:
+    """What the library's processor of DINOv3 does, written out, since its class needs torchvision."""
+
+    def __init__(self, *, size):
+        self.size, self.mean, self.deviation = size, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+    def save_pretrained(self, folder):
+        stated = {"size": self.size, "image_mean": self.mean, "image_std": self.deviation}
+        stated |= {"image_processor_type": "DINOv3ViTImageProcessorFast", "resample": 2}
+        (folder / "preprocessor_config.json").write_text(json.dumps(stated))
+
+    def __call__(self, images, **options):
+        values = torch.tensor(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+        sides = (self.size["height"], self.size["width"])
+        values = torch.nn.functional.interpolate(values, size=sides, mode="bilinear", antialias=True)
+        mean, deviation = (torch.tensor(each)[:, None, None] for each in (self.mean, self.deviation))
+        return {"pixel_values": (values - mean) / deviation}
+
+
 MODELS = {
     "ijepa": (lambda: make_one("IJepa", **VISION), "ViT", SQUARE, call_mean, "mean over all tokens"),
     "data2vec": (
@@ -94,6 +113,13 @@ MODELS = {
         lambda: make_one("ConvNext", **STAGES),
         "ConvNext",
         {"size": {"shortest_edge": 64}},
+        call_pooled,
+        "pooled output",
+    ),
+    "dinov3_convnext": (
+        lambda: make_one("DINOv3ConvNext", **STAGES),
+        "DINOv3ViT",
+        SQUARE,
         call_pooled,
         "pooled output",
     ),
@@ -139,6 +165,10 @@ MODELS = {
 }
 
 
+def find_processor(name):
+    return FloatProcessor if name == "DINOv3ViT" else getattr(transformers, f"{name}ImageProcessorPil")
+
+
 class Made:
     """A model of the library, its processor, and the checkpoint of both."""
 
@@ -147,7 +177,7 @@ class Made:
         torch.manual_seed(0)
         self.network, self.folder = make().eval(), folder / name
         self.network.save_pretrained(self.folder)
-        self.processor = getattr(transformers, f"{processor}ImageProcessorPil")(**options)
+        self.processor = find_processor(processor)(**options)
         self.processor.save_pretrained(self.folder)
         self.encoder = open_encoder(str(self.folder), device="cpu")
 
@@ -203,6 +233,17 @@ def test_a_missing_weight_is_named(resnet, tmp_path):
     resnet.processor.save_pretrained(tmp_path / "short")
     with pytest.raises(WeightsError, match=r"stages\.1"):
         open_encoder(str(tmp_path / "short"), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [(None, "names no image_processor_type, and transformers has none"), ("NoImageProcessor", "for Pillow")],
+)
+def test_a_missing_processor_is_named(tmp_path, named, said):
+    make_one("DINOv3ConvNext", **STAGES).save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": named}))
+    with pytest.raises(EncoderError, match=said):
+        open_encoder(str(tmp_path), device="cpu")
 
 
 def test_images_too_small_for_the_model_are_refused(tmp_path, views):

@@ -41,9 +41,7 @@ def open_any_preprocessing(folder: Path, *, model_type: str) -> Preprocessing:
     transformers: Any = importlib.import_module("transformers")
     found = getattr(transformers, f"{name}Pil", None)
     if found is None:
-        raise EncoderError(
-            f"the folder's image processor is '{named}', which transformers has not for Pillow"
-        )
+        raise EncoderError(_explain_missing(name, folder=folder, model_type=model_type))
     try:
         processor = found.from_dict({key: value for key, value in stated.items() if key in _KNOWN})
     except (TypeError, ValueError, LookupError) as error:
@@ -53,6 +51,19 @@ def open_any_preprocessing(folder: Path, *, model_type: str) -> Preprocessing:
 
 
 def _find_processor(model_type: str) -> str:
+    """Return the processor that the library has for a kind of model; empty where it has none."""
     auto: Any = importlib.import_module("transformers.models.auto.image_processing_auto")
-    named: Any = auto.IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type, {})
-    return remove_suffixes(str(named.get("pil") if isinstance(named, Mapping) else named))
+    named: Any = auto.IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type)
+    return remove_suffixes(str((named.get("pil") if isinstance(named, Mapping) else named) or ""))
+
+
+def _explain_missing(name: str, *, folder: Path, model_type: str) -> str:
+    if not name:
+        return (
+            f"the preprocessor_config.json in '{folder}' names no image_processor_type, and transformers has"
+            f" none of its own for '{model_type}'; download that file again from the source of the weights"
+        )
+    return (
+        f"the images of '{folder}' are prepared by '{name}', which transformers does not offer for Pillow;"
+        " use another checkpoint, or give your own preparation: embshift.measure(encoder=(module, prepare))"
+    )
