@@ -51,8 +51,9 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     add = adder(group)
     add(
         "encoder",
-        "NAME|FOLDER",
-        "'lite' (bundled), a checkpoint's folder, or a hub name",
+        "ENCODER",
+        "'lite' (bundled), a checkpoint's folder, a hub name, model.onnx, open_clip:NAME/TAG, timm:NAME, a"
+        " service, or your own package.module:name (see embshift list encoders)",
         completer=named("encoders", files="/"),
         type=read_encoder,
     )

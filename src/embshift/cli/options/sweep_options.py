@@ -75,7 +75,7 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     add = adder(parser)
     add(
         "encoder",
-        "NAME|FOLDER",
+        "ENCODER",
         "as for embshift run",
         completer=named("encoders", files="/"),
         type=read_encoder,
