@@ -9,7 +9,7 @@ import pytest
 import embshift
 from embshift.core.errors import ResumeError
 from tests.extras import networks
-from tests.integration.command import invoke
+from tests.integration.command import call, invoke
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--transform", "blur", "--transform", "noise", "--workers", "0", "--image-size", "96")
@@ -65,6 +65,15 @@ def test_a_map_is_measured_or_left_out(run, source):
     assert ("attention_similarity" in metrics) == ("resnet" not in source)
     only = invoke("figures", str(run), "--only", "attention_grid")
     assert ("gives none" in only.stderr) == ("resnet" in source)
+
+
+def test_a_finished_run_is_answered_without_the_library(run, source, three, monkeypatch):
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # every import is then a line on stderr
+    again = call("run", str(three), "--encoder", source, "--out", str(run), *QUICK)
+    assert "nothing left to do" in again.stderr
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in again.stderr.splitlines()}
+    assert "embshift" in loaded
+    assert not loaded & {"torch", "open_clip", "timm"}
 
 
 def test_other_weights_do_not_continue_the_run(run, source, three, tmp_path):

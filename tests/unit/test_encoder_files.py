@@ -68,3 +68,38 @@ def test_a_service_has_no_files_and_its_settings_have_one(tmp_path):
     assert subject.same_files(str(settings), recorded)
     settings.write_text("[service] # another")
     assert not subject.same_files(str(settings), recorded)
+
+
+@pytest.mark.parametrize("library", ["open_clip", "timm"])
+def test_a_library_s_network_has_its_weight_file(tmp_path, library, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tuned.pt").write_bytes(b"weights")
+    for named in ("tuned.pt", f"{tmp_path}/tuned.pt"):
+        source = f"{library}:network/{named}"
+        recorded = subject.encoder_files(source)
+        assert [each["path"] for each in recorded] == [f"{tmp_path}/tuned.pt"]
+        assert subject.same_files(source, recorded)
+    monkeypatch.chdir("/")
+    assert subject.same_files(f"{library}:network/tuned.pt", recorded)
+    os.utime(tmp_path / "tuned.pt", ns=(1, 1))
+    assert not subject.same_files(source, recorded)
+
+
+def test_the_preprocessing_beside_weights_is_part_of_open_clip_s_encoder(tmp_path):
+    (tmp_path / "tuned.pt").write_bytes(b"weights")
+    for library, more in (("open_clip", 1), ("timm", 0)):
+        source = f"{library}:network/{tmp_path}/tuned.pt"
+        alone = subject.encoder_files(source)
+        (tmp_path / "open_clip_config.json").write_text("{}")
+        both = subject.encoder_files(source)
+        assert len(both) == 1 + more
+        assert subject.same_files(source, both)
+        assert subject.same_files(source, alone) == (not more)
+        (tmp_path / "open_clip_config.json").unlink()
+
+
+@pytest.mark.parametrize("weights", ["", "/laion2b_s34b_b79k", "/none.pt", "/https://host/a.pt", "/notes.md"])
+def test_a_tag_of_a_library_has_no_known_files(tmp_path, weights, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.md").write_text("no weights")
+    assert subject.encoder_files(f"open_clip:ViT-B-32{weights}") is None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.errors import ShiftError
+from embshift.core.paths import input_path
 from embshift.core.services import is_service_address, is_settings_file
 
 __all__ = ["encoder_files", "same_files"]
@@ -14,51 +15,69 @@ __all__ = ["encoder_files", "same_files"]
 _BUNDLED = "lite"
 _SUFFIXES = frozenset({".json", ".safetensors", ".bin"})
 _ONNX = ".onnx"
+_LIBRARIES = ("open_clip:", "timm:")
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
+_SIDECAR = "open_clip_config.json"
 
 
 def encoder_files(source: str) -> list[dict[str, Any]] | None:
     """Return the files that an encoder was opened from, ready for JSON; None where they are not known.
 
     Args:
-        source: The plan's encoder: a registered name, a checkpoint's folder, an ONNX model, a hub name, or a
-            service.
+        source: The plan's encoder: a registered name, a checkpoint's folder, an ONNX model, a network of
+            another library with a weight file, a hub name, or a service.
     """
-    if is_service_address(source):
+    try:
+        return _describe_files(_list_files(source))
+    except (ShiftError, OSError):
         return None
+
+
+def _list_files(source: str) -> list[Path]:
     if is_settings_file(source):
-        return _describe_files([path for path in (Path(source),) if path.is_file()])
+        return [path for path in (Path(source),) if path.is_file()]
     if source == _BUNDLED:
         # From the top: to name the package of encoders here would import it, and with it torch.
         weights = Path(str(files("embshift"))) / "encoders" / "lite" / "data"
-        return _describe_files(sorted(weights.glob("*.safetensors")))
+        return sorted(weights.glob("*.safetensors"))
     if Path(source).is_dir():
-        return _describe_files(_list_checkpoint(Path(source)))
+        return _list_checkpoint(Path(source))
     if _is_onnx(source):
-        return _describe_onnx(Path(source))
-    if "/" not in source:
-        return None
-    try:
-        # Importing encoders loads torch, which a finished run is answered without.
-        from embshift.encoders.hub import resolve_hub_name
+        # It reads the model for the names of its weights; a finished run is answered without.
+        from embshift.encoders.forms.onnx_parts.files import list_model_files
 
-        folder = resolve_hub_name(source, allow_pickle=True)
-    except (ShiftError, OSError):
-        return None
-    return _describe_files(_list_checkpoint(folder))
+        return list_model_files(Path(source))
+    if source.startswith(_LIBRARIES):
+        return _list_local_weights(source)
+    return _list_downloaded(source)
+
+
+def _list_downloaded(source: str) -> list[Path]:
+    if "/" not in source or is_service_address(source):
+        return []
+    # Importing encoders loads torch, which a finished run is answered without.
+    from embshift.encoders.hub import resolve_hub_name
+
+    return _list_checkpoint(resolve_hub_name(source, allow_pickle=True))
+
+
+def _list_local_weights(source: str) -> list[Path]:
+    """Return the files in "library:network/file"; none where the weights are a tag, which the hub has."""
+    named = source.partition("/")[2]
+    file = Path(input_path(named)) if named.endswith(_WEIGHTS) else None
+    if file is None or not file.is_file():
+        return []
+    beside = file.parent / _SIDECAR
+    stated = source.startswith("open_clip:") and beside.is_file()
+    return [file, beside] if stated else [file]
 
 
 def _is_onnx(source: str) -> bool:
     return source.lower().endswith(_ONNX) and Path(source).is_file()
 
 
-def _describe_onnx(model: Path) -> list[dict[str, Any]] | None:
-    try:
-        # It reads the model for the names of its weights; a finished run is answered without.
-        from embshift.encoders.forms.onnx_parts.files import list_model_files
-
-        return _describe_files(list_model_files(model))
-    except (ShiftError, OSError):
-        return None
+def _names_local_weights(source: str) -> bool:
+    return source.startswith(_LIBRARIES) and bool(_list_local_weights(source))
 
 
 def _has_settings(model: Path, recorded: Sequence[Mapping[str, Any]]) -> bool:
@@ -95,11 +114,11 @@ def same_files(source: str, recorded: Sequence[Mapping[str, Any]] | None) -> boo
     if not recorded:
         return False
     try:
-        if source == _BUNDLED or Path(source).is_dir():
+        if source == _BUNDLED or Path(source).is_dir() or _names_local_weights(source):
             return encoder_files(source) == recorded
         if _is_onnx(source) and not _has_settings(Path(source), recorded):
             return False
         # A hub name's folder, and the weights that a model names, are looked up once, when the run is made.
         return all(_describe_files([Path(each["path"])]) == [each] for each in recorded)
-    except (OSError, KeyError, TypeError, ValueError):
+    except (ShiftError, OSError, KeyError, TypeError, ValueError):
         return False
