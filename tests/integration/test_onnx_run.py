@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from tests.integration.command import call, invoke
 from tests.unit.encoders.forms.onnx_models import CLIP, write_model
@@ -91,6 +92,22 @@ def test_without_a_map_its_metrics_are_left_out(photos, tmp_path):
     assert "left out: attention_similarity" in result.stderr
     for command in ("summarise", "report", "verify"):
         assert invoke(command, str(tmp_path / "run")).returncode == 0
+
+
+def test_a_gpu_that_onnxruntime_does_not_use_is_told_once(photos, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    out, said = (
+        tmp_path / "run",
+        "the encoder runs on cpu: onnxruntime as installed here does not run on cuda:0",
+    )
+    first = invoke("run", photos, "--encoder", model, *QUICK, "--out", str(out))
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.count(said) == 1
+    assert read_record(out)["encoder"]["device"] == "cpu"
+    (out / "shifts" / "chunk-000000.parquet").unlink()
+    again = invoke("run", photos, "--encoder", model, *QUICK, "--out", str(out))
+    assert again.returncode == 0, again.stderr
+    assert said not in again.stderr
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage"])

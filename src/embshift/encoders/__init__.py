@@ -53,6 +53,8 @@ class EncoderEntry:
         matches: Tells whether a source is written so; of two entries never both.
         trust: What opening it can do that a stranger must not decide: "code" runs code, "remote" sends images
             to another machine.
+        places_itself: Whether its opener takes the device as the user gave it, also "auto": for what torch
+            does not run.
     """
 
     name: str
@@ -64,6 +66,7 @@ class EncoderEntry:
     written: str = ""
     matches: Callable[[str], bool] | None = None
     trust: Literal["", "code", "remote"] = ""
+    places_itself: bool = False
 
 
 ENCODERS: Registry[EncoderEntry] = Registry(
@@ -85,6 +88,7 @@ def encoder(
     written: str = "",
     matches: Callable[[str], bool] | None = None,
     trust: Literal["", "code", "remote"] = "",
+    places_itself: bool = False,
 ) -> Callable[[Opener], Opener]:
     """Register a function that opens an encoder, or a family of checkpoints, under a name.
 
@@ -104,6 +108,7 @@ def encoder(
                 written=written,
                 matches=matches,
                 trust=trust,
+                places_itself=places_itself,
             ),
         )
         return opener

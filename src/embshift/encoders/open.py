@@ -49,7 +49,7 @@ def open_encoder(
     entry = find_entry(source, allow_pickle=allow_pickle)
     return entry.open(
         source,
-        device=choose_device(device),
+        device=device if entry.places_itself else choose_device(device),
         allow_pickle=allow_pickle,
         precision=precision,
         runtime=runtime,

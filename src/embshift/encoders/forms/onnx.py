@@ -48,6 +48,7 @@ def _is_model(source: str) -> bool:
     map_source="the output that is stated; else none",
     written="model.onnx",
     matches=_is_model,
+    places_itself=True,
 )
 def open_onnx(
     source: str,
@@ -62,7 +63,8 @@ def open_onnx(
 
     Args:
         source: Path of the ``.onnx`` file.
-        device: "cpu"; or a device of CUDA, where onnxruntime is built for it.
+        device: "cpu"; a device of CUDA, where onnxruntime is built for it; or "auto" for the first that is
+            there of CUDA and the CPU.
         allow_pickle: No effect: a model cannot run code.
         precision: "float32": what the graph computes in is stated there.
         runtime: "torch", the default, or "onnxruntime", which is what runs it.
@@ -81,7 +83,7 @@ def open_onnx(
     model = Path(source)
     files = list_model_files(model)
     settings = read_settings(settings_file(model))
-    session = start_session(model, device=device)
+    session, place = start_session(model, device=device)
     inputs, outputs = list_ports(session.get_inputs()), list_ports(session.get_outputs())
     graph = choose_ports(inputs, outputs, settings=settings, model=model)
     preparation = plan_preparation(graph, settings=settings, name=source)
@@ -91,7 +93,7 @@ def open_onnx(
         preparation=preparation,
         settings=settings,
         digest=digest_files(files),
-        device=device,
+        device=place,
     )
 
 

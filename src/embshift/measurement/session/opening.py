@@ -8,12 +8,14 @@ from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, EncoderSpec
 from embshift.encoders import open as named_encoders
+from embshift.encoders.devices import choose_device
 from embshift.encoders.forms.objects import open_object
+from embshift.encoders.forms.onnx_parts.session import RUNTIME
 from embshift.encoders.plain import check_plain
 from embshift.measurement.plan.plan import DEFAULT_METRICS, Plan
 from embshift.metrics import METRICS
 
-__all__ = ["leave_out_metrics", "open_encoder_of"]
+__all__ = ["describe_device", "leave_out_metrics", "open_encoder_of"]
 
 _OF_MAPS = Capture.ATTENTION | Capture.LAYERS | Capture.TOKENS
 
@@ -41,6 +43,21 @@ def open_encoder_of(plan: Plan, thing: Any, /, *, precision: str, runtime: str |
         )
     check_plain(plan.encoder, precision=precision, runtime=runs)
     return open_object(thing, name=plan.encoder, device=plan.device, image_size=plan.image_size)
+
+
+def describe_device(plan: Plan, spec: EncoderSpec, /) -> list[str]:
+    """Return a line if the device was left open and a faster one than the encoder's is there; else nothing.
+
+    Args:
+        plan: The plan, as asked for.
+        spec: The opened encoder's.
+    """
+    if plan.device != "auto" or spec.runtime != RUNTIME or (fastest := choose_device("auto")) == spec.device:
+        return []
+    return [
+        f"the encoder runs on {spec.device}: {RUNTIME} as installed here does not run on {fastest}"
+        f"{'; onnxruntime-gpu does' if fastest.startswith('cuda') else ''}"
+    ]
 
 
 def leave_out_metrics(plan: Plan, spec: EncoderSpec, /, *, note: Callable[[str], None]) -> Plan:

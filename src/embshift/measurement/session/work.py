@@ -31,7 +31,7 @@ from embshift.measurement.session.assignment import (
 )
 from embshift.measurement.session.frozen_listing import save_listing
 from embshift.measurement.session.keep_views import choose_views, keep_views, write_views
-from embshift.measurement.session.opening import leave_out_metrics, open_encoder_of
+from embshift.measurement.session.opening import describe_device, leave_out_metrics, open_encoder_of
 from embshift.measurement.session.provenance import (
     code_content,
     encoder_content,
@@ -125,6 +125,8 @@ def start_session(
     reopen = partial(open_encoder_of, asked, encoder if stored is None else stored.encoder)
     opened = reopen(precision="float32" if asked.precision == "auto" else asked.precision)
     check_encoder(info, encoder_content(opened.spec))
+    for line in describe_device(asked, opened.spec):
+        note(line)
     asked = leave_out_metrics(asked, opened.spec, note=note)
     # The code of stored views is not imported: their file may come from anyone.
     code = code_content(asked, objects=objects) if stored is None else dict(stored.code)

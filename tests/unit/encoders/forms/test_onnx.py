@@ -6,7 +6,9 @@ import sys
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper
 
 from embshift.core.errors import EncoderError, MissingExtraError, UsageError, WeightsError
@@ -198,6 +200,40 @@ def test_functions_that_the_model_defines_itself_are_not_refused(tmp_path):
 def test_a_graph_that_draws_random_numbers_is_refused(tmp_path):
     node = helper.make_node("RandomNormalLike", ["flat"], ["noise"])
     refuse(write_model(tmp_path, model=add_node(make_model(), node)), "RandomNormalLike", "repeat")
+
+
+# Its device ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Torch finds a GPU; onnxruntime is the one that is installed, for the CPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+
+@pytest.fixture
+def built_for_cuda(monkeypatch):
+    """Onnxruntime lists CUDA, and runs on the CPU in silence, as it does without CUDA's libraries."""
+    monkeypatch.setattr(
+        onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+
+
+@pytest.mark.usefixtures("gpu")
+def test_the_device_is_what_onnxruntime_offers(tmp_path):
+    path = write_model(tmp_path, settings=CLIP)
+    assert open_encoder(path, device="auto").spec.device == "cpu"
+    for device in ("cuda", "cuda:1", "mps"):
+        with pytest.raises(EncoderError, match=f"cannot run on {device}; use --device cpu"):
+            open_encoder(path, device=device)
+
+
+@pytest.mark.usefixtures("gpu", "built_for_cuda")
+def test_cuda_that_does_not_start_is_the_cpu_or_refused(tmp_path):
+    path = write_model(tmp_path, settings=CLIP)
+    assert open_encoder(path, device="auto").spec.device == "cpu"
+    with pytest.raises(EncoderError, match=r"cannot start on cuda:0: .*; install these, or use --device cpu"):
+        open_encoder(path, device="cuda:0")
 
 
 # What its graph leaves open -----------------------------------------------------------------------------
