@@ -28,6 +28,9 @@ from embshift.encoders.towers.frame import compute_field
 __all__ = ["OnnxEncoder", "open_onnx"]
 
 _OTHER_FORMS = re.compile(r"(https?://|open_clip:|timm:)", flags=re.IGNORECASE)
+_TOLERANCE = 1e-3
+"""Difference of two embeddings of one image that rounding explains, as a part of the largest value."""
+
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 
 
@@ -125,9 +128,11 @@ class OnnxEncoder:
         device: str,
     ) -> None:
         self._session, self._graph, self._prepare = session, graph, preparation
-        self._grid = settings.grid
-        grey = np.full((1, *preparation.tried_size, 3), 128, dtype=np.uint8)
-        embedding, maps = self._compute(grey, mapped=bool(graph.attention))
+        self._grid, self._at_once = settings.grid, graph.batch
+        tried = np.full((1, *preparation.tried_size, 3), 128, dtype=np.uint8)
+        embedding, maps = self._compute(tried, mapped=bool(graph.attention))
+        if self._needs_one_at_a_time(tried, embedding):
+            self._at_once = 1
         self._spec = EncoderSpec(
             name=preparation.name,
             family="onnx",
@@ -138,7 +143,11 @@ class OnnxEncoder:
             layers=0,
             heads=0 if maps is None else maps.shape[1],
             digest=digest,
-            preprocessing={RUNTIME: import_library().__version__, **preparation.content()},
+            preprocessing={
+                RUNTIME: import_library().__version__,
+                **preparation.content(),
+                **({"images_at_once": 1} if self._at_once != graph.batch else {}),
+            },
             precision="float32",
             device=device,
             runtime=RUNTIME,
@@ -177,12 +186,38 @@ class OnnxEncoder:
             attention=maps,
         )
 
+    def _needs_one_at_a_time(self, image: Views, embedding: Embedding) -> bool:
+        """Return whether an image's embedding depends on the others of a batch, or batches fail.
+
+        Some exports fix the batch inside the graph; dynamic quantisation takes its scale from a whole batch.
+
+        Raises:
+            EncoderError: The embedding of the same image is another one each time.
+        """
+        tolerance = _TOLERANCE * float(embedding.nan_to_num().abs().max())
+
+        def differs(found: Embedding) -> bool:
+            return not torch.allclose(found[:1], embedding, rtol=0.0, atol=tolerance, equal_nan=True)
+
+        if differs(self._compute(image, mapped=False)[0]):
+            raise EncoderError(
+                f"encoder '{self._prepare.name}' gives another embedding each time for the same image; export"
+                " it in evaluation mode"
+            )
+        if self._graph.batch == 1:
+            return False
+        other = np.random.default_rng(0).integers(0, 256, image.shape, dtype=np.uint8)
+        try:
+            return differs(self._compute(np.concatenate([image, other]), mapped=False)[0])
+        except EncoderError:
+            return True
+
     def _compute(self, images: Views, *, mapped: bool) -> tuple[Embedding, Maps | None]:
         names = [self._graph.output, *([self._graph.attention] if mapped else [])]
         prepared = self._prepare.prepare(images)
-        at_once = self._graph.batch or len(prepared)
-        starts = range(0, len(prepared), at_once)
-        parts = [self._run(prepared[start : start + at_once], names=names, pad=at_once) for start in starts]
+        at_once = self._at_once or len(prepared)
+        starts, pad = range(0, len(prepared), at_once), self._graph.batch or at_once
+        parts = [self._run(prepared[start : start + at_once], names=names, pad=pad) for start in starts]
         found = [torch.cat([part[at] for part in parts]) for at in range(len(names))]
         return self._check_embedding(found[0]), self._check_maps(found[1]) if mapped else None
 
@@ -196,7 +231,8 @@ class OnnxEncoder:
         for name, values_of in zip(names, found, strict=True):
             if values_of.ndim < 2 or len(values_of) != pad:
                 raise self._make_shape_error(name, values_of, f"one row for each of {pad} images")
-        return [torch.as_tensor(one[:count].astype(np.float32, copy=False)) for one in found]
+        with np.errstate(over="ignore"):  # infinite where float32 ends: such a view is counted as failed
+            return [torch.as_tensor(one[:count].astype(np.float32, copy=False)) for one in found]
 
     def _call(self, values: Prepared, *, names: list[str]) -> list[Shaped[np.ndarray, "..."]]:
         try:
@@ -211,7 +247,7 @@ class OnnxEncoder:
             ) from error
 
     def _check_embedding(self, found: torch.Tensor) -> Embedding:
-        if math.prod(found.shape[2:]) != 1 or not found.shape[1]:
+        if not found.numel() or math.prod(found.shape[1:]) != max(found.shape[1:]):
             raise self._make_shape_error(self._graph.output, found, f"{len(found)} × dim")
         return found.flatten(1)
 

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from embshift.core.errors import EncoderError, MissingExtraError, UsageError, WeightsError
 from embshift.core.types import Capture
@@ -312,6 +312,109 @@ def test_a_size_that_the_graph_cannot_take_is_named(tmp_path):
     encoder = open_encoder(write_model(tmp_path, shape=("n", 3, "h", "w"), settings=CLIP), device="cpu")
     with pytest.raises(EncoderError, match=r"failed on an input of 2 × 3 × 4 × 4: .*resize = "):
         encoder.encode(VIEWS[:, :4, :4], capture=Capture.EMBEDDING)
+
+
+# Its batches --------------------------------------------------------------------------------------------
+
+
+def add_output(model, *nodes, kind=TensorProto.FLOAT, shape=("n", 12), **constants):
+    """Make what the last of some nodes returns the only output of a model."""
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(numpy_helper.from_array(np.array(v), k) for k, v in constants.items())
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info(nodes[-1].output[0], kind, shape))
+    return model
+
+
+def scale_by_batch(shape):
+    """Divide embeddings by the largest value of the whole batch, as dynamic quantisation does."""
+    largest = helper.make_node("ReduceMax", ["image_embeds"], ["largest"], keepdims=0)
+    divided = helper.make_node("Div", ["image_embeds", "largest"], ["scaled"])
+    return add_output(make_model(shape=shape), largest, divided)
+
+
+def fix_batch():
+    """Fix a batch of one inside a graph whose input states none."""
+    fixed = helper.make_node("Reshape", ["image_embeds", "one"], ["fixed"])
+    return add_output(make_model(), fixed, one=np.array([1, 12], np.int64))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: scale_by_batch(("n", 3, 32, 32)), lambda: scale_by_batch((4, 3, 32, 32)), fix_batch],
+    ids=["scaled", "four at once", "one inside"],
+)
+def test_a_graph_whose_rows_depend_on_the_batch_takes_one_image_at_a_time(tmp_path, make):
+    encoder = open_encoder(write_model(tmp_path, model=make(), settings=CLIP), device="cpu")
+    together = encoder.encode(VIEWS, capture=Capture.EMBEDDING).embedding
+    alone = [encoder.encode(view[None], capture=Capture.EMBEDDING).embedding for view in VIEWS]
+    assert torch.equal(together, torch.cat(alone))
+    assert encoder.spec.preprocessing["images_at_once"] == 1
+
+
+def test_other_graphs_take_whole_batches(tmp_path):
+    for shape in (("n", 3, 32, 32), (2, 3, 32, 32)):
+        stated = open_encoder(write_model(tmp_path, shape=shape, settings=CLIP), device="cpu").spec
+        assert "images_at_once" not in stated.preprocessing
+
+
+def test_an_embedding_that_differs_each_time_is_refused(tmp_path):
+    drop = helper.make_node("Dropout", ["image_embeds", "ratio", "training"], ["dropped"])
+    model = add_output(make_model(), drop, ratio=np.float32(0.5), training=True)
+    refuse(
+        write_model(tmp_path, model=model, settings=CLIP), "another embedding each time", "evaluation mode"
+    )
+
+
+# Its outputs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1, 12), (12, 1), (12, 1, 1), (1, 12, 1)])
+def test_one_vector_an_image_is_an_embedding_of_any_rank(tmp_path, shape):
+    node = helper.make_node("Reshape", ["image_embeds", "wanted"], ["shaped"])
+    model = add_output(make_model(), node, shape=("n", *shape), wanted=np.array([0, *shape], np.int64))
+    path = write_model(tmp_path, model=model, settings={**CLIP, "output": "shaped"})
+    found = open_encoder(path, device="cpu").encode(VIEWS, capture=Capture.EMBEDDING).embedding
+    plain = open_encoder(write_model(tmp_path, settings=CLIP), device="cpu")
+    assert torch.equal(found, plain.encode(VIEWS, capture=Capture.EMBEDDING).embedding)
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE", "INT8", "INT64"])
+def test_numbers_of_every_kind_are_an_embedding(tmp_path, kind):
+    nodes = (
+        helper.make_node("Mul", ["image_embeds", "ten"], ["times"]),
+        helper.make_node("Cast", ["times"], ["cast"], to=getattr(TensorProto, kind)),
+    )
+    model = add_output(make_model(), *nodes, kind=getattr(TensorProto, kind), ten=np.float32(10))
+    path = write_model(tmp_path, model=model, settings={**CLIP, "output": "cast"})
+    found = open_encoder(path, device="cpu").encode(VIEWS, capture=Capture.EMBEDDING).embedding
+    plain = open_encoder(write_model(tmp_path, settings={**CLIP, "output": "image_embeds"}), device="cpu")
+    exact = 10 * plain.encode(VIEWS, capture=Capture.EMBEDDING).embedding
+    assert torch.allclose(found, exact.trunc() if "INT" in kind else exact, rtol=2e-3)
+
+
+@pytest.mark.parametrize("field", ["output", "attention"])
+@pytest.mark.parametrize("kind", ["STRING", "BFLOAT16", "BOOL", "sequence"])
+def test_an_output_without_numbers_is_named(tmp_path, kind, field):
+    if kind == "sequence":
+        model = add_output(make_model(), helper.make_node("SequenceConstruct", ["image_embeds"], ["odd"]))
+        model.graph.output[0].CopyFrom(helper.make_tensor_sequence_value_info("odd", TensorProto.FLOAT, None))
+    else:
+        to = getattr(TensorProto, kind)
+        model = add_output(make_model(), helper.make_node("Cast", ["image_embeds"], ["odd"], to=to), kind=to)
+    model.graph.output.append(helper.make_tensor_value_info("image_embeds", TensorProto.FLOAT, ["n", 12]))
+    path = write_model(tmp_path, model=model, settings={**CLIP, field: "odd"})
+    refuse(path, "output 'odd' is ", "expected a tensor of floats or integers")
+
+
+def test_values_beyond_float32_are_infinite_without_a_warning(tmp_path):
+    nodes = (
+        helper.make_node("Cast", ["image_embeds"], ["exact"], to=TensorProto.DOUBLE),
+        helper.make_node("Mul", ["exact", "large"], ["beyond"]),
+    )
+    model = add_output(make_model(), *nodes, kind=TensorProto.DOUBLE, large=np.float64(1e60))
+    encoder = open_encoder(write_model(tmp_path, model=model, settings=CLIP), device="cpu")
+    assert encoder.encode(VIEWS, capture=Capture.EMBEDDING).embedding.isinf().all()
 
 
 # Its TOML -----------------------------------------------------------------------------------------------

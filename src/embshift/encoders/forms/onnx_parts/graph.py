@@ -17,7 +17,8 @@ _IMAGES = {
     "tensor(float16)": "float16",
     "tensor(double)": "float64",
 }
-_NUMBERS = frozenset(_IMAGES) - {"tensor(uint8)"}
+_FLOATS = frozenset(_IMAGES) - {"tensor(uint8)"}
+_NUMBERS = _FLOATS | {f"tensor({sign}int{bits})" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _EMBEDDINGS = frozenset(
     {
         "embedding",
@@ -102,7 +103,7 @@ def choose_ports(
     return Graph(
         input=image.name,
         output=choice.choose_output().name,
-        attention=choice.find("attention", choice.outputs).name if settings.attention else "",
+        attention=choice.find_output("attention").name if settings.attention else "",
         layout=layout,
         type=_IMAGES[image.type],
         batch=_as_length(image.shape[0]),
@@ -150,17 +151,26 @@ class _Choice:
 
     def choose_output(self) -> Port:
         if self.settings.output:
-            return self.find("output", self.outputs)
+            return self.find_output("output")
         found = [
             port
             for port in self.outputs
-            if len(port.shape) == 2 and port.type in _NUMBERS and port.name != self.settings.attention
+            if len(port.shape) == 2 and port.type in _FLOATS and port.name != self.settings.attention
         ]
         named = [port for port in found if port.name in _EMBEDDINGS]
         choice = found if len(found) == 1 else named
         if len(choice) != 1:
             raise self.make_error(f"{len(found)} of its outputs could be the embedding")
         return choice[0]
+
+    def find_output(self, field: Literal["output", "attention"]) -> Port:
+        port = self.find(field, self.outputs)
+        if port.type not in _NUMBERS:
+            raise self.make_error(
+                f"output '{port.name}' is {port.type}; expected a tensor of floats or integers, such as"
+                " tensor(float), to which a graph can cast it"
+            )
+        return port
 
     def find(self, field: Literal["input", "output", "attention"], ports: tuple[Port, ...]) -> Port:
         wanted: str = getattr(self.settings, field)
