@@ -46,7 +46,7 @@ class Network:
         module: The network, in eval mode, in float32.
         embed: Calls it, and returns the raw embedding.
         embedding: What the embedding is, in words.
-        map: Where its map comes from; None if it has none.
+        map: The origin of its map; None if it has none.
         digest: SHA-256 of the weight file.
         config: SHA-256 of the library's description of the network.
     """
@@ -120,28 +120,29 @@ class BorrowedEncoder:
                 image.
         """
         images = to_numpy(views)
-        found = self._network.map if Capture.ATTENTION in capture else None
-        embedding, row = self._run(images, mapped=found is not None)
-        if found is None or row is None:
+        origin = self._network.map if Capture.ATTENTION in capture else None
+        embedding, row = self._run(images, mapped=origin is not None)
+        if origin is None or row is None:
             return encode_without_map(embedding, images)
-        rows, columns = found.grid
+        rows, columns = origin.grid
         sides = self._measure_sides(images)
         seen = (sides[0] // rows * rows, sides[1] // columns * columns)
         field = self._preparation.compute_field(*images.shape[1:3], seen=seen)
-        return Encoding(embedding=embedding, grid=found.grid, field=field, attention=row)
+        return Encoding(embedding=embedding, grid=origin.grid, field=field, attention=row)
 
     def _measure_sides(self, images: Views) -> tuple[int, int]:
+        """Return height and width of the network's input, in pixels."""
         height, width = images.shape[1:3]
         frame = self._preparation.frame(height, width)
         return (height, width) if frame is None else frame.crop
 
     def _run(self, images: Views, *, mapped: bool) -> tuple[Embedding, Map | None]:
         inputs = pad_batch(self._preparation.prepare(images)).to(self._device)
-        found = self._network.map
+        origin = self._network.map
         with torch.no_grad(), keep_full_precision(self._device):
-            if found is None or not mapped:
+            if origin is None or not mapped:
                 return self._check(self._network.embed(inputs), images), None
-            with record_pooling(found.head) as rows:
+            with record_pooling(origin.head) as rows:
                 embedding = self._network.embed(inputs)
         return self._check(embedding, images), rows[0][: len(images)].contiguous()
 
@@ -156,7 +157,7 @@ class BorrowedEncoder:
     def _try(self) -> tuple[Embedding, Map | None]:
         """Return embedding and map of a grey image; no map where it does not fill the grid."""
         grey = np.full((1, 256, 256, 3), 128, np.uint8)
-        found = self._network.map
-        embedding, row = self._run(grey, mapped=found is not None)
-        fills = found is not None and row is not None and row.shape[-1] == found.grid[0] * found.grid[1]
+        origin = self._network.map
+        embedding, row = self._run(grey, mapped=origin is not None)
+        fills = origin is not None and row is not None and row.shape[-1] == origin.grid[0] * origin.grid[1]
         return embedding, row if fills else None

@@ -33,7 +33,6 @@ _TOLERANCE = 1e-3
 
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 
-
 Prepared: TypeAlias = Shaped[np.ndarray, "views _ _ _"]
 Embedding: TypeAlias = Float32[torch.Tensor, "views dim"]
 Maps: TypeAlias = Float32[torch.Tensor, "views heads patches"]
@@ -102,7 +101,7 @@ def open_onnx(
 
 @final
 class OnnxEncoder:
-    """An ONNX model that is open in onnxruntime; it sees a view as its TOML file says.
+    """An ONNX model that is open in onnxruntime, and views prepared as its TOML file states.
 
     Args:
         session: The session.
@@ -181,7 +180,7 @@ class OnnxEncoder:
         frame = self._prepare.compute_frame(*images.shape[1:3])
         return Encoding(
             embedding=embedding,
-            grid=(1, 1) if maps is None else self._find_grid(maps),
+            grid=(1, 1) if maps is None else self._find_grid(maps.shape[2]) or (1, 1),
             field=compute_field(frame, seen=frame.crop),
             attention=maps,
         )
@@ -228,11 +227,11 @@ class OnnxEncoder:
             np.concatenate([values, np.repeat(values[-1:], pad - count, axis=0)]) if count < pad else values
         )
         found = self._call(full, names=names)
-        for name, values_of in zip(names, found, strict=True):
-            if values_of.ndim < 2 or len(values_of) != pad:
-                raise self._make_shape_error(name, values_of, f"one row for each of {pad} images")
+        for name, output in zip(names, found, strict=True):
+            if output.ndim < 2 or len(output) != pad:
+                raise self._make_shape_error(name, output, f"one row for each of {pad} images")
         with np.errstate(over="ignore"):  # infinite where float32 ends: such a view is counted as failed
-            return [torch.as_tensor(one[:count].astype(np.float32, copy=False)) for one in found]
+            return [torch.as_tensor(output[:count].astype(np.float32, copy=False)) for output in found]
 
     def _call(self, values: Prepared, *, names: list[str]) -> list[Shaped[np.ndarray, "..."]]:
         try:
@@ -253,7 +252,7 @@ class OnnxEncoder:
 
     def _check_maps(self, found: torch.Tensor) -> Maps:
         maps = found[:, None] if found.ndim == 2 else found
-        if maps.ndim != 3 or self._find_grid(maps, fallback=(0, 0)) == (0, 0):
+        if maps.ndim != 3 or self._find_grid(maps.shape[2]) is None:
             grid = (
                 f"grid of {self._grid[0]} × {self._grid[1]}" if self._grid else "square grid (or state grid)"
             )
@@ -265,11 +264,11 @@ class OnnxEncoder:
             )
         return maps
 
-    def _find_grid(self, maps: torch.Tensor, *, fallback: tuple[int, int] = (1, 1)) -> tuple[int, int]:
-        patches = maps.shape[2] if maps.ndim == 3 else 0
+    def _find_grid(self, patches: int) -> tuple[int, int] | None:
+        """Return rows and columns of patches: as stated, else of a square; None if they do not fill it."""
         side = math.isqrt(patches)
         grid = self._grid or (side, side)
-        return grid if patches and math.prod(grid) == patches else fallback
+        return grid if patches and math.prod(grid) == patches else None
 
     def _make_shape_error(self, name: str, found: Any, expected: str) -> EncoderError:
         shape = " × ".join(map(str, found.shape))

@@ -31,7 +31,7 @@ from embshift.encoders.devices import choose_device
 from embshift.encoders.plain import check_plain
 from embshift.encoders.towers.tower import check_finite
 
-__all__ = ["import_open_clip", "open_model"]
+__all__ = ["import_open_clip", "open_model", "open_open_clip"]
 
 _SIDECAR = "open_clip_config.json"
 _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")

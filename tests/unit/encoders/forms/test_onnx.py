@@ -404,7 +404,8 @@ def test_an_output_without_numbers_is_named(tmp_path, kind, field):
         model = add_output(make_model(), helper.make_node("Cast", ["image_embeds"], ["odd"], to=to), kind=to)
     model.graph.output.append(helper.make_tensor_value_info("image_embeds", TensorProto.FLOAT, ["n", 12]))
     path = write_model(tmp_path, model=model, settings={**CLIP, field: "odd"})
-    refuse(path, "output 'odd' is ", "expected a tensor of floats or integers")
+    text = refuse(path, "output 'odd' is ", "expected a tensor of floats or integers")
+    assert 'output = "image_embeds"' in text
 
 
 def test_values_beyond_float32_are_infinite_without_a_warning(tmp_path):

@@ -200,7 +200,8 @@ class _Choice:
         return lines
 
     def _name_output(self) -> str:
-        ranked = sorted(self.outputs, key=lambda port: (port.name not in _EMBEDDINGS, len(port.shape) != 2))
+        usable = [port for port in self.outputs if port.type in _NUMBERS]
+        ranked = sorted(usable, key=lambda port: (port.name not in _EMBEDDINGS, len(port.shape) != 2))
         return ranked[0].name if ranked else "…"
 
 
