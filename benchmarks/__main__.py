@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the stages asked for, and return the exit code."""
-    from benchmarks import accelerator, explaining, long_runs, stages, whole_runs
+    from benchmarks import accelerator, explaining, forms, long_runs, stages, whole_runs
     from benchmarks.images import write_encoder, write_images
     from benchmarks.machine import describe_machine, read_load
     from benchmarks.report import format_table, make_results
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **whole_runs.STAGES,
         **long_runs.STAGES,
         **explaining.STAGES,
+        **forms.STAGES,
         **accelerator.STAGES,
     }
     parsed = _parse(arguments, list(every))

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         "torch_threads": torch.get_num_threads(),
-        "versions": {**versions(), **_openvino_version()},
+        "versions": {**versions(), **_optional_versions()},
     }
 
 
@@ -53,11 +54,13 @@ def _read_cpuinfo(name: str) -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
 
 
-def _openvino_version() -> dict[str, str]:
-    try:
-        return {"openvino": version("openvino")}
-    except PackageNotFoundError:
-        return {}
+def _optional_versions() -> dict[str, str]:
+    """Return the versions of what is installed of the packages that stages may use."""
+    found = dict[str, str]()
+    for name in ("openvino", "onnxruntime", "open_clip_torch", "timm"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _memory_bytes() -> int | None:

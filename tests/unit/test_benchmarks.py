@@ -1,5 +1,6 @@
 """The benchmark compares equal work, and its table shows every result."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import timing
+from benchmarks import forms, timing
 from benchmarks.images import write_images
 from benchmarks.memory import fit_slope, watch_memory
 from benchmarks.plain import compare_pixels, paper_transforms
 from benchmarks.report import format_table, make_results
+from benchmarks.setting import Setting
 from embshift.metrics import METRICS
 from embshift.transforms.presets import load_preset
 
@@ -98,6 +100,17 @@ def test_table_shows_every_repetition_and_every_goal():
     assert "growth of memory from 64 to 2000 images, workers | < 0.05 |  | not measured |  |" in text
     assert "without AMX (avx2), 16 GiB, Linux, Python 3.11, 2 threads" in text
     assert "Load before and after: 0.1 and 0.2." in text
+
+
+def test_a_form_whose_library_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    sizes = dict.fromkeys(
+        ("repetitions", "few", "plain", "ours", "fast", "memory", "finished", "explained"), 1
+    )
+    found = forms.measure_forms(Setting(images=[], encoder=tmp_path, folder=tmp_path, **sizes))
+    text = format_table(make_results(found, settings={"only": ["forms"]}, machine=MACHINE, loads=[0, 0]))
+    assert "- form ONNX, plain loop: onnx and onnxruntime not installed." in text
+    assert "- form open_clip, plain loop: open_clip not installed." in text
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's marks are read from /proc")
