@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TEST_VENV := build/test-venv
 EXTRAS_VENV := .venv-extras
+HANDOVER_VENV := .venv-handover
+FIFTYONE_VENV := .venv-fiftyone
 # Two workers; one that has nothing left takes tests of the other.
 PYTEST := --numprocesses 2 --dist worksteal --durations 10 --quiet
 RUN_HERE := $(VENV)/bin/
@@ -13,10 +15,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 # Two test workers share the cores: more threads in each would wait for one another.
-test test-slow test-extras: export OPENBLAS_NUM_THREADS := 1
-test test-slow test-extras: export OMP_NUM_THREADS := 1
+test test-slow test-extras test-handover: export OPENBLAS_NUM_THREADS := 1
+test test-slow test-extras test-handover: export OMP_NUM_THREADS := 1
 
-.PHONY: demo gallery test test-slow test-extras faults simulations check docs format clean bench
+.PHONY: demo gallery test test-slow test-extras test-handover faults simulations check docs format clean bench
 
 # A fresh folder: a run is continued only by the versions that began it.
 demo: $(VENV)/demo
@@ -61,6 +63,24 @@ $(EXTRAS_VENV)/ready: pyproject.toml constraints.txt constraints-extras.txt
 	sed '/^torch==/d' constraints.txt > $(EXTRAS_VENV)/constraints.txt
 	$(EXTRAS_VENV)/bin/pip install --quiet --no-compile --constraint $(EXTRAS_VENV)/constraints.txt \
 		--constraint constraints-extras.txt --editable '.[test,open-clip,timm]'
+	touch $@
+
+# The tools that runs are handed over to, in an environment of their own (2.3 GB), and FiftyOne in another (0.8 GB).
+test-handover: $(HANDOVER_VENV)/ready $(FIFTYONE_VENV)/ready
+	$(HANDOVER_VENV)/bin/python -m pytest --durations 10 --quiet tests/handover
+
+# trackio asks for Pillow below 13, and runs with it: it is installed without what it asks for.
+$(HANDOVER_VENV)/ready: pyproject.toml constraints.txt constraints-handover.txt
+	$(PYTHON) -m venv $(HANDOVER_VENV)
+	$(HANDOVER_VENV)/bin/pip install --quiet --no-compile --constraint constraints.txt \
+		--constraint constraints-handover.txt --editable . beartype pytest pytest-timeout pytest-xdist \
+		embedding-atlas mlflow-skinny tensorboard wandb brotli gradio-client orjson python-multipart
+	$(HANDOVER_VENV)/bin/pip install --quiet --no-compile --no-deps --constraint constraints-handover.txt trackio
+	touch $@
+
+$(FIFTYONE_VENV)/ready: constraints-fiftyone.txt
+	$(PYTHON) -m venv $(FIFTYONE_VENV)
+	$(FIFTYONE_VENV)/bin/pip install --quiet --no-compile --constraint constraints-fiftyone.txt fiftyone mongomock
 	touch $@
 
 # Minutes: the full numbers of tests/faults, with pictures fetched from package registries, as a table.

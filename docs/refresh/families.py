@@ -13,6 +13,7 @@ from embshift.core.types import Capture
 from embshift.encoders import ENCODERS
 from embshift.metrics import METRICS, Metric
 from embshift.show.figures import FIGURES
+from embshift.show.handover import EXPORTERS
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.fast import FAST
 from embshift.transforms.gpu import DEVICE
@@ -22,6 +23,7 @@ __all__ = [
     "clusters",
     "device_forms",
     "encoders",
+    "exporters",
     "fast_forms",
     "figures",
     "measures",
@@ -193,7 +195,7 @@ def forms(found: Mapping[str, Any], closeness: str) -> str:
     return table(("class of albumentations", closeness), rows)
 
 
-# encoders and figures -------------------------------------------------------------------------------------
+# encoders, figures and exporters --------------------------------------------------------------------------
 
 
 def encoders() -> str:
@@ -218,3 +220,8 @@ def figures() -> str:
         for name, entry in FIGURES.items()
     ]
     return table(header, rows)
+
+
+def exporters() -> str:
+    rows = [(code(name), entry.summary, code(entry.opened)) for name, entry in EXPORTERS.items()]
+    return table(("exporter", "what it writes", "opened by"), rows)

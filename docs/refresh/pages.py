@@ -41,6 +41,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "performance": performance,
     "encoders": families.encoders,
     "figures": families.figures,
+    "exporters": families.exporters,
     "schema": run_folder.schema,
     "counted": run_folder.counted_fields,
     "free": run_folder.free_fields,

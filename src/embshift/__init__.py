@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from embshift.measurement.exchange.writing import write_views
     from embshift.measurement.plan.plan import Plan
     from embshift.measurement.verify import verify_run
+    from embshift.show.handover.card import write_card
+    from embshift.show.handover.export import export
+    from embshift.show.handover.trackers import log_to_mlflow, log_to_trackio, log_to_wandb
     from embshift.show.run import Run, open_run
 
 __all__ = [
@@ -24,10 +27,15 @@ __all__ = [
     "Run",
     "ShiftError",
     "__version__",
+    "export",
     "ingest",
+    "log_to_mlflow",
+    "log_to_trackio",
+    "log_to_wandb",
     "measure",
     "open_run",
     "verify_run",
+    "write_card",
     "write_views",
 ]
 
@@ -36,10 +44,15 @@ _HOMES = {
     "Plan": "embshift.measurement.plan.plan",
     "Run": "embshift.show.run",
     "ShiftError": "embshift.core.errors",
+    "export": "embshift.show.handover.export",
     "ingest": "embshift.measurement.exchange.ingest",
+    "log_to_mlflow": "embshift.show.handover.trackers",
+    "log_to_trackio": "embshift.show.handover.trackers",
+    "log_to_wandb": "embshift.show.handover.trackers",
     "measure": "embshift.measurement.api",
     "open_run": "embshift.show.run",
     "verify_run": "embshift.measurement.verify",
+    "write_card": "embshift.show.handover.card",
     "write_views": "embshift.measurement.exchange.writing",
 }
 

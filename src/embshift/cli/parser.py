@@ -233,6 +233,24 @@ def _fill_report(parser: argparse.ArgumentParser) -> Command:
     return report
 
 
+def _fill_export(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.handover import export
+    from embshift.cli.options.handover_options import add_export_options
+
+    _add_run(parser)
+    add_export_options(parser)
+    return export
+
+
+def _fill_card(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.handover import card
+    from embshift.cli.options.handover_options import add_card_options
+
+    _add_run(parser)
+    add_card_options(parser)
+    return card
+
+
 def _fill_verify(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.verify import verify
     from embshift.cli.options.trust_options import add_trust_options
@@ -284,8 +302,10 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]
     "clusters": ("group transforms that move embeddings alike", _fill_clusters),
     "figures": ("render a run's figures into files", _fill_figures),
     "report": ("write a run's report: one HTML file", _fill_report),
+    "export": ("write a run for embedding-atlas, TensorBoard or FiftyOne", _fill_export),
+    "card": ("write a model card's section on a run", _fill_card),
     "verify": ("check a run folder and its inputs", _fill_verify),
-    "list": ("list transforms, metrics, encoders, presets and figures", _fill_list),
+    "list": ("list transforms, metrics, encoders, presets, figures and exporters", _fill_list),
     "completion": ("print a script that completes embshift commands in a shell", _fill_completion),
 }
 """Every command: its summary, and what adds its arguments and returns the function that carries it out."""

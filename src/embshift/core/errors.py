@@ -79,10 +79,16 @@ class UnknownNameError(UsageError):
 
 
 class MissingExtraError(UsageError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; run: pip install 'embshift[{extra}]'")
+    Args:
+        package: The package that is missing.
+        extra: The extra of embshift that brings it; None for a package that no extra brings.
+    """
+
+    def __init__(self, package: str, extra: str | None) -> None:
+        wanted = package if extra is None else f"'embshift[{extra}]'"
+        super().__init__(f"{package} is not installed; run: pip install {wanted}")
 
 
 class SourceError(ShiftError):

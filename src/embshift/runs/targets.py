@@ -1,4 +1,4 @@
-"""Targets: the files that a user names for a report or a figure; nothing but an earlier one is replaced."""
+"""Targets: the files that a user names for what embshift writes; nothing but an earlier one is replaced."""
 
 import mmap
 import os
@@ -13,7 +13,7 @@ from embshift.runs.explained_schema import FOLDER
 from embshift.runs.places import FILES
 from embshift.runs.schema import TABLES
 
-__all__ = ["MARKS", "check_target", "is_replaceable"]
+__all__ = ["MARKS", "check_place", "check_target", "is_replaceable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,8 @@ MARKS = {
     "png": _Mark(name="PNG figure", start=b"\x89PNG\r\n\x1a\n", inside=b"tEXtSoftware\0embshift "),
     "svg": _Mark(name="SVG figure", start=b"<?xml ", inside=b"<dc:title>embshift "),
     "pdf": _Mark(name="PDF figure", start=b"%PDF-", inside=b"/Creator (embshift "),
+    "parquet": _Mark(name="export", start=b"PAR1", inside=b"embshift_export"),
+    "md": _Mark(name="model card", start=b"---\n", inside=b"<!-- embshift card "),
 }
 """Marks of the files that embshift writes where a user asks for it, by their format."""
 
@@ -63,6 +65,17 @@ def check_target(path: Path, *, kind: str) -> Path:
         UsageError: If it is a file of a run folder's results, or in one of their folders; or if it exists
             and is anything else than a report or figure of this format that embshift wrote.
     """
+    check_place(path)
+    found = _describe_other(path, MARKS[kind])
+    if found:
+        raise UsageError(
+            f"'{path}' is {found}, no {MARKS[kind].name} of embshift, and is not replaced; give another path"
+        )
+    return path
+
+
+def check_place(path: Path) -> None:
+    """Raise `UsageError` for a path that a run keeps its results under, or that cannot be resolved."""
     try:
         # A link of this name is replaced, not followed; links on the way are the user's.
         place = path.parent.resolve() / path.name
@@ -71,12 +84,6 @@ def check_target(path: Path, *, kind: str) -> Path:
     for folder in place.parents:
         if place.relative_to(folder).parts[0].casefold() in _RESULTS and _is_run(folder):
             raise UsageError(f"{path} is among the results of the run {folder}; give another --out")
-    found = _describe_other(path, MARKS[kind])
-    if found:
-        raise UsageError(
-            f"'{path}' is {found}, no {MARKS[kind].name} of embshift, and is not replaced; give another path"
-        )
-    return path
 
 
 def _is_run(folder: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from embshift.analysis.explanation import Explanation, open_explanation
 from embshift.core.progress import Reporter
+from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
 from embshift.runs.studies import STUDIES
 from embshift.runs.tables import open_tables
@@ -78,6 +79,23 @@ class Run(MeasuredRun):
         from embshift.show.report.page import write_report
 
         return write_report(self, out)
+
+    def scalars(self) -> dict[str, float]:
+        """Return the run's numbers as a flat dictionary, for an experiment tracker; all of them are finite.
+
+        Names are "transform/number": the mean of each metric, ``overall``, ``rank``, ``n``, ``undefined``,
+        ``relative_shift``, ``neighbour_ratio``, ``recall_at_1``, ``recall_at_10`` and ``mrr``; "run/count"
+        for the whole run, e.g. "run/images_failed". Undefined numbers are left out, and counted in
+        ``run/left_out``.
+
+        Example:
+            >>> run.scalars()["blur/recall_at_1"]
+            1.0
+        """
+        from embshift.show.handover.scalars import collect_scalars
+
+        with limit_threads(images=self.count_images()):
+            return collect_scalars(self)
 
     def explain(
         self,

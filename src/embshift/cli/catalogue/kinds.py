@@ -52,6 +52,12 @@ def _figures() -> Mapping[str, Any]:
     return FIGURES
 
 
+def _exporters() -> Mapping[str, Any]:
+    from embshift.show.handover import EXPORTERS
+
+    return EXPORTERS
+
+
 KINDS: Mapping[str, Kind] = {
     "transforms": Kind(
         word="transform",
@@ -98,6 +104,16 @@ KINDS: Mapping[str, Kind] = {
         ),
         registered=_figures,
     ),
+    "exporters": Kind(
+        word="exporter",
+        family=Family(
+            home="embshift.show.handover",
+            registry="EXPORTERS",
+            decorators=(("embshift.show.handover", "exporter"),),
+            fields=("name", "summary", "opened", "mark"),
+        ),
+        registered=_exporters,
+    ),
 }
 """Every kind that is registered, by its name in ``embshift list``."""
 
@@ -143,7 +159,7 @@ def names(kind: str, /) -> tuple[str, ...]:
     """Return the names of a kind, sorted; those of transforms include the ones of the bundled presets.
 
     Args:
-        kind: "transforms", "metrics", "encoders", "presets" or "figures".
+        kind: "transforms", "metrics", "encoders", "presets", "figures" or "exporters".
     """
     return tuple(sorted(describe(kind)))
 

@@ -78,12 +78,18 @@ def _figure_rows(found: Mapping[str, Entry]) -> Iterator[Row]:
         yield name, entry["question"], entry["shows"], entry["source"], entry["needs"] or "–"
 
 
+def _exporter_rows(found: Mapping[str, Entry]) -> Iterator[Row]:
+    for name, entry in found.items():
+        yield name, entry["summary"], entry["opened"]
+
+
 LISTED: Mapping[str, Callable[[Mapping[str, Entry]], Iterator[Row]]] = {
     "transforms": _transform_rows,
     "metrics": _metric_rows,
     "encoders": _encoder_rows,
     "presets": _preset_rows,
     "figures": _figure_rows,
+    "exporters": _exporter_rows,
 }
 """Everything that can be listed, and what makes its rows."""
 
@@ -93,5 +99,6 @@ COLUMNS: Mapping[str, Row] = {
     "encoders": ("encoder", "choose it by", "what it is", "embedding", "map"),
     "presets": ("preset", "summary", "transforms"),
     "figures": ("figure", "question", "what is shown", "follows", "needs"),
+    "exporters": ("exporter", "what it writes", "opened by"),
 }
 """The columns of each list."""

@@ -45,7 +45,7 @@ def named(kind: str, *more: str, files: str = "") -> Completer:
     """Return a completer of everything of a kind, each with a line that describes it.
 
     Args:
-        kind: "transforms", "metrics", "encoders", "presets" or "figures".
+        kind: "transforms", "metrics", "encoders", "presets", "figures" or "exporters".
         *more: Further words.
         files: How the names of files end that may be given instead; "/" for folders alone.
     """

@@ -1,0 +1,1 @@
+"""One module for each tool that opens an export."""
