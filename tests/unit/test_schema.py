@@ -12,7 +12,7 @@ SPECIFIED = {
     "shifts": "row image_id transform severity strength draw metric value",
     "attention": "row image_id transform draw rows columns field map",
 }
-MORE = {"images": {"path_bytes", "flags", "sampled"}}
+MORE = {"images": {"path_bytes", "flags", "sampled", "perceptual_hash"}}
 """What the implementation adds, and documents in the column's own words."""
 
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -55,6 +55,9 @@ class Limits:
     wanted: tuple[int, int] | None = None
 
 
+_Bytes: TypeAlias = bytes  # in the class below, the name is that of a field
+
+
 class Decoded(NamedTuple):
     """A decoded image, or the reason why there is none; a tuple, which is sent between processes quickly.
 
@@ -69,6 +72,7 @@ class Decoded(NamedTuple):
         pixels: The image; None if it could not be used.
         status: "ok", or why there are no pixels.
         error: The reason in words; None for "ok".
+        perceptual_hash: `hash_pixels` of the resized image; None until it is resized, or if it has none.
     """
 
     sha256: str | None = None
@@ -80,6 +84,7 @@ class Decoded(NamedTuple):
     pixels: Pixels | None = None
     status: str = "ok"
     error: str | None = None
+    perceptual_hash: _Bytes | None = None
 
     @property
     def image_id(self) -> str | None:

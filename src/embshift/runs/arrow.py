@@ -4,7 +4,7 @@ Arrow's own functions load pandas, if it is installed, and Arrow's dataset layer
 second, which is too long for a command that only shows the results of a finished run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,16 @@ def as_array(column: pa.ChunkedArray | pa.Array) -> Shaped[np.ndarray, " rows"]:
     return np.from_dlpack(whole)
 
 
-def read_columns(path: Path, columns: Sequence[str], *, fingerprint: str | None = None) -> pa.Table:
+def read_columns(
+    path: Path, columns: Sequence[str], *, fingerprint: str | None = None, later: Collection[str] = ()
+) -> pa.Table:
     """Read some columns of one Parquet file of a run folder, which is checked first.
 
     Args:
         path: The file.
         columns: Their names.
         fingerprint: As for `check_table`.
+        later: Columns that are left out of the result where the file lacks them.
 
     Raises:
         RunError: If the file is missing or damaged, lacks a column, or belongs to another run.
@@ -45,7 +48,9 @@ def read_columns(path: Path, columns: Sequence[str], *, fingerprint: str | None 
     check_table(path, fingerprint=fingerprint)
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(columns=list(columns)).select(list(columns))
+            lacking = set(later) - set(file.schema_arrow.names)
+            wanted = [name for name in columns if name not in lacking]
+            return file.read(columns=wanted).select(wanted)
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise RunError(describe_damage(path, error)) from error
 

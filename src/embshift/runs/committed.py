@@ -43,6 +43,7 @@ def read_table(
     info: Mapping[str, Any],
     columns: Sequence[str] | None = None,
     filters: Any = None,
+    schema: pa.Schema | None = None,
 ) -> pa.Table:
     """Read all committed chunks of one table; an empty table with the same columns if there is none.
 
@@ -52,6 +53,7 @@ def read_table(
         info: The content of ``run.json``.
         columns: Names of the columns; all of them if None.
         filters: An expression that rows must fulfil.
+        schema: Columns of the result, null in chunks that lack them; those of the first chunk if None.
 
     Raises:
         RunError: If a file is missing or damaged, or belongs to another run.
@@ -61,7 +63,8 @@ def read_table(
         return TABLES[table].arrow(dim=1).empty_table().select(columns or TABLES[table].arrow().names)
     for file in files:
         check_table(file, fingerprint=info.get("fingerprint"))
+    wanted = None if columns is None else list(columns)
     try:
-        return pq.read_table(files, columns=None if columns is None else list(columns), filters=filters)
+        return pq.read_table(files, columns=wanted, filters=filters, schema=schema)
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise RunError(describe_damage(files[0], error)) from error

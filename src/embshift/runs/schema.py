@@ -1,6 +1,6 @@
 """The schema of every table of a run folder; the documentation is generated from here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -19,11 +19,13 @@ class Column:
         name: Its name.
         type: Its Arrow type; embeddings take their length from the encoder.
         meaning: What it holds, with unit or range, and when it is null.
+        later: Whether chunks of an earlier version lack it; they are read as if it were null.
     """
 
     name: str
     type: pa.DataType
     meaning: str
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +42,27 @@ class Table:
     summary: str
     columns: tuple[Column, ...]
 
-    def arrow(self, *, metadata: Mapping[str, str] | None = None, dim: int | None = None) -> pa.Schema:
-        """Return the Arrow schema; ``dim`` sets the length of the embeddings."""
-        columns = [pa.field(c.name, _sized(c.type, dim)) for c in self.columns]
+    def arrow(
+        self,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        dim: int | None = None,
+        without: Collection[str] = (),
+    ) -> pa.Schema:
+        """Return the Arrow schema.
+
+        Args:
+            metadata: Text for the footer.
+            dim: Length of the embeddings.
+            without: Columns that are left out, as in a chunk of an earlier version.
+        """
+        columns = [pa.field(c.name, _sized(c.type, dim)) for c in self.columns if c.name not in without]
         return pa.schema(columns, metadata=dict(metadata or {}))
+
+    @property
+    def later(self) -> frozenset[str]:
+        """Names of the columns that chunks of an earlier version lack."""
+        return frozenset(column.name for column in self.columns if column.later)
 
 
 def _sized(kind: pa.DataType, dim: int | None) -> pa.DataType:
@@ -89,6 +108,13 @@ IMAGES = Table(
         _column("sampled", pa.bool_(), "whether the image belongs to the metric sample"),
         _column("status", pa.string(), "ok, or why there are no results"),
         _column("error", pa.string(), "the reason in words; null for ok"),
+        Column(
+            name="perceptual_hash",
+            type=pa.binary(32),
+            meaning="difference hash of the resized image, by which near-duplicates are found; null for an"
+            " image without detail, one that could not be used, and in chunks of an earlier version",
+            later=True,
+        ),
     ),
 )
 

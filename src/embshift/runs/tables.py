@@ -19,7 +19,7 @@ from embshift.runs.committed import chunk_names, read_table
 from embshift.runs.fields import find_wrong_fields, read_metric
 from embshift.runs.places import file_in
 from embshift.runs.record import RECORD, read_record_file
-from embshift.runs.schema import SCHEMA_VERSION
+from embshift.runs.schema import SCHEMA_VERSION, TABLES
 from embshift.runs.values import ImageValues, image_values
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class RunTables:
 
     def images(self) -> pa.Table:
         """Return one row per input, with its status."""
-        return self._read("images").replace_schema_metadata(None)
+        # Chunks of an earlier version lack the later columns, which are then null.
+        return self._read("images", schema=TABLES["images"].arrow()).replace_schema_metadata(None)
 
     def shifts(self) -> pa.Table:
         """Return the shift table: one row for each image, transform, draw and metric."""

@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from embshift.analysis.explanation import Explanation, open_explanation
+from embshift.analysis.of_thresholds import analyse_thresholds
+from embshift.analysis.sampling.bootstrap import LEVEL
+from embshift.analysis.thresholds.measure import RESAMPLES
+from embshift.analysis.thresholds.result import Thresholds
 from embshift.core.progress import Reporter
 from embshift.core.threads import limit_threads
 from embshift.runs.precision import MetricError, read_precision_errors
@@ -33,6 +37,30 @@ class Run(MeasuredRun):
     def precision_error(self) -> dict[str, MetricError] | None:
         """Return each metric's error relative to float32, on the first chunk; None for a float32 run."""
         return read_precision_errors(self.info)
+
+    def thresholds(
+        self,
+        *,
+        images: int | None = None,
+        queries: int | None = None,
+        resamples: int = RESAMPLES,
+        level: float = LEVEL,
+        seed: int = 0,
+    ) -> Thresholds:
+        """Measure which cosine means the same image: what a threshold keeps of views, and what it lets in.
+
+        Args:
+            images: Size of a seeded sample of images; all images if None.
+            queries: Number of these images whose views are compared with all originals; if None, all of up
+                to 100,000 images, and 2,000 of more.
+            resamples: Number of resamples of the images.
+            level: Coverage of the intervals.
+            seed: Seed of samples and resamples.
+        """
+        with limit_threads(images=self.count_images()):
+            return analyse_thresholds(
+                self, images=images, queries=queries, resamples=resamples, level=level, seed=seed
+            )
 
     def figure(
         self,

@@ -11,6 +11,8 @@ from embshift.analysis.embeddings.direction import removals
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.paired_tests import PairedTests
+from embshift.analysis.thresholds.measure import RESAMPLES as THRESHOLD_RESAMPLES
+from embshift.analysis.thresholds.result import Thresholds
 from embshift.show.run import Run, open_run
 from embshift.show.text.joint_order import describe_joint_order
 from embshift.show.text.measures import (
@@ -19,6 +21,7 @@ from embshift.show.text.measures import (
     format_measured,
     measured_table,
 )
+from embshift.show.text.thresholds import format_thresholds, thresholds_table
 
 __all__ = ["SHOWN", "measure_table"]
 
@@ -57,13 +60,19 @@ def _variance(run: Run, parsed: argparse.Namespace) -> Measured:
     return run.variance(by=parsed.by or "cosine")
 
 
-SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests]] = {
+def _thresholds(run: Run, parsed: argparse.Namespace) -> Thresholds:
+    resamples = THRESHOLD_RESAMPLES if parsed.resamples is None else parsed.resamples
+    return run.thresholds(images=parsed.images, queries=parsed.queries, resamples=resamples)
+
+
+SHOWN: Mapping[str, Callable[[Run, argparse.Namespace], Measured | PairedTests | Thresholds]] = {
     "calibration": _calibration,
     "retrieval": _retrieval,
     "direction": _direction,
     "structure": _structure,
     "differences": _differences,
     "variance": _variance,
+    "thresholds": _thresholds,
 }
 """Everything that can be shown beside "shifts"."""
 
@@ -73,6 +82,8 @@ def measure_table(run: Run, parsed: argparse.Namespace) -> Table | str:
     found = SHOWN[parsed.show](run, parsed)
     if isinstance(found, Measured):
         table, text = measured_table(found), partial(format_measured, found)
+    elif isinstance(found, Thresholds):
+        table, text = thresholds_table(found), partial(format_thresholds, found)
     else:
         table, text = differences_table(found), partial(format_differences, found)
     return table if parsed.format == "table" else text(style=parsed.format)

@@ -7,18 +7,27 @@ from embshift.core.errors import UsageError
 
 __all__ = ["SHOWS", "add_show_options", "check_show_options"]
 
-SHOWS = ("shifts", "calibration", "retrieval", "direction", "structure", "differences", "variance")
+SHOWS = (
+    "shifts",
+    "calibration",
+    "retrieval",
+    "direction",
+    "structure",
+    "differences",
+    "variance",
+    "thresholds",
+)
 """Names for ``--show``."""
 
 _BELONGS = {
     "floor": ("calibration",),
-    "images": ("calibration", "retrieval", "direction", "structure"),
-    "queries": ("calibration", "retrieval"),
+    "images": ("calibration", "retrieval", "direction", "structure", "thresholds"),
+    "queries": ("calibration", "retrieval", "thresholds"),
     "search": ("retrieval",),
     "by": ("differences", "variance"),
     "against": ("differences",),
     "detect": ("differences",),
-    "resamples": ("differences",),
+    "resamples": ("differences", "thresholds"),
 }
 """What each option is for."""
 
@@ -34,7 +43,7 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         " distances between images; retrieval: how often a view finds its original; direction: whether all"
         " images shift the same way; structure: whether the geometry of the embeddings is preserved;"
         " differences: which transforms differ; variance: how far values vary between images, and between"
-        " draws (default: %(default)s)",
+        " draws; thresholds: which cosine means the same image (default: %(default)s)",
     )
     floor = add(
         "--floor",
@@ -52,8 +61,8 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         "--queries",
         type=int,
         metavar="N",
-        help="for calibration and retrieval: compare the views of a seeded sample of N images with all"
-        " originals (default: all up to 100,000 images, 2000 of more)",
+        help="for calibration, retrieval and thresholds: compare the views of a seeded sample of N images"
+        " with all originals (default: all up to 100,000 images, 2000 of more)",
     )
     add(
         "--search",
@@ -76,7 +85,7 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="for differences: number of random sign flips; the least possible p is 1 / (N + 1), and up to 13"
-        " images take all flips (default: 10000)",
+        " images take all flips (default: 10000); for thresholds: resamples of the images (default: 500)",
     )
     columns = add(
         "--columns",

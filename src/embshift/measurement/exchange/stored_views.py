@@ -17,7 +17,7 @@ from PIL import Image
 from embshift.core.errors import ShiftError, UsageError
 from embshift.core.text_files import parse_json
 from embshift.core.types import ORIGINAL, FrozenRow, Pixels
-from embshift.images import Decoded
+from embshift.images import Decoded, hash_pixels
 from embshift.measurement.exchange.reading import WrittenTables, open_views
 from embshift.measurement.pipeline.perturb import Attempt, Drafted
 from embshift.runs.places import file_in
@@ -26,6 +26,7 @@ from embshift.transforms.perturb import pixels_digest
 __all__ = ["StoredViews"]
 
 _SLACK = 2**16  # bytes of a PNG file beyond those of its pixels
+_MADE = ("pixels", "perceptual_hash")  # made from the original, not stored beside it
 
 
 class _Group(NamedTuple):
@@ -102,7 +103,7 @@ class StoredViews:
     def _read(self, listed: FrozenRow) -> Drafted | Decoded:
         tables, images, keys = self._open()
         (line,) = images.read(listed.record.row, 1)
-        decoded = Decoded(**{name: line[name] for name in Decoded._fields if name != "pixels"})
+        decoded = Decoded(**{name: line[name] for name in Decoded._fields if name not in _MADE})
         if (decoded.status == "ok") != bool(line["count"]):
             raise ValueError(f"{line['count']:,} views of an image whose status is '{decoded.status}'")
         if not line["count"]:
@@ -112,11 +113,12 @@ class StoredViews:
         found = keys.read(line["first"], line["count"])
         made = [_to_attempt(key, image_id=decoded.image_id) for key in found]
         lost = [_to_lost(each) for each in parse_json(line["failed"])]
+        pixels = np.stack([self._decode(key, tables) for key in found])
         return Drafted(
             listed=listed,
-            decoded=decoded,
+            decoded=decoded._replace(perceptual_hash=hash_pixels(pixels[0])),
             attempts=_sort_attempts(made, lost, names=[one.name for one in tables.about.plan.transforms]),
-            pixels=np.stack([self._decode(key, tables) for key in found]),
+            pixels=pixels,
             coordinates=(),
             drafts=(),
         )

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from embshift.core.errors import TransformError
 from embshift.core.types import ORIGINAL, Coordinates, FrozenRow, Pixels, Transform, View, ViewKey, Views
-from embshift.images import Decoded, decode, resize
+from embshift.images import Decoded, decode, hash_pixels, resize
 from embshift.measurement.pipeline.recipe import Recipe
 from embshift.metrics.shared_gray import compute_pixel_metrics
 from embshift.transforms.gpu import DraftedView
@@ -201,7 +201,7 @@ def _make_views(listed: FrozenRow, *, recipe: Recipe, into: Views | None) -> Dra
             views.append(view)
     return Drafted(
         listed=listed,
-        decoded=decoded._replace(pixels=None),
+        decoded=decoded._replace(pixels=None, perceptual_hash=hash_pixels(original)),
         attempts=tuple(attempts),
         pixels=np.stack(pixels, out=None if into is None else into[: len(pixels)]),
         coordinates=_map_views(views) if listed.sampled and (recipe.aligned or recipe.mapped) else (),

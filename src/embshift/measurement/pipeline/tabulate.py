@@ -76,6 +76,7 @@ def _image_row(result: Compared) -> tuple[Any, ...]:
         result.listed.sampled,
         decoded.status,
         decoded.error,
+        decoded.perceptual_hash,
     )
 
 

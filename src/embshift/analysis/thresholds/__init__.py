@@ -1,0 +1,1 @@
+"""Thresholds: which cosine tells views of one image from other images."""
