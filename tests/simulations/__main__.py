@@ -20,6 +20,7 @@ from tests.simulations.inside import pooled_coverage, recovered_coverage
 from tests.simulations.matched import matched_coverage
 from tests.simulations.relations import FLIPS, floor_coverage, prediction_coverage
 from tests.simulations.scenes import SCENES
+from tests.simulations.thresholds import MEASURES, refused_share, threshold_coverage
 from tests.simulations.variance import KINDS, variance_coverage
 from tests.simulations.words import no_false_name
 
@@ -82,6 +83,7 @@ def _rows():
             yield f"draws {share:g}, {kind}", split, _within(0.91, 0.98)
     yield from _inside_rows()
     yield from _embedding_rows()
+    yield from _threshold_rows()
     for name, truth in CASES.items():
         yield f"ranks, {name}", partial(_ranks, truth), _within(0.93, 1, start=0)
 
@@ -114,6 +116,27 @@ def _embedding_rows():
     for measure in STRUCTURE:
         for scene in ("weak direction", "linear"):
             yield f"{measure}, {scene}", partial(_structure, measure, scene), _within(0.91, 0.985)
+
+
+def _threshold_rows():
+    """Yield the intervals of thresholds, and how rightly a rate is refused."""
+    some = {"trials": FEWEST_TRIALS // 2, "resamples": 300}
+    for measure in MEASURES:
+        yield f"thresholds, {measure}", partial(_threshold, measure, some), _within(0.91, 1)
+    yield "thresholds, refused rightly", partial(_refused, some), _within(1, 1, start=0)
+
+
+def _threshold(measure, some, images):
+    """Leave 1,000 images out: a run takes seconds."""
+    if images >= 1_000:
+        return Share(held=math.nan, error=math.nan)
+    return threshold_coverage(images, measure=measure, **some)
+
+
+def _refused(some, images):
+    if images >= 1_000:
+        return Share(held=math.nan, error=math.nan)
+    return refused_share(images, **some)
 
 
 def _structure(measure, scene, images):

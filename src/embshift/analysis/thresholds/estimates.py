@@ -137,7 +137,7 @@ class _Interval:
         """Return a threshold with the intervals of what it keeps and lets in."""
         if one.refused:
             return one
-        recall = self.share(one.recall.value, variance, most=max(self._views, self._images))
+        recall = self.share(one.recall.value, variance, most=float(max(self._views, self._images)))
         return Operating(
             asked=one.asked,
             threshold=one.threshold,

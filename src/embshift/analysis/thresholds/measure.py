@@ -10,7 +10,7 @@ from embshift.analysis.embeddings.measures import check_sampling
 from embshift.analysis.embeddings.neighbours import compute_products
 from embshift.analysis.embeddings.pairs import Pairs, format_sample_notes
 from embshift.analysis.sampling.bootstrap import LEVEL
-from embshift.analysis.thresholds.estimates import FEWEST_PAIRS, PRECISION, estimate_row
+from embshift.analysis.thresholds.estimates import FEWEST_IMAGES, FEWEST_PAIRS, PRECISION, estimate_row
 from embshift.analysis.thresholds.near_duplicates import NearDuplicates, no_near_duplicates
 from embshift.analysis.thresholds.others import WHOLE, Compared, compare_others, merge_compared
 from embshift.analysis.thresholds.result import (
@@ -207,10 +207,11 @@ def _write_notes(rows: Sequence[ThresholdRow], near: NearDuplicates) -> list[str
         if all(one.refused for one in columns)
     ]
     if refused:
-        most = max(row.pairs for row in rows)
-        needed = FEWEST_PAIRS / refused[0]
+        most = max(rows, key=lambda row: row.pairs)
+        why = next(one.refused for one in most.at_rates if one.asked == refused[0])
+        needed = f"{FEWEST_PAIRS} false pairs of {FEWEST_IMAGES} images"
         notes.append(
-            f"no false-positive rate of {refused[0]:g} or less is given: it needs {FEWEST_PAIRS} false pairs,"
-            f" so {needed:,.0f} other pairs; there are {most:,} at most"
+            f"no false-positive rate of {refused[0]:g} or less is given: it needs {needed} or more; of"
+            f" {most.transform}, {why}"
         )
     return notes

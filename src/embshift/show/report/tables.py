@@ -13,6 +13,7 @@ from embshift.show.report.facts.levels import format_damage
 from embshift.show.report.facts.run import Facts
 from embshift.show.report.numbers import round_value
 from embshift.show.report.palette import transform_colours
+from embshift.show.report.threshold_table import build_threshold_table
 from embshift.show.text.numbers import format_counts, spell_number
 from embshift.show.text.sweep import s50_ends, s50_text, strength_text
 from embshift.show.text.words import format_percent, make_visible
@@ -52,6 +53,7 @@ def build_tables(facts: Facts) -> list[Table]:
         found.append(_matched(facts.levels.matched))
     if facts.embeddings is not None:
         found += _embeddings(facts.embeddings)
+        found.append(build_threshold_table(facts.embeddings.thresholds))
     return found
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from embshift.analysis.between_runs import find_floors
 from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.of_run import analyse_direction, analyse_retrieval, analyse_structure, calibrate_shifts
+from embshift.analysis.of_thresholds import analyse_thresholds
+from embshift.analysis.thresholds.result import Thresholds
 from embshift.core.progress import OnStep, ignore_step
 from embshift.runs.tables import RunTables
 
@@ -26,12 +28,14 @@ class EmbeddingFacts:
         retrieval: How well views find their originals.
         direction: Whether a transform moves all images the same way.
         structure: Whether the geometry of the images is preserved.
+        thresholds: Which cosine tells views of an image from other images.
     """
 
     calibration: Measured
     retrieval: Measured
     direction: Measured
     structure: Measured
+    thresholds: Thresholds
 
 
 def measure_embeddings(
@@ -55,6 +59,12 @@ def measure_embeddings(
     direction = analyse_direction(run, images=sample)
     on_step("structure")
     structure = analyse_structure(run)
+    on_step("thresholds")
+    thresholds = analyse_thresholds(run, queries=sample)
     return EmbeddingFacts(
-        calibration=calibration, retrieval=retrieval, direction=direction, structure=structure
+        calibration=calibration,
+        retrieval=retrieval,
+        direction=direction,
+        structure=structure,
+        thresholds=thresholds,
     )

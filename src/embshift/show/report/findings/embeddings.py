@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping
 
 from embshift.analysis.embeddings.measures import Measured
+from embshift.analysis.thresholds.result import LEFT_OUT
 from embshift.core.words import count_noun
 from embshift.show.report.facts.embeddings import EmbeddingFacts
 from embshift.show.report.findings.left_out import defined_means, tell_left_out
 from embshift.show.text.numbers import spell_number
+from embshift.show.text.thresholds import describe_near_duplicates, describe_threshold
 from embshift.show.text.words import format_percent, join_transforms
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "describe_neighbour_ratio",
     "describe_removal",
     "describe_retrieval",
+    "describe_thresholds",
 ]
 
 _SHOWN = 3
@@ -50,6 +53,18 @@ def _others(count: int) -> str:
 
 def _more(count: int) -> str:
     return count_noun(count - _SHOWN, "more transform")
+
+
+def describe_thresholds(facts: EmbeddingFacts | None) -> str | None:
+    """Say which cosine keeps how many views, and how many other pairs it lets in; near-duplicates first."""
+    if facts is None or not facts.thresholds.rows:
+        return None
+    found = facts.thresholds
+    row = found.row(found.rows[-1].transform, near_duplicates=LEFT_OUT)
+    if math.isnan(row.at_precision.recall.value):
+        return None
+    near = f"{describe_near_duplicates(found)} " if found.near_count else ""
+    return f"{near}{describe_threshold(row)}"
 
 
 def describe_neighbour_ratio(facts: EmbeddingFacts | None) -> str | None:

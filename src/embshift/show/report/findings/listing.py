@@ -21,6 +21,7 @@ from embshift.show.report.findings.embeddings import (
     describe_neighbour_ratio,
     describe_removal,
     describe_retrieval,
+    describe_thresholds,
 )
 from embshift.show.report.findings.levels import (
     describe_curves,
@@ -48,6 +49,7 @@ _ALL: Sequence[tuple[str, Callable[[Facts], str | None]]] = (
     ("common images", describe_common_images),
     ("relative size", describe_relative_size),
     ("retrieval", lambda facts: describe_retrieval(facts.embeddings)),
+    ("thresholds", lambda facts: describe_thresholds(facts.embeddings)),
     ("neighbours", lambda facts: describe_neighbour_ratio(facts.embeddings)),
     ("floor", lambda facts: describe_floor_ratio(facts.embeddings)),
     ("consistency", lambda facts: describe_consistency(facts.embeddings)),
