@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embshift.core.version import __version__
 
 if TYPE_CHECKING:
+    from embshift.analysis.gate.check import check
     from embshift.core.errors import ShiftError
     from embshift.measurement.api import measure
     from embshift.measurement.dataset import ImageTransformDataset
@@ -27,6 +28,7 @@ __all__ = [
     "Run",
     "ShiftError",
     "__version__",
+    "check",
     "export",
     "ingest",
     "log_to_mlflow",
@@ -44,6 +46,7 @@ _HOMES = {
     "Plan": "embshift.measurement.plan.plan",
     "Run": "embshift.show.run",
     "ShiftError": "embshift.core.errors",
+    "check": "embshift.analysis.gate.check",
     "export": "embshift.show.handover.export",
     "ingest": "embshift.measurement.exchange.ingest",
     "log_to_mlflow": "embshift.show.handover.trackers",

@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 for success; 1 when too many images failed; 2 for wrong use or a wrong plan; 3 when no image could
-        be read; 4 when results could not be written; 70 for a defect of embshift; 130 and 143 after Ctrl-C
-        and SIGTERM.
+        0 for success; 1 when too many images failed, or a budget is broken; 2 for wrong use or a wrong plan;
+        3 when no image could be read; 4 when results could not be written; 5 when a budget is undecided; 70
+        for a defect of embshift; 130 and 143 after Ctrl-C and SIGTERM.
     """
     if "_ARGCOMPLETE" in os.environ:
         from embshift.cli.commands.completion import answer_shell

@@ -251,6 +251,33 @@ def _fill_card(parser: argparse.ArgumentParser) -> Command:
     return card
 
 
+def _fill_check(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.gate import check
+    from embshift.cli.options.gate_options import add_check_options
+
+    _add_run(parser)
+    add_check_options(parser)
+    return check
+
+
+def _fill_budget(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.gate import budget
+    from embshift.cli.options.gate_options import add_budget_options
+
+    _add_run(parser)
+    add_budget_options(parser)
+    return budget
+
+
+def _fill_baseline(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.gate import baseline
+    from embshift.cli.options.gate_options import add_baseline_options
+
+    _add_run(parser)
+    add_baseline_options(parser)
+    return baseline
+
+
 def _fill_verify(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.verify import verify
     from embshift.cli.options.trust_options import add_trust_options
@@ -304,6 +331,9 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]
     "report": ("write a run's report: one HTML file", _fill_report),
     "export": ("write a run for embedding-atlas, TensorBoard or FiftyOne", _fill_export),
     "card": ("write a model card's section on a run", _fill_card),
+    "check": ("hold a run against budgets, for CI", _fill_check),
+    "budget": ("write a budget file with limits that a run holds", _fill_budget),
+    "baseline": ("write what later runs are compared with: one file", _fill_baseline),
     "verify": ("check a run folder and its inputs", _fill_verify),
     "list": ("list transforms, metrics, encoders, presets, figures and exporters", _fill_list),
     "completion": ("print a script that completes embshift commands in a shell", _fill_completion),

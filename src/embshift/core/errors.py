@@ -4,6 +4,7 @@ ShiftError
 ├── UsageError             the request cannot be carried out as written (exit 2)
 │   ├── PlanError          a plan, preset or option is wrong
 │   ├── UnknownNameError   a name is not registered; near names are suggested
+│   ├── BudgetError        a budget or requirement is wrong, or matches nothing
 │   ├── ResumeError        the run folder holds results of another plan, listing or encoder
 │   └── MissingExtraError  an optional dependency is not installed
 ├── SourceError            a source holds no readable image (exit 3)
@@ -15,6 +16,7 @@ ShiftError
 │   ├── NoTextSideError    an encoder without a text tower cannot embed words
 │   └── MissingTokenizerError  a checkpoint has no tokenizer that can be read
 ├── RunError               a run folder cannot be read
+├── BaselineError          a baseline is missing, damaged, or cannot be compared with the run (exit 2)
 ├── FigureError            a run lacks the data of a figure (exit 2)
 └── StorageError           results cannot be written (exit 4)
 
@@ -24,6 +26,8 @@ Every message says what came, what was expected, and what to do.
 from collections.abc import Iterable
 
 __all__ = [
+    "BaselineError",
+    "BudgetError",
     "EncoderError",
     "FigureError",
     "ImageError",
@@ -56,6 +60,10 @@ class UsageError(ShiftError):
 
 class PlanError(UsageError):
     """A plan, a preset or an option is wrong."""
+
+
+class BudgetError(UsageError):
+    """A budget file or a requirement is wrong, or asks for what the run does not have."""
 
 
 class ResumeError(UsageError):
@@ -135,6 +143,10 @@ class MissingTokenizerError(EncoderError):
 
 class RunError(ShiftError):
     """A run folder cannot be read."""
+
+
+class BaselineError(ShiftError):
+    """A baseline is missing or damaged, or cannot be compared with the run."""
 
 
 class FigureError(ShiftError):

@@ -9,7 +9,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe_kind", "load_json", "load_toml", "parse_json", "read_text", "read_typed_text"]
+__all__ = [
+    "describe_kind",
+    "load_json",
+    "load_toml",
+    "parse_json",
+    "parse_toml",
+    "read_text",
+    "read_typed_text",
+]
 
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -90,8 +98,17 @@ def load_toml(source: Path | Traversable) -> dict[str, Any]:
         OSError: As in `read_text`.
         ValueError: If it is not UTF-8 or not TOML, or is nested too deeply.
     """
+    text = read_text(source) if isinstance(source, Path) else source.read_text(encoding="utf-8")
+    return parse_toml(text)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises:
+        ValueError: If it is not TOML, or is nested too deeply.
+    """
     try:
-        text = read_text(source) if isinstance(source, Path) else source.read_text(encoding="utf-8")
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None

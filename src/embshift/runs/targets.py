@@ -32,6 +32,10 @@ MARKS = {
     "pdf": _Mark(name="PDF figure", start=b"%PDF-", inside=b"/Creator (embshift "),
     "parquet": _Mark(name="export", start=b"PAR1", inside=b"embshift_export"),
     "md": _Mark(name="model card", start=b"---\n", inside=b"<!-- embshift card "),
+    "json": _Mark(name="check record", start=b"{\n", inside=b'"format": "embshift check '),
+    "junit": _Mark(name="JUnit file", start=b"<?xml ", inside=b'<testsuites name="embshift check"'),
+    "markdown": _Mark(name="check summary", start=b"<!-- embshift check -->", inside=b"embshift check"),
+    "sarif": _Mark(name="SARIF file", start=b"{\n", inside=b'"name": "embshift"'),
 }
 """Marks of the files that embshift writes where a user asks for it, by their format."""
 
