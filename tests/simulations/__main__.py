@@ -16,6 +16,7 @@ from tests.simulations.coverage import (
     s50_coverage,
 )
 from tests.simulations.embeddings import DIRECTION, STRUCTURE, direction_coverage, structure_coverage
+from tests.simulations.gate import print_gate
 from tests.simulations.inside import pooled_coverage, recovered_coverage
 from tests.simulations.matched import matched_coverage
 from tests.simulations.relations import FLIPS, floor_coverage, prediction_coverage
@@ -181,6 +182,8 @@ def main():
         f"{TRIALS:,} repeats, fewer of what takes long; Monte-Carlo standard error at most"
         f" {100 * widest:.1f}; –: no interval is given, or it takes too long"
     )
+    if not wanted or "gate" in wanted:
+        right &= print_gate()
     return 0 if right else 1
 
 

@@ -157,8 +157,9 @@ def suggest_differences(
             limit=margin,
             value=bound.value,
             images=bound.n,
-            # As if the true difference were 0: what a change that does nothing needs to hold.
-            images_needed=images_for_mean(margin, deviation=bound.deviation, error=1 - level),
+            # As if the true difference were 0: what a change that does nothing needs to hold. A run that
+            # equals its baseline does not show how far others would vary.
+            images_needed=images_for_mean(margin, deviation=bound.deviation or math.nan, error=1 - level),
         )
         for (name, _), bound in bounds.items()
     ]

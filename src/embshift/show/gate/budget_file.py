@@ -53,7 +53,7 @@ def note_short(found: Iterable[Suggested], *, power: float) -> list[str]:
     for one in found:
         what = f"{one.statistic} of {one.transform}, {one.kind} {one.limit:g}"
         if one.images_needed is None:
-            lines.append(f"{what}: no number of images decides it")
+            lines.append(f"{what}: {_unknown(one)}")
         elif one.images_needed > one.images:
             needed = count_noun(one.images_needed, "image")
             lines.append(f"{what}: needs {needed} for power {power:g}, and the run has {one.images:,}")
@@ -76,8 +76,14 @@ def _table(one: Suggested, names: Sequence[str], *, comment: str) -> list[str]:
 def _spell_needed(found: Iterable[Suggested]) -> str:
     worst = max(found, key=lambda one: one.images_needed or 10**12)
     if worst.images_needed is None:
-        return "no number of images decides it"
+        return _unknown(worst)
     return f"needs {count_noun(worst.images_needed, 'image')}, of {worst.images:,}"
+
+
+def _unknown(one: Suggested) -> str:
+    if one.kind == "worse_by_at_most":
+        return "the images needed are not known, since the run equals its baseline"
+    return "no number of images decides it"
 
 
 def _quote(text: str) -> str:

@@ -1,6 +1,8 @@
 """SARIF 2.1.0: each result located at its line of the budget file."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -64,10 +66,18 @@ def _result(check: Check, *, undecided: str) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(check["source"].replace("\\", "/"))},
+                    "artifactLocation": {"uri": _address(check["source"])},
                     "region": {"startLine": check["line"]},
                 }
             }
         ],
         "partialFingerprints": {"embshift/v1": key},
     }
+
+
+def _address(path: str) -> str:
+    """Return the path of a file as SARIF has it: relative to the working folder where it lies below."""
+    below = os.path.relpath(path)
+    if below.startswith(os.pardir):
+        return Path(path).resolve().as_uri()
+    return quote(below.replace(os.sep, "/"))
