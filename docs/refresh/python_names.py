@@ -29,6 +29,7 @@ READ: Mapping[str, Sequence[str]] = {
     "embshift.analysis.embeddings.pairs": ["Pairs", "DrawViews"],
     "embshift.analysis.shifts.paired_tests": ["PairedTests", "PairedTest"],
     "embshift.analysis.shifts.sizes": ["Stability", "images_needed"],
+    "embshift.analysis.gate.record": ["CheckRecord", "Checked"],
     "embshift.analysis.strength.sweep": ["Sweep", "Curve"],
     "embshift.analysis.strength.matched": ["Matched", "MatchedGroup", "MatchedRow", "Solved"],
 }

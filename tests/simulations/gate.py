@@ -12,7 +12,7 @@ from embshift.analysis.embeddings.neighbours import half_squared_distances
 from embshift.analysis.embeddings.pairs import unit_vectors
 from embshift.analysis.gate.budgets import Budget, Gate
 from embshift.analysis.gate.power import POWER, images_for_mean
-from embshift.analysis.gate.verdicts import bound_samples, judge
+from embshift.analysis.gate.verdicts import bound_samples, decide
 from tests.simulations.coverage import Share
 
 IMAGES, FACTORS = (36, 100, 400), (1.0, 1.1, 1.25)
@@ -24,7 +24,7 @@ RECALL = 0.98
 GATE = Gate(min_images=10)
 
 _SPREAD = 0.6
-"""Of the logarithm of a relative shift over images: a coefficient of variation of .66, as of the demo's blur."""
+"""Of the logarithm of a relative shift over images: deviation over mean is .66, as of the demo's blur."""
 
 
 def _budget(statistic, kind, limit):
@@ -59,12 +59,9 @@ def _shifts(rng, images):
 
 
 def _judge(sample, budget, *, seed, resamples):
+    """Return verdict and mean of each transform."""
     (bounds,) = bound_samples([sample], level=GATE.level, seed=seed, families=1, resamples=resamples)
-    images, family = len(sample.values), len(bounds)
-    return [
-        (judge(budget, bound, gate=GATE, images=images, family=family).verdict, bound.value)
-        for bound in bounds.values()
-    ]
+    return [(decide(budget, bound), bound.value) for bound in bounds.values()]
 
 
 def verdict_rates(images, *, statistic, factor, trials, resamples, seed=0):
@@ -88,7 +85,7 @@ def verdict_rates(images, *, statistic, factor, trials, resamples, seed=0):
 
 
 def never_red(images, *, statistic="relative_shift", at_limit=True, trials, resamples, seed=0):
-    """How often no transform breaks though none should: nine differences to a baseline at, or below, their margin."""
+    """How often none of nine differences breaks its margin, while all are truly at it or at 0."""
     margin, red = 0.05, 0
     for trial in range(trials):
         rng = np.random.default_rng((seed, images, trial))
@@ -98,7 +95,9 @@ def never_red(images, *, statistic="relative_shift", at_limit=True, trials, resa
             one = _shifts(rng, images)
             two = one * np.exp(0.2 * rng.normal(size=one.shape) - 0.02) + (margin if at_limit else 0.0)
         sample = sample_differences(_values(statistic, one), _values(statistic, two))
-        verdicts = _judge(sample, _budget(statistic, "worse_by_at_most", margin), seed=trial, resamples=resamples)
+        verdicts = _judge(
+            sample, _budget(statistic, "worse_by_at_most", margin), seed=trial, resamples=resamples
+        )
         red += any(verdict == "broken" for verdict, _ in verdicts)
     held = 1 - red / trials
     return Share(held=held, error=float(np.sqrt(max(held * (1 - held), 1 / trials) / trials)))
@@ -112,7 +111,7 @@ def _found_twice(rng, images, *, lost):
     return one, np.where(one == 1, ~gone, gained).astype(np.float64)
 
 
-# A planted change --------------------------------------------------------------------------------------------
+# A planted change ------------------------------------------------------------------------------------------
 
 PIXELS, HIDDEN, DIM = 24, 48, 16
 
@@ -138,7 +137,7 @@ def _relative(layers, seen, views):
 
 
 def _planted(rng, images, *, size):
-    """Differences of relative shift that an encoder brings whose first layer is perturbed by a share of its norm."""
+    """Return differences of relative shift by an encoder whose first layer is perturbed."""
     layers, change = _network(np.random.default_rng(5))
     other = (layers[0] + size * change, layers[1])
     seen = _SIGNAL * rng.normal(size=(images, PIXELS))
@@ -180,7 +179,7 @@ def _spell(rates):
 
 
 def print_gate(*, trials=400, resamples=1_000):
-    """Print the verdicts as a table; return whether none is red too often, and the planted change is found."""
+    """Print the verdicts; return whether none is red too often, and the planted change is found."""
     print(f"\n{'verdicts of the gate, %: held / undecided / broken (broken by the mean alone)':<40}")
     print(f"{'':<40}" + "".join(f"{images:>26,}" for images in IMAGES))
     right = True
@@ -209,8 +208,8 @@ def print_gate(*, trials=400, resamples=1_000):
             images, found = planted_found(size=size, share=share, trials=trials, resamples=resamples)
             mean = planted_truth(size)[0]
             print(
-                f"layer perturbed by {size:g}: difference {mean:.4f}, margin {share * mean:.4f}: needs {images:,}"
-                f" images for power {POWER:g}; found in {100 * found.held:.1f} %"
+                f"layer perturbed by {size:g}: difference {mean:.4f}, margin {share * mean:.4f}: needs"
+                f" {images:,} images for power {POWER:g}; found in {100 * found.held:.1f} %"
             )
             right &= abs(found.held - POWER) < 0.1
     return right

@@ -65,7 +65,9 @@ def test_a_missing_cut_changed_or_foreign_file_is_refused(path, run, tmp_path):
     data = path.read_bytes()
     changed = bytearray(data)
     changed[len(data) // 2] ^= 1
-    write_sealed(tmp_path / "strange", pa.table({"a": [1]}).replace_schema_metadata({"embshift baseline": "{}"}))
+    write_sealed(
+        tmp_path / "strange", pa.table({"a": [1]}).replace_schema_metadata({"embshift baseline": "{}"})
+    )
     (tmp_path / "cut").write_bytes(data[: len(data) // 2])
     (tmp_path / "changed").write_bytes(changed)
     (tmp_path / "text").write_text("not a table")
@@ -86,7 +88,9 @@ def test_a_missing_cut_changed_or_foreign_file_is_refused(path, run, tmp_path):
 
 def test_a_later_format_is_refused(path, run, tmp_path):
     table = make_table(run)
-    metadata = {key: value.replace(b'"format": 1', b'"format": 2') for key, value in table.schema.metadata.items()}
+    metadata = {
+        key: value.replace(b'"format": 1', b'"format": 2') for key, value in table.schema.metadata.items()
+    }
     write_table(table.replace_schema_metadata(metadata), tmp_path / "later")
     with pytest.raises(BaselineError, match="has format 2, newer than 1; upgrade embshift"):
         read_baseline(tmp_path / "later")
@@ -101,7 +105,9 @@ def test_an_unfinished_run_gives_none(run):
 def test_changes_are_listed(run, path, tmp_path):
     old = read_baseline(path)
     other = replace(WANTED, transforms=("blur", "jpeg"), images=13, draws=1, encoder="other", seed=1)
-    changes = list_changes(old, parse_table(make_table(make_run(tmp_path / "other", other)), path=path, digest=""))
+    changes = list_changes(
+        old, parse_table(make_table(make_run(tmp_path / "other", other)), path=path, digest="")
+    )
     shown = "\n".join(changes)
     for line in (
         "encoder name: synthetic → other",

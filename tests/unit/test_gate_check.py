@@ -4,7 +4,6 @@ import math
 import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 import embshift
@@ -17,7 +16,9 @@ from embshift.analysis.gate.verdicts import Bound, judge, judge_value, worst_ver
 from embshift.core.errors import BaselineError, BudgetError, RunError
 from tests.synthetic_runs import Wanted, make_run
 
-WANTED = Wanted(transforms=("blur", "noise", "elastic"), images=40, metrics=("cosine",), views=False, maps=False)
+WANTED = Wanted(
+    transforms=("blur", "noise", "elastic"), images=40, metrics=("cosine",), views=False, maps=False
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +90,14 @@ def test_what_lies_within_the_slack_counts_as_held():
     assert verdict(budget(), bound(0.1 + 0.9 * SLACK + 0.02)).verdict == "undecided"
     assert verdict(budget(), bound(edge + 0.2 * SLACK)).verdict == "undecided"
     # A shift of unchanged images is limited below the slack itself.
-    assert judge_value(budget(limit=1e-5, statistic="same_image_shift"), 1.2e-5, images=40, least=10).verdict == "broken"
-    assert judge_value(budget(limit=1e-5, statistic="same_image_shift"), 1e-5, images=40, least=10).verdict == "holds"
+    assert (
+        judge_value(budget(limit=1e-5, statistic="same_image_shift"), 1.2e-5, images=40, least=10).verdict
+        == "broken"
+    )
+    assert (
+        judge_value(budget(limit=1e-5, statistic="same_image_shift"), 1e-5, images=40, least=10).verdict
+        == "holds"
+    )
 
 
 def test_few_images_and_lost_values_decide_nothing():
@@ -99,9 +106,14 @@ def test_few_images_and_lost_values_decide_nothing():
     assert few.images_needed >= 100
     lost = verdict(budget(), bound(0.01, n=90), images=100)
     assert (lost.verdict, lost.reason) == ("undecided", "only 90 of 100 images have a value")
-    none = verdict(budget(), Bound(*[], **dict.fromkeys(Bound.__dataclass_fields__, math.nan) | {"n": 5}), images=5)
+    none = verdict(
+        budget(), Bound(*[], **dict.fromkeys(Bound.__dataclass_fields__, math.nan) | {"n": 5}), images=5
+    )
     assert (none.verdict, none.images_needed) == ("undecided", None)
-    assert judge_value(budget(statistic="neighbour_overlap"), math.nan, images=40, least=10).verdict == "undecided"
+    assert (
+        judge_value(budget(statistic="neighbour_overlap"), math.nan, images=40, least=10).verdict
+        == "undecided"
+    )
 
 
 def test_the_worst_verdict_counts():
@@ -138,7 +150,11 @@ def test_a_check_gives_means_and_bounds_of_the_run(run):
 
 
 def test_a_stored_baseline_gives_what_its_run_does(run, worse, stored):
-    require = ["relative_shift(*) <= baseline + 0.01", "recall_at_1(*) >= baseline - 0.05", "same_image_shift <= 1"]
+    require = [
+        "relative_shift(*) <= baseline + 0.01",
+        "recall_at_1(*) >= baseline - 0.05",
+        "same_image_shift <= 1",
+    ]
     by_file, by_run = (embshift.check(worse, baseline=side, require=require) for side in (stored, run))
     for one, two in zip(by_file.checks, by_run.checks, strict=True):
         assert (one.value, one.run_mean, one.baseline_mean) == pytest.approx(
@@ -152,7 +168,8 @@ def test_a_stored_baseline_gives_what_its_run_does(run, worse, stored):
 
 def test_the_same_check_gives_the_same_numbers(worse, stored):
     one, two = (
-        embshift.check(worse, baseline=stored, require="relative_shift(*) <= baseline + 0.01") for _ in range(2)
+        embshift.check(worse, baseline=stored, require="relative_shift(*) <= baseline + 0.01")
+        for _ in range(2)
     )
     assert one == two
     assert one.seed != embshift.check(worse, require="relative_shift(*) <= 1").seed
@@ -181,8 +198,10 @@ def test_what_warns_passes(run):
 
 def test_a_missing_baseline_is_never_replaced_by_another(run, folder, stored):
     path = folder / "missing.toml"
-    path.write_text('[gate]\nbaseline = "none.parquet"\n[[budget]]\nstatistic = "relative_shift"\nat_most = 2\n')
-    with pytest.raises(BaselineError, match="none.parquet does not exist"):
+    path.write_text(
+        '[gate]\nbaseline = "none.parquet"\n[[budget]]\nstatistic = "relative_shift"\nat_most = 2\n'
+    )
+    with pytest.raises(BaselineError, match=r"none\.parquet does not exist"):
         embshift.check(run, path)
     with pytest.raises(BaselineError, match="compares with a baseline, and none is given"):
         embshift.check(run, require="relative_shift(*) <= baseline + 0.1")
@@ -198,14 +217,16 @@ def test_a_pattern_that_matches_nothing_is_refused(run, transforms):
 
 def test_a_transform_of_one_side_alone_is_refused(stored, tmp_path):
     other = make_run(tmp_path / "run", replace(WANTED, transforms=("blur", "noise", "jpeg")))
-    with pytest.raises(BaselineError, match="covers elastic, jpeg, which .* or the run lacks"):
+    with pytest.raises(BaselineError, match=r"covers elastic, jpeg, which .* or the run lacks"):
         embshift.check(other, baseline=stored, require="relative_shift(*) <= baseline + 0.1")
 
 
 def test_other_pixels_need_leave(stored, tmp_path):
     other = make_run(tmp_path / "run", replace(WANTED, pixels="area"))
     given = budget("worse_by_at_most", transforms=("blur",))
-    with pytest.raises(BaselineError, match="line 3: pixels differ from those of .*state allow = \"prepared\""):
+    with pytest.raises(
+        BaselineError, match=r'line 3: pixels differ from those of .*state allow = "prepared"'
+    ):
         embshift.check(other, Gate(budgets=(given,)), baseline=stored)
     found = embshift.check(other, Gate(budgets=(replace(given, allow="prepared"),)), baseline=stored)
     assert [one.grade for one in found.checks] == ["prepared"]
@@ -230,7 +251,9 @@ def test_fewer_draws_than_the_baseline_are_refused(run, tmp_path):
 
 
 def test_a_margin_that_rounding_could_reach_is_refused(run, stored):
-    with pytest.raises(BudgetError, match="1e-05 is less than 2e-05, twice what computing changes in recall_at_1"):
+    with pytest.raises(
+        BudgetError, match="1e-05 is less than 2e-05, twice what computing changes in recall_at_1"
+    ):
         embshift.check(run, baseline=stored, require="recall_at_1(blur) >= baseline - 1e-5")
 
 
@@ -256,7 +279,7 @@ def test_cosine_shift_is_not_compared_between_different_encoders(run, worse, sto
     with pytest.raises(BaselineError, match="holds no embeddings of its originals; write it with --with-emb"):
         embshift.check(worse, baseline=tmp_path / "bare.parquet", require=require)
     wide = make_run(tmp_path / "wide", replace(WANTED, dim=9))
-    with pytest.raises(BaselineError, match="have 8 numbers, those of .* 9; expected encoders of one space"):
+    with pytest.raises(BaselineError, match=r"have 8 numbers, those of .* 9; expected encoders of one space"):
         embshift.check(wide, baseline=stored, require="same_image_shift <= 1e-5")
 
 

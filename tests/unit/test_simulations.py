@@ -15,6 +15,7 @@ from tests.simulations.coverage import (
     s50_coverage,
 )
 from tests.simulations.embeddings import DIRECTION, STRUCTURE, direction_coverage, structure_coverage
+from tests.simulations.gate import never_red, planted_found, verdict_rates
 from tests.simulations.inside import pooled_coverage, recovered_coverage
 from tests.simulations.matched import matched_coverage
 from tests.simulations.relations import floor_coverage, prediction_coverage
@@ -114,3 +115,23 @@ def test_words_are_seldom_named_falsely_over_all_transforms_together(images):
 
 def test_planted_words_are_found():
     assert planted_name(60, trials=30, resamples=199).held > 0.9
+
+
+def test_a_gate_at_the_truth_is_undecided_where_means_alone_toss_a_coin():
+    for statistic in ("relative_shift", "recall_at_1"):
+        rates = verdict_rates(100, statistic=statistic, factor=1.0, trials=100, resamples=200)
+        assert rates["broken"] <= 0.05 + 3 * 0.022
+        assert rates["undecided"] > 0.8
+        assert 0.3 < rates["point"] < 0.7
+    loose = verdict_rates(400, statistic="relative_shift", factor=1.25, trials=50, resamples=200)
+    assert (loose["holds"], loose["broken"]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("statistic", ["relative_shift", "recall_at_1"])
+def test_nine_differences_at_their_margin_are_seldom_red(statistic):
+    assert within(never_red(100, statistic=statistic, trials=100, resamples=300), 0.95)
+
+
+def test_a_perturbed_layer_is_found_with_as_many_images_as_the_power_says():
+    _, found = planted_found(size=0.8, share=0.25, trials=100, resamples=300)
+    assert within(found, 0.75, 0.9)

@@ -36,6 +36,10 @@ MARGIN = 0.01
 """Suggested margin of a difference."""
 
 
+_OTHER_SEED = 0.1
+"""Part of a bound's width by which a limit is looser than it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggested:
     """A limit.
@@ -103,7 +107,9 @@ def _suggest(transform: str, statistic: str, bound: Bound, *, slack: float, leve
     measure = COMPARED[statistic]
     upper = measure.direction is Direction.LOWER
     if upper:
-        limit = min(_round_up(max(bound.value * (1 + slack), bound.high)), measure.bounds[1])
+        # Resamples of another seed end elsewhere, by a few hundredths of the width.
+        far = bound.high + _OTHER_SEED * (bound.high - bound.value)
+        limit = min(_round_up(max(bound.value * (1 + slack), far)), measure.bounds[1])
     else:
         limit = max(_round_down(min(1 - (1 - bound.value) * (1 + slack), bound.low)), measure.bounds[0])
     if limit in measure.bounds:

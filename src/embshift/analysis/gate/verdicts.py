@@ -12,7 +12,16 @@ from embshift.analysis.gate.power import images_for_mean, images_for_share
 from embshift.analysis.sampling.bootstrap import FEWEST
 from embshift.core.types import Direction
 
-__all__ = ["LEAST_DEFINED", "Bound", "Judged", "bound_samples", "judge", "judge_value", "worst_verdict"]
+__all__ = [
+    "LEAST_DEFINED",
+    "Bound",
+    "Judged",
+    "bound_samples",
+    "decide",
+    "judge",
+    "judge_value",
+    "worst_verdict",
+]
 
 RESAMPLES = 10_000
 
@@ -113,8 +122,7 @@ def judge(budget: Budget, bound: Bound, *, gate: Gate, images: int, family: int)
     """
     limit, upper = _signed_limit(budget)
     far, near = (bound.high, bound.joint_low) if upper else (bound.low, bound.joint_high)
-    sign = 1.0 if upper else -1.0
-    verdict = _decide(sign * far, sign * near, sign * limit)
+    verdict = decide(budget, bound)
     reason = _find_reason(bound, gate=gate, images=images)
     if reason:
         verdict = "undecided"
@@ -125,6 +133,18 @@ def judge(budget: Budget, bound: Bound, *, gate: Gate, images: int, family: int)
     return Judged(
         verdict=verdict, limit=limit, bound=far, joint_bound=near, reason=reason, images_needed=needed
     )
+
+
+def decide(budget: Budget, bound: Bound, /) -> Verdict:
+    """Return the verdict by the bounds alone; those of too few images are undefined, and decide nothing."""
+    limit, upper = _signed_limit(budget)
+    if upper:
+        far, near = bound.high - limit, bound.joint_low - limit
+    else:
+        far, near = limit - bound.low, limit - bound.joint_high
+    if far <= SLACK:
+        return "holds"
+    return "broken" if near > SLACK else "undecided"
 
 
 def judge_value(budget: Budget, value: float, /, *, images: int, least: int) -> Judged:
@@ -168,12 +188,6 @@ def _signed_limit(budget: Budget) -> tuple[float, bool]:
         return budget.limit, budget.kind == "at_most"
     upper = find_measure(budget.scope, budget.statistic).direction is Direction.LOWER
     return (budget.limit if upper else -budget.limit), upper
-
-
-def _decide(far: float, near: float, limit: float) -> Verdict:
-    if far <= limit + SLACK:
-        return "holds"
-    return "broken" if near > limit + SLACK else "undecided"
 
 
 def _find_reason(bound: Bound, *, gate: Gate, images: int) -> str:

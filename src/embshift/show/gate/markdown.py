@@ -17,7 +17,7 @@ WORST = 5
 
 _SYMBOLS = {"holds": "✅ holds", "broken": "❌ broken", "undecided": "❔ undecided"}
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#~&])")
 
 
 def write_markdown(content: Content, *, link: str = "") -> str:
@@ -72,7 +72,7 @@ def _spell(value: float | None) -> str:
 
 
 def escape(text: str) -> str:
-    """Return a text from outside as Markdown that shows it."""
+    """Return a text from outside as Markdown that shows it; the table escapes its own bars."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
