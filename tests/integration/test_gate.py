@@ -56,7 +56,7 @@ def test_a_gate_from_nothing_to_red(place):
         "--sarif",
         "check.sarif",
     )
-    strict = re.sub(r"at_most = [\d.]+", "at_most = 0.0001", (place / "budget.toml").read_text(), count=1)
+    strict = re.sub(r"at_most = 0[\d.]+", "at_most = 0.0001", (place / "budget.toml").read_text(), count=1)
     (place / "budget.toml").write_text(strict)
     broken = invoke("check", "worse", "--budget", "budget.toml", *outputs)
     assert broken.returncode == 1

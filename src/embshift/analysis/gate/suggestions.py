@@ -109,7 +109,7 @@ def _suggest(transform: str, statistic: str, bound: Bound, *, slack: float, leve
     if upper:
         # Resamples of another seed end elsewhere, by a few hundredths of the width.
         far = bound.high + _OTHER_SEED * (bound.high - bound.value)
-        limit = min(_round_up(max(bound.value * (1 + slack), far)), measure.bounds[1])
+        limit = min(_round_up(max(bound.value * (1 + slack), far, BOUND_SLACK)), measure.bounds[1])
     else:
         limit = max(_round_down(min(1 - (1 - bound.value) * (1 + slack), bound.low)), measure.bounds[0])
     if limit in measure.bounds:
