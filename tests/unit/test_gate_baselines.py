@@ -11,6 +11,7 @@ import pytest
 from embshift.analysis.compared.values import measure_values
 from embshift.analysis.gate.baselines import make_table, parse_table, read_baseline, write_table
 from embshift.analysis.gate.changes import list_changes
+from embshift.analysis.gate.rows import list_rows, read_rows
 from embshift.analysis.of_run import pair_views
 from embshift.analysis.pairing.panels import read_panel
 from embshift.core.errors import BaselineError, RunError
@@ -119,3 +120,13 @@ def test_changes_are_listed(run, path, tmp_path):
         "embeddings of the originals: removed",
     ):
         assert re.search(rf"^{line}", shown, re.MULTILINE), line
+
+
+def test_a_view_without_an_embedding_stays_one(run):
+    panel, values = read_panel(run), measure_values(pair_views(run), transforms=run.transforms)
+    digests = panel.views["digest"].to_pylist()
+    digests[-1] = None
+    views = panel.views.drop_columns(["digest"]).append_column("digest", pa.array(digests, pa.string()))
+    lost = replace(panel, views=views)
+    found = read_rows(list_rows(lost, values, embeddings=None), transforms=run.transforms)[0]
+    assert found["digest"].null_count == 1
