@@ -8,7 +8,8 @@ from jaxtyping import Float64
 
 from embshift.analysis.compared.catalogue import COMPARED
 from embshift.analysis.embeddings.calibration import Scale, distance_scale, divide_by_scale
-from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
+from embshift.analysis.embeddings.neighbours import half_squared_distances
+from embshift.analysis.embeddings.own_ranks import RankedGallery, open_gallery, rank_own
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws
 
 __all__ = ["ComparedValues", "measure_values", "pull_denominators"]
@@ -41,14 +42,14 @@ def measure_values(pairs: Pairs, *, transforms: Sequence[str]) -> ComparedValues
         pairs: Originals and views of the images that all compared runs have.
         transforms: Names of the transforms, in order.
     """
-    scale = distance_scale(pairs.units)
+    scale, gallery = distance_scale(pairs.units), open_gallery(pairs.units)
     order = np.argsort(np.array(pairs.ids, dtype=str), kind="stable")
     shape = (len(pairs), len(transforms), len(COMPARED))
     values, pulls = np.full(shape, np.nan), np.zeros(shape)
     for at, transform in enumerate(transforms):
         draws, _ = pairs.views(transform)
         found = average_draws(
-            [(draw.at, _draw(pairs, draw, scale=scale)) for draw in draws],
+            [(draw.at, _draw(pairs, draw, scale=scale, gallery=gallery)) for draw in draws],
             images=len(pairs),
             names=list(COMPARED),
         )
@@ -64,9 +65,11 @@ def measure_values(pairs: Pairs, *, transforms: Sequence[str]) -> ComparedValues
     )
 
 
-def _draw(pairs: Pairs, draw: DrawViews, *, scale: Scale) -> Mapping[str, Float64[np.ndarray, " views"]]:
+def _draw(
+    pairs: Pairs, draw: DrawViews, *, scale: Scale, gallery: RankedGallery
+) -> Mapping[str, Float64[np.ndarray, " views"]]:
     shift = half_squared_distances(pairs.units[draw.at], draw.units)
-    rank = scan(draw.units, pairs.units, own=draw.at, neighbours=0).rank
+    rank = rank_own(draw.units, gallery, own=draw.at)
     others = len(pairs) - 1
     none = np.full(len(rank), np.nan)
     return {

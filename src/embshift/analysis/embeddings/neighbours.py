@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 __all__ = [
+    "PRODUCTS_AT_ONCE",
     "Gallery",
     "Queries",
     "Scan",
     "compute_products",
     "half_squared_distances",
+    "rank_products",
     "scan",
     "screening_error",
 ]
@@ -98,7 +100,7 @@ def _parts(
         part, mine = queries[rows], own[rows]
         products = np.asarray(part.astype(np.float32) @ screened)
         exact = np.einsum("ij,ij->i", part, gallery[mine])
-        rank = _ranks(products, part, gallery, own=mine, exact=exact)
+        rank = rank_products(products, part, gallery, own=mine, exact=exact)
         products[np.arange(len(part)), mine] = -np.inf
         nearest, best = _nearest(products, part, gallery, own=mine, wanted=wanted)
         yield Scan(rank=rank, own=exact, best=best, nearest=nearest)
@@ -109,7 +111,7 @@ def screening_error(dim: int) -> float:
     return 2 * (dim + 8) * 2.0**-24
 
 
-def _ranks(
+def rank_products(
     products: Float32[np.ndarray, "queries pictures"],
     queries: Queries,
     gallery: Gallery,
@@ -117,6 +119,15 @@ def _ranks(
     own: Int64[np.ndarray, " queries"],
     exact: Float64[np.ndarray, " queries"],
 ) -> Int64[np.ndarray, " queries"]:
+    """Return the rank of each query's own image; near ties are computed again in float64.
+
+    Args:
+        products: Cosines of all queries and images in float32.
+        queries: Unit vectors.
+        gallery: Unit vectors.
+        own: Position of each query's own image.
+        exact: Cosine of each query and its own image in float64.
+    """
     doubt = screening_error(gallery.shape[1])
     above = products > (exact + doubt).astype(np.float32)[:, None]
     near: Bool[np.ndarray, "queries pictures"] = ~above & (
