@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embshift.show.handover.card import write_card
     from embshift.show.handover.export import export
     from embshift.show.handover.trackers import log_to_mlflow, log_to_trackio, log_to_wandb
+    from embshift.show.compare import compare
     from embshift.show.run import Run, open_run
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ShiftError",
     "__version__",
     "check",
+    "compare",
     "export",
     "ingest",
     "log_to_mlflow",
@@ -47,6 +49,7 @@ _HOMES = {
     "Run": "embshift.show.run",
     "ShiftError": "embshift.core.errors",
     "check": "embshift.analysis.gate.check",
+    "compare": "embshift.show.compare",
     "export": "embshift.show.handover.export",
     "ingest": "embshift.measurement.exchange.ingest",
     "log_to_mlflow": "embshift.show.handover.trackers",

@@ -3,14 +3,13 @@
 from embshift.analysis.of_run import analyse_statistics, pair_views
 from embshift.analysis.of_words import open_flips
 from embshift.analysis.sampling.bootstrap import RESAMPLES
-from embshift.analysis.strength.levels import read_levels
+from embshift.analysis.strength.levels import is_sweep, read_levels
 from embshift.analysis.strength.matched import Matched, UnmatchedRow
 from embshift.analysis.strength.rank_matched import rank_matched
 from embshift.analysis.strength.solved import read_solved
 from embshift.analysis.strength.sweep import Sweep, compute_sweep, measure_levels
 from embshift.analysis.strength.worst_case import WorstCases, compute_worst_case
 from embshift.core.errors import RunError
-from embshift.runs.places import file_in
 from embshift.runs.record import MATCH, read_record_file
 from embshift.runs.tables import RunTables
 
@@ -82,16 +81,6 @@ def _unmatched(run: RunTables, *, resamples: int, seed: int) -> list[UnmatchedRo
         UnmatchedRow(transform=name, shift=1 - one, low=1 - most, high=1 - least, n=count)
         for name, one, least, most, count in zip(names, mean, low, high, n, strict=True)
     ]
-
-
-def is_sweep(run: RunTables, /) -> bool:
-    """Return whether every transform of a run has a level, and some transform several.
-
-    What ``embshift match`` has measured is none: its levels are solved for equal damage.
-    """
-    levels = read_levels(run.info)
-    several = len({one.transform for one in levels}) < len(levels)
-    return several and len(levels) == len(run.transforms) and not file_in(run.folder, MATCH).exists()
 
 
 def check_sweep(run: RunTables, /) -> None:

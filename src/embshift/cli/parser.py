@@ -178,6 +178,15 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _fill_compare(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.compare import compare
+    from embshift.cli.options.compare_options import add_compare_options
+
+    add_compare_options(parser)
+    _add_format(parser)
+    return compare
+
+
 def _fill_clusters(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.summaries import clusters
 
@@ -326,6 +335,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]
     "views": ("write views for an encoder that runs elsewhere", _fill_views),
     "ingest": ("make a run of embeddings computed elsewhere", _fill_ingest),
     "summarise": ("print a run's table: transforms by metrics", _fill_summarise),
+    "compare": ("compare runs: encoders, versions, preparations", _fill_compare),
     "clusters": ("group transforms that move embeddings alike", _fill_clusters),
     "figures": ("render a run's figures into files", _fill_figures),
     "report": ("write a run's report: one HTML file", _fill_report),

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
+from embshift.analysis.embeddings.own_ranks import open_gallery, rank_own
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, neighbour_overlap
 
 __all__ = ["ONE_SPACE", "Relation", "SpaceShift", "measure_space_shift", "relate_encoders"]
@@ -74,7 +75,7 @@ def measure_space_shift(
     return SpaceShift(
         shifts=half_squared_distances(first, second),
         overlaps=neighbour_overlap(ours, theirs),
-        ranks=scan(second, first, own=own, neighbours=0).rank.astype(np.float64),
+        ranks=rank_own(second, open_gallery(first), own=own).astype(np.float64),
         neighbours=neighbours,
     )
 

@@ -35,14 +35,15 @@ class ComparedValues:
     scale_pulls: Float64[np.ndarray, "images transforms statistics"]
 
 
-def measure_values(pairs: Pairs, *, transforms: Sequence[str]) -> ComparedValues:
+def measure_values(pairs: Pairs, *, transforms: Sequence[str], scale: Scale | None = None) -> ComparedValues:
     """Compute the values of every image; the gallery is all images of `pairs`.
 
     Args:
         pairs: Originals and views of the images that all compared runs have.
         transforms: Names of the transforms, in order.
+        scale: Distances between the originals, if they are known.
     """
-    scale, gallery = distance_scale(pairs.units), open_gallery(pairs.units)
+    scale, gallery = scale or distance_scale(pairs.units), open_gallery(pairs.units)
     order = np.argsort(np.array(pairs.ids, dtype=str), kind="stable")
     shape = (len(pairs), len(transforms), len(COMPARED))
     values, pulls = np.full(shape, np.nan), np.zeros(shape)

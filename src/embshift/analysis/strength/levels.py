@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["SweptLevel", "read_levels"]
+from embshift.runs.places import file_in
+from embshift.runs.record import MATCH
+from embshift.runs.tables import RunTables
+
+__all__ = ["SweptLevel", "is_sweep", "read_levels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +52,13 @@ def read_levels(info: Mapping[str, Any]) -> tuple[SweptLevel, ...]:
         for each in info["plan"]["transforms"]
         if each.get("strength") is not None and each.get("target") in stated
     )
+
+
+def is_sweep(run: RunTables, /) -> bool:
+    """Return whether every transform of a run has a level, and some transform several.
+
+    What ``embshift match`` has measured is none: its levels are solved for equal damage.
+    """
+    levels = read_levels(run.info)
+    several = len({one.transform for one in levels}) < len(levels)
+    return several and len(levels) == len(run.transforms) and not file_in(run.folder, MATCH).exists()

@@ -1,0 +1,86 @@
+"""Comparisons of run folders, with their answers in words and their tables. Never imports torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from embshift.analysis.compared.catalogue import PRIMARY
+from embshift.analysis.compared.comparison import Comparison, compare_runs
+from embshift.analysis.pairing.pairing import LEAST_SHARED
+from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.core.records import Record, to_pandas, write_html
+from embshift.core.threads import limit_threads
+from embshift.runs.tables import RunTables
+from embshift.show.run import open_run
+from embshift.show.text.compared import format_compared, list_answers
+
+__all__ = ["ComparedRuns", "compare"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ComparedRuns:
+    """Compared runs.
+
+    Attributes:
+        found: All numbers.
+    """
+
+    found: Comparison
+
+    def answers(self) -> tuple[str, ...]:
+        """Return the answers in words: what differs, whether to re-index, what is not worse by a margin."""
+        return list_answers(self.found)
+
+    def records(self) -> list[Record]:
+        """Return one row for each run, transform and statistic, with its difference to the first run."""
+        return self.found.records()
+
+    to_pandas = to_pandas
+    _repr_html_ = write_html
+
+    def format(self, style: str) -> str:
+        """Format the comparison as "markdown", "csv", "latex" or "json".
+
+        Raises:
+            UnknownNameError: For another style.
+        """
+        return format_compared(self.found, style=style)
+
+
+def compare(
+    *runs: RunTables | str | Path,
+    by: str = PRIMARY,
+    margin: float | None = None,
+    least_shared: float = LEAST_SHARED,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> ComparedRuns:
+    """Compare two to thirty runs of the same images and transforms; the first is the reference.
+
+    Args:
+        *runs: Runs, or their folders.
+        by: Statistic that is tested for differences: "relative_shift", "neighbour_ratio", "nearer_share",
+            "recall_at_1", or "cosine_shift" within one embedding space.
+        margin: Margin for "not worse by more than", in the unit of the statistic; not asked where None.
+        least_shared: Least share of all images that every run must share with the first.
+        level: Coverage of intervals and bounds.
+        resamples: Number of resamples and of sign flips.
+        seed: Their seed.
+
+    Raises:
+        PlanError: If an option is out of range, or the statistic cannot compare these encoders.
+        RunError: If a folder is no run, transforms of one name do different things, or too little is shared.
+        UnknownNameError: If there is no such statistic.
+    """
+    opened = [run if isinstance(run, RunTables) else open_run(run) for run in runs]
+    with limit_threads(images=max((run.count_images() for run in opened), default=0)):
+        found = compare_runs(
+            opened,
+            by=by,
+            margin=margin,
+            least_shared=least_shared,
+            level=level,
+            resamples=resamples,
+            seed=seed,
+        )
+    return ComparedRuns(found=found)

@@ -1,0 +1,141 @@
+"""Comparisons of run folders: relations, tests, margins, refusals, and a collapsed encoder."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import embshift
+from embshift.cli.main import main
+from embshift.core.errors import PlanError, RunError, UnknownNameError
+from tests.synthetic_runs import Wanted, make_run
+
+THREE = ("noise", "blur", "jpeg_1")
+FEW = {"resamples": 300}
+
+
+def _make(folder, **options):
+    wanted = {"transforms": THREE, "images": 24, "views": False, "maps": False}
+    return make_run(folder, Wanted(**(wanted | options)))
+
+
+def _change(run, folder, change, **encoder):
+    """Copy a run with other embeddings: a function of an embedding and of its row."""
+    shutil.copytree(run.folder, folder)
+    path = next((folder / "embeddings").glob("*.parquet"))
+    table = pq.read_table(path)
+    made = [
+        change(np.array(vector), row)
+        for vector, row in zip(table["embedding"].to_pylist(), table["row"].to_pylist(), strict=True)
+    ]
+    at = table.schema.get_field_index("embedding")
+    column = pa.array(made, table.schema.field("embedding").type)
+    pq.write_table(table.set_column(at, table.schema.field("embedding"), column), path)
+    info = json.loads((folder / "run.json").read_text())
+    info["encoder"] |= encoder
+    (folder / "run.json").write_text(json.dumps(info))
+    return embshift.open_run(folder)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    return _make(tmp_path_factory.mktemp("compared") / "first")
+
+
+def test_a_run_that_only_lies_elsewhere_differs_in_nothing(first, tmp_path):
+    moved = _change(first, tmp_path / "moved", lambda vector, _: 2 * vector)
+    found = embshift.compare(first, moved, margin=0.01, **FEW).found
+    (pair,) = found.pairs
+    assert pair.relation == "one space"
+    assert pair.space.old_index_recall == 1
+    assert pair.space.same_image_shift < 1e-12
+    assert not pair.differences.mean.any()
+    assert all(pair.verdicts.holds(at) for at in range(3))
+
+
+def test_a_planted_loss_is_found_where_it_is_and_not_elsewhere(first, tmp_path):
+    worse = _change(first, tmp_path / "worse", lambda vector, _: vector, name="other")
+    path = next((worse.folder / "embeddings").glob("*.parquet"))
+    table = pq.read_table(path)
+    rng = np.random.default_rng(0)
+    made = [
+        np.array(vector) + (3 * rng.normal(size=8) if name == "blur" else 0)
+        for vector, name in zip(table["embedding"].to_pylist(), table["transform"].to_pylist(), strict=True)
+    ]
+    at = table.schema.get_field_index("embedding")
+    field = table.schema.field("embedding")
+    pq.write_table(table.set_column(at, field, pa.array(made, field.type)), path)
+    compared = embshift.compare(first, worse.folder, margin=0.05, **FEW)
+    (pair,) = compared.found.pairs
+    shown = dict(zip(compared.found.transforms, pair.adjusted <= 0.05, strict=True))
+    assert shown == {"noise": False, "blur": True, "jpeg_1": False}
+    assert [pair.verdicts.holds(at) for at in range(3)] == [True, False, True]
+    assert "less stable under blur" in compared.answers()[0]
+    assert "not shown for blur" in compared.answers()[1]
+
+
+def test_a_collapsed_encoder_is_stable_and_does_not_win(first, tmp_path):
+    # Two points, with a trace of the images: views hardly move, and nothing is found.
+    def collapse(vector, row):
+        return 10.0 * np.eye(8)[row % 2] + 1e-3 * np.abs(vector).mean()
+
+    collapsed = _change(first, tmp_path / "collapsed", collapse, name="collapsed")
+    compared = embshift.compare(first, collapsed, **FEW)
+    ranks = {
+        name: {one.transform: (one.low, one.high) for one in found.intervals}
+        for name, found in compared.found.overview.ranks.items()
+    }
+    assert ranks["relative_shift"]["collapsed"] == (1, 1)
+    assert ranks["recall_at_1"]["collapsed"] == (2, 2)
+    assert ranks["separation"]["collapsed"] == (2, 2)
+    assert "collapsed is stable, but finds fewer originals" in compared.answers()[-1]
+
+
+def test_different_encoders_have_no_cosine_shift(first, tmp_path):
+    other = _make(tmp_path / "other", dim=5, seed=3, encoder="other")
+    compared = embshift.compare(first, other, **FEW)
+    assert compared.found.pairs[0].relation == "different encoders"
+    assert compared.found.pairs[0].space is None
+    assert "cosine_shift" not in compared.found.statistics
+    assert "cosine_shift" not in compared.format("csv")
+    with pytest.raises(PlanError, match="cosine_shift cannot be compared"):
+        embshift.compare(first, other, by="cosine_shift", **FEW)
+
+
+def test_what_cannot_be_compared_is_refused(first, tmp_path):
+    with pytest.raises(PlanError, match="1 run given; expected 2 to 30"):
+        embshift.compare(first)
+    with pytest.raises(PlanError, match="is given twice"):
+        embshift.compare(first, first.folder)
+    other = _make(tmp_path / "few", images=20)
+    with pytest.raises(RunError, match="only 20 of 24 images"):
+        embshift.compare(first, other)
+    assert embshift.compare(first, other, least_shared=0.5, **FEW).found.images == 20
+    with pytest.raises(PlanError, match="margin is 0;"):
+        embshift.compare(first, other, margin=0.0)
+    with pytest.raises(UnknownNameError, match="relative_shift"):
+        embshift.compare(first, other, by="relative_shif")
+
+
+def test_a_margin_below_twice_the_numeric_floor_is_refused(tmp_path):
+    options = {"transforms": ("identity", "blur"), "dim": 8}
+    runs = [_make(tmp_path / str(seed), seed=seed, **options) for seed in (0, 1)]
+    floor = embshift.compare(*runs, **FEW).found.floor
+    assert floor > 0
+    with pytest.raises(PlanError, match="below twice the numeric floor"):
+        embshift.compare(*runs, margin=1.9 * floor, **FEW)
+    assert embshift.compare(*runs, margin=2.1 * floor, **FEW).found.pairs[0].verdicts is not None
+
+
+def test_the_command_prints_every_format(first, tmp_path, capsys):
+    other = _make(tmp_path / "other", seed=2, pixels="area")
+    for style in ("table", "markdown", "csv", "latex", "json"):
+        assert main(["compare", str(first.folder), str(other.folder), "--format", style]) == 0
+        printed = capsys.readouterr().out
+        assert "relative_shift" in printed or "first" in printed
+        if style == "json":
+            assert len(json.loads(printed)["rows"]) == len(embshift.compare(first, other).records())
+    assert main(["compare", str(first.folder)]) == 2
