@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from embshift.measurement.exchange.writing import write_views
     from embshift.measurement.plan.plan import Plan
     from embshift.measurement.verify import verify_run
+    from embshift.show.compare import compare
     from embshift.show.handover.card import write_card
     from embshift.show.handover.export import export
     from embshift.show.handover.trackers import log_to_mlflow, log_to_trackio, log_to_wandb
-    from embshift.show.compare import compare
     from embshift.show.run import Run, open_run
 
 __all__ = [

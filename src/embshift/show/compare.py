@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embshift.analysis.compared.catalogue import PRIMARY
-from embshift.analysis.compared.comparison import Comparison, compare_runs
+from embshift.analysis.compared.comparison import compare_runs
+from embshift.analysis.compared.results import Comparison
 from embshift.analysis.pairing.pairing import LEAST_SHARED
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.core.records import Record, to_pandas, write_html

@@ -1,7 +1,7 @@
-"""Comparisons of runs: how encoders are related, what differs, and what is not worse by more than a margin."""
+"""Comparisons of runs: how encoders are related, what differs, and what is not worse by a margin."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,131 +17,26 @@ from embshift.analysis.compared.intervals import (
 )
 from embshift.analysis.compared.measured import MeasuredSide, measure_sides, relate_sides
 from embshift.analysis.compared.names import name_runs
-from embshift.analysis.compared.spaces import Relation, SpaceShift
-from embshift.analysis.compared.stability import Overview, compute_overview
+from embshift.analysis.compared.results import ComparedPair, ComparedRun, Comparison, Row, Verdicts
+from embshift.analysis.compared.spaces import Relation
+from embshift.analysis.compared.stability import compute_overview
 from embshift.analysis.compared.values import ComparedValues
 from embshift.analysis.pairing.pairing import LEAST_SHARED, Pairing, pair_panels
 from embshift.analysis.pairing.panels import read_panel
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.shifts.sign_flips import flip_signs
-from embshift.analysis.strength.sweep import Sweep
 from embshift.core.errors import PlanError
 from embshift.core.named import find_position
-from embshift.core.records import Record, to_pandas, write_html
 from embshift.core.types import Direction
 from embshift.runs.tables import RunTables
 
-__all__ = ["MOST", "ComparedPair", "ComparedRun", "Comparison", "Verdicts", "compare_runs"]
+__all__ = ["MOST", "compare_runs"]
 
 MOST = 30
 """Greatest number of runs that are compared at once."""
 
 COLUMNS_AT_ONCE = 2_000
 """Columns that are resampled at once: 160 MiB for 10,000 resamples."""
-
-Row = Float64[np.ndarray, " transforms"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ComparedRun:
-    """One of the compared runs.
-
-    Attributes:
-        name: Name that tells it from the others.
-        folder: Its folder.
-        encoder: Name of its encoder.
-        estimates: Mean of each transform and statistic on the shared images, with intervals.
-        sweep: Its curves against severity, of a sweep; else None.
-    """
-
-    name: str
-    folder: str
-    encoder: str
-    estimates: Estimates
-    sweep: Sweep | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Verdicts:
-    """Whether transforms are worse by no more than a margin.
-
-    Attributes:
-        margin: The margin, in the unit of the statistic.
-        worse: By how much the second run is worse, on average; below 0 where it is better.
-        bound: Upper end of the one-sided interval of that; NaN for fewer than ten images.
-        level: Coverage of each bound.
-    """
-
-    margin: float
-    worse: Row
-    bound: Row
-    level: float
-
-    def holds(self, at: int) -> bool:
-        """Return whether a transform is shown to be worse by no more than the margin."""
-        return bool(self.bound[at] <= self.margin)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ComparedPair:
-    """A run beside the reference.
-
-    Attributes:
-        name: Name of the run.
-        relation: How its encoder is related to that of the reference.
-        pairing: What was paired.
-        space: What happens to the embeddings of unchanged images; None for different encoders.
-        differences: Run − reference, with intervals.
-        p: Two-sided p of a difference in the chosen statistic, by sign flips.
-        adjusted: The same, adjusted for all transforms by max-T.
-        verdicts: Whether it is not worse by more than a margin; None where no margin was asked for.
-    """
-
-    name: str
-    relation: Relation
-    pairing: Pairing
-    space: SpaceShift | None
-    differences: Estimates
-    p: Row
-    adjusted: Row
-    verdicts: Verdicts | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Comparison:
-    """Runs of the same images and transforms; the first is the reference.
-
-    Attributes:
-        by: The statistic that is tested for differences, and that a margin is in.
-        images: Number of images that all runs have: the unit of every interval, and the gallery.
-        transforms: The transforms that all runs have.
-        statistics: The statistics.
-        runs: The runs, the reference first.
-        pairs: The other runs beside the reference.
-        overview: Every run by stability, recall and separation.
-        floor: Numeric floor of the statistic `by`: its mean under the transform `identity`, less its value for
-            unchanged images; NaN without such a transform.
-        level: Coverage of intervals.
-        notes: What the numbers rest on.
-    """
-
-    by: str
-    images: int
-    transforms: tuple[str, ...]
-    statistics: tuple[str, ...]
-    runs: tuple[ComparedRun, ...]
-    pairs: tuple[ComparedPair, ...]
-    overview: Overview
-    floor: float
-    level: float
-    notes: tuple[str, ...]
-
-    def records(self) -> list[Record]:
-        """Return one row for each run, transform and statistic; differences are to the reference."""
-        return list(_list_records(self))
-
-    to_pandas = to_pandas
-    _repr_html_ = write_html
 
 
 def compare_runs(
@@ -354,45 +249,3 @@ def _write_notes(
     for name, side in zip(names, sides, strict=True):
         if side.left_out:
             yield f"{name}: {side.left_out:,} originals left out, whose embedding is all zeros or not finite"
-
-
-def _list_records(found: Comparison) -> Iterator[Record]:
-    beside: Mapping[str, ComparedPair] = {pair.name: pair for pair in found.pairs}
-    for run in found.runs:
-        pair = beside.get(run.name)
-        for at, transform in enumerate(found.transforms):
-            for column, statistic in enumerate(found.statistics):
-                yield _record(found, run, pair, place=(at, column), names=(transform, statistic))
-
-
-_NAN = float("nan")
-
-
-def _record(
-    found: Comparison,
-    run: ComparedRun,
-    pair: ComparedPair | None,
-    *,
-    place: tuple[int, int],
-    names: tuple[str, str],
-) -> Record:
-    parts = ("mean", "low", "high")
-    joint = ("joint_low", "joint_high")
-    transform, statistic = names
-    record: Record = {"run": run.name, "folder": run.folder, "encoder": run.encoder}
-    record |= {"relation": "reference" if pair is None else pair.relation}
-    record |= {"transform": transform, "statistic": statistic}
-    record |= {"grade": None if pair is None else pair.pairing.grade(transform)}
-    record |= {part: float(getattr(run.estimates, part)[place]) for part in parts}
-    record |= {"n": int(run.estimates.n[place])}
-    other = None if pair is None else pair.differences
-    record |= {
-        f"difference_{part}": _NAN if other is None else float(getattr(other, part)[place])
-        for part in (*parts, *joint)
-    }
-    tested = pair is not None and statistic == found.by
-    record |= {name: float(getattr(pair, name)[place[0]]) if tested else _NAN for name in ("p", "adjusted")}
-    verdicts = pair.verdicts if pair is not None and tested else None
-    record |= {"worse_at_most": _NAN if verdicts is None else float(verdicts.bound[place[0]])}
-    record |= {"not_worse": None if verdicts is None else verdicts.holds(place[0])}
-    return record

@@ -1,4 +1,4 @@
-"""Views of a run, several transforms at a time: a pass over a run's files costs the same for one as for many."""
+"""Views of a run, several transforms at a time: one pass over its files for all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

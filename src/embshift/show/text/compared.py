@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from embshift.analysis.compared.catalogue import COMPARED
-from embshift.analysis.compared.comparison import ComparedPair, Comparison
+from embshift.analysis.compared.results import ComparedPair, Comparison
 from embshift.analysis.compared.spaces import SpaceShift
 from embshift.analysis.compared.stability import OVERVIEW
 from embshift.core.types import Direction
@@ -51,7 +51,7 @@ def describe_pair(found: Comparison, pair: ComparedPair) -> str:
     """Return in one or two sentences how a run differs from the reference."""
     reference = found.runs[0].name
     if pair.space is None:
-        first = f"{pair.name} and {reference} are different encoders, so an index of one is of no use to the other."
+        first = f"{pair.name} and {reference} are different encoders; each needs an index of its own."
     else:
         first = f"{pair.name} against {reference} ({pair.relation}): {describe_space(pair.space)}"
     return f"{first} {_describe_differences(found, pair)}"
@@ -100,7 +100,7 @@ def _signed(value: float) -> str:
 
 
 def describe_margin(found: Comparison, pair: ComparedPair) -> str:
-    """Return which transforms are shown to be worse by no more than the margin; empty where none was asked."""
+    """Return which transforms are shown to be worse by no more than the margin; empty without one."""
     verdicts = pair.verdicts
     if verdicts is None:
         return ""
@@ -133,8 +133,8 @@ def describe_overview(found: Comparison) -> str:
     ]
     if misleading:
         texts.append(
-            f"{join_names(misleading, most=_MOST)} is stable, but finds fewer originals: it tells images apart"
-            " less well, and its stability alone is no reason to choose it."
+            f"{join_names(misleading, most=_MOST)} is stable, but finds fewer originals: it tells images"
+            " apart less well, and its stability alone is no reason to choose it."
         )
     return " ".join(texts)
 
