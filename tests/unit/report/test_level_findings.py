@@ -168,7 +168,7 @@ def facts(tmp_path_factory) -> Facts:
 
 class TestTables:
     def test_a_run_without_levels_has_what_shifts_amount_to(self, facts):
-        found, arranged = build_tables(facts)
+        found, arranged, cosines = build_tables(facts)
         for table in (found, arranged):
             assert [cells[0]["text"] for cells in table["rows"]] == ["mild", "strong"]
             assert table["header"][0]["text"] == "transform"
@@ -180,6 +180,11 @@ class TestTables:
             facts.embeddings.retrieval.mean("strong", "recall_at_1"), abs=0.005
         )
         assert arranged["rows"][0][others.index("RSA")]["small"].count("chance ") == 1
+        assert [cells[0]["text"] for cells in cosines["rows"]] == ["mild", "strong", "all"]
+        kept = [one["text"] for one in cosines["header"]].index("kept at precision 0.9")
+        precise = facts.embeddings.thresholds.row("strong").at_precision
+        assert float(cosines["rows"][1][kept]["text"]) == pytest.approx(precise.recall.value, abs=0.005)
+        assert "0.001 of 1,104 other pairs are 1.1, fewer than 20" in cosines["note"]
         assert build_curves(facts) is None
 
     def test_no_cell_is_left_out(self, facts):
@@ -205,6 +210,7 @@ class TestTables:
             "Transforms at equal damage",
             "How large are the shifts, and are originals still found?",
             "Is the shift consistent, and is the geometry preserved?",
+            "Which cosine means the same image?",
         ]
         for table in found:
             assert {len(cells) for cells in table["rows"]} == {len(table["header"])}

@@ -98,7 +98,7 @@ def describe_threshold(row: ThresholdRow) -> str:
     if row.finest:
         let_in = f"and {_per_million(one)} other pairs are let in"
     else:
-        let_in = f"9 of 10 pairs are right, and {_count_let_in(row, one)} other pairs are let in"
+        let_in = f"9 of 10 pairs are right, and {_count_let_in(row, one)}"
     return (
         f"At cosine ≥ {format_threshold(one.threshold)}, {share}{',' * (not row.finest)} {let_in}.{treated}"
     )
@@ -110,16 +110,20 @@ def _percent(one: Estimate) -> str:
 
 
 def _per_million(one: Operating) -> str:
-    low, high = (f"{1e6 * end:,.3g}" for end in (one.rate.low, one.rate.high))
+    low, high = _format_count(1e6 * one.rate.low), _format_count(1e6 * one.rate.high)
     ends = "" if math.isnan(one.rate.low) else f" ({low} to {high})"
-    return f"{1e6 * one.rate.value:,.3g} in a million{ends}"
+    return f"{_format_count(1e6 * one.rate.value)} in a million{ends}"
+
+
+def _format_count(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _count_let_in(row: ThresholdRow, one: Operating) -> str:
     if one.let_in:
-        return f"{one.let_in:,} of {row.pairs:,}"
+        return f"{one.let_in:,} of {row.pairs:,} other pairs are let in"
     most = "" if math.isnan(one.rate.high) else f" (at most {100 * one.rate.high:.2g} % of such pairs)"
-    return f"none of {row.pairs:,}{most}"
+    return f"none of {row.pairs:,} other pairs is let in{most}"
 
 
 def _caption(found: Thresholds) -> Iterator[str]:
