@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+import embshift
 from embshift.analysis.of_thresholds import find_near_duplicates
 from embshift.analysis.thresholds.near_duplicates import LIMIT
+from embshift.analysis.thresholds.result import COUNTED, LEFT_OUT
 from embshift.images import HASH_BYTES, hash_pixels
 from embshift.runs.perceptual_hashes import read_perceptual_hashes
 from embshift.runs.schema import TABLES
@@ -21,10 +23,7 @@ STORED = Path(__file__).parents[1] / "golden" / "stored_run"
 
 @pytest.fixture(scope="module")
 def photos():
-    return [
-        cv2.resize(cv2.imread(str(path))[:, :, ::-1], (224, 224))
-        for path in sorted(SAMPLES.glob("*.jpg"))[:12]
-    ]
+    return [cv2.imread(str(path)) for path in sorted(SAMPLES.glob("*.jpg"))[:12]]
 
 
 def compress(pixels, quality):
@@ -36,15 +35,34 @@ def apart(one, other):
     return sum((a ^ b).bit_count() for a, b in zip(one, other, strict=True))
 
 
-def test_two_qualities_of_a_photograph_are_near_and_photographs_are_far(photos):
-    hashes = [hash_pixels(photo) for photo in photos]
+def hash_of(pixels):
+    """Hash of the resized image, as a run makes it."""
+    return hash_pixels(cv2.resize(pixels, (224, 224))[:, :, ::-1])
+
+
+def test_versions_of_a_photograph_are_near_and_photographs_are_far(photos):
+    hashes = [hash_of(photo) for photo in photos]
     known = [at for at, one in enumerate(hashes) if one is not None]
     assert len(known) >= 11
     for at in known:
+        half = cv2.resize(photos[at], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         assert len(hashes[at]) == HASH_BYTES
-        copy = hash_pixels(cv2.resize(compress(cv2.resize(photos[at], (112, 112)), 40), (224, 224)))
-        assert apart(hashes[at], copy) <= LIMIT
+        for copy in (compress(photos[at], 90), compress(photos[at], 20), half):
+            assert apart(hashes[at], hash_of(copy)) <= LIMIT
         assert min(apart(hashes[at], hashes[other]) for other in known if other != at) > 3 * LIMIT
+
+
+def test_a_run_stores_hashes_and_names_near_duplicates(photos, tmp_path):
+    for name, pixels in [("a", photos[0]), ("copy", compress(photos[0], 30)), ("b", photos[2])]:
+        cv2.imwrite(str(tmp_path / f"{name}.png"), cv2.resize(pixels, (200, 200)))
+    options = {"encoder": "lite", "transforms": ["horizontal_flip"], "metrics": ["cosine"], "workers": 0}
+    run = embshift.measure(tmp_path, out=tmp_path / "run", **options)
+    assert len(read_perceptual_hashes(run).rows) == 3
+    found = run.thresholds(resamples=100)
+    assert (found.near_count, found.near_images) == (1, 2)
+    assert {found.near_pairs[0].first, found.near_pairs[0].second} == {"a.png", "copy.png"}
+    counted, left_out = (found.row("horizontal_flip", near_duplicates=one) for one in (COUNTED, LEFT_OUT))
+    assert (counted.pairs, left_out.pairs) == (6, 4)
 
 
 @pytest.mark.parametrize("low", [0, 128, 255])

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from embshift.analysis.thresholds.result import Estimate, NearPair, Operating, ThresholdRow, Thresholds
@@ -38,8 +39,8 @@ def row(*rates, precise=None, transform="jpeg", treated="counted"):
         uap=Estimate(value=0.9),
         at_precision=precise or operating(0.9),
         at_rates=rates,
-        curve_rates=[],
-        curve_recalls=[],
+        curve_rates=np.empty(0),
+        curve_recalls=np.empty(0),
     )
 
 
@@ -98,7 +99,9 @@ def test_near_duplicates_are_named_with_the_number_of_all():
 
 @pytest.mark.parametrize("style", ["markdown", "latex", "csv", "json"])
 def test_every_format_holds_every_row(style):
-    text = format_thresholds(thresholds(row(operating(), refused()), row(transform="all")), style=style)
+    text = format_thresholds(
+        thresholds(row(operating(), refused()), row(operating(), refused(), transform="all")), style=style
+    )
     assert "jpeg" in text
     if style == "json":
         found = json.loads(text)
