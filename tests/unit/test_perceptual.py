@@ -56,6 +56,7 @@ def test_a_run_stores_hashes_and_names_near_duplicates(photos, tmp_path):
     for name, pixels in [("a", photos[0]), ("copy", compress(photos[0], 30)), ("b", photos[2])]:
         cv2.imwrite(str(tmp_path / f"{name}.png"), cv2.resize(pixels, (200, 200)))
     options = {"encoder": "lite", "transforms": ["horizontal_flip"], "metrics": ["cosine"], "workers": 0}
+    options |= {"image_size": (64, 64), "batch": 8, "threads": 1, "device": "cpu"}
     run = embshift.measure(tmp_path, out=tmp_path / "run", **options)
     assert len(read_perceptual_hashes(run).rows) == 3
     found = run.thresholds(resamples=100)

@@ -2,14 +2,19 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from embshift.analysis.embeddings.pairs import make_pairs
+from embshift.analysis.sampling.bootstrap import draw_counts
 from embshift.analysis.thresholds import estimates, measure, others
+from embshift.analysis.thresholds.curves import count_others, find_auc_pulls
 from embshift.analysis.thresholds.measure import measure_thresholds
 from embshift.analysis.thresholds.near_duplicates import NearDuplicates, find_near_pairs, group_pairs
+from embshift.analysis.thresholds.resampling import resample_scores
+from embshift.analysis.thresholds.scores import make_scores
 from embshift.core.errors import PlanError, UnknownNameError
 from tests.reference import thresholds_reference as reference
 
@@ -172,18 +177,46 @@ def test_the_influences_give_the_variance_of_a_numerical_derivative():
     assert row_pulls.sum() == pytest.approx(0, abs=1e-12)
 
 
-def pulls_of(pairs, transform):
-    from dataclasses import replace
-
-    from embshift.analysis.thresholds.curves import count_others, find_auc_pulls
-    from embshift.analysis.thresholds.scores import make_scores
-
+def scores_of(pairs, transform):
     (draw,), _ = pairs.views(transform)
     own = np.einsum("ij,ij->i", draw.units, pairs.units[draw.at])
     scores = make_scores(own=own, owner=draw.at, images=len(pairs))
     found = others.compare_others(draw.units, pairs.units, image=draw.at, near={}, keep=1, own=[scores.own])
-    scores = replace(scores, total=found.total, tail=found.tail, rows=found.rows[0], columns=found.columns[0])
+    return replace(scores, total=found.total, tail=found.tail, rows=found.rows[0], columns=found.columns[0])
+
+
+def pulls_of(pairs, transform):
+    scores = scores_of(pairs, transform)
     return find_auc_pulls(scores, count_others(scores))
+
+
+def test_a_resample_is_a_gallery_of_copies_that_are_no_other_images():
+    """Every copy is a view and an original; pairs of an image with its own copies are left out."""
+    images, rates = 12, (0.1, 0.02)
+    pairs = scene(images, dim=3)
+    (draw,), _ = pairs.views("t1")
+    scores = scores_of(pairs, "t1")
+    counts = count_others(scores)
+    found = resample_scores(scores, counts, precision=0.5, rates=rates, let_in=[0, 7], resamples=100, seed=5)
+    (drawn,) = draw_counts(images, resamples=100, seed=5)
+    for at in range(0, 100, 20):
+        copies = np.repeat(np.arange(images), drawn[at].astype(int))
+        listed_ = [
+            (reference.cosine(draw.units[one], pairs.units[other]), place == second)
+            for place, one in enumerate(copies)
+            for second, other in enumerate(copies)
+            if place == second or one != other
+        ]
+        assert found.at_precision[at] == pytest.approx(reference.recall_at_precision(listed_, 0.5))
+        assert found.at_rates[at].tolist() == pytest.approx(
+            [reference.recall_at_rate(listed_, rate) for rate in rates]
+        )
+        # The copies of a view follow each other; the product takes their mean rank.
+        assert found.uap[at] == pytest.approx(reference.uap(listed_), abs=0.01)
+        threshold = scores.tail.cosines[6]
+        total = sum(not same for _, same in listed_)
+        let_in = reference.kept_and_let_in(listed_, threshold - 1e-12)[1]
+        assert found.rates[at].tolist() == pytest.approx([0, let_in / total])
 
 
 def known(*pairs, images):
