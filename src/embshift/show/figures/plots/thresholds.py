@@ -104,6 +104,9 @@ def _set_scales(axes: Axes, *, left: float) -> None:
     middle = 10.0 ** math.floor((math.log10(left) + 6) / 2)
     ticks = sorted({left, middle, _MILLION})
     axes.set_xticks(ticks, [_power(tick) for tick in ticks])
+    # Below a wide font, the first label would meet that of 0, and the last one the next panel.
+    for label, side in zip(axes.get_xticklabels()[:: len(ticks) - 1], ("left", "right"), strict=True):
+        label.set_horizontalalignment(side)
     axes.set_xticks([], minor=True)
     axes.set_ylim(0, 1.03)
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
