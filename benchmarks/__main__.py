@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the stages asked for, and return the exit code."""
-    from benchmarks import accelerator, explaining, forms, long_runs, stages, whole_runs
+    from benchmarks import accelerator, comparing, explaining, forms, long_runs, stages, whole_runs
     from benchmarks.images import write_encoder, write_images
     from benchmarks.machine import describe_machine, read_load
     from benchmarks.report import format_table, make_results
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **long_runs.STAGES,
         **explaining.STAGES,
         **forms.STAGES,
+        **comparing.STAGES,
         **accelerator.STAGES,
     }
     parsed = _parse(arguments, list(every))
@@ -72,7 +73,11 @@ _SIZES = {
     "ours": (64, 16, "images in a repetition of a run with reference views"),
     "fast": (160, 32, "images in a repetition of a run with fast views"),
     "memory": (2000, 192, "images of the long memory run"),
-    "finished": (13312, 1024, "images of the finished run that is asked again; a multiple of 64"),
+    "finished": (
+        13312,
+        1024,
+        "images of the finished run that is asked again, and of compared runs; a multiple of 64",
+    ),
     "explained": (256, 32, "images of the run that is explained"),
     "few": (32, 8, "images in a repetition of a single stage"),
     "repetitions": (3, 2, "repetitions of everything"),

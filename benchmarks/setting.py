@@ -21,7 +21,7 @@ class Setting:
         ours: Images in a repetition of a run as in the paper; they include those of the plain procedure.
         fast: Images in a repetition of a faster run; they include those of the plain procedure.
         memory: Images of the longer memory run.
-        finished: Images of the finished run that is asked again.
+        finished: Images of the finished run that is asked again, and of compared runs.
         explained: Images of the run that is explained.
         best: The encoder's best batch size by network and engine, filled in by the stages.
     """

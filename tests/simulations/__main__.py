@@ -4,6 +4,8 @@ import math
 import sys
 from functools import partial
 
+from tests.simulations.compared import KINDS as COMPARED_KINDS
+from tests.simulations.compared import STATISTICS, compared_coverage
 from tests.simulations.coverage import (
     CASES,
     Share,
@@ -85,6 +87,7 @@ def _rows():
     yield from _inside_rows()
     yield from _embedding_rows()
     yield from _threshold_rows()
+    yield from _compared_rows()
     for name, truth in CASES.items():
         yield f"ranks, {name}", partial(_ranks, truth), _within(0.93, 1, start=0)
 
@@ -125,6 +128,15 @@ def _threshold_rows():
     for measure in MEASURES:
         yield f"thresholds, {measure}", partial(_threshold, measure, some), _within(0.91, 1)
     yield "thresholds, refused rightly", partial(_refused, some), _within(1, 1, start=0)
+
+
+def _compared_rows():
+    """Yield the intervals of compared runs."""
+    some = {"trials": FEWEST_TRIALS, "resamples": 500}
+    for statistic in STATISTICS:
+        for kind in COMPARED_KINDS:
+            drawn = partial(compared_coverage, statistic=statistic, kind=kind, **some)
+            yield f"compared, {kind} of {statistic}", drawn, _within(0.91, 1)
 
 
 def _threshold(measure, some, images):

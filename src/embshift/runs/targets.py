@@ -27,6 +27,9 @@ class _Mark:
 
 MARKS = {
     "html": _Mark(name="report", start=b"<!doctype html>", inside=b"<title>embshift report</title>"),
+    "comparison": _Mark(
+        name="comparison", start=b"<!doctype html>", inside=b"<title>embshift comparison</title>"
+    ),
     "png": _Mark(name="PNG figure", start=b"\x89PNG\r\n\x1a\n", inside=b"tEXtSoftware\0embshift "),
     "svg": _Mark(name="SVG figure", start=b"<?xml ", inside=b"<dc:title>embshift "),
     "pdf": _Mark(name="PDF figure", start=b"%PDF-", inside=b"/Creator (embshift "),

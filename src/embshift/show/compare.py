@@ -1,18 +1,25 @@
 """Comparisons of run folders, with their answers in words and their tables. Never imports torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embshift.analysis.compared.catalogue import PRIMARY
 from embshift.analysis.compared.comparison import compare_runs
 from embshift.analysis.compared.results import Comparison
 from embshift.analysis.pairing.pairing import LEAST_SHARED
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
+from embshift.core.errors import FigureError
+from embshift.core.paths import output_path
 from embshift.core.records import Record, to_pandas, write_html
 from embshift.core.threads import limit_threads
 from embshift.runs.tables import RunTables
 from embshift.show.run import open_run
 from embshift.show.text.compared import format_compared, list_answers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["ComparedRuns", "compare"]
 
@@ -37,6 +44,66 @@ class ComparedRuns:
 
     to_pandas = to_pandas
     _repr_html_ = write_html
+
+    def figure(self, name: str, *, width: float = 6.9, page: int = 1, plain: bool = False) -> "Figure":
+        """Render a figure; its ``get_label()`` is the alt text.
+
+        Args:
+            name: "differences" (of every run to the first, by transform) or "encoders" (stability beside
+                recall and separation).
+            width: Width in inches: 3.3 for one column, 6.9 for a page with two columns. The height follows.
+            page: Page of a figure with several pages, from 1.
+            plain: Leave out title and notes, for a caption in their place; the alt text stays.
+
+        Raises:
+            FigureError: If the figure has no such page.
+            UnknownNameError: If there is no such figure.
+        """
+        # Only figures load Matplotlib.
+        from embshift.show.comparison.render import render_comparison
+
+        pages = list(render_comparison(self.found, name, width=width, plain=plain))
+        if not 1 <= page <= len(pages):
+            raise FigureError(
+                f"page is {page}, but figure '{name}' has {len(pages)}; expected 1 to {len(pages)}"
+            )
+        return pages[page - 1].figure
+
+    def report(self, out: str | Path) -> Path:
+        """Write the answers, figures and tables into one HTML file that opens without a network.
+
+        Args:
+            out: Path of the file; an earlier comparison is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            StorageError: If it cannot be written.
+            UsageError: If the path leads to something else than a comparison.
+        """
+        from embshift.show.comparison.page import write_comparison_page
+
+        return write_comparison_page(self.found, out)
+
+    def figures(
+        self, folder: str | Path, *, formats: Sequence[str] = ("png",), width: float = 6.9
+    ) -> list[Path]:
+        """Write all figures into a folder, and return the paths of the files.
+
+        Args:
+            folder: The folder.
+            formats: "png", "svg" or "pdf", one or several.
+            width: Width in inches.
+
+        Raises:
+            StorageError: If a file cannot be written.
+            UnknownNameError: If there is no such format.
+            UsageError: If something else than a figure has the name of a file.
+        """
+        from embshift.show.comparison.render import write_comparison
+
+        return write_comparison(self.found, output_path(folder), formats=formats, width=width)
 
     def format(self, style: str) -> str:
         """Format the comparison as "markdown", "csv", "latex" or "json".

@@ -167,8 +167,9 @@ def _estimate(sample: Sample, apart: Float64[np.ndarray, "resamples columns"], *
         mean=alone.mean.reshape(shape),
         low=choose(score.low, alone.low),
         high=choose(score.high, alone.high),
-        joint_low=choose(joint_score.low, joint.low),
-        joint_high=choose(joint_score.high, joint.high),
+        # Symmetric intervals of all could be narrower on one side than a skewed one alone.
+        joint_low=choose(joint_score.low, np.fmin(joint.low, alone.low)),
+        joint_high=choose(joint_score.high, np.fmax(joint.high, alone.high)),
         n=alone.n.reshape(shape),
         deviation=_deviation(sample).reshape(shape),
         level=level,

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from embshift.cli.commands.summaries import warn_if_unfinished
-from embshift.cli.output.terminal import print_table, print_text
+from embshift.cli.output.terminal import print_message, print_table, print_text
 
 __all__ = ["compare"]
 
@@ -25,4 +25,8 @@ def compare(parsed: argparse.Namespace) -> int:
         print_table(compared_table(compared.found))
     else:
         print_text(compared.format(parsed.format))
+    if parsed.report is not None:
+        print_message(f"report: {compared.report(parsed.report)}")
+    for path in () if parsed.figures is None else compared.figures(parsed.figures):
+        print_message(f"figure: {path}")
     return 0

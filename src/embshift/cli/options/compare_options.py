@@ -39,5 +39,9 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="least share of all images that each run must share with the reference (default: 0.95)",
     )
+    report = add("--report", metavar="FILE", help="also write answers, figures and tables into an HTML file")
+    figures = add("--figures", metavar="FOLDER", help="also write the figures into a folder, as PNG")
+    for action in (report, figures):
+        complete(action, paths)
     for action in (margin, shared):
         complete(action, no_words)

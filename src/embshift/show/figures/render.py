@@ -19,7 +19,16 @@ from embshift.show.figures.layout.style import use_house_style
 from embshift.show.figures.layout.style_sheets import read_style
 from embshift.show.figures.material import Material
 
-__all__ = ["COLUMN", "FORMATS", "FULL", "render_page", "render_pages", "write_figure"]
+__all__ = [
+    "COLUMN",
+    "FORMATS",
+    "FULL",
+    "check_width",
+    "render_page",
+    "render_pages",
+    "write_figure",
+    "write_pages",
+]
 
 COLUMN, FULL = 3.3, 6.9
 """Inches of a column, and of a page of two columns."""
@@ -57,10 +66,7 @@ def render_pages(
         UsageError: If the style sheet cannot be read or parsed.
     """
     entry = FIGURES[name]
-    if not _NARROWEST <= width <= _WIDEST:
-        raise PlanError(
-            f"width is {width:g}; expected {_NARROWEST:g} to {_WIDEST:g} inches, e.g. {COLUMN:g} or {FULL:g}"
-        )
+    check_width(width)
     if pictures < 1:
         raise PlanError(f"pictures is {pictures}; expected 1 or more")
     settings = {} if style is None else read_style(style)
@@ -78,6 +84,14 @@ def render_pages(
         # A figure's label is the only text that matplotlib keeps with it and never draws.
         page.figure.set_label(page.alt)
         yield page
+
+
+def check_width(width: float) -> None:
+    """Raise `PlanError` for a width in inches that no figure fits."""
+    if not _NARROWEST <= width <= _WIDEST:
+        raise PlanError(
+            f"width is {width:g}; expected {_NARROWEST:g} to {_WIDEST:g} inches, e.g. {COLUMN:g} or {FULL:g}"
+        )
 
 
 @contextmanager
@@ -173,19 +187,49 @@ def write_figure(
         UsageError: If a run keeps its results in the folder, something else than a figure has the name of a
             file, or the style sheet cannot be read or parsed.
     """
+    settings = {} if style is None else read_style(style)
+    pages = render_pages(material, name, width=width, pictures=pictures, plain=plain, style=style)
+    title = FIGURES[name].question
+    return write_pages(pages, name=name, title=title, folder=folder, formats=formats, settings=settings)
+
+
+def write_pages(
+    pages: Iterator[Page],
+    *,
+    name: str,
+    title: str,
+    folder: Path,
+    formats: Sequence[str],
+    settings: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write the pages of a figure; each file appears whole or not at all.
+
+    Args:
+        pages: The pages, which are rendered as they are asked for.
+        name: Name of the files.
+        title: Title in their metadata.
+        folder: Their folder.
+        formats: Names in `FORMATS`.
+        settings: Settings of matplotlib on top of the package's style.
+
+    Raises:
+        StorageError: If a file cannot be written.
+        UnknownNameError: If there is no such format.
+        UsageError: If a run keeps its results in the folder, or something else than a figure has the name of
+            a file.
+    """
     for one in formats:
         if one not in FORMATS:
             raise UnknownNameError("format", one, FORMATS)
-    kinds, settings = tuple(dict.fromkeys(formats)), {} if style is None else read_style(style)
+    kinds = tuple(dict.fromkeys(formats))
     for kind in kinds:
         _page_path(folder, name, 1, kind=kind)  # before anything is rendered
     written, number = list[Path](), 0
-    pages = render_pages(material, name, width=width, pictures=pictures, plain=plain, style=style)
     for number, page in enumerate(pages, start=1):
         for kind in kinds:
             path = _page_path(folder, name, number, kind=kind)
-            metadata = _make_metadata(kind, title=FIGURES[name].question, alt=page.alt)
-            save = partial(_save_page, page.figure, kind=kind, metadata=metadata, settings=settings)
+            metadata = _make_metadata(kind, title=title, alt=page.alt)
+            save = partial(_save_page, page.figure, kind=kind, metadata=metadata, settings=settings or {})
             write_aside(path, save)
             written.append(path)
     for kind in kinds:

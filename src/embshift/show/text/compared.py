@@ -27,6 +27,7 @@ __all__ = [
     "format_compared",
     "list_answers",
     "overview_cells",
+    "space_cells",
 ]
 
 _ALIKE = 0.95
@@ -44,7 +45,8 @@ def list_answers(found: Comparison) -> tuple[str, ...]:
     for pair in found.pairs:
         answers.append(describe_pair(found, pair))
         answers += [text for text in (describe_margin(found, pair),) if text]
-    return (*answers, describe_overview(found))
+    overview = describe_overview(found)
+    return (overview, *answers) if len(found.runs) > 2 else (*answers, overview)
 
 
 def describe_pair(found: Comparison, pair: ComparedPair) -> str:
@@ -70,6 +72,31 @@ def describe_space(space: SpaceShift) -> str:
     if not overlap >= _ALIKE:
         return f"re-index for searches of neighbours; a search for the same image still works ({numbers})."
     return f"no need to re-index ({numbers})."
+
+
+def space_cells(found: Comparison) -> Cells:
+    """Return what happens to the embeddings of unchanged images, for runs that share a space."""
+    header = [
+        "run",
+        "relation",
+        "greatest shift",
+        "overlap of neighbours",
+        "found first in the old index",
+        "numeric floor",
+    ]
+    rows = [
+        [
+            pair.name,
+            pair.relation,
+            spell_number(pair.space.same_image_shift),
+            spell_number(pair.space.neighbour_overlap),
+            format_percent(pair.space.old_index_recall),
+            "not measured" if math.isnan(found.floor) else spell_number(found.floor),
+        ]
+        for pair in found.pairs
+        if pair.space is not None
+    ]
+    return header, rows
 
 
 def _describe_differences(found: Comparison, pair: ComparedPair) -> str:
@@ -123,8 +150,9 @@ def describe_overview(found: Comparison) -> str:
     first = {name: [one.transform for one in ranks[name].ordered() if one.low == 1] for name in OVERVIEW}
     stable, finding = first["relative_shift"], first["recall_at_1"]
     texts = [
-        f"Most stable (relative shift): {_or(stable)}; finds most originals (recall@1): {_or(finding)};"
-        f" keeps images furthest apart: {_or(first['separation'])}."
+        f"Most stable (relative shift): {_name_first(stable, found)}; finds most originals (recall@1):"
+        f" {_name_first(finding, found)}; keeps images furthest apart:"
+        f" {_name_first(first['separation'], found)}."
     ]
     misleading = [
         one.transform
@@ -139,7 +167,9 @@ def describe_overview(found: Comparison) -> str:
     return " ".join(texts)
 
 
-def _or(names: list[str]) -> str:
+def _name_first(names: list[str], found: Comparison) -> str:
+    if len(names) == len(found.runs):
+        return "not decided, any of them"
     return join_names(names, most=_MOST, word="or") if names else "undefined"
 
 

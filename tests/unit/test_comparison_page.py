@@ -1,0 +1,143 @@
+"""The figures and the page of a comparison: what they say, that it fits, and what they refuse."""
+
+import base64
+import hashlib
+import re
+from html import unescape
+
+import pytest
+
+import embshift
+from embshift.core.errors import FigureError, UnknownNameError, UsageError
+from embshift.show.comparison.figures import COMPARISON_FIGURES
+from embshift.show.comparison.render import render_comparison
+from embshift.show.figures.layout.labels import format_name
+from embshift.show.text.compared import compared_cells, overview_cells
+from embshift.show.text.numbers import spell_number
+from tests.drawn_text import drawn_text, meeting, outside, words
+from tests.synthetic_runs import NINE, THIRTY, Wanted, make_run
+
+HOSTILE = '<img src=x onerror=alert(1)> & "Co"'
+
+
+def compare(folder, *, count, transforms, images=12, names=None, missing=()):
+    made = []
+    for at in range(count):
+        wanted = Wanted(
+            transforms=transforms,
+            images=images,
+            seed=at,
+            views=False,
+            maps=False,
+            metrics=("cosine",),
+            encoder=names[at] if names else f"encoder {at}",
+            missing=missing,
+        )
+        made.append(make_run(folder / f"run{at}", wanted))
+    return embshift.compare(*made, resamples=200)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    return compare(tmp_path_factory.mktemp("two"), count=2, transforms=NINE, names=["plain", HOSTILE])
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("many")
+    return compare(folder, count=7, transforms=THIRTY[:14], missing=("blur",))
+
+
+@pytest.mark.parametrize("width", [3.3, 6.9])
+@pytest.mark.parametrize("name", COMPARISON_FIGURES)
+@pytest.mark.parametrize("which", ["two", "many"])
+def test_text_stays_on_the_page_and_apart(which, name, width, request):
+    compared = request.getfixturevalue(which)
+    for page in render_comparison(compared.found, name, width=width):
+        texts = drawn_text(page.figure)
+        assert outside(page.figure, texts) == []
+        assert meeting(texts) == []
+        assert page.figure.get_figwidth() == width
+
+
+def test_a_point_and_its_lines_are_the_numbers(two):
+    found = two.found
+    (page,) = render_comparison(found, "differences")
+    axes = page.figure.axes[0]
+    at = found.statistics.index(found.by)
+    dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    drawn = [(float(line.get_xdata()[0]), line.get_markerfacecolor() != "white") for line in dots]
+    (pair,) = found.pairs
+    wanted = zip(pair.differences.mean[:, at], pair.adjusted <= 0.05, strict=True)
+    assert drawn == [(float(mean), bool(sure)) for mean, sure in wanted]
+    bars = [tuple(line.get_xdata()) for line in axes.get_lines() if line.get_linewidth() == 2.0]
+    assert bars == list(zip(pair.differences.low[:, at], pair.differences.high[:, at], strict=True))
+
+
+def test_alt_texts_say_every_number(many):
+    found = many.found
+    alt = " ".join(page.alt for page in render_comparison(found, "differences"))
+    for pair in found.pairs:
+        for at, transform in enumerate(found.transforms):
+            mean = float(pair.differences.mean[at, found.statistics.index(found.by)])
+            assert f"{format_name(transform)} {spell_number(mean)}" in alt
+    alt = " ".join(page.alt for page in render_comparison(found, "encoders", width=3.3))
+    for name, each in zip(found.overview.runs, found.overview.estimates, strict=True):
+        assert f"{name}: relative shift {spell_number(float(each.mean[0, 0]))}" in alt
+
+
+def test_what_is_undefined_is_said_so(many):
+    (page, *_) = render_comparison(many.found, "differences")
+    assert "undefined" in words(page.figure)
+
+
+def read(compared, path):
+    return compared.report(path).read_text(encoding="utf-8")
+
+
+def test_the_page_holds_answers_and_all_cells(many, tmp_path):
+    text = unescape(re.sub(r"<[^>]+>", " ", read(many, tmp_path / "page.html")))
+    flat = re.sub(r"\s+", " ", text)
+    for answer in many.answers():
+        assert answer in flat
+    for header, rows in (compared_cells(many.found), overview_cells(many.found)):
+        for cell in (*header, *(cell for row in rows for cell in row)):
+            assert cell.strip() in flat
+    for note in many.found.notes:
+        assert note in flat
+
+
+def test_the_page_runs_and_loads_nothing(two, tmp_path):
+    text = read(two, tmp_path / "page.html")
+    assert "<script" not in text
+    assert HOSTILE not in text
+    assert "&lt;img src=x onerror=alert(1)&gt; &amp; &quot;Co&quot;" in text
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:" in text
+    assert set(re.findall(r'(?:src|href)="([^:"]*):', text)) == {"data"}
+
+
+def test_only_an_earlier_comparison_is_replaced(two, tmp_path):
+    path = tmp_path / "page.html"
+    assert two.report(path) == path
+    before = path.read_bytes()
+    assert two.report(path).read_bytes() == before
+    path.write_text("<!doctype html><title>someone's</title>")
+    with pytest.raises(UsageError, match="no comparison of embshift, and is not replaced"):
+        two.report(path)
+
+
+def test_figures_are_written_and_given(two, tmp_path):
+    written = two.figures(tmp_path / "figures", formats=("png", "svg"))
+    names = [f"{name}.{kind}" for name in COMPARISON_FIGURES for kind in ("png", "svg")]
+    assert [path.name for path in written] == names
+    assert (
+        two.figure("differences", width=3.3).get_label().startswith("Differences in relative shift to plain")
+    )
+    with pytest.raises(FigureError, match="page is 2, but figure 'encoders' has 1"):
+        two.figure("encoders", page=2)
+    with pytest.raises(UnknownNameError, match="did you mean 'encoders'"):
+        two.figure("encoder")
+    with pytest.raises(UnknownNameError, match="unknown format 'gif'"):
+        two.figures(tmp_path / "figures", formats=("gif",))
