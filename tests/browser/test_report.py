@@ -80,6 +80,7 @@ def test_everything_is_drawn(page):
     assert page.texts("#context h3") == [
         "How large are the shifts, and are originals still found?",
         "Is the shift consistent, and is the geometry preserved?",
+        "Which cosine means the same image?",
     ]
     # At the window's width every column is in sight.
     frames = "[...document.querySelectorAll('#context .scroll')]"

@@ -112,7 +112,7 @@ def test_completion_imports_nothing_heavy(tmp_path):
     ("arguments", "said"),
     [
         (["summarize"], "unknown command 'summarize'; did you mean 'summarise'?"),
-        (["frobnicate"], "unknown command 'frobnicate'; known: clusters, "),
+        (["frobnicate"], "unknown command 'frobnicate'; known: baseline, "),
         (["-q", "list"], "-q stands before the command; write 'embshift list -q …'"),
         (["run", "x", "--encodr", "lite"], "unknown option '--encodr'; did you mean '--encoder'"),
         (["run", "x", "--encodr=lite"], "unknown option '--encodr'; did you mean '--encoder'"),

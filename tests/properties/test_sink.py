@@ -40,6 +40,9 @@ def column(kind: pa.DataType, count: int, rng: np.random.Generator) -> pa.Array:
         return pa.array(
             [None if value == 7 else int(value) for value in rng.integers(0, 100, count)], type=kind
         )
+    if pa.types.is_fixed_size_binary(kind):
+        drawn = [rng.bytes(kind.byte_width) for _ in range(count)]
+        return pa.array([None if one[0] < 80 else one for one in drawn], type=kind)
     words = [None, "", "é", "a\x00b", "\x18\x04seal\x18@" + "0" * 64]
     chosen = [words[int(at)] for at in rng.integers(0, len(words), count)]
     if pa.types.is_binary(kind):

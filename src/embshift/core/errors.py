@@ -79,6 +79,9 @@ class UnknownNameError(UsageError):
         known = sorted(known)
         begun = [other for other in known if name and other.startswith(name)]
         alike = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        # Beside one that differs in a letter, those that share a few letters are no help.
+        ratio = {other: difflib.SequenceMatcher(None, other, name).ratio() for other in alike}
+        alike = [other for other in alike if ratio[other] >= ratio[alike[0]] - 0.3]
         near = list(dict.fromkeys(begun + alike))[:3]
         suggested = " or ".join(f"'{other}'" for other in near)
         hint = f"did you mean {suggested}?" if near else f"known: {', '.join(known) or 'none'}"
