@@ -58,6 +58,33 @@ def test_a_denominator_is_pulled_as_much_as_a_small_weight_moves_it(values, runs
         assert found[at] == pytest.approx(15 * change / 1e-6, rel=1e-4, abs=1e-5)
 
 
+def test_a_mean_is_pulled_as_much_as_a_small_weight_moves_it(runs, values):
+    found, ratio = values[0], list(COMPARED).index("relative_shift")
+    ids, originals = runs[0].image_ids(), runs[0].embeddings()
+    order = np.argsort([ids[row] for row in originals.rows.tolist()])
+    units = originals.values[order].astype(np.float64)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    ones = np.ones(24)
+    _, others = mean_relative_shift(units, ones, ones, numerator=ones)
+    shifts = found.values[:, 0, ratio] * others
+    whole, _ = mean_relative_shift(units, shifts, ones, numerator=ones)
+    pulls = sample_values(found, draws=2).pulls.reshape(24, len(THREE), -1)[:, 0, ratio]
+    for at in range(24):
+        moved = ones.copy()
+        moved[at] += 1e-6
+        change = mean_relative_shift(units, shifts, moved, numerator=moved)[0] - whole
+        assert pulls[at] == pytest.approx(24 * change / 1e-6, rel=1e-4, abs=1e-6)
+
+
+def test_proportions_of_all_transforms_share_the_error(values):
+    (apart,) = estimate([sample_differences(*values)], resamples=200)
+    share = list(COMPARED).index("recall_at_1")
+    differences = values[1].values[:, :, share] - values[0].values[:, :, share]
+    low, high = score_interval(differences, level=1 - 0.05 / len(THREE))
+    assert apart.joint_low[:, share] == pytest.approx(low)
+    assert apart.joint_high[:, share] == pytest.approx(high)
+
+
 def test_differences_are_those_of_the_means(values):
     first, second = values
     one, two, apart = estimate(

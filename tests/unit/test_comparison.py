@@ -56,6 +56,27 @@ def test_a_run_that_only_lies_elsewhere_differs_in_nothing(first, tmp_path):
     assert all(pair.verdicts.holds(at) for at in range(3))
 
 
+def test_it_says_whether_to_index_again(first, tmp_path):
+    moved = _change(first, tmp_path / "moved", lambda vector, _: 2 * vector)
+    said = embshift.compare(first, moved, **FEW).answers()[0]
+    assert "no need to re-index (" in said
+    assert "No transform is shown to differ in relative shift" in said
+    rng = np.random.default_rng(0)
+    noisy = _change(first, tmp_path / "noisy", lambda vector, _: vector + 0.5 * rng.normal(size=8))
+    compared = embshift.compare(first, noisy, **FEW)
+    assert 0.5 <= compared.found.pairs[0].space.old_index_recall < 1
+    assert "): re-index (" in compared.answers()[0]
+
+
+def test_a_bound_is_the_end_of_the_interval_with_twice_the_error(first, tmp_path):
+    rng = np.random.default_rng(0)
+    noisy = _change(first, tmp_path / "noisy", lambda vector, _: vector + 0.2 * rng.normal(size=8))
+    bound = embshift.compare(first, noisy, margin=0.01, level=0.95, **FEW).found.pairs[0].verdicts.bound
+    found = embshift.compare(first, noisy, level=0.9, **FEW).found
+    ends = found.pairs[0].differences.high[:, found.statistics.index("relative_shift")]
+    assert bound == pytest.approx(ends)
+
+
 def test_a_planted_loss_is_found_where_it_is_and_not_elsewhere(first, tmp_path):
     worse = _change(first, tmp_path / "worse", lambda vector, _: vector, name="other")
     path = next((worse.folder / "embeddings").glob("*.parquet"))
