@@ -66,14 +66,14 @@ def test_a_mean_is_pulled_as_much_as_a_small_weight_moves_it(runs, values):
     units /= np.linalg.norm(units, axis=1, keepdims=True)
     ones = np.ones(24)
     _, others = mean_relative_shift(units, ones, ones, numerator=ones)
-    shifts = found.values[:, 0, ratio] * others
+    shifts = found.values[:, 2, ratio] * others  # of the transform that moves most
     whole, _ = mean_relative_shift(units, shifts, ones, numerator=ones)
-    pulls = sample_values(found, draws=2).pulls.reshape(24, len(THREE), -1)[:, 0, ratio]
+    pulls = sample_values(found, draws=2).pulls.reshape(24, len(THREE), -1)[:, 2, ratio]
     for at in range(24):
         moved = ones.copy()
         moved[at] += 1e-6
         change = mean_relative_shift(units, shifts, moved, numerator=moved)[0] - whole
-        assert pulls[at] == pytest.approx(24 * change / 1e-6, rel=1e-4, abs=1e-6)
+        assert pulls[at] == pytest.approx(24 * change / 1e-6, rel=1e-3, abs=1e-5)
 
 
 def test_proportions_of_all_transforms_share_the_error(values):

@@ -61,6 +61,10 @@ def test_it_says_whether_to_index_again(first, tmp_path):
     said = embshift.compare(first, moved, **FEW).answers()[0]
     assert "no need to re-index (" in said
     assert "No transform is shown to differ in relative shift" in said
+    other = _make(tmp_path / "other", seed=5)
+    (pair,) = (compared := embshift.compare(first, other, **FEW)).found.pairs
+    assert 0.05 < pair.adjusted.min() < 1
+    assert "No transform is shown to differ in relative shift" in compared.answers()[0]
     rng = np.random.default_rng(0)
     noisy = _change(first, tmp_path / "noisy", lambda vector, _: vector + 0.5 * rng.normal(size=8))
     compared = embshift.compare(first, noisy, **FEW)
