@@ -5,10 +5,10 @@ import pytest
 
 from embshift.analysis.compared.catalogue import COMPARED
 from embshift.analysis.compared.intervals import estimate, sample_differences, sample_values
-from embshift.analysis.compared.of_runs import measure_runs
+from embshift.analysis.compared.of_runs import pair_shared
 from embshift.analysis.compared.score import score_interval
 from embshift.analysis.compared.spaces import measure_space_shift, relate_encoders
-from embshift.analysis.compared.values import pull_denominators
+from embshift.analysis.compared.values import measure_values, pull_denominators
 from embshift.analysis.pairing.pairing import pair_panels
 from embshift.analysis.pairing.panels import read_panel
 from tests.reference.compared_reference import (
@@ -31,7 +31,8 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def values(runs):
-    return measure_runs(runs, [pair_panels(*(read_panel(run) for run in runs))])
+    pairing = pair_panels(*(read_panel(run) for run in runs))
+    return [measure_values(pairs, transforms=THREE) for pairs in pair_shared(runs, [pairing])]
 
 
 def test_values_are_those_of_the_definitions(runs, values):

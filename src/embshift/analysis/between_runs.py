@@ -96,7 +96,7 @@ def _between(run: RunTables, other: RunTables, *, originals: Pairs) -> Floor:
 
 
 def _by_id(pairs: Pairs) -> Float64[np.ndarray, "images dim"]:
-    return pairs.units[np.argsort(np.array(pairs.ids))]
+    return pairs.units[pairs.order_by_id()]
 
 
 def _differing(run: RunTables, other: RunTables, names: Sequence[str]) -> list[str]:

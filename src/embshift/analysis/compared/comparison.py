@@ -76,7 +76,7 @@ def compare_runs(
     related = [relate_sides(sides[0], side) for side in sides[1:]]
     relations: list[Relation] = [relation for relation, _ in related]
     statistics = _choose(relations, by=by, names=names)
-    values = [_select(side.values, statistics) for side in sides]
+    values = [side.values.select(statistics=statistics) for side in sides]
     draws = len(pairings[0].draws)
     options: dict[str, Any] = {"resamples": resamples, "seed": seed}
     own = [sample_values(one, draws=draws) for one in values]
@@ -158,16 +158,6 @@ def _choose(relations: Sequence[Relation], *, by: str, names: Sequence[str]) -> 
             f" embeddings of an encoder have a part in common; compare by {PRIMARY}"
         )
     return tuple(name for name in COMPARED if name not in WITHIN_ONE_SPACE)
-
-
-def _select(found: ComparedValues, statistics: Sequence[str]) -> ComparedValues:
-    columns = [found.statistics.index(name) for name in statistics]
-    return replace(
-        found,
-        statistics=tuple(statistics),
-        values=found.values[:, :, columns],
-        scale_pulls=found.scale_pulls[:, :, columns],
-    )
 
 
 def _estimate(samples: Sequence[Sample], **options: Any) -> list[Estimates]:

@@ -78,7 +78,7 @@ def measure_sides(
 
 def _measure(run: RunTables, pairs: Pairs, transforms: Sequence[str], *, sweep: Sweep | None) -> MeasuredSide:
     scale = distance_scale(pairs.units)
-    order = np.argsort(np.array(pairs.ids, dtype=str), kind="stable")
+    order = pairs.order_by_id()
     return MeasuredSide(
         digest=run.info["encoder"].get("digest"),
         values=measure_values(pairs, transforms=transforms, scale=scale),

@@ -34,6 +34,31 @@ class ComparedValues:
     values: Float64[np.ndarray, "images transforms statistics"]
     scale_pulls: Float64[np.ndarray, "images transforms statistics"]
 
+    def select(
+        self, *, transforms: Sequence[str] | None = None, statistics: Sequence[str] | None = None
+    ) -> "ComparedValues":
+        """Return the values of some transforms and statistics, in this order.
+
+        Args:
+            transforms: Names; all where None.
+            statistics: Names; all where None.
+        """
+        kept = (
+            tuple(self.transforms if transforms is None else transforms),
+            tuple(self.statistics if statistics is None else statistics),
+        )
+        rows, columns = (
+            [known.index(name) for name in names]
+            for known, names in zip((self.transforms, self.statistics), kept, strict=True)
+        )
+        return ComparedValues(
+            ids=self.ids,
+            transforms=kept[0],
+            statistics=kept[1],
+            values=self.values[:, rows][:, :, columns],
+            scale_pulls=self.scale_pulls[:, rows][:, :, columns],
+        )
+
 
 def measure_values(pairs: Pairs, *, transforms: Sequence[str], scale: Scale | None = None) -> ComparedValues:
     """Compute the values of every image; the gallery is all images of `pairs`.
@@ -44,7 +69,7 @@ def measure_values(pairs: Pairs, *, transforms: Sequence[str], scale: Scale | No
         scale: Distances between the originals, if they are known.
     """
     scale, gallery = scale or distance_scale(pairs.units), open_gallery(pairs.units)
-    order = np.argsort(np.array(pairs.ids, dtype=str), kind="stable")
+    order = pairs.order_by_id()
     shape = (len(pairs), len(transforms), len(COMPARED))
     values, pulls = np.full(shape, np.nan), np.zeros(shape)
     for at, transform in enumerate(transforms):

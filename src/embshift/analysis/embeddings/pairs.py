@@ -115,6 +115,10 @@ class Pairs:
             return np.arange(len(self))
         return np.sort(np.random.default_rng((seed, 2)).choice(len(self), size=wanted, replace=False))
 
+    def order_by_id(self) -> Int64[np.ndarray, " images"]:
+        """Return positions of the originals in the order of their ids, the same in every listing."""
+        return np.argsort(np.array(self.ids, dtype=str), kind="stable")
+
     def among(self, ids: Collection[str], *, draws: Collection[int] | None = None) -> "Pairs":
         """Return the originals with one of these ids, in the order of the listing.
 

@@ -108,7 +108,7 @@ def _read_originals(run: RunTables, pairs: Pairs) -> Float32[np.ndarray, "images
     """Return the raw embeddings of the originals, in the order of their ids."""
     found = run.embeddings()
     place = {row: at for at, row in enumerate(found.rows.tolist())}
-    rows = pairs.rows[np.argsort(np.array(pairs.ids, dtype=str), kind="stable")]
+    rows = pairs.rows[pairs.order_by_id()]
     return found.values[[place[row] for row in rows.tolist()]]
 
 

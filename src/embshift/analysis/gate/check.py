@@ -10,7 +10,7 @@ from typing import Any
 
 from embshift.analysis.gate.baselines import check_finished
 from embshift.analysis.gate.budgets import Budget, Gate, read_gate
-from embshift.analysis.gate.comparison import Comparison, compare_with
+from embshift.analysis.gate.comparison import BesideBaseline, compare_with
 from embshift.analysis.gate.panel import check_panel
 from embshift.analysis.gate.record import CheckRecord
 from embshift.analysis.gate.requirements import read_requirement
@@ -147,7 +147,7 @@ def _describe(path: str, encoder: Mapping[str, Any], fingerprint: str | None) ->
     }
 
 
-def _describe_baseline(compared: Comparison) -> dict[str, Any]:
+def _describe_baseline(compared: BesideBaseline) -> dict[str, Any]:
     side = compared.side
     fields = _describe(side.path, side.panel.encoder, side.digest)
     return fields | {"relation": compared.relation}

@@ -17,11 +17,11 @@ from embshift.core.errors import BaselineError, BudgetError
 from embshift.core.types import Direction
 from embshift.runs.tables import RunTables
 
-__all__ = ["Comparison", "compare_with"]
+__all__ = ["BesideBaseline", "compare_with"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Comparison:
+class BesideBaseline:
     """A run and its baseline, as far as budgets on a difference need them.
 
     Attributes:
@@ -41,7 +41,7 @@ class Comparison:
 
 def compare_with(
     side: Side, run: RunTables, gate: Gate, matches: Mapping[Budget, tuple[str, ...]]
-) -> Comparison:
+) -> BesideBaseline:
     """Pair a run with its baseline, and measure what the budgets need.
 
     Args:
@@ -76,7 +76,7 @@ def compare_with(
     values = None
     if differences:
         values = _measure(side, run, pairing, differences, matches)
-    return Comparison(side=side, pairing=pairing, shift=shift, relation=relation, values=values)
+    return BesideBaseline(side=side, pairing=pairing, shift=shift, relation=relation, values=values)
 
 
 def _check_paired(budget: Budget, names: tuple[str, ...], pairing: Pairing, side: Side) -> None:

@@ -4,14 +4,14 @@ import math
 
 from embshift.analysis.gate.budgets import Budget, Gate
 from embshift.analysis.gate.catalogue import find_measure
-from embshift.analysis.gate.comparison import Comparison
+from embshift.analysis.gate.comparison import BesideBaseline
 from embshift.analysis.gate.record import Checked
 from embshift.analysis.gate.verdicts import judge_value
 
 __all__ = ["check_panel"]
 
 
-def check_panel(gate: Gate, compared: Comparison) -> dict[Budget, tuple[Checked, ...]]:
+def check_panel(gate: Gate, compared: BesideBaseline) -> dict[Budget, tuple[Checked, ...]]:
     """Return the check of each budget of the panel.
 
     Args:
@@ -21,7 +21,7 @@ def check_panel(gate: Gate, compared: Comparison) -> dict[Budget, tuple[Checked,
     return {one: (_check(one, gate, compared),) for one in gate.budgets if one.scope == "panel"}
 
 
-def _check(budget: Budget, gate: Gate, compared: Comparison) -> Checked:
+def _check(budget: Budget, gate: Gate, compared: BesideBaseline) -> Checked:
     shift = compared.shift
     assert shift is not None, "a budget of the panel has the originals compared"
     value, images = float(getattr(shift, budget.statistic)), len(shift.shifts)

@@ -101,18 +101,7 @@ def measure_sides(
             f"{run.folder} lacks {what}, and the values in {side.path} hold for all of them; measure them, or"
             " give the baseline's run folder, of which the shared images are measured anew"
         )
-    return _take(stored.values, transforms), measure_values(pairs, transforms=transforms)
-
-
-def _take(values: ComparedValues, transforms: Sequence[str]) -> ComparedValues:
-    kept = [values.transforms.index(name) for name in transforms]
-    return ComparedValues(
-        ids=values.ids,
-        transforms=tuple(transforms),
-        statistics=values.statistics,
-        values=values.values[:, kept],
-        scale_pulls=values.scale_pulls[:, kept],
-    )
+    return stored.values.select(transforms=transforms), measure_values(pairs, transforms=transforms)
 
 
 def shift_originals(side: Side, run: RunTables, pairing: Pairing) -> SpaceShift:
@@ -150,4 +139,4 @@ def _read_stored(stored: Baseline, shared: set[str]) -> Float64[np.ndarray, "ima
 
 
 def _by_id(pairs: Pairs) -> Float64[np.ndarray, "images dim"]:
-    return pairs.units[np.argsort(np.array(pairs.ids, dtype=str), kind="stable")]
+    return pairs.units[pairs.order_by_id()]

@@ -14,7 +14,6 @@ from embshift.analysis.gate.catalogue import SLACK as BOUND_SLACK
 from embshift.analysis.gate.catalogue import Kind
 from embshift.analysis.gate.power import images_for_mean, images_for_share
 from embshift.analysis.gate.sides import Side, measure_sides
-from embshift.analysis.gate.transforms import take_family
 from embshift.analysis.gate.verdicts import Bound, bound_samples
 from embshift.analysis.of_run import pair_views
 from embshift.analysis.pairing.pairing import pair_panels
@@ -91,7 +90,10 @@ def suggest_limits(
     if len(values.ids) < FEWEST:
         raise BudgetError(f"{run.folder} has {len(values.ids)} images; expected {FEWEST} or more for bounds")
     draws = int(run.info["plan"].get("draws", 1))
-    samples = [sample_values(take_family(values, one, run.transforms), draws=draws) for one in statistics]
+    samples = [
+        sample_values(values.select(transforms=run.transforms, statistics=[one]), draws=draws)
+        for one in statistics
+    ]
     bounds = bound_samples(samples, level=level, seed=0, families=len(samples))
     return [
         found
@@ -153,7 +155,9 @@ def suggest_differences(
     pairing = pair_panels(side.panel, read_panel(run))
     names = [one.name for one in pairing.transforms]
     first, second = measure_sides(side, run, pairing, transforms=names)
-    sample = sample_differences(*(take_family(one, PRIMARY, names) for one in (first, second)))
+    sample = sample_differences(
+        *(one.select(transforms=names, statistics=[PRIMARY]) for one in (first, second))
+    )
     (bounds,) = bound_samples([sample], level=level, seed=0, families=1)
     return [
         Suggested(

@@ -8,14 +8,14 @@ from embshift.analysis.compared.intervals import Sample, sample_differences, sam
 from embshift.analysis.compared.values import ComparedValues, measure_values
 from embshift.analysis.gate.budgets import Budget, Gate
 from embshift.analysis.gate.catalogue import find_measure
-from embshift.analysis.gate.comparison import Comparison
+from embshift.analysis.gate.comparison import BesideBaseline
 from embshift.analysis.gate.record import Checked
 from embshift.analysis.gate.verdicts import Bound, bound_samples, judge
 from embshift.analysis.of_run import pair_views
 from embshift.analysis.sampling.bootstrap import means
 from embshift.runs.tables import RunTables
 
-__all__ = ["check_transforms", "take_family"]
+__all__ = ["check_transforms"]
 
 Bounds = Mapping[tuple[str, str], Bound]
 
@@ -35,30 +35,17 @@ class _Family:
     draws: int
 
     def sample(self, statistic: str, transforms: Sequence[str]) -> Sample:
-        own = take_family(self.run, statistic, transforms)
+        own = self.run.select(transforms=transforms, statistics=[statistic])
         if self.baseline is None:
             return sample_values(own, draws=self.draws)
-        return sample_differences(take_family(self.baseline, statistic, transforms), own)
-
-
-def take_family(values: ComparedValues, statistic: str, transforms: Sequence[str]) -> ComparedValues:
-    """Return the values of one statistic and some transforms."""
-    rows = [values.transforms.index(name) for name in transforms]
-    place = values.statistics.index(statistic)
-    return ComparedValues(
-        ids=values.ids,
-        transforms=tuple(transforms),
-        statistics=(statistic,),
-        values=values.values[:, rows, place : place + 1],
-        scale_pulls=values.scale_pulls[:, rows, place : place + 1],
-    )
+        return sample_differences(self.baseline.select(transforms=transforms, statistics=[statistic]), own)
 
 
 def check_transforms(
     run: RunTables,
     gate: Gate,
     matches: Mapping[Budget, tuple[str, ...]],
-    compared: Comparison | None,
+    compared: BesideBaseline | None,
     *,
     seed: int,
 ) -> dict[Budget, tuple[Checked, ...]]:
@@ -94,7 +81,7 @@ def _covered(budgets: Sequence[Budget], matches: Mapping[Budget, tuple[str, ...]
 
 
 def _measure(
-    run: RunTables, compared: Comparison | None, transforms: Sequence[str], *, compares: bool
+    run: RunTables, compared: BesideBaseline | None, transforms: Sequence[str], *, compares: bool
 ) -> _Family:
     draws = int(run.info["plan"].get("draws", 1))
     if not compares:
@@ -130,7 +117,7 @@ def _check(
     bounds: Bounds,
     *,
     gate: Gate,
-    compared: Comparison | None,
+    compared: BesideBaseline | None,
     families: int,
 ) -> Checked:
     bound, images = bounds[transform, budget.statistic], len(family.run.ids)
@@ -163,4 +150,4 @@ def _check(
 def _mean(values: ComparedValues | None, transform: str, statistic: str) -> float:
     if values is None:
         return math.nan
-    return float(means(take_family(values, statistic, [transform]).values[:, :, 0])[0])
+    return float(means(values.select(transforms=[transform], statistics=[statistic]).values[:, :, 0])[0])
