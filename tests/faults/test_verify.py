@@ -14,8 +14,9 @@ import pytest
 import embshift
 from embshift.core.errors import ResumeError, RunError
 from embshift.measurement.verify.verdict import KINDS
+from embshift.runs.record import read_record_file, write_record_file
 from embshift.runs.schema import TABLES
-from embshift.runs.seal import write_sealed
+from embshift.runs.seal import read_seal, write_sealed
 from tests.faults.amounts import amount
 from tests.faults.sessions import contents, measure, quickly, write_pictures
 from tests.integration.command import invoke
@@ -144,9 +145,58 @@ def test_an_encoder_that_cannot_be_opened_is_a_note(place):
 
 def rewrite(path, change) -> None:
     """A table changed and sealed again, as somebody would who knows how: only what it says can tell."""
+    seal_again(path, change)
+    if path.name == "listing.parquet":
+        return
+    images = path.parent.parent / "images" / path.name
+    others = [name for name in TABLES if name != "images"]
+    seals = {name: read_seal(images.parent.parent / name / path.name) for name in others}
+    seal_again(images, lambda table: table, seals=json.dumps(seals))
+
+
+def seal_again(path, change, **metadata) -> None:
     table = pq.read_table(path)
     kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != b"seal"}
-    write_sealed(path, change(table).replace_schema_metadata(kept))
+    more = {key.encode(): value for key, value in metadata.items()}
+    write_sealed(path, change(table).replace_schema_metadata({**kept, **more}))
+
+
+@pytest.mark.parametrize("table", [name for name in TABLES if name != "images"])
+def test_a_file_of_another_writing_of_the_chunk_is_found(place, table):
+    seal_again(place / table / "chunk-000001.parquet", lambda table: table)
+    (fault,) = verify(place, inputs=False).faults
+    assert f"chunk 1: {table} was written by another session or machine than images" in fault.message
+
+
+def drop_seals(place) -> None:
+    for path in (place / "images").glob("chunk-*.parquet"):
+        table = pq.read_table(path)
+        kept = {k: v for k, v in table.schema.metadata.items() if k not in (b"seal", b"seals")}
+        write_sealed(path, table.replace_schema_metadata(kept))
+
+
+def test_a_chunk_that_states_no_seals_is_found(place):
+    drop_seals(place)
+    messages = [fault.message for fault in verify(place, inputs=False).faults]
+    assert [("images does not state the seals" in message) for message in messages] == [True] * 3
+
+
+def test_a_run_of_the_earlier_schema_states_no_seals_and_is_sound(original, place):
+    drop_seals(place)
+    record = read_record_file(place)
+    write_record_file(place, record | {"schema": 1})
+    assert verify(place).sound
+    again(original, place)
+    assert verify(place).sound
+
+
+def test_a_run_of_the_earlier_schema_is_continued_as_one(original, place):
+    drop_seals(place)
+    write_record_file(place, read_record_file(place) | {"schema": 1, "state": "running"})
+    (place / "images" / "chunk-000002.parquet").unlink()
+    again(original, place)
+    assert read_record_file(place)["schema"] == 1
+    assert verify(place).sound
 
 
 def test_every_seal_of_it_holds_when_it_is_only_written_again(place):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from embshift.core.errors import RunError
-from embshift.runs.files import write_text
+from embshift.runs.files import name_aside, write_text
 from embshift.runs.places import (
     file_in,
     find_misplaced,
@@ -84,11 +84,22 @@ def test_of_a_link_the_link_is_removed(run, tmp_path):
     assert (tmp_path / "out" / "kept").read_text() == "out/kept"
 
 
-def test_a_file_under_the_temporary_name_is_not_written_through(run, tmp_path):
-    (run / f".plan.toml.{os.getpid()}.tmp").symlink_to(tmp_path / "out" / "kept")
+def test_a_file_under_the_temporary_name_is_not_written_through(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    (run / f".plan.toml.{os.getpid()}-guessed.tmp").symlink_to(tmp_path / "out" / "kept")
     write_text(file_in(run, "plan.toml"), "new")
     assert (run / "plan.toml").read_text() == "new"
     assert (tmp_path / "out" / "kept").read_text() == "out/kept"
+
+
+def test_writers_of_one_file_have_temporary_names_of_their_own(run):
+    # Two machines may give their processes the same number.
+    path = run / "plan.toml"
+    names = {name_aside(path).name for _ in range(100)}
+    assert len(names) == 100
+    for name in names:
+        (run / name).touch()
+    assert {one.name for one in list_in(run, pattern=".*.tmp")} == names
 
 
 def test_listings_hold_names_of_their_kind(run):

@@ -1,7 +1,9 @@
 """The run folder as a sink: a chunk is committed when its ``images`` file is renamed into place, last."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import pyarrow as pa
 from embshift.runs.files import write_aside
 from embshift.runs.places import file_in, list_chunks, list_in, list_views, remove_in
 from embshift.runs.schema import TABLES
-from embshift.runs.seal import write_sealed
+from embshift.runs.seal import read_seal, write_sealed
 
-__all__ = ["ParquetSink"]
+__all__ = ["SEALS", "ParquetSink"]
+
+SEALS = "seals"
+"""Key in the footer of a chunk's ``images`` file: the seals of the chunk's other files, as JSON by table."""
 
 _COMMIT = "images"
 _DRAFTS = ".*.tmp"
@@ -45,9 +50,16 @@ class ParquetSink:
         return all(self._path(name, chunk).is_file() for name in TABLES)
 
     def write(self, chunk: int, tables: Mapping[str, pa.Table]) -> None:
-        """Commit one chunk: write all tables, and the committing one last."""
-        for name in sorted(tables, key=lambda name: name == _COMMIT):
-            write_aside(self._path(name, chunk), lambda aside, name=name: _write(aside, name, tables[name]))
+        """Commit one chunk: write all tables, and last the committing one, which states the others' seals.
+
+        Files of two writers of the same chunk can thus never pass for one chunk.
+        """
+        others = [name for name in tables if name != _COMMIT]
+        for name in others:
+            write_aside(self._path(name, chunk), partial(_write, name=name, table=tables[name]))
+        seals = {name: read_seal(self._path(name, chunk)) for name in sorted(others)}
+        committing = _add_metadata(tables[_COMMIT], {SEALS: json.dumps(seals)})
+        write_aside(self._path(_COMMIT, chunk), partial(_write, name=_COMMIT, table=committing))
 
     def discard_uncommitted(self) -> int:
         """Remove the files that an interruption left behind; return how many were removed."""
@@ -61,7 +73,11 @@ class ParquetSink:
         return sum(remove_in(self.folder, *path.relative_to(self.folder).parts) for path in left)
 
 
-def _write(path: Path, name: str, table: pa.Table) -> None:
+def _add_metadata(table: pa.Table, more: Mapping[str, str]) -> pa.Table:
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), **more})
+
+
+def _write(path: Path, *, name: str, table: pa.Table) -> None:
     # Both options take lists of columns, but the library's annotations allow only booleans.
     options: dict[str, Any] = {
         "compression": "zstd",

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from embshift.core.text_files import load_json
 __all__ = [
     "format_json",
     "make_storage_error",
+    "name_aside",
     "read_json",
     "rename_into_place",
     "write_aside",
@@ -34,7 +36,7 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StorageError: If the disk is full or the folder cannot be written; no partial file is left behind.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = name_aside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.unlink(missing_ok=True)  # it could be a link that someone has put there
@@ -47,6 +49,16 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):  # the file is already gone, or the disk refuses this as well
             aside.unlink()
+
+
+def name_aside(path: Path, *, ending: str = "tmp") -> Path:
+    """Return a hidden name beside a path that no other writer takes, on this machine or another.
+
+    Args:
+        path: Final path.
+        ending: What the name ends in.
+    """
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.{ending}")
 
 
 def rename_into_place(aside: Path, path: Path) -> None:

@@ -7,8 +7,11 @@ import pyarrow as pa
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "Column", "Table"]
 
-SCHEMA_VERSION = 1
-"""Increases when a reader of an older version would misread a table."""
+SCHEMA_VERSION = 2
+"""Increases when a reader of an older version would misread a table, or vouch for what it cannot check.
+
+2: the ``images`` file of a chunk states the seals of the chunk's other files.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

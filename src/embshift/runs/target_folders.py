@@ -11,7 +11,7 @@ from typing import cast
 from embshift.core.errors import UsageError
 from embshift.core.text_files import describe_kind
 from embshift.core.version import __version__
-from embshift.runs.files import make_storage_error, read_json, rename_into_place, write_json
+from embshift.runs.files import make_storage_error, name_aside, read_json, rename_into_place, write_json
 from embshift.runs.targets import check_place
 
 __all__ = ["MARKER", "check_target_folder", "write_folder_aside"]
@@ -78,7 +78,7 @@ def write_folder_aside(path: Path, write: Callable[[Path], object], *, kind: str
     Raises:
         StorageError: If the disk is full or the folder cannot be written; no partial folder is left behind.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = name_aside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(aside)  # it could be a link that someone has put there
@@ -106,7 +106,7 @@ def _mark(folder: Path, kind: str) -> None:
 
 def _replace(path: Path, aside: Path) -> None:
     """Put the new folder in the place of an earlier one, which comes back if that fails."""
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    old = name_aside(path, ending="old")
     earlier = os.path.lexists(path)
     if earlier:
         path.rename(old)

@@ -42,7 +42,8 @@ def start_record(
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {
-        "schema": SCHEMA_VERSION,
+        # Chunks that an earlier version committed stay as they are.
+        "schema": SCHEMA_VERSION if before is None else before.get("schema", 1),
         "state": "running",
         "started": now if before is None else before["started"],
         "finished": None,

@@ -1,5 +1,6 @@
 """Check committed chunks: every file whole, of this run, and with the rows and views that it must hold."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,11 @@ import pyarrow.parquet as pq
 
 from embshift.core.types import ORIGINAL, Capture, FrozenRow
 from embshift.measurement.verify.verdict import Fault
+from embshift.runs.chunks import SEALS
 from embshift.runs.listing import list_rows
 from embshift.runs.places import list_chunks, read_chunk_number
 from embshift.runs.schema import TABLES
-from embshift.runs.seal import BROKEN, UNSEALED, check_seal
+from embshift.runs.seal import BROKEN, UNSEALED, check_seal, read_seal
 
 __all__ = ["Expected", "check_chunk", "committed_chunks", "read_expected"]
 
@@ -34,6 +36,7 @@ class Expected:
         attempts: Transform and draw of an image's original and views, in order.
         metrics: Every metric of the plan.
         everywhere: Those that are computed for every image, not for the metric sample alone.
+        joined: Whether the ``images`` file of every chunk states the seals of the chunk's other files.
     """
 
     fingerprint: str
@@ -41,6 +44,7 @@ class Expected:
     attempts: tuple[tuple[str, int], ...]
     metrics: frozenset[str]
     everywhere: frozenset[str]
+    joined: bool
 
 
 def read_expected(info: Mapping[str, Any]) -> Expected:
@@ -54,6 +58,7 @@ def read_expected(info: Mapping[str, Any]) -> Expected:
         attempts=((ORIGINAL, 0), *views),
         metrics=frozenset(needs),
         everywhere=frozenset(name for name, need in needs.items() if need == Capture.EMBEDDING.value),
+        joined=info["schema"] >= 2,
     )
 
 
@@ -87,7 +92,9 @@ def _check_content(
     try:
         tables = {name: pq.read_table(path) for name, path in paths.items()}
         listed = [] if rows is None else [*_check_images(tables, rows)]
-        return [*listed, *(line for check in _CHECKS for line in check(tables, wanted))]
+        found = [*listed, *(line for check in _CHECKS for line in check(tables, wanted))]
+        # What is wrong with a file says more than that it was not written with the others.
+        return found or [*_check_seals(paths, tables["images"], wanted)]
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         # Sealed, and yet unreadable: another program has sealed it.
         return [f"its tables do not have the form that this version writes: {' '.join(str(error).split())}"]
@@ -107,6 +114,19 @@ def _check_file(path: Path, *, name: str) -> Iterator[str]:
         yield f"{place} is missing"
     except (OSError, pa.ArrowException) as error:
         yield f"{place} cannot be read: {error}"
+
+
+def _check_seals(paths: Mapping[str, Path], images: pa.Table, wanted: Expected) -> Iterator[str]:
+    """Check that the files were written together: each may be whole, and of another writing of the chunk."""
+    metadata: Mapping[bytes, bytes] = images.schema.metadata or {}
+    stated = json.loads(metadata.get(SEALS.encode(), b"null"))
+    if stated is None:
+        if wanted.joined:
+            yield "images does not state the seals of the other files"
+        return
+    for name, path in paths.items():
+        if name != "images" and stated.get(name) != read_seal(path):
+            yield f"{name} was written by another session or machine than images: the seals do not match"
 
 
 def _check_footers(tables: Tables, wanted: Expected) -> Iterator[str]:
