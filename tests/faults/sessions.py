@@ -12,6 +12,7 @@ from PIL import Image
 import embshift
 from embshift.core.errors import ShiftError
 from embshift.measurement.session.encoder_files import same_files
+from embshift.runs.listing import freeze_listing
 from tests.unit.fake_encoder import FakeEncoder
 
 PICTURES, CHUNK = 12, 5
@@ -24,6 +25,14 @@ def write_pictures(folder: Path, *, count: int = PICTURES) -> Path:
         pixels = rng.integers(0, 256, (24, 30, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((60, 48)).save(folder / f"{number:02d}.png")
     return folder
+
+
+def in_chunks(count: int) -> Any:
+    """In here a run commits so many pictures together, whatever its plan says."""
+    return patch(
+        "embshift.measurement.session.frozen_listing.freeze_listing",
+        lambda *given, chunk, **options: freeze_listing(*given, chunk=count, **options),
+    )
 
 
 @contextmanager
@@ -43,7 +52,7 @@ def quickly(*, chunk: int = CHUNK, **spec: Any) -> Iterator[None]:
 
     with (
         patch("embshift.encoders.open.open_encoder", lambda *_, **__: Opened()),
-        patch("embshift.measurement.session.frozen_listing.CHUNK", chunk),
+        in_chunks(chunk),
         patch(
             "embshift.measurement.session.carry_out.same_files", (lambda *_: False) if spec else same_files
         ),

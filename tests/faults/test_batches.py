@@ -14,7 +14,7 @@ import torch
 
 from embshift.core.errors import EncoderError
 from tests.faults.amounts import amount
-from tests.faults.sessions import contents, measure, refusal, write_pictures
+from tests.faults.sessions import contents, in_chunks, measure, refusal, write_pictures
 from tests.unit.fake_encoder import FakeEncoder
 
 COUNT = amount(full=1_000, quick=40)
@@ -69,7 +69,7 @@ def opening(make):
     """In here a run's encoder is what ``make(precision)`` gives."""
     with (
         patch("embshift.encoders.open.open_encoder", lambda *_, precision="float32", **__: make(precision)),
-        patch("embshift.measurement.session.frozen_listing.CHUNK", 100),
+        in_chunks(100),
     ):
         yield
 

@@ -5,6 +5,7 @@ import shutil
 from unittest.mock import patch
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import embshift
@@ -16,6 +17,7 @@ from tests.faults.sessions import contents, measure, quickly, refusal, write_pic
 from tests.integration.crops import write_crops
 from tests.integration.tables import KEYS, ordered
 from tests.plan_values import other_value
+from tests.unit.fake_encoder import FakeEncoder
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +51,24 @@ def test_workers_chunks_and_order_change_no_bit(samples, tmp_path, workers, chun
     # The last batch of a chunk is padded; every batch has one shape.
     options = {"encoder": "lite", "image_size": 32, "transforms": ["blur", "noise"], "draws": 2, "batch": 16}
     one = embshift.measure(paths, out=tmp_path / "one", workers=0, **options)
-    with patch("embshift.measurement.session.frozen_listing.CHUNK", chunk):
-        other = embshift.measure(shuffled, out=tmp_path / "other", workers=workers, **options)
+    other = embshift.measure(shuffled, out=tmp_path / "other", workers=workers, chunk=chunk, **options)
     lost = [name for name in KEYS if not by_picture(one.folder, name).equals(by_picture(other.folder, name))]
     tally(tried=len(paths), lost=lost, measured="every table equal, bit for bit")
+
+
+def chunk_sizes(run) -> list[int]:
+    return [pq.read_metadata(path).num_rows for path in sorted((run.folder / "images").glob("*.parquet"))]
+
+
+def test_a_run_keeps_the_size_of_its_chunks(tmp_path):
+    pictures = write_pictures(tmp_path / "in", count=7)
+    with patch("embshift.encoders.open.open_encoder", lambda *_, **__: FakeEncoder()):
+        first = measure(pictures, tmp_path / "run", chunk=3)
+        assert chunk_sizes(first) == [3, 3, 1]
+        write_pictures(tmp_path / "more", count=5).rename(pictures / "more")
+        again = measure(pictures, tmp_path / "run", chunk=4, update=True)
+    assert again.info["plan"]["chunk"] == 3
+    assert chunk_sizes(again) == [3, 3, 1, 3, 2]
 
 
 CHANGES = {

@@ -91,12 +91,11 @@ def test_the_shifts_are_those_of_the_reference_views(run, pictures, tmp_path):
 
 
 def test_a_run_goes_on_to_the_same_bits(pictures, tmp_path):
-    out, options = tmp_path / "run", OPTIONS | {"views": "gpu", "limit": 7, "metric_sample": 5}
-    with patch("embshift.measurement.session.frozen_listing.CHUNK", 3):
-        whole = embshift.measure(pictures, out=tmp_path / "whole", workers=0, **options)
-        shutil.copytree(whole.folder, out)
-        next((out / "images").glob("chunk-000001*")).unlink()
-        again = embshift.measure(pictures, out=out, workers=1, **options)
+    out, options = tmp_path / "run", OPTIONS | {"views": "gpu", "limit": 7, "metric_sample": 5, "chunk": 3}
+    whole = embshift.measure(pictures, out=tmp_path / "whole", workers=0, **options)
+    shutil.copytree(whole.folder, out)
+    next((out / "images").glob("chunk-000001*")).unlink()
+    again = embshift.measure(pictures, out=out, workers=1, **options)
     assert_identical(whole.folder, again.folder)
 
 

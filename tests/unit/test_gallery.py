@@ -18,16 +18,16 @@ def run(samples, tmp_path_factory):
     folder = write_crops(samples, tmp_path_factory.mktemp("gallery") / "in", count=72, side=40)
     for at, path in enumerate(sorted(folder.rglob("*.jpg"))[:60:20]):
         (folder / f"again-{at}.jpg").write_bytes(path.read_bytes())
-    with patch("embshift.measurement.session.frozen_listing.CHUNK", 16):
-        return embshift.measure(
-            folder,
-            encoder="lite",
-            image_size=32,
-            transforms=["blur", "noise"],
-            metric_sample=20,
-            workers=0,
-            out=tmp_path_factory.mktemp("gallery") / "run",
-        )
+    return embshift.measure(
+        folder,
+        encoder="lite",
+        image_size=32,
+        transforms=["blur", "noise"],
+        metric_sample=20,
+        workers=0,
+        chunk=16,
+        out=tmp_path_factory.mktemp("gallery") / "run",
+    )
 
 
 def at_once(run, *, seed):

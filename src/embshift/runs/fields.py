@@ -195,6 +195,7 @@ _PLAN: Mapping[str, Check] = {
     "draws": _is_count,
     "seed": _is_whole,
     "keep_views": _is_whole,
+    "chunk": _is_count,
 }
 _ENCODER: Mapping[str, Check] = {
     "name": _is_text,

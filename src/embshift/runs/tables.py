@@ -29,7 +29,9 @@ __all__ = ["Embeddings", "RunTables", "open_tables"]
 
 
 _VALUE = ["row", "transform", "metric", "value"]
-_IMAGES_PER_CHUNK = 64  # about
+
+_CHUNK = 64
+"""Images in a chunk of a run whose plan does not say it."""
 
 IDS_AT_ONCE = 2**21
 """Images whose ids are compared at once: 64 MiB, and as much again to sort them."""
@@ -165,7 +167,8 @@ class RunTables:
 
     def repeated(self) -> frozenset[int]:
         """Return the rows whose image equals that of an earlier row: they are measured, but count once."""
-        parts = 1 + _IMAGES_PER_CHUNK * len(self.chunk_names()) // IDS_AT_ONCE
+        most = self.info["plan"].get("chunk", _CHUNK) * len(self.chunk_names())
+        parts = 1 + most // IDS_AT_ONCE
         return frozenset[int]().union(*(self._repeated(part, parts) for part in range(parts)))
 
     def _repeated(self, part: int, parts: int) -> list[int]:

@@ -62,6 +62,7 @@ def add_ingest_options(parser: argparse.ArgumentParser) -> None:
     add_metrics(add)
     add("metric_sample", "N", "compute pixel metrics for a seeded sample of N images")
     _add_workers(add)
+    add("chunk", "N", "images that are committed together, which an interruption can cost")
     add("keep_views", "N", "images whose views are written while the run goes on")
     add("max_error_rate", "R", "failed fraction above which the exit code is 1")
 

@@ -156,6 +156,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     add(
         "device", "auto|cpu|cuda|mps", "where the encoder runs", completer=words("auto", "cpu", "cuda", "mps")
     )
+    add("chunk", "N", "images that are committed together, which an interruption can cost")
     add("keep_views", "N", "images whose views are written while the run goes on")
     add("max_error_rate", "R", "failed fraction above which the exit code is 1")
     group.add_argument(

@@ -33,6 +33,7 @@ def ingest(
     out: str | Path | None = None,
     metrics: Sequence[str] | None = None,
     metric_sample: int | None = None,
+    chunk: int | None = None,
     keep_views: int | None = None,
     max_error_rate: float | None = None,
     workers: int | None = None,
@@ -51,6 +52,7 @@ def ingest(
         out: The run folder; ``runs/<time>-<name of the file>`` where None.
         metrics: Names of the metrics; the paper's, without those that need a map, where None.
         metric_sample: Images for which pixel metrics are computed.
+        chunk: Images that are committed together; 64 where None.
         keep_views: Images whose views are written while the run goes on.
         max_error_rate: Failed fraction above which the command ends with exit code 1.
         workers: Processes that read views; chosen where None.
@@ -73,6 +75,7 @@ def ingest(
             base=replace(_drop_choices(tables.about.plan), encoder=f"{INGESTED}{file.name}"),
             metrics=metrics,
             metric_sample=metric_sample,
+            chunk=chunk,
             keep_views=keep_views,
             max_error_rate=max_error_rate,
             workers=workers,

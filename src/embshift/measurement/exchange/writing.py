@@ -38,7 +38,17 @@ from embshift.runs.lock import lock_folder
 
 __all__ = ["WrittenViews", "write_views"]
 
-_LATER = ("encoder", "metrics", "metric_sample", "precision", "runtime", "batch", "device", "keep_views")
+_LATER = (
+    "encoder",
+    "metrics",
+    "metric_sample",
+    "precision",
+    "runtime",
+    "batch",
+    "device",
+    "chunk",
+    "keep_views",
+)
 """Fields of the plan that concern what happens to views later."""
 
 

@@ -35,5 +35,6 @@ class PlanOptions(TypedDict, total=False):
     workers: int | None
     worker_memory: int | None
     timeout: int | None
+    chunk: int | None
     keep_views: int | None
     max_error_rate: float | None

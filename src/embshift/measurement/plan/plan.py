@@ -46,7 +46,7 @@ DEFAULT_METRICS = (
 """The paper's metrics, equations (4) to (12)."""
 
 CHUNK = 64
-"""Images that are committed together: what an interruption can cost."""
+"""Images that are committed together where the plan says nothing else."""
 
 
 def _counted(default: Any, **rules: Any) -> Any:
@@ -97,6 +97,7 @@ class Plan:
         workers: Processes that decode images and make views; 0 for none beside the main process.
         worker_memory: Memory that one image may use in a worker, in MiB beyond what the worker starts with.
         timeout: Time that decoding, views and pixel metrics of one image may take in a worker, in seconds.
+        chunk: Images that are committed together: what an interruption can cost.
         keep_views: Images whose views are written while the run goes on.
         max_error_rate: Failed fraction above which the run ends with exit code 1.
     """
@@ -127,6 +128,7 @@ class Plan:
     workers: int | None = _free(None, least=0)
     worker_memory: int | None = _free(None, least=64)
     timeout: int | None = _free(None, least=1)
+    chunk: int = _free(CHUNK, least=1)
     keep_views: int = _free(8, least=0)
     max_error_rate: float = _free(0.01)
 

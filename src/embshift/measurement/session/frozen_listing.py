@@ -12,7 +12,7 @@ import pyarrow as pa
 from embshift.core.errors import ResumeError, RunError
 from embshift.core.types import FrozenRow, ImageRecord
 from embshift.core.words import count_noun
-from embshift.measurement.plan.plan import CHUNK, Plan
+from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.resume import NEW_FOLDER
 from embshift.runs.arrow import describe_damage, read_columns
 from embshift.runs.files import rename_into_place
@@ -52,7 +52,7 @@ def settle_listing(
             the sources do not give the rows of the committed chunks.
         RunError: If the listing is damaged, or a link or something else has its name.
     """
-    chosen = partial(freeze_listing, chunk=CHUNK, sample=plan.metric_sample, seed=plan.seed)
+    chosen = partial(freeze_listing, chunk=plan.chunk, sample=plan.metric_sample, seed=plan.seed)
     if not file_in(path.parent, path.name).exists():
         count = count if plan.limit is None else min(count, plan.limit)
         first = _write_draft(path, chosen(islice(records(), plan.limit), count=count), content)

@@ -72,6 +72,7 @@ def continue_plan(asked: Plan, info: Mapping[str, Any] | None, *, update: bool =
         sources=tuple(dict.fromkeys(before.sources + asked.sources)) if update else before.sources,
         preset=before.preset,
         batch=before.batch,
+        chunk=before.chunk,
         threads=before.threads,
         device=_choose_device(before, asked),
         precision=before.precision if asked.precision == "auto" else asked.precision,
