@@ -85,6 +85,35 @@ def _fill_run(parser: argparse.ArgumentParser) -> Command:
     return run
 
 
+def _fill_work(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.parts import work
+    from embshift.cli.options.parts_options import add_work_options
+    from embshift.cli.options.trust_options import add_trust_options
+
+    parser.description = (
+        "Measure the chunks of one part of a run that embshift run --prepare has begun. Several processes or"
+        " machines that share the run folder measure other parts at the same time; embshift finish ends the"
+        " run. The same command continues an interrupted part."
+    )
+    _add_run(parser)
+    add_work_options(parser)
+    add_trust_options(parser, "code", "remote")
+    return work
+
+
+def _fill_finish(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.parts import finish
+    from embshift.cli.options.trust_options import add_trust_options
+
+    parser.description = (
+        "Finish a run whose parts are all measured: keep views, count, and mark the run as finished. What is"
+        " missing is named."
+    )
+    _add_run(parser)
+    add_trust_options(parser, "code", "remote")
+    return finish
+
+
 def _fill_demo(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.measure import demo
 
@@ -328,6 +357,8 @@ def _fill_completion(parser: argparse.ArgumentParser) -> Command:
 
 _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]] = {
     "run": ("measure images into a run folder", _fill_run),
+    "work": ("measure one part of a prepared run, beside others", _fill_work),
+    "finish": ("finish a run whose parts are measured", _fill_finish),
     "demo": ("run the full pipeline on 36 sample photographs, with the bundled encoder", _fill_demo),
     "sweep": ("measure how the shift grows with severity", _fill_sweep),
     "match": ("compare transforms at equal damage to the image", _fill_match),

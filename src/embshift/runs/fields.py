@@ -159,6 +159,17 @@ def _is_floor(value: Any) -> bool:
     return all(is_right(value[name]) for name, is_right in _FLOOR.items())
 
 
+def _is_probe(value: Any) -> bool:
+    """Return whether it is what a run records of how its machine encodes fixed views."""
+    if not isinstance(value, Mapping) or not set(_PROBE) <= set(cast(Mapping[str, Any], value)):
+        return False
+    others = cast(Any, value.get("others", []))
+    return all(is_right(value[name]) for name, is_right in _PROBE.items()) and (
+        isinstance(others, list) and all(map(_is_text, cast(list[Any], others)))
+    )
+
+
+_PROBE: Mapping[str, Check] = {"digest": _is_text_or_none, "views": _is_count, "processor": _is_text}
 _FLOOR: Mapping[str, Check] = {
     "images": _is_count,
     "repeats": _is_count,
@@ -188,6 +199,7 @@ _RECORD: Mapping[str, Check] = {
     "failures": _is_list,
     "code": _is_mapping,
     "service": _is_floor,
+    "probe": _is_probe,
     "ingested": _is_mapping,
 }
 _PLAN: Mapping[str, Check] = {

@@ -29,7 +29,10 @@ def run(parsed: argparse.Namespace) -> int:
     if not plan.sources:
         raise _no_source()
     out = None if parsed.out is None else output_path(parsed.out)
-    found = _carry_out(plan, out, quiet=parsed.quiet, update=parsed.update)
+    found = _carry_out(plan, out, quiet=parsed.quiet, update=parsed.update, prepare=parsed.prepare)
+    if found.info["state"] != "finished":
+        print_text(f"prepared: {found.folder}; measure it with: embshift work {found.folder} --part 0/1")
+        return 0
     return finish(found, max_error_rate=plan.max_error_rate)
 
 
@@ -73,7 +76,9 @@ def _base(parsed: argparse.Namespace) -> Plan | None:
     return load_trusted_plan(parsed.plan, Trust(code=parsed.allow_code, remote=parsed.allow_remote))
 
 
-def _carry_out(plan: Plan, out: Path | None, *, quiet: bool, update: bool = False) -> "Run":
+def _carry_out(
+    plan: Plan, out: Path | None, *, quiet: bool, update: bool = False, prepare: bool = False
+) -> "Run":
     from embshift.cli.output.progress import reporter
     from embshift.measurement.session.carry_out import carry_out, default_folder
 
@@ -83,6 +88,7 @@ def _carry_out(plan: Plan, out: Path | None, *, quiet: bool, update: bool = Fals
         out=out or default_folder(plan),
         reporter=reporter(quiet=quiet),
         update=update,
+        prepare=prepare,
     )
 
 

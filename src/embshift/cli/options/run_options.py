@@ -156,9 +156,19 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     add(
         "device", "auto|cpu|cuda|mps", "where the encoder runs", completer=words("auto", "cpu", "cuda", "mps")
     )
+    add(
+        "mixed_hardware",
+        "",
+        "continue a run on a machine whose arithmetic differs in the last digits; recorded in the run",
+    )
     add("chunk", "N", "images that are committed together, which an interruption can cost")
     add("keep_views", "N", "images whose views are written while the run goes on")
     add("max_error_rate", "R", "failed fraction above which the exit code is 1")
+    group.add_argument(
+        "--prepare",
+        action="store_true",
+        help="write plan and listing and measure nothing: embshift work measures parts of the run",
+    )
     group.add_argument(
         "--update", action="store_true", help="append images that were added since the run started"
     )

@@ -46,6 +46,7 @@ _LATER = (
     "runtime",
     "batch",
     "device",
+    "mixed_hardware",
     "chunk",
     "keep_views",
 )

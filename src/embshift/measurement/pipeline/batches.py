@@ -27,10 +27,12 @@ class Mishaps:
     Attributes:
         batch: Views in a batch since one did not fit into memory; None where all fitted.
         float32: Views that were encoded in float32, since the run's precision gave NaN or infinity.
+        may_halve: Whether a batch that does not fit into memory is halved; otherwise it is an error.
     """
 
     batch: int | None = None
     float32: int = 0
+    may_halve: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,6 +153,11 @@ class Batches:
             raise EncoderError(
                 f"the memory of {device} cannot hold a batch of one view; free some memory, or use another"
                 " --device"
+            )
+        if not self._mishaps.may_halve:
+            raise EncoderError(
+                f"the memory of {device} cannot hold a batch of {self._size} views, and in a run of parts all"
+                f" have the same batch; prepare the run with --batch {math.ceil(self._size / 2)}"
             )
         self._size = math.ceil(self._size / 2)
         self._mishaps.batch = self._size

@@ -79,7 +79,8 @@ def settle_precision(
     note(f"precision {plan.precision}: encoding the first chunk in float32 as well, to compare")
     started = time.perf_counter()
     opened = _open_candidates(plan.precision, encoder, reopen)
-    chunk = [row for _, group in islice(groupby(rows, key=lambda row: row.chunk), 1) for row in group]
+    first = (group for _, group in islice(groupby(rows, key=lambda row: row.chunk), 1))
+    chunk = [row for group in first for row in islice(group, CHUNK)]
     prepare = partial(
         prepare_stage, recipe=build(), metrics=metrics, batch=plan.batch or 1, device=encoder.spec.device
     )

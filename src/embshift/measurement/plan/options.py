@@ -35,6 +35,7 @@ class PlanOptions(TypedDict, total=False):
     workers: int | None
     worker_memory: int | None
     timeout: int | None
+    mixed_hardware: bool | None
     chunk: int | None
     keep_views: int | None
     max_error_rate: float | None

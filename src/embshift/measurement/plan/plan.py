@@ -73,8 +73,7 @@ class Plan:
         transforms: The transforms, in order.
         metrics: Names of the metrics, in order.
         limit: Use only the first images of the sorted listing; None for all.
-        metric_sample: Images for which attention and pixel metrics are computed; the others get only the
-            embedding metrics.
+        metric_sample: Images for which not only the embedding metrics are computed.
         draws: Repeats of every transform with other random numbers.
         seed: The run's seed.
         image_size: Height and width that every image is resized to, in pixels.
@@ -97,6 +96,7 @@ class Plan:
         workers: Processes that decode images and make views; 0 for none beside the main process.
         worker_memory: Memory that one image may use in a worker, in MiB beyond what the worker starts with.
         timeout: Time that decoding, views and pixel metrics of one image may take in a worker, in seconds.
+        mixed_hardware: Whether a machine whose last digits differ may continue the run.
         chunk: Images that are committed together: what an interruption can cost.
         keep_views: Images whose views are written while the run goes on.
         max_error_rate: Failed fraction above which the run ends with exit code 1.
@@ -128,6 +128,7 @@ class Plan:
     workers: int | None = _free(None, least=0)
     worker_memory: int | None = _free(None, least=64)
     timeout: int | None = _free(None, least=1)
+    mixed_hardware: bool = _free(False)
     chunk: int = _free(CHUNK, least=1)
     keep_views: int = _free(8, least=0)
     max_error_rate: float = _free(0.01)

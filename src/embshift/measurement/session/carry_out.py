@@ -31,6 +31,7 @@ from embshift.runs.tables import open_tables
 from embshift.show.run import Run, open_run
 
 if TYPE_CHECKING:  # imports torch
+    from embshift.measurement.session.session import Session
     from embshift.measurement.session.stored import Stored
 
 __all__ = ["carry_out", "default_folder"]
@@ -55,6 +56,7 @@ def carry_out(
     encoder: Any = None,
     stored: "Stored | None" = None,
     update: bool = False,
+    prepare: bool = False,
 ) -> Run:
     """Carry out a plan into a run folder, from its start or from where it was stopped.
 
@@ -67,6 +69,7 @@ def carry_out(
         encoder: The encoder, where no name leads to it.
         stored: The views and embeddings, where both were made before; nothing is read from the sources then.
         update: Whether new images are appended.
+        prepare: Whether plan and listing are written and nothing is measured, for parts that do.
 
     Returns:
         The run, opened for reading.
@@ -97,7 +100,7 @@ def carry_out(
         finished = info is not None and _is_finished(info, rows=rows, out=out)
         if info is None or not finished or not same_files(plan.encoder, info.get("encoder_files")):
             # Measuring imports torch, which a finished run is answered without.
-            from embshift.measurement.session.work import start_session, work_on
+            from embshift.measurement.session.session import start_session
 
             session = start_session(
                 plan,
@@ -112,14 +115,23 @@ def carry_out(
             if left_out := left.content():
                 session = replace(session, info={**session.info, "left_out": left_out})
             if not finished:
-                work_on(session, reporter)
-                if dark := describe_dark_images(open_tables(out)):
-                    reporter.note(dark)
+                _work(session, reporter, prepare=prepare)
         else:
             check_code(info, code_content(plan, objects=own))
         if finished:
             reporter.note("nothing left to do: the run is finished")
     return open_run(out)
+
+
+def _work(session: "Session", reporter: Reporter, *, prepare: bool) -> None:
+    from embshift.measurement.session.work import prepare_session, work_on  # imports torch
+
+    if prepare:
+        prepare_session(session)
+        return
+    work_on(session, reporter)
+    if dark := describe_dark_images(open_tables(session.out)):
+        reporter.note(dark)
 
 
 def _list_images(sources: Sequence[Any], stored: "Stored | None") -> tuple[Records, int, LeftOut]:

@@ -21,7 +21,7 @@ from embshift.runs.listing_changes import ListingChange, NamedImages, Records, c
 from embshift.runs.places import file_in, list_chunks, read_chunk_number, remove_in
 from embshift.runs.seal import BROKEN, check_seal
 
-__all__ = ["hold_draft", "save_listing", "settle_listing"]
+__all__ = ["hold_draft", "open_listing", "save_listing", "settle_listing"]
 
 
 def settle_listing(
@@ -58,7 +58,7 @@ def settle_listing(
         first = _write_draft(path, chosen(islice(records(), plan.limit), count=count), content)
         _check_committed(path.parent, first)
         return first, []
-    frozen = _open_listing(path, content)
+    frozen = open_listing(path, content)
     change = compare_listing(frozen, records)
     if change.gone.count == len(frozen):
         raise ResumeError(f"the sources hold none of the run's {len(frozen):,} images; {NEW_FOLDER}")
@@ -72,7 +72,17 @@ def settle_listing(
     return _write_draft(path, chain(frozen, added), content), _describe_change(change, update=update)
 
 
-def _open_listing(path: Path, content: Mapping[int, ImageRecord]) -> Listing:
+def open_listing(path: Path, content: Mapping[int, ImageRecord] | None = None) -> Listing:
+    """Open a frozen listing.
+
+    Args:
+        path: The run's ``listing.parquet``.
+        content: Images that exist only in memory, by index.
+
+    Raises:
+        RunError: If it is missing or damaged, or a link or something else has its name.
+    """
+    file_in(path.parent, path.name)
     try:
         if check_seal(path) == BROKEN:
             raise RunError(describe_damage(path, "its bytes do not match its seal", run=path.parent))

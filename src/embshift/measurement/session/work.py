@@ -1,176 +1,84 @@
-"""Work on one run folder: open the encoder, measure what is missing, keep views, and finish the run."""
+"""Work on one run folder: measure what is missing, keep views, and finish the run."""
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from embshift.core.progress import Reporter
+from embshift.core.types import FrozenRow
 from embshift.core.words import count_noun
-from embshift.measurement.engine.local import Work, measure_chunks
-from embshift.measurement.pipeline.batches import Mishaps
+from embshift.measurement.engine.local import measure_chunks
 from embshift.measurement.pipeline.encode import Encoded
 from embshift.measurement.pipeline.perturb import Perturbed
-from embshift.measurement.pipeline.precision_trial import settle_precision
 from embshift.measurement.pipeline.recipe import (
     describe_slow_forms,
     without_drafts,
 )
-from embshift.measurement.plan.auto import Setting, choose
 from embshift.measurement.plan.files import plan_to_toml
-from embshift.measurement.plan.plan import Plan
-from embshift.measurement.session.assignment import (
-    explain_no_workers,
-    plan_recipe,
-    plan_work,
-    select_metrics,
-)
 from embshift.measurement.session.frozen_listing import save_listing
 from embshift.measurement.session.keep_views import choose_views, keep_views, write_views
-from embshift.measurement.session.opening import describe_device, leave_out_metrics, open_encoder_of
 from embshift.measurement.session.provenance import (
-    code_content,
-    encoder_content,
-    fingerprint,
     peak_memory,
 )
-from embshift.measurement.session.resume import check_code, check_encoder
-from embshift.measurement.session.run_json import count_run, describe_unrepeatable, start_record
-from embshift.measurement.session.service_floor import measure_floor
-from embshift.measurement.session.stored import Stored
-from embshift.runs.chunks import ParquetSink
+from embshift.measurement.session.run_json import count_run
+from embshift.measurement.session.session import Session
 from embshift.runs.files import write_text
-from embshift.runs.listing import Listing
 from embshift.runs.places import file_in, list_views
 from embshift.runs.record import write_record_file
 from embshift.runs.seal import read_seal
 from embshift.runs.tables import open_tables
 
-__all__ = ["Session", "start_session", "work_on"]
+__all__ = ["finish_session", "measure_part", "prepare_session", "work_on"]
 
 
-def work_on(session: "Session", reporter: Reporter, /) -> None:
+def work_on(session: Session, reporter: Reporter, /) -> None:
     """Measure what a run folder lacks, and finish it.
 
     Raises:
         StorageError: If results cannot be written.
     """
-    _write_start(session)
+    prepare_session(session)
     info = _measure(session, reporter)
     _finish(session, info, reporter)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Session:
-    """One session of work on a run folder.
-
-    Attributes:
-        plan: The plan, with nothing left open.
-        out: The run folder.
-        rows: The listing.
-        work: What the engine does.
-        sink: Where chunks are committed.
-        header: Comment at the top of ``plan.toml``.
-        info: The content of ``run.json`` when the session starts.
-        mishaps: Counted up while batches are encoded.
-        started: When the session started, in seconds of the performance counter.
-    """
-
-    plan: Plan
-    out: Path
-    rows: Listing
-    work: Work
-    sink: ParquetSink
-    header: str
-    info: Mapping[str, Any]
-    mishaps: Mishaps
-    started: float
-
-
-def start_session(
-    asked: Plan,
-    /,
-    *,
-    info: Mapping[str, Any] | None,
-    rows: Listing,
-    out: Path,
-    objects: Mapping[str, Any],
-    encoder: Any,
-    stored: Stored | None = None,
-    note: Callable[[str], None],
-) -> Session:
-    """Open the encoder, decide what the plan leaves open, and check that nothing has changed since.
+def measure_part(session: Session, wanted: Callable[[int], bool], reporter: Reporter, /) -> int:
+    """Measure those of some chunks that are missing, write nothing else, and return how many they were.
 
     Args:
-        asked: The plan, with what the run has recorded where nothing was asked.
-        info: The content of ``run.json``; None for a new run.
-        rows: The listing.
-        out: The run folder, which is locked.
-        objects: The transforms of a caller's own dictionary, by name.
-        encoder: The encoder, where no name leads to it.
-        stored: The views and embeddings, where both were made before.
-        note: Tells the user one line.
+        session: The session; others may write chunks of the same run.
+        wanted: Whether a chunk belongs to the part.
+        reporter: Who is told about the progress.
 
     Raises:
-        EncoderError: If the encoder cannot be opened.
-        ResumeError: If the encoder, or a function of the user's, is not what the run was started with.
+        EncoderError: If the encoder fails, or a batch does not fit into memory.
+        StorageError: If results cannot be written.
     """
-    import torch
-
-    torch.set_num_threads(asked.threads or torch.get_num_threads())
-    reopen = partial(open_encoder_of, asked, encoder if stored is None else stored.encoder)
-    opened = reopen(precision="float32" if asked.precision == "auto" else asked.precision)
-    check_encoder(info, encoder_content(opened.spec))
-    for line in describe_device(asked, opened.spec):
-        note(line)
-    asked = leave_out_metrics(asked, opened.spec, note=note)
-    # The code of stored views is not imported: their file may come from anyone.
-    code = code_content(asked, objects=objects) if stored is None else dict(stored.code)
-    check_code(info, code)
-    build, metrics = plan_recipe(asked, objects, stored), select_metrics(asked, "pair")
-    build()  # every transform is built once before any work starts
-    setting = Setting(
-        device=opened.spec.device,
-        threads=torch.get_num_threads(),
-        count=len(rows),
-        held=explain_no_workers(rows, build, objects),
-    )
-    plan, reasons = choose(asked, setting)
-    torch.set_num_threads(plan.threads or setting.threads)
-    opened, precision = settle_precision(
-        plan, opened, info=info, reopen=reopen, rows=rows, build=build, metrics=metrics, note=note
-    )
-    plan = replace(plan, precision=opened.spec.precision)
-    floor = measure_floor(opened, info=info, rows=rows, build=build, note=note)
-    sink = ParquetSink(folder=out, fingerprint=fingerprint(plan, encoder=opened.spec, code=code))
-    return Session(
-        plan=plan,
-        out=out,
-        rows=rows,
-        work=plan_work(
-            plan,
-            encoder=opened,
-            build=build,
-            metrics=metrics,
-            reopen=reopen,
-            fill=None if stored is None else stored.fill,
-        ),
-        sink=sink,
-        header=describe_unrepeatable(plan, objects, encoder=encoder),
-        info=start_record(plan, opened.spec, sink, before=info)
-        | {"code": code, "precision": precision, "choices": reasons}
-        | floor
-        | ({} if stored is None else {"ingested": dict(stored.about)}),
-        mishaps=Mishaps(),
-        started=time.perf_counter(),
-    )
+    part = {chunk: count for chunk, count in session.rows.chunks.items() if wanted(chunk)}
+    done = {chunk: count for chunk, count in part.items() if session.sink.has(chunk)}
+    _announce(session, reporter)
+    reporter.begin(total=sum(part.values()), done=sum(done.values()))
+    try:
+        _measure_rows(session, (row for row in session.rows if row.chunk in part), reporter)
+    finally:
+        reporter.end()
+    return len(part) - len(done)
 
 
-def _write_start(session: Session) -> None:
+def finish_session(session: Session, reporter: Reporter, /) -> None:
+    """Finish a run whose chunks are all there.
+
+    Raises:
+        StorageError: If results cannot be written.
+    """
+    prepare_session(session)
+    _finish(session, session.info, reporter)
+
+
+def prepare_session(session: Session, /) -> None:
     """Write what is known when work starts; ``run.json`` first, for it makes a folder a run folder."""
     write_record_file(session.out, session.info)
     write_text(file_in(session.out, "plan.toml"), session.header + plan_to_toml(session.plan))
@@ -183,7 +91,17 @@ def _measure(session: Session, reporter: Reporter) -> Mapping[str, Any]:
     done = _count_committed(session)
     _announce(session, reporter)
     reporter.begin(total=len(session.rows), done=done)
+    try:
+        _measure_rows(session, session.rows, reporter)
+    finally:
+        reporter.end()
+        # Also for a session that was stopped, and before views are kept.
+        info = _add_timing(session, done=done)
+        write_record_file(session.out, info)
+    return info
 
+
+def _measure_rows(session: Session, rows: Iterable[FrozenRow], reporter: Reporter) -> None:
     def keep_first(perturbed: Perturbed) -> None:
         if perturbed.listed.record.row < session.plan.keep_views:
             write_views(perturbed, folder=session.out)
@@ -191,21 +109,14 @@ def _measure(session: Session, reporter: Reporter) -> Mapping[str, Any]:
     def advance(image: Encoded) -> None:
         reporter.advance(failed=image.decoded.status != "ok")
 
-    try:
-        measure_chunks(
-            session.rows,
-            work=session.work,
-            sink=session.sink,
-            on_perturbed=keep_first,
-            on_encoded=advance,
-            mishaps=session.mishaps,
-        )
-    finally:
-        reporter.end()
-        # Also for a session that was stopped, and before views are kept.
-        info = _add_timing(session, done=done)
-        write_record_file(session.out, info)
-    return info
+    measure_chunks(
+        rows,
+        work=session.work,
+        sink=session.sink,
+        on_perturbed=keep_first,
+        on_encoded=advance,
+        mishaps=session.mishaps,
+    )
 
 
 def _announce(session: Session, reporter: Reporter) -> None:

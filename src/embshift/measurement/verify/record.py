@@ -50,6 +50,7 @@ _OTHER_KEYS = {
     "choices",
     "files",
     "left_out",
+    "probe",
     "service",
     "ingested",
 }
