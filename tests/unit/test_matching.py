@@ -94,16 +94,18 @@ def test_one_image_cannot_be_halved(photos):
         measure_matched(photos, limit=1, encoder="lite")
 
 
+ASKED = {
+    "transforms": ["noise", "blur", "hue", "rotate"],
+    "ssim": [0.7],
+    "displacement": [10],
+    "encoder": "lite",
+    "image_size": 96,
+}
+
+
 @pytest.fixture(scope="module")
 def run(photos, tmp_path_factory):
-    return measure_matched(
-        photos,
-        transforms=["noise", "blur", "hue", "rotate"],
-        ssim=[0.7],
-        displacement=[10],
-        encoder="lite",
-        out=tmp_path_factory.mktemp("match") / "run",
-    )
+    return measure_matched(photos, **ASKED, out=tmp_path_factory.mktemp("match") / "run")
 
 
 def test_a_run_evaluates_every_image(run):
@@ -128,14 +130,7 @@ def test_a_run_evaluates_every_image(run):
 
 
 def test_the_same_call_goes_on_in_the_folder(run, photos):
-    again = measure_matched(
-        photos,
-        transforms=["noise", "blur", "hue", "rotate"],
-        ssim=[0.7],
-        displacement=[10],
-        encoder="lite",
-        out=run.folder,
-    )
+    again = measure_matched(photos, **ASKED, out=run.folder)
     # As text, since undefined intervals are not equal to themselves.
     assert repr(again.matched(resamples=300)) == repr(run.matched(resamples=300))
 

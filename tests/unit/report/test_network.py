@@ -145,7 +145,8 @@ def test_views_that_changed_since_are_counted(kept, tmp_path):
     assert count_changed_views(more, kept.explanation().tables) == 14
 
 
-def test_words_labels_and_captions_have_their_table(run):
+def test_words_labels_and_captions_have_their_table(run, monkeypatch):
+    monkeypatch.setattr(explained_figures, "NAMES", ())
     add_texts(
         run,
         word=["cat", "dog", "house", "tree", "ship", "</script>\u202e"],
@@ -175,7 +176,8 @@ def test_words_labels_and_captions_have_their_table(run):
     assert "\u202e" not in json.dumps(section, ensure_ascii=False)
 
 
-def test_fewer_words_than_are_chosen_explain_nothing(run):
+def test_fewer_words_than_are_chosen_explain_nothing(run, monkeypatch):
+    monkeypatch.setattr(explained_figures, "NAMES", ())
     add_texts(run, word=["cat", "dog", "house"])
     section = build_network(run, resamples=RESAMPLES)
     assert {row[5]["text"] for row in section["tables"][1]["rows"]} == {"–"}
@@ -194,7 +196,8 @@ def test_figures_that_are_registered_are_in_it(kept, section):
     assert len(one["image"]) < 150_000
 
 
-def test_without_an_explanation_only_a_line_names_the_command(run):
+def test_without_an_explanation_only_a_line_names_the_command(run, monkeypatch):
+    monkeypatch.setattr(explained_figures, "NAMES", NAMES[1:2])
     explained = build_content(run, resamples=RESAMPLES)
     shutil.rmtree(run.folder / "explain")
     plain = build_content(run, resamples=RESAMPLES)
@@ -310,23 +313,20 @@ def test_nine_images_name_no_component(tmp_path):
 
 
 @pytest.mark.parametrize("limit", [0, 100_000, 10_000_000])
-def test_figures_without_room_are_named(kept, monkeypatch, limit):
+def test_figures_without_room_are_named(kept, section, monkeypatch, limit):
     monkeypatch.setattr(explained_figures, "BYTES", limit)
+    monkeypatch.setattr(explained_figures, "NAMES", NAMES[:2])
     found, note = explained_figures.embed_figures(kept)
     shown = {one["name"] for one in found}
     assert sum(len(one["image"]) for one in found) <= limit
-    whole = {one["name"] for one in section_of(kept)["figures"]} | shown
+    whole = {one["name"] for one in section["figures"]} & {*NAMES[:2]}
+    assert len(whole) == 2
     assert all(name in shown or name in note for name in whole)
     assert bool(note) == (limit < 10_000_000)
 
 
-def section_of(run):
-    return build_network(run, resamples=RESAMPLES)
-
-
-def test_colours_of_figures_are_those_that_were_drawn(kept):
-    found, _ = explained_figures.embed_figures(kept)
-    one = next(one for one in found if one["name"] == "network_shares")
+def test_colours_of_figures_are_those_that_were_drawn(kept, section):
+    one = next(one for one in section["figures"] if one["name"] == "network_shares")
     image = Image.open(io.BytesIO(base64.b64decode(one["image"].partition(",")[2]))).convert("RGB")
     looks = assign_looks(kept.transforms).values()
     drawn = {tuple(round(255 * part) for part in to_rgb(look.colour)) for look in looks}
