@@ -18,8 +18,8 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the command sets it
 # fifteenth of the time of all tests.
 gc.set_threshold(50_000, 20, 50)
 
-# No test cuts the power, and what a killed process has written stays: waiting for the disk at every flush would
-# take longer than many tests compute. Commands in processes of their own flush as they do for users.
+# No test cuts the power, and what a killed process has written stays: to wait for the disk at every flush
+# would take longer than many tests compute. Commands in processes of their own flush as they do for users.
 os.fsync = os.fstat
 
 # Before anything of the package is imported.

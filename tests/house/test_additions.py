@@ -305,7 +305,8 @@ def python(copy, *arguments):
 def passed(copy):
     """Number of tests that passed in the copy, by file: one run of all, since each start takes seconds."""
     chosen = " or ".join(f"({file.stem} and {only})" for file, only in TESTED.items())
-    options = ["-v", "-p", "no:cacheprovider", "-m", "slow or not slow", "-k", chosen]
+    # To rewrite the tests for detailed messages takes seconds, and is kept for no second run.
+    options = ["-v", "-p", "no:cacheprovider", "--assert=plain", "-m", "slow or not slow", "-k", chosen]
     done = python(copy, "-m", "pytest", *options, *map(str, TESTED))
     assert done.returncode == 0, done.stdout + done.stderr
     files = re.findall(r"^(\S+\.py)::.* PASSED", done.stdout, re.MULTILINE)
@@ -318,10 +319,15 @@ def embshift(copy, *arguments):
     return found.stdout
 
 
-def run_one_photo(copy, out, *options):
-    """Run on a photograph in the copy; return the plan that the run states."""
-    photo = next((copy / "src/embshift/images/samples").glob("*.jpg"))
-    embshift(copy, "run", str(photo), "--out", str(out), "--workers", "0", *options)
+@pytest.fixture(scope="module")
+def plan(copy, tmp_path_factory):
+    """What a run on one photograph states of its plan, by the new encoder and with the new option."""
+    photo, out = (
+        next((copy / "src/embshift/images/samples").glob("*.jpg")),
+        tmp_path_factory.mktemp("one") / "run",
+    )
+    added = ("--encoder", "colour_grid", "--patience", "5")
+    embshift(copy, "run", str(photo), "--out", str(out), "--workers", "0", *added)
     return (out / "plan.toml").read_text(encoding="utf-8")
 
 
@@ -346,12 +352,11 @@ def test_a_figure_of_an_optional_metric_is_one_file(copy, passed):
     assert "cosine_against_ssim" in embshift(copy, "list", "figures")
 
 
-def test_an_encoder_is_one_file(copy, passed, tmp_path):
+def test_an_encoder_is_one_file(passed, plan):
     assert passed[CONTRACTS / "test_encoders.py"] > 4
-    assert "colour_grid" in run_one_photo(copy, tmp_path / "run", "--encoder", "colour_grid")
+    assert "colour_grid" in plan
 
 
-def test_an_option_of_run_is_two_files(copy, passed, tmp_path):
+def test_an_option_of_run_is_two_files(passed, plan):
     assert passed[Path("tests/unit/test_plan.py")] + passed[Path("tests/properties/test_plan.py")] > 20
-    plan = run_one_photo(copy, tmp_path / "run", "--encoder", "lite", "--patience", "5")
     assert "patience = 5" in plan

@@ -292,7 +292,7 @@ def workplace(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_readme_python_runs(workplace: Path):
-    embshift.measure("photos/", encoder="lite", preset="paper", out="run")
+    embshift.measure("photos/", encoder="lite", preset="paper", workers=0, out="run")
     found = {}
     for block in blocks(ROOT / "README.md", "python"):
         exec(block, found)

@@ -18,7 +18,7 @@ HERE = (*QUICK, "--workers", "0")
 def finished(photos, tmp_path_factory):
     """A quick finished run, and what its command said."""
     out = tmp_path_factory.mktemp("cli") / "run"
-    return out, call("run", str(photos), *QUICK, "--out", str(out))
+    return out, call("run", str(photos), *HERE, "--out", str(out))
 
 
 def test_results_go_to_stdout_and_messages_to_stderr(finished):
@@ -55,7 +55,7 @@ def test_the_same_command_returns_at_once_when_finished(finished, photos, monkey
     out, first = finished
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # every import is then a line on stderr
-    again = call("run", str(photos), *QUICK, "--out", str(out))
+    again = call("run", str(photos), *HERE, "--out", str(out))
     assert again.returncode == 0
     assert "finished" in again.stderr
     assert again.stdout == first.stdout
@@ -155,7 +155,7 @@ def test_wrong_use_is_exit_code_2_and_says_what_was_wanted(arguments, said, phot
 
 
 def test_without_a_connection_the_papers_encoder_names_both_ways_out(photos, tmp_path):
-    result = call("run", str(photos), "--out", str(tmp_path / "run"))
+    result = invoke("run", str(photos), "--out", str(tmp_path / "run"))
     assert result.returncode == 2
     assert "--encoder lite" in result.stderr
     assert "folder" in result.stderr.lower()
@@ -212,7 +212,7 @@ def test_pictures_that_cannot_be_used_repeat_nothing(photos, tmp_path):
     assert (counts["failed"], counts["repeated"]) == (2, 0)
 
 
-def test_a_transform_that_fails_is_a_row_with_a_status(photos, tmp_path):
+def test_a_transform_that_fails_is_a_row_with_a_status(photos, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         "def odd(pixels, *, rng):\n"
         "    if pixels[0, 0, 0] % 2:\n"
@@ -225,23 +225,9 @@ def test_a_transform_that_fails_is_a_row_with_a_status(photos, tmp_path):
         '[[transform]]\nname = "fog"\nalbumentations = "RandomFog"\nparameters = { alpha_coef = 0.1 }\n'
         '[[transform]]\nname = "same"\ntransform = "identity"\n'
     )
-    import os
-
-    os.environ["PYTHONPATH"] = str(tmp_path)
-    try:
-        result = call(
-            "run",
-            str(photos),
-            *QUICK,
-            "--preset",
-            str(tmp_path / "mine.toml"),
-            "--out",
-            str(tmp_path / "run"),
-            "--max-error-rate",
-            "1",
-        )
-    finally:
-        del os.environ["PYTHONPATH"]
+    monkeypatch.syspath_prepend(tmp_path)
+    options = ("--preset", str(tmp_path / "mine.toml"), "--max-error-rate", "1")
+    result = invoke("run", str(photos), *HERE, *options, "--out", str(tmp_path / "run"))
     assert result.returncode == 0, result.stderr
     rows = read(tmp_path / "run", "embeddings").to_pylist()
     odd = [row for row in rows if row["transform"] == "odd"]
