@@ -22,6 +22,7 @@ from embshift.show.figures.layout.style import (
 from embshift.show.figures.material import EncoderMap
 from embshift.show.figures.render import render_page
 from embshift.show.report.palette import heat_colours, map_colours, transform_colours
+from embshift.transforms import TRANSFORMS
 from tests.synthetic_runs import NINE, THIRTY
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, for linear RGB.
@@ -102,8 +103,42 @@ def test_the_nine_of_the_paper_have_plain_colours_of_their_own_in_every_company(
     assert {name: among[name] for name in NINE} == alone
 
 
+@pytest.mark.parametrize("sight", list(SIGHT))
+def test_a_tenth_transform_has_a_colour_that_is_apart_from_the_nine(sight):
+    looks = assign_looks((*NINE, "jpeg")).values()
+    seen = [lab(SIGHT[sight] @ linear(look.colour)) for look in looks]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 12
+    assert {look.hatch for look in looks} == {""}
+
+
+def test_names_of_other_packages_have_no_colour_of_the_paper():
+    theirs = {look.colour for look in assign_looks([f"their_{at}th" for at in range(200)]).values()}
+    assert len(theirs) == 18
+    assert theirs.isdisjoint(look.colour for look in assign_looks(NINE).values())
+
+
+def test_bundled_transforms_are_apart_in_their_colours():
+    known = [name for name in TRANSFORMS if assign_looks((*TRANSFORMS, name))[name].hatch == ""]
+    colours = {assign_looks([name])[name].colour for name in known}
+    assert len(colours) == len(known) >= 27
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=60, unique=True))
+def test_the_colour_of_a_name_follows_from_the_name_alone(names):
+    together = assign_looks(names)
+    alone = {name: assign_looks([name])[name] for name in names}
+    assert {name: look.colour for name, look in together.items()} == {
+        name: look.colour for name, look in alone.items()
+    }
+
+
+def test_many_strengths_of_one_transform_keep_its_colour():
+    looks = assign_looks(["jpeg", *(f"jpeg_{at}" for at in range(30))]).values()
+    assert {look.colour for look in looks} == {assign_looks(["jpeg"])["jpeg"].colour}
+
+
 def test_severities_are_shades_of_one_hue_from_light_to_dark():
-    for name in NINE:
+    for name in (*NINE, *TRANSFORMS, "mine"):
         looks = assign_looks([f"{name}_s{at}" for at in range(1, 6)])
         light = [linear(look.colour) @ [0.2126, 0.7152, 0.0722] for look in looks.values()]
         assert (np.diff(light) < -0.008).all()
@@ -117,7 +152,7 @@ def test_strengths_have_the_hue_of_their_transform():
     assert len({look.hatch for look in looks.values()}) == 4
 
 
-@pytest.mark.parametrize("names", [NINE, THIRTY, LEVELS, MANY, tuple(f"jpeg_{at}" for at in range(20))])
+@pytest.mark.parametrize("names", [NINE, THIRTY, LEVELS, MANY, tuple(f"jpeg_{at}" for at in range(12))])
 def test_every_transform_differs_as_area_as_point_and_as_curve(names):
     known = assign_looks(names).values()
     assert len({(look.colour, look.hatch) for look in known}) == len(names)

@@ -1,37 +1,58 @@
-"""Colours of transforms: one hue for each name in every run, shades for severities, no two alike in a run."""
+"""Colours of transforms: one for each name in every run, figure and report; shades for severities."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.colors import to_hex, to_rgb
 
-__all__ = ["MIDDLE", "SHADES", "TURNS", "Place", "find_colour", "place_transforms"]
+__all__ = ["MIDDLE", "SHADES", "Place", "find_colour", "place_transforms"]
 
-_HUES = (
-    "#CC6677",
-    "#332288",
-    "#DDCC77",
-    "#117733",
-    "#88CCEE",
-    "#882255",
-    "#44AA99",
-    "#999933",
-    "#AA4499",
-)
-"""Nine colours that colour-blind readers can tell apart: Paul Tol's "muted" scheme (SRON/EPS/TN/09-002)."""
+_COLOURS = {
+    "noise": "#CC6677",
+    "blur": "#332288",
+    "color_jitter": "#DDCC77",
+    "shift_scale_rotate": "#117733",
+    "horizontal_flip": "#88CCEE",
+    "elastic": "#882255",
+    "perspective": "#44AA99",
+    "random_brightness_contrast": "#999933",
+    "coarse_dropout": "#AA4499",
+    "jpeg": "#8866EE",
+    "rotate": "#AA0011",
+    "gamma": "#BB77DD",
+    "crop": "#0044CC",
+    "occlusion": "#DD5500",
+    "saturation": "#665544",
+    "motion_blur": "#9944BB",
+    "text_overlay": "#666677",
+    "border": "#997755",
+    "downscale": "#5577AA",
+    "translate": "#CC2277",
+    "hue": "#882288",
+    "defocus_blur": "#8811AA",
+    "salt_and_pepper": "#BB4433",
+    "sticker_overlay": "#FF5599",
+    "reencode": "#AA77EE",
+    "screenshot_frame": "#CC8877",
+    "identity": "#CC2211",
+    "grey": "#777777",
+}
+"""The colour of each bundled transform.
 
-_ORDER = (
-    *("noise", "blur", "color_jitter", "shift_scale_rotate", "horizontal_flip", "elastic", "perspective"),
-    *("random_brightness_contrast", "coarse_dropout"),
-    *("jpeg", "rotate", "gamma", "crop", "occlusion", "saturation", "motion_blur", "text_overlay", "border"),
-    *("downscale", "translate", "hue", "defocus_blur", "salt_and_pepper", "sticker_overlay", "reencode"),
-    *("screenshot_frame", "identity"),
-)
-"""Names whose hues are dealt out by hand: first the paper's nine, then what is often shown together.
+The paper's nine have the colours of Paul Tol's "muted" scheme (SRON/EPS/TN/09-002), which colour-blind
+readers can tell apart. Each further colour is the one of a grid that is furthest, for every kind of colour
+vision, from those before it: the tenth is still apart from all of them, the twentieth only by a hatch.
+"""
 
-A name that is not here gets the hue of its digest, so that a new transform needs no entry.
+_NAMES, _HUES = tuple(_COLOURS), tuple(_COLOURS.values())
+
+_PAPER, _SHARED = 9, 27
+"""The first colours belong to the paper's nine alone; names from elsewhere share those up to `_SHARED`.
+
+The numbers stay when a colour is added, so that no name changes its colour.
 """
 
 SHADES = (0.55, 0.3, 0.0, -0.22, -0.45)
@@ -39,9 +60,6 @@ SHADES = (0.55, 0.3, 0.0, -0.22, -0.45)
 
 MIDDLE = 2
 """Shade of a name without a severity: the hue itself."""
-
-TURNS = 4
-"""Hatches, markers and line styles that set transforms of one shade apart before another shade does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -51,7 +69,7 @@ class Place:
     Attributes:
         hue: Number of its hue.
         shade: Number of its shade in `SHADES`.
-        turn: 0, or how many transforms of the same shade precede it.
+        turn: How many transforms of the same hue and shade precede it in the run.
     """
 
     hue: int
@@ -69,42 +87,38 @@ def find_colour(place: Place) -> str:
 def place_transforms(transforms: Sequence[str]) -> dict[str, Place]:
     """Place transforms so that no two of them share a place, whatever their order.
 
-    A name keeps its hue, whichever other names are there; only names of one shade are set apart, in an order
-    of their own.
+    Hue and shade follow from the name alone, whichever other names are there; only the turn, which stands for
+    hatch, marker and line style, depends on the other names of that colour.
     """
-    taken = set[Place]()
+    turns = Counter[tuple[int, int]]()
     found = dict[str, Place]()
     for name in sorted(set(transforms), key=_rank):
-        found[name] = next(place for place in _list_places(name) if place not in taken)
-        taken.add(found[name])
+        hue, shade = _find_hue(name)
+        found[name] = Place(hue=hue, shade=shade, turn=turns[hue, shade])
+        turns[hue, shade] += 1
     return {name: found[name] for name in transforms}
 
 
 def _rank(name: str) -> tuple[int, int, list[tuple[int, str]], str]:
     """Return what sorts names: known ones first, a name before its levels, and levels as numbers."""
     family = _find_family(name)
-    known = _ORDER.index(family) if family in _ORDER else len(_ORDER)
+    known = _NAMES.index(family) if family in _COLOURS else len(_NAMES)
     parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
     return known, int(name != family), parts, name
 
 
 def _find_family(name: str) -> str:
     """Return the transform that a name such as "blur_s3", "jpeg_95" or "blur_x2_5" is a level of."""
-    known = [one for one in _ORDER if name == one or name.startswith(f"{one}_")]
+    known = [one for one in _NAMES if name == one or name.startswith(f"{one}_")]
     return max(known, key=len) if known else re.sub(r"_(s[1-5]|x?m?\d+(_\d+)?)$", "", name) or name
 
 
-def _list_places(name: str) -> Iterator[Place]:
-    """Yield the places that a name may take, the one that it prefers first; they never end."""
+def _find_hue(name: str) -> tuple[int, int]:
+    """Return the numbers of a name's hue and shade; a name that is not bundled has the hue of its digest."""
     family = _find_family(name)
-    digest = hashlib.sha256(family.encode("utf-8", "surrogatepass")).digest()
-    hue = _ORDER.index(family) % len(_HUES) if family in _ORDER else digest[0] % len(_HUES)
     severity = re.fullmatch(r"_s([1-5])", name.removeprefix(family))
-    first = MIDDLE if severity is None else int(severity[1]) - 1
-    shades = [first, *(shade for shade in (MIDDLE, 0, 4, 1, 3) if shade != first)]
-    start = 0
-    while True:
-        for shade in shades:
-            for turn in range(start, start + TURNS):
-                yield Place(hue=hue, shade=shade, turn=turn)
-        start += TURNS
+    shade = MIDDLE if severity is None else int(severity[1]) - 1
+    if family in _COLOURS:
+        return _NAMES.index(family), shade
+    digest = hashlib.sha256(family.encode("utf-8", "surrogatepass")).digest()
+    return _PAPER + digest[0] % (_SHARED - _PAPER), shade

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 from matplotlib import style
@@ -26,9 +26,28 @@ __all__ = [
     "use_house_style",
 ]
 
-_HATCHES = ("", "/////", ".....", "xxxxx", "-----", "|||||", "ooo")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_LINES = ("-", "--", ":", "-.")
+_Line: TypeAlias = str | tuple[float, tuple[float, ...]]
+
+_HATCHES = (
+    "",
+    "/////",
+    ".....",
+    "xxxxx",
+    "-----",
+    "|||||",
+    "ooo",
+    "+++++",
+    "****",
+    "\\\\\\\\\\",
+    "//..",
+    "||--o",
+)
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+_LINES: tuple[_Line, ...] = (
+    *("-", "--", ":", "-.", (0, (7, 2)), (0, (1, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (5, 1))),
+    *((0, (2, 2)), (0, (9, 1, 2, 1)), (0, (4, 4)), (0, (1, 1, 4, 1))),
+)
+"""Twelve of each: as many transforms of one colour differ in a run."""
 
 INK, GREY, PALE = "#1A1A1A", "#555555", "#D5D5D5"
 
@@ -120,14 +139,14 @@ class Look:
     hatch: str
     over: str
     marker: str
-    line: str
+    line: _Line
 
 
 def assign_looks(transforms: Sequence[str]) -> dict[str, Look]:
-    """Assign a look to each transform; its colour follows from its name, in every run.
+    """Assign a look to each transform; its colour follows from its name alone, in every run.
 
     Severities are shades of the transform's colour. Where transforms of a run have one colour, hatch, marker
-    and line style set them apart: 180 areas, points and curves of a run differ.
+    and line style set up to twelve of them apart.
     """
     return {name: _make_look(place) for name, place in place_transforms(transforms).items()}
 
@@ -135,7 +154,8 @@ def assign_looks(transforms: Sequence[str]) -> dict[str, Look]:
 def _make_look(place: Place) -> Look:
     colour, hatch = find_colour(place), _HATCHES[place.turn % len(_HATCHES)]
     edge, text = darken_colour(colour, contrast=3.0), darken_colour(colour, contrast=4.5)
-    # Light shades are darkened to much the same edge, so that severities differ in marker and line too.
+    # Light shades are darkened to much the same edge, so that severities differ in marker and line too; as
+    # edges of light hues are, so that transforms differ in their marker.
     step = place.turn + (place.shade - MIDDLE) % len(SHADES)
     return Look(
         colour=colour,
@@ -143,7 +163,7 @@ def _make_look(place: Place) -> Look:
         text=text,
         hatch=hatch,
         over="#FFFFFF" if hatch and _luminance(colour) < 0.4 else text if hatch else edge,
-        marker=_MARKERS[step % len(_MARKERS)],
+        marker=_MARKERS[(step + place.hue) % len(_MARKERS)],
         line=_LINES[step % len(_LINES)],
     )
 
