@@ -55,3 +55,24 @@ def meeting(texts):
         for (one, a), (other, b) in combinations(texts, 2)
         if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1
     ]
+
+
+def on_curves(figure, texts):
+    """Pairs of a text and a drawn curve that runs through it by more than a pixel.
+
+    Curves are lines of three points or more: two points make an interval, a threshold or a tie to a label.
+    """
+    boxes = [(text, box.padded(-1)) for text, box in texts]
+    curves = [line for axes in figure.axes for line in axes.lines if _is_curve(line)]
+    paths = [line.get_transform().transform_path(line.get_path()) for line in curves]
+    return [
+        (text.get_text(), line.get_color())
+        for line, path in zip(curves, paths, strict=True)
+        for text, box in boxes
+        if path.intersects_bbox(box, filled=False)
+    ]
+
+
+def _is_curve(line):
+    drawn = line.get_visible() and line.get_linestyle() not in ("None", "none", "")
+    return drawn and len(line.get_xdata()) > 2

@@ -16,7 +16,7 @@ from embshift.show.figures.layout.labels import format_name
 from embshift.show.figures.layout.style import SIZES
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import COLUMN, FORMATS, FULL, render_pages, write_figure
-from tests.drawn_text import drawn_text, meeting, outside
+from tests.drawn_text import drawn_text, meeting, on_curves, outside
 from tests.synthetic_runs import NINE, PAPER, THIRTY, Wanted, make_run
 
 STATED = (metric for entry in FIGURES.values() for metric in entry.needs_metrics)
@@ -151,14 +151,25 @@ def test_a_figure_states_itself(name):
 
 
 def check_layout(page, *, width):
-    """Check that texts neither overlap nor leave the page; return them."""
+    """Check that texts neither overlap, lie on a curve, nor leave the page; return them."""
     texts = drawn_text(page.figure)
     assert outside(page.figure, texts) == []
     assert meeting(texts) == []
+    assert on_curves(page.figure, texts) == []
     assert min(text.get_fontsize() for text, _ in texts) >= SIZES.small
     assert page.figure.get_figwidth() == width
     assert page.figure.get_figheight() <= 10.5
     return [text for text, _ in texts]
+
+
+def test_a_label_on_a_curve_is_found(materials):
+    page = next(render_pages(materials(wanted(images=5, transforms=NINE[:2])), "l2_density"))
+    check_layout(page, width=FULL)
+    curve = max(page.figure.axes[0].lines, key=lambda line: len(line.get_xdata()))
+    x, y = curve.get_xydata()[np.argmax(curve.get_ydata())]
+    page.figure.axes[0].texts[0].set(position=(x, y), transform=page.figure.axes[0].transData, va="center")
+    with pytest.raises(AssertionError, match=r"blur|noise"):
+        check_layout(page, width=FULL)
 
 
 def check_alt(pages, transforms):

@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.stats import gaussian_kde
 
 from embshift.show.figures.layout.density import bandwidth, density, has_density
-from embshift.show.figures.layout.label_boxes import place_labels
+from embshift.show.figures.layout.label_boxes import is_near, measure_ties, place_labels
 from embshift.show.figures.layout.labels import (
     replace_unprintable,
     shorten_text,
@@ -126,7 +126,7 @@ POINTS = st.lists(st.tuples(st.floats(0, 3), st.floats(0, 2)), min_size=0, max_s
 
 
 @given(points=POINTS, widths=st.lists(st.floats(0.1, 1.6), min_size=14, max_size=14))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_labels_keep_apart_stay_inside_and_above_their_points(points, widths):
     sizes = [(width, 0.1) for width in widths[: len(points)]]
     found = place_labels(points, sizes, width=3.0)
@@ -140,6 +140,35 @@ def test_labels_keep_apart_stay_inside_and_above_their_points(points, widths):
 def test_a_label_alone_stands_on_its_point():
     (box,) = place_labels([(1.0, 0.5)], [(0.4, 0.1)], width=3.0)
     assert (box.left, box.low) == pytest.approx((0.8, 0.54))
+
+
+CURVES = st.lists(st.tuples(st.floats(0, 3), st.floats(0.1, 2), st.floats(0.1, 1)), min_size=1, max_size=7)
+
+
+@given(curves=CURVES, widths=st.lists(st.floats(0.1, 1.2), min_size=7, max_size=7))
+@settings(max_examples=40, deadline=None)
+def test_labels_stand_above_every_curve_below_them(curves, widths):
+    at = np.linspace(0, 3, 400)
+    lines = [height * np.exp(-(((at - middle) / spread) ** 2)) for middle, height, spread in curves]
+    points = [(at[line.argmax()], line.max()) for line in lines]
+    sizes = [(width, 0.1) for width in widths[: len(points)]]
+    boxes = place_labels(points, sizes, width=3.0, skyline=np.max(lines, axis=0))
+    for box in boxes:
+        below = (at >= box.left) & (at <= box.left + box.width)
+        assert box.low > max(line[below].max() for line in lines)
+    if np.isfinite(measure_ties(points, boxes)):
+        tied = [(point, box) for point, box in zip(points, boxes, strict=True) if not is_near(point, box)]
+        assert not any(
+            meets((point, box.foot), other) for point, box in tied for other in boxes if other is not box
+        )
+
+
+def meets(line, box):
+    """Whether a line passes through a box, at a thousand of its points."""
+    (x0, y0), (x1, y1) = line
+    x, y = np.linspace(x0, x1, 1000), np.linspace(y0, y1, 1000)
+    inside = (box.left < x) & (x < box.left + box.width) & (box.low < y) & (y < box.low + box.height)
+    return bool(inside.any())
 
 
 # Panels ---------------------------------------------------------------------------------------------------

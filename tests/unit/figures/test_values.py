@@ -171,7 +171,7 @@ def curves(axes):
 
 
 def test_l2_densities_hold_all_their_values_and_are_labelled_at_the_peak(material, nine):
-    (figure,) = pages(material, "l2_density")
+    (figure,) = pages(material, "l2_density", width=14)
     axes, found = figure.axes[0], curves(figure.axes[0])
     values = nine.values()
     figure.canvas.draw()
