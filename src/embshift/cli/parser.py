@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from embshift.cli.options.completers import complete, no_words, paths, words
+from embshift.cli.options.format_options import add_format, check_format
 from embshift.cli.output.help import Help, Parser
 from embshift.core.errors import UnknownNameError, UsageError
 from embshift.core.version import __version__
@@ -33,6 +34,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parsed, rest = build_parser(given).parse_known_args(arguments)
     if rest:
         _refuse(rest, given, parsed.parser)
+    if "caption" in parsed:
+        check_format(parsed)
+    parsed.given = tuple(arguments)
     return parsed
 
 
@@ -164,7 +168,7 @@ def _fill_explain(parser: argparse.ArgumentParser) -> Command:
     _add_run(parser)
     add_explain_options(parser)
     add_trust_options(parser, "code")
-    _add_format(parser)
+    add_format(parser)
     return explain
 
 
@@ -190,7 +194,7 @@ def _fill_summarise(parser: argparse.ArgumentParser) -> Command:
 
     _add_run(parser)
     add_show_options(parser)
-    _add_format(parser)
+    add_format(parser)
     return summarise
 
 
@@ -198,21 +202,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     complete(parser.add_argument("run", metavar="RUN", help="a run folder"), paths)
 
 
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--format",
-        choices=("table", "markdown", "csv", "json", "latex"),
-        default="table",
-        help="(default: %(default)s; csv and json have full precision)",
-    )
-
-
 def _fill_compare(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.compare import compare
     from embshift.cli.options.compare_options import add_compare_options
 
     add_compare_options(parser)
-    _add_format(parser)
+    add_format(parser)
     return compare
 
 
@@ -242,7 +237,7 @@ def _fill_clusters(parser: argparse.ArgumentParser) -> Command:
     complete(distance, words("cosine", "euclidean"))
     complete(linkage, words("average", "complete", "single", "ward"))
     complete(threshold, no_words)
-    _add_format(parser)
+    add_format(parser)
     return clusters
 
 

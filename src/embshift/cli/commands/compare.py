@@ -4,7 +4,8 @@ import argparse
 from typing import Any
 
 from embshift.cli.commands.summaries import warn_if_unfinished
-from embshift.cli.output.terminal import print_message, print_table, print_text
+from embshift.cli.output.formatted import print_formatted
+from embshift.cli.output.terminal import print_message, print_table
 
 __all__ = ["compare"]
 
@@ -24,7 +25,7 @@ def compare(parsed: argparse.Namespace) -> int:
     if parsed.format == "table":
         print_table(compared_table(compared.found))
     else:
-        print_text(compared.format(parsed.format))
+        print_formatted(compared.format(parsed.format), parsed)
     if parsed.report is not None:
         print_message(f"report: {compared.report(parsed.report)}")
     for path in () if parsed.figures is None else compared.figures(parsed.figures):

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from embshift.cli.options.explain_options import WORST
+from embshift.cli.output.formatted import print_formatted
 from embshift.cli.output.terminal import print_message, print_table, print_text
 from embshift.core.errors import PlanError
 
@@ -43,7 +44,7 @@ def _show_explanation(run: "RunTables", show: str, parsed: argparse.Namespace) -
     if parsed.format == "table":
         print_table(explained_table(found, show=show))
     else:
-        print_text(format_explained(found, show=show, style=parsed.format))
+        print_formatted(format_explained(found, show=show, style=parsed.format), parsed)
 
 
 def _check_stored(run: "RunTables", show: str, parsed: argparse.Namespace) -> None:
@@ -100,7 +101,7 @@ def _show_worst_case(run: "RunTables", parsed: argparse.Namespace) -> None:
     if parsed.format == "table":
         print_table(worst_case_table(found))
         return
-    print_text(format_worst_case(found, style=parsed.format))
+    print_formatted(format_worst_case(found, style=parsed.format), parsed)
     line = describe_prediction(found)
     if parsed.format != "json" and line:
         print_message(line)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embshift.cli.catalogue.checks import check_encoder, check_names
 from embshift.cli.commands.measure import NOTHING_READABLE
 from embshift.cli.options.plan_options import plan_options
+from embshift.cli.output.formatted import print_formatted
 from embshift.cli.output.terminal import print_message, print_table, print_text
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _finish(
         print_table(table(result))
         print_text(f"run folder: {found.folder}")
     else:
-        print_text(text(result, style=parsed.format))
+        print_formatted(text(result, style=parsed.format), parsed)
     return 0
 
 

@@ -4,7 +4,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from embshift.cli.options.show_options import check_show_options
-from embshift.cli.output.terminal import print_message, print_table, print_text
+from embshift.cli.output.formatted import print_formatted
+from embshift.cli.output.terminal import print_message, print_table
 
 if TYPE_CHECKING:
     from embshift.analysis.shifts.table import Summary
@@ -29,10 +30,9 @@ def summarise(parsed: argparse.Namespace) -> int:
     elif parsed.format == "latex":
         from embshift.show.text.paper_table import format_paper_table
 
-        caption, label = parsed.caption or "", parsed.label or ""
-        print_text(format_paper_table(summary, columns=parsed.columns or (), caption=caption, label=label))
+        print_formatted(format_paper_table(summary, columns=parsed.columns or ()), parsed)
     else:
-        print_text(format_summary(summary, style=parsed.format))
+        print_formatted(format_summary(summary, style=parsed.format), parsed)
     return 0
 
 
@@ -42,7 +42,7 @@ def _show_measure(found: "Run", parsed: argparse.Namespace) -> int:
     warn_if_unfinished(found)
     wanted = measure_table(found, parsed)
     if isinstance(wanted, str):
-        print_text(wanted)
+        print_formatted(wanted, parsed)
     else:
         print_table(wanted)
     return 0
@@ -59,7 +59,7 @@ def clusters(parsed: argparse.Namespace) -> int:
     if parsed.format == "table":
         print_table(clusters_table(found))
     else:
-        print_text(format_clusters(found, style=parsed.format))
+        print_formatted(format_clusters(found, style=parsed.format), parsed)
     if found.note and not parsed.quiet:
         print_message(f"note: {found.note}")
     return 0

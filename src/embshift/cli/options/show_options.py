@@ -93,11 +93,7 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="for --format latex: the columns, in this order: metrics, overall, rank, n (default: all)",
     )
-    caption = add("--caption", metavar="TEXT", help="for --format latex: the table's caption")
-    label = add("--label", metavar="NAME", help="for --format latex: the table's label")
     complete(columns, named("metrics"))
-    for action in (caption, label):
-        complete(action, no_words)
     complete(by, named("metrics"))
     for action in (floor, against):
         complete(action, paths)
@@ -112,8 +108,7 @@ def check_show_options(parsed: argparse.Namespace) -> None:
             raise UsageError(
                 f"--{option} was given with --show {parsed.show}; it belongs to --show {' or '.join(where)}"
             )
-    for option in ("columns", "caption", "label"):
-        if getattr(parsed, option) is not None and (parsed.show, parsed.format) != ("shifts", "latex"):
-            raise UsageError(f"--{option} belongs to --format latex with --show shifts")
+    if parsed.columns is not None and (parsed.show, parsed.format) != ("shifts", "latex"):
+        raise UsageError("--columns belongs to --format latex with --show shifts")
     if parsed.images is not None and parsed.images < 2:
         raise UsageError(f"--images is {parsed.images}; expected 2 or more")

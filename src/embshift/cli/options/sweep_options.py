@@ -3,6 +3,7 @@
 import argparse
 
 from embshift.cli.options.completers import complete, named, no_words, paths, words
+from embshift.cli.options.format_options import add_format
 from embshift.cli.options.plan_options import adder
 from embshift.cli.options.run_options import add_sources
 from embshift.core.services import read_encoder
@@ -63,12 +64,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     complete(transforms, named("transforms", "all"))
     out = add("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
     complete(out, paths)
-    add(
-        "--format",
-        choices=("table", "markdown", "csv", "json", "latex"),
-        default="table",
-        help="(default: %(default)s; csv and json have full precision)",
-    )
+    add_format(parser)
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from embshift.core.errors import UnknownNameError
+from embshift.show.text.latex import latex
 
 __all__ = [
     "FORMATS",
     "Cells",
     "comma_separated",
-    "escape_latex",
     "find_writer",
-    "latex",
     "markdown",
     "open_console",
     "open_table",
@@ -66,36 +65,6 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Write a Markdown table; all columns but the first are right-aligned."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
-def latex(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a LaTeX ``tabular`` with booktabs rules; special characters are escaped."""
-    body = [f"{' & '.join(escape_latex(cell) for cell in row)} \\\\" for row in rows]
-    return "\n".join(
-        [
-            f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            "\\toprule",
-            f"{' & '.join(escape_latex(cell) for cell in header)} \\\\",
-            "\\midrule",
-            *body,
-            "\\bottomrule",
-            "\\end{tabular}",
-        ]
-    )
-
-
-_TEX = {character: f"\\{character}" for character in "_%&#${}"} | {
-    "±": r"$\pm$",
-    "–": "--",
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
-
-
-def escape_latex(text: str) -> str:
-    """Return a text with LaTeX's special characters escaped."""
-    return "".join(_TEX.get(character, character) for character in text)
 
 
 def comma_separated(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,20 +1,17 @@
 """The summary as a table of a paper: LaTeX with booktabs, digits by the deviation, the best in bold."""
 
 import math
-import re
 import statistics
 from collections.abc import Sequence
 
 from embshift.analysis.shifts.table import Summary, SummaryRow
-from embshift.core.errors import PlanError
 from embshift.core.named import find_position
 from embshift.core.types import Direction
-from embshift.show.text.markup import escape_latex
+from embshift.show.text.latex import escape_latex, frame_latex, latex_tabular
 from embshift.show.text.numbers import format_counts
 
 __all__ = ["format_paper_table", "list_columns"]
 
-_LABEL = re.compile(r"[A-Za-z0-9_.:-]+")
 _BESIDE = ("overall", "rank", "n")
 _FEWEST, _MOST, _UNKNOWN = 0, 6, 4  # decimal places
 
@@ -42,29 +39,14 @@ def format_paper_table(
         PlanError: If the label holds a character that LaTeX does not take in one.
         UnknownNameError: If there is no such column; the nearest are suggested.
     """
-    if label and not _LABEL.fullmatch(label):
-        raise PlanError(f"label is {label!r}; expected letters, digits and -_.:, e.g. tab:shifts")
     known = list_columns(summary)
     shown = [known[find_position(known, name, kind="column")] for name in columns or known]
-    lines = [_line(["transform", *(_heading(summary, name) for name in shown)])]
     rows = [
-        _line([escape_latex(row.transform), *(_cell(summary, row, name) for name in shown)])
-        for row in summary.rows
+        [escape_latex(row.transform), *(_cell(summary, row, name) for name in shown)] for row in summary.rows
     ]
-    tabular = [
-        f"\\begin{{tabular}}{{l{'r' * len(shown)}}}",
-        *("\\toprule", *lines, "\\midrule", *rows, "\\bottomrule"),
-        "\\end{tabular}",
-    ]
-    if not caption and not label:
-        return "\n".join(tabular)
-    named = [f"\\caption{{{escape_latex(caption)}}}"] if caption else []
-    named += [f"\\label{{{label}}}"] if label else []
-    return "\n".join(["\\begin{table}", "\\centering", *named, *tabular, "\\end{table}"])
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"{' & '.join(cells)} \\\\"
+    header = ["transform", *(_heading(summary, name) for name in shown)]
+    tabular = latex_tabular(f"l{'r' * len(shown)}", header, rows)
+    return frame_latex(tabular, caption=caption, label=label)
 
 
 def _heading(summary: Summary, name: str) -> str:
