@@ -214,9 +214,9 @@ def encoders() -> str:
 
 
 def figures() -> str:
-    header = ("figure", "question", "what is drawn", "follows", "needs")
+    header = ("figure", "question", "what is drawn", "more shift", "follows", "needs")
     rows = [
-        (code(name), entry.question, entry.shows, entry.source, entry.needs or "–")
+        (code(name), entry.question, entry.shows, entry.more_shift or "–", entry.source, entry.needs or "–")
         for name, entry in FIGURES.items()
     ]
     return table(header, rows)

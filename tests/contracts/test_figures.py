@@ -19,11 +19,17 @@ from embshift.show.figures.render import COLUMN, FORMATS, FULL, render_pages, wr
 from tests.drawn_text import drawn_text, meeting, on_curves, outside
 from tests.synthetic_runs import NINE, PAPER, THIRTY, Wanted, make_run
 
+WAYS = ("", "right", "up", "left", "down", "inward", "dark", "red", "lower cosine")
+WAYS += ("circle and diamond left, square right",)
+
 STATED = (metric for entry in FIGURES.values() for metric in entry.needs_metrics)
 METRICS_OF_RUNS = tuple(dict.fromkeys([*PAPER, *STATED]))
 """Metrics of the synthetic runs: those of the paper, and what the figures state that they need."""
 
 PERFORMANCE = tuple(name for name in PAPER if METRICS[name].spec.performance)
+
+
+SIXTY = tuple(f"{name}_s{at}" for name in (*NINE, "jpeg", "rotate", "crop") for at in range(1, 6))
 
 
 def wanted(**options):
@@ -33,6 +39,7 @@ def wanted(**options):
 CASES = {
     "nine": wanted(),
     "thirty": wanted(transforms=THIRTY, images=6),
+    "sixty": wanted(transforms=SIXTY, images=4),
     "two_images": wanted(images=2, transforms=NINE[:4]),
     "undefined": wanted(undefined=(("blur", None), ("noise", "detail_similarity")), constant_map="blur"),
     "wide_images": wanted(size=(20, 90), images=5, transforms=NINE[:4]),
@@ -145,6 +152,8 @@ def test_a_figure_states_itself(name):
     assert entry.shows
     assert not entry.shows.endswith(".")
     assert entry.source
+    # One polarity: distances grow to the right and upward, similarities fall to the left and downward.
+    assert entry.more_shift in WAYS
     assert set(entry.needs_metrics) <= set(METRICS)
     assert 0 <= entry.needs_performance <= len(PERFORMANCE)
     assert (entry.render.__doc__ or "").strip()
@@ -158,7 +167,7 @@ def check_layout(page, *, width):
     assert on_curves(page.figure, texts) == []
     assert min(text.get_fontsize() for text, _ in texts) >= SIZES.small
     assert page.figure.get_figwidth() == width
-    assert page.figure.get_figheight() <= 10.5
+    assert page.figure.get_figheight() <= 9.5
     return [text for text, _ in texts]
 
 
@@ -248,6 +257,8 @@ def test_the_page_shows_its_question_the_number_of_images_and_the_encoder(name, 
     assert " ".join(title.get_text().split()) == FIGURES[name].question
     written = " ".join(" ".join(text.get_text().split()) for text in texts)
     assert "encoder synthetic" in written
+    assert ("more shift: " in written) == bool(FIGURES[name].more_shift)
+    assert f"more shift: {FIGURES[name].more_shift}" in written or not FIGURES[name].more_shift
     assert re.search(r"\b12 (of 12 )?images|image \d+", written)
 
 

@@ -42,6 +42,7 @@ class FigureEntry:
         question: The question that the figure answers; its title.
         shows: What the figure shows, in one line.
         source: The figure of the paper that it follows.
+        more_shift: Which way on the page a transform shifts more; empty where no direction says so.
         needs: What the run must hold besides metrics; empty for nothing.
         needs_metrics: Names of the metrics that the run must hold; empty for none.
         needs_performance: Number of performance metrics that the run must hold at least.
@@ -54,6 +55,7 @@ class FigureEntry:
     question: str
     shows: str
     source: str
+    more_shift: str
     needs: str
     needs_metrics: tuple[str, ...]
     needs_performance: int
@@ -76,6 +78,7 @@ def figure(
     needs_performance: int = 0,
     needs_explanation: bool = False,
     needs: str = "",
+    more_shift: str = "",
 ) -> Callable[[RenderFunction], RenderFunction]:
     """Register a figure.
 
@@ -88,6 +91,9 @@ def figure(
         needs_performance: Number of performance metrics that the run must hold at least, whichever they are.
         needs_explanation: Whether the run must have been explained, with ``embshift explain``.
         needs: What the run must hold besides metrics.
+        more_shift: Which way on the page a transform shifts more, e.g. "right" or "dark"; the page says so.
+            Distances grow to the right and upward; similarities end in 1, like the original, so they fall to
+            the left and downward; heat maps are dark.
 
     Returns:
         A decorator that returns the function unchanged.
@@ -102,6 +108,7 @@ def figure(
             question=question,
             shows=shows,
             source=source,
+            more_shift=more_shift,
             needs=needs,
             needs_metrics=tuple(needs_metrics),
             needs_performance=needs_performance,

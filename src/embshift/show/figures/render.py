@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,18 @@ def render_pages(
     if entry.needs_explanation:
         material.explanation  # noqa: B018 - raises where the run is not explained
     images = material.run.count_images()
-    pages = entry.render(material, Frame(title=entry.question, width=width, pictures=pictures, plain=plain))
+    frame = Frame(
+        title=entry.question, width=width, pictures=pictures, plain=plain, more_shift=entry.more_shift
+    )
+    pages = entry.render(material, frame)
     while True:
         # The style holds while a page is rendered, not while the caller does something else with it.
         with _name_damage(entry), use_house_style(settings), limit_threads(images=images):
             page = next(pages, None)
         if page is None:
             return
+        if entry.more_shift:
+            page = replace(page, alt=f"{page.alt} More shift: {entry.more_shift}.")
         # A figure's label is the only text that matplotlib keeps with it and never draws.
         page.figure.set_label(page.alt)
         yield page

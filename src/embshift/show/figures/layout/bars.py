@@ -23,7 +23,7 @@ def scale_start(values: Float64[np.ndarray, "*shape"]) -> float:
 def set_similarity_scale(axes: Axes, low: float) -> None:
     """Set a scale from a value to 1 whose outer numbers stay inside the panel and clear of the next one."""
     axes.set_xlim(low, 1.0)
-    ticks = [0.0, 1.0] if low > -0.3 else [low, 0.0, 1.0]
+    ticks = [0.0, 1.0] if low > -0.45 else [low, 0.0, 1.0]
     labels = axes.set_xticks(ticks, [format_number(tick, places=0 if tick >= 0 else 1) for tick in ticks])
     labels[-1].label1.set_horizontalalignment("right")
     if ticks[0] == low:

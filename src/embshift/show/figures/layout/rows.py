@@ -14,6 +14,7 @@ __all__ = [
     "RowChart",
     "add_names_below",
     "add_names_beside",
+    "fit_row",
     "marker_style",
     "name_width",
     "names_height",
@@ -23,6 +24,9 @@ __all__ = [
 
 _SWATCH = 0.13
 """Inches of the mark that stands beside a transform's name."""
+
+_ROWS, _LEAST_ROW = 7.2, 0.108
+"""Inches of rows that fit a page beside its notes, and the least height of a row: that of its name."""
 
 _UPRIGHT = 1.5
 """Largest length of an upright name in inches."""
@@ -43,6 +47,17 @@ class RowChart:
     axes: Axes
     width: float
     height: float
+
+
+def fit_row(wanted: float, *, count: int, below: float = 0.0) -> float:
+    """Return the height of a row in inches with which all rows fit a page; up to 60 do.
+
+    Args:
+        wanted: Inches of a row where there is room.
+        count: Number of rows.
+        below: Inches of a list below them.
+    """
+    return min(wanted, max((_ROWS - below) / count, _LEAST_ROW))
 
 
 def name_width(names: Sequence[str], *, most: float) -> float:
@@ -73,14 +88,15 @@ def open_row_chart(
         names: Names of the rows, from the top.
         label: Label of the scale below, with its unit.
         notes: Paragraphs below the question.
-        row: Inches of a row.
+        row: Inches of a row; less where they would not fit a page.
         beside: Inches to keep free on the right.
         below: Inches to keep free below the scale.
         marks: The look of each row, as a mark beside its name; empty where the row itself shows it.
     """
     gutter = name_width(names, most=0.46 * frame.inner) + (_SWATCH if marks else 0.0) + 0.05
     # Half of the last number of the scale stands beyond the panel.
-    width, height = frame.inner - gutter - max(beside, 0.12), row * len(names)
+    width = frame.inner - gutter - max(beside, 0.12)
+    height = fit_row(row, count=len(names), below=below) * len(names)
     sheet = open_sheet(frame, body=height + scale_height(label, width=width) + below, notes=notes)
     axes = sheet.axes(gutter, 0, width=width, height=height)
     axes.set_ylim(len(names) - 0.5, -0.5)

@@ -32,12 +32,14 @@ class Frame:
         width: Inches.
         pictures: Number of images to show, in figures that show images.
         plain: Whether title and notes are left out, for a caption in their place.
+        more_shift: Which way on the page a transform shifts more; empty where no direction says so.
     """
 
     title: str
     width: float
     pictures: int = 4
     plain: bool = False
+    more_shift: str = ""
 
     @property
     def inner(self) -> float:
@@ -101,7 +103,7 @@ def open_sheet(frame: Frame, *, body: float, notes: Sequence[str]) -> Sheet:
     title = wrap_text(frame.title, width=frame.inner, size=SIZES.title, weight="bold")
     lines = [
         line
-        for note in notes
+        for note in (*notes, *([f"more shift: {frame.more_shift}"] if frame.more_shift else []))
         for line in wrap_text(replace_unprintable(note), width=frame.inner, size=SIZES.note)
     ]
     upper = MARGIN + text_height(len(title), size=SIZES.title)

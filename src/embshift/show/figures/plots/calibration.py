@@ -35,6 +35,7 @@ __all__ = ["calibration"]
     shows="cosine shift of each transform over the mean distance to the other images, with its interval, and"
     " the shift over the distance to the nearest one",
     source="own: calibration",
+    more_shift="right",
     needs_metrics=(),
     needs="two different images or more",
 )

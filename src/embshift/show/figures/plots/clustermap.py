@@ -11,7 +11,13 @@ from embshift.core.errors import FigureError
 from embshift.show.figures import Page, figure
 from embshift.show.figures.layout.heat import Scale, add_cells, add_colour_bar, colour_bar_height
 from embshift.show.figures.layout.labels import format_name, text_height, text_width
-from embshift.show.figures.layout.rows import add_names_below, add_names_beside, name_width, names_height
+from embshift.show.figures.layout.rows import (
+    add_names_below,
+    add_names_beside,
+    fit_row,
+    name_width,
+    names_height,
+)
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import SIZES, Look, assign_looks
 from embshift.show.figures.layout.trees import Tree, add_tree, lay_out_tree
@@ -42,6 +48,7 @@ class _Table:
     question="How does each transform score on each metric?",
     shows="means of the performance metrics by transform, in the order of the plan",
     source="Fig. 8a",
+    more_shift="dark",
     needs_metrics=(),
     needs_performance=1,
 )
@@ -56,6 +63,7 @@ def heatmap(material: Material, frame: Frame, /) -> Iterator[Page]:
     question="Do transforms that move embeddings alike also score alike?",
     shows="the heat map in the order of the dendrogram of embeddings, with that dendrogram",
     source="Fig. 8a",
+    more_shift="dark",
     needs_metrics=(),
     needs_performance=1,
     needs="two transforms or more",
@@ -74,6 +82,7 @@ def clustermap(material: Material, frame: Frame, /) -> Iterator[Page]:
     question="Which transforms score alike on the metrics?",
     shows="the heat map in the order of a dendrogram of the metric profiles, with that dendrogram",
     source="Fig. 8a, the other reading",
+    more_shift="dark",
     needs_metrics=(),
     needs_performance=1,
     needs="two transforms with a value of every performance metric",
@@ -160,7 +169,7 @@ def _lay_out_columns(
 def _lay_out_rows(frame: Frame, table: _Table, *, scale: Scale, notes: Sequence[str]) -> Sheet:
     """Lay out one row for each transform, where columns are too many to fit; the tree is on the right."""
     gutter = name_width(table.transforms, most=0.46 * frame.inner) + 0.19
-    height = 0.15 * len(table.transforms)
+    height = fit_row(0.15, count=len(table.transforms), below=0.6) * len(table.transforms)
     beside = 0.6 if table.tree is not None else 0.12
     width = frame.inner - gutter - beside
     names = max(text_width(name, size=SIZES.label) for name in table.metrics) + 0.06

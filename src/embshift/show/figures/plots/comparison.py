@@ -10,7 +10,7 @@ from embshift.show.figures import Page, figure
 from embshift.show.figures.layout.bars import add_similarity_bar, scale_start, set_similarity_scale
 from embshift.show.figures.layout.labels import format_name, text_width
 from embshift.show.figures.layout.panels import make_grid, split_pages
-from embshift.show.figures.layout.rows import add_names_beside, name_width
+from embshift.show.figures.layout.rows import add_names_beside, fit_row, name_width
 from embshift.show.figures.layout.sheets import Frame, open_sheet
 from embshift.show.figures.layout.style import INK, SIZES, Look, assign_looks
 from embshift.show.figures.material import Material
@@ -29,6 +29,7 @@ _HEAD, _FOOT, _GAP = 0.28, 0.24, 0.1
     question="Which transforms lie above and below each metric's average?",
     shows="bars of every metric in the order of the plan, with the average over transforms",
     source="Fig. 8b, 4c",
+    more_shift="left",
     needs_metrics=(),
     needs_performance=1,
 )
@@ -36,13 +37,13 @@ def comparison(material: Material, frame: Frame, /) -> Iterator[Page]:
     """Render one panel for each metric; the panels of a row share the names and the order of the bars."""
     means, names = material.compute_means(), material.run.transforms
     metrics = [short_name(spec.name) for spec in material.performance]
-    height = len(names) * (0.19 if len(names) <= 12 else 0.14)
+    height = len(names) * fit_row(0.19 if len(names) <= 12 else 0.14, count=len(names))
     gutter = name_width(names, most=0.46 * frame.inner) + 0.05
     least = max(text_width(name, size=SIZES.label) for name in metrics) + _GAP + 0.04
     places = make_grid(len(metrics), width=frame.inner - gutter, least=least, height=_HEAD + _FOOT + height)
     notes = [
         material.format_sample([spec.name for spec in material.performance]),
-        "bar: mean over images, a pure number; 1: like the original, higher is closer · dashed line, and"
+        "bar: mean over images, a pure number; 1: like the original · dashed line, and"
         " number above: average over transforms",
         material.format_map_note(),
     ]

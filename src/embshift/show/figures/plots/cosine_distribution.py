@@ -43,6 +43,7 @@ class _Row:
     question="How far does the embedding of each image turn?",
     shows="distribution of the cosine over images for each transform, with mean and standard deviation",
     source="Sec. 4",
+    more_shift="left",
     needs_metrics=("cosine",),
 )
 def cosine_distribution(material: Material, frame: Frame, /) -> Iterator[Page]:
@@ -56,7 +57,7 @@ def cosine_distribution(material: Material, frame: Frame, /) -> Iterator[Page]:
         notes=[
             material.format_sample(["cosine"]),
             "curve: kernel density over images, each scaled to its own peak · dot: mean · line: ± one"
-            " standard deviation, as on the right · 1 is the original's direction, higher is closer",
+            " standard deviation, as on the right · 1 is the original's direction",
         ],
         row=0.3 if len(rows) <= 12 else 0.23,
         beside=beside,

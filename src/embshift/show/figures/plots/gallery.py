@@ -26,6 +26,7 @@ _GAP = 0.1
     question="What does each transform do to an image?",
     shows="one image and all of its views, each with its cosine",
     source="Fig. 1",
+    more_shift="lower cosine",
     needs_metrics=(),
     needs="images in views/",
 )

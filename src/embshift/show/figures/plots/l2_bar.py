@@ -40,6 +40,7 @@ class _Bar:
     shows="mean L2 distance of each transform, with the standard deviation over images and the interval of"
     " the mean",
     source="Fig. 7",
+    more_shift="right",
     needs_metrics=("l2",),
 )
 def l2_bar(material: Material, frame: Frame, /) -> Iterator[Page]:
@@ -53,7 +54,7 @@ def l2_bar(material: Material, frame: Frame, /) -> Iterator[Page]:
         notes=[
             material.format_sample(["l2"]),
             "bar: mean · thick line: 95 % interval of the mean (BCa bootstrap over images) · thin line: ± one"
-            " standard deviation over images · lower is closer to the original",
+            " standard deviation over images",
         ],
         row=0.2 if len(bars) <= 12 else 0.155,
     )

@@ -76,6 +76,7 @@ class _Layout:
     question="How are the distances of each transform distributed over images?",
     shows="density of the L2 distance over images for each transform, labelled at its peak",
     source="Fig. 4b",
+    more_shift="right",
     needs_metrics=("l2",),
 )
 def l2_density(material: Material, frame: Frame, /) -> Iterator[Page]:
@@ -86,8 +87,7 @@ def l2_density(material: Material, frame: Frame, /) -> Iterator[Page]:
     label = f"L2 distance between raw embeddings ({unit})"
     notes = [
         material.format_sample(["l2"]),
-        "kernel density over images (Gaussian, Scott's bandwidth, mirrored at 0) · lower is closer to the"
-        " original",
+        "kernel density over images (Gaussian, Scott's bandwidth, mirrored at 0)",
     ]
     layout = _lay_out(curves, frame, span=span)
     if layout is None:

@@ -34,6 +34,7 @@ _Found = Mapping[str, LabelShifts]
     shows="share of views whose zero-shot label differs from that of their original, with its interval;"
     " accuracy before and after where true labels are known",
     source="own: explanations",
+    more_shift="right",
     needs_metrics=(),
     needs_explanation=True,
     needs="an explanation with labels, made by embshift explain --labels",

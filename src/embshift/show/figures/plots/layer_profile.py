@@ -56,6 +56,7 @@ _Profiles = Mapping[str, tuple[_Profile, ...]]
     shows="cosine of the token that is read, cosine of aligned patches, and CKA after each layer, a line for"
     " each transform",
     source="own: explanations",
+    more_shift="down",
     needs_metrics=(),
     needs_explanation=True,
     needs="an explanation, made by embshift explain",

@@ -54,6 +54,7 @@ class _Panel:
     shows="share of every component of the network in the shift of each transform, beside the part of the"
     " shift that exchanging the component undoes",
     source="own: explanations",
+    more_shift="red",
     needs_metrics=(),
     needs_explanation=True,
     needs="an explanation, made by embshift explain",

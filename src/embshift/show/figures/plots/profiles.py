@@ -31,6 +31,7 @@ _NARROW = 4.5
     question="Which transform leaves images closest to their originals?",
     shows="one panel of performance metrics for each transform, with rank, average and the best marked",
     source="Fig. 6",
+    more_shift="left",
     needs_metrics=(),
     needs_performance=1,
 )

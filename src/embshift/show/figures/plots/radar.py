@@ -32,6 +32,7 @@ _LEAST = 0.66
     question="Where does each transform stand between the best and the worst?",
     shows="the performance metrics of each transform against the best and the worst of all",
     source="Fig. 3",
+    more_shift="inward",
     needs_metrics=(),
     needs_performance=3,
 )

@@ -28,6 +28,7 @@ __all__ = ["recall_bar"]
     question="Does a view still find its original among all images?",
     shows="recall@1 of each transform with its interval; the gallery is all originals of the run",
     source="own: retrieval",
+    more_shift="left",
     needs_metrics=(),
 )
 def recall_bar(material: Material, frame: Frame, /) -> Iterator[Page]:
@@ -41,7 +42,7 @@ def recall_bar(material: Material, frame: Frame, /) -> Iterator[Page]:
         notes=[
             format_sample(material, found),
             "bar: share of views whose own original is the nearest image; ties count against it · line:"
-            " 95 % interval (Wilson, over images, gallery fixed) · higher is closer to the original",
+            " 95 % interval (Wilson, over images, gallery fixed)",
         ],
         row=row_height(bars),
     )

@@ -10,7 +10,7 @@ from embshift.core.seeding import make_generator
 from embshift.show.figures import Page, figure
 from embshift.show.figures.layout.heat import Scale, add_cells, add_colour_bar, colour_bar_height
 from embshift.show.figures.layout.labels import format_name, text_height, text_width
-from embshift.show.figures.layout.rows import add_names_beside, name_width
+from embshift.show.figures.layout.rows import add_names_beside, fit_row, name_width
 from embshift.show.figures.layout.sheets import Frame, open_sheet
 from embshift.show.figures.layout.style import SIZES, assign_looks
 from embshift.show.figures.material import Material
@@ -35,13 +35,15 @@ class _Sample:
     question="Does a transform move all images equally?",
     shows="cosine of 50 seeded images under every transform",
     source="Fig. 9",
+    more_shift="dark",
     needs_metrics=("cosine",),
 )
 def sample_heatmap(material: Material, frame: Frame, /) -> Iterator[Page]:
     """Render a row for each transform in the order of the plan and a column for each image by mean cosine."""
     sample, names = _choose_sample(material), material.run.transforms
     gutter = name_width(names, most=0.46 * frame.inner) + 0.19
-    width, height = frame.inner - gutter - 0.12, len(names) * (0.19 if len(names) <= 12 else 0.15)
+    row = fit_row(0.19 if len(names) <= 12 else 0.15, count=len(names), below=0.6)
+    width, height = frame.inner - gutter - 0.12, len(names) * row
     digits = max(text_width(str(row), size=SIZES.small) for row in sample.rows.tolist())
     below = digits + 0.1 + text_height(1, size=SIZES.label)
     scale = Scale.to_one(
@@ -56,7 +58,7 @@ def sample_heatmap(material: Material, frame: Frame, /) -> Iterator[Page]:
         notes=[
             f"{len(sample.rows):,} of {sample.of:,} images, drawn with the run's seed · encoder"
             f" {material.encoder}",
-            "images from the least moved on average to the most · higher is closer to the original",
+            "images from the least moved on average to the most",
             *undefined,
         ],
     )

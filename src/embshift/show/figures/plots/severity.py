@@ -32,6 +32,7 @@ _BELOW = 0.15
     question="How does the shift grow with severity?",
     shows="mean shift of each transform at each of its severities or strengths, with its interval",
     source="this package",
+    more_shift="up",
     needs_metrics=(),
     needs="transforms with a severity or strength",
 )

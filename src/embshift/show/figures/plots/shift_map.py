@@ -73,6 +73,7 @@ class _Strip:
     shows="original and views of some images, each above its map of the shift: what each patch of the view"
     " adds, less what the original added there",
     source="own: explanations",
+    more_shift="red",
     needs_metrics=(),
     needs_explanation=True,
     needs="an explanation, made by embshift explain, and images in views/",

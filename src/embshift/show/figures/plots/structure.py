@@ -33,6 +33,7 @@ _MARKS = {
     shows="CKA, RSA and Procrustes distance between originals and views of each transform, and the values"
     " that chance alone gives",
     source="own: structure",
+    more_shift="circle and diamond left, square right",
     needs_metrics=(),
 )
 def structure(material: Material, frame: Frame, /) -> Iterator[Page]:

@@ -42,6 +42,7 @@ _MILLION = 1e6
     shows="share of each transform's views that a threshold keeps, against the pairs of different images that"
     " it lets in",
     source="own: thresholds",
+    more_shift="down",
     needs_metrics=(),
 )
 def thresholds(material: Material, frame: Frame, /) -> Iterator[Page]:
