@@ -12,6 +12,7 @@ from embshift.core.errors import FigureError, UnknownNameError, UsageError
 from embshift.show.comparison.figures import COMPARISON_FIGURES
 from embshift.show.comparison.render import render_comparison
 from embshift.show.figures.layout.labels import format_name
+from embshift.show.figures.layout.style import assign_looks
 from embshift.show.text.compared import compared_cells, overview_cells
 from embshift.show.text.numbers import spell_number
 from tests.drawn_text import drawn_text, meeting, outside, words
@@ -65,13 +66,31 @@ def test_a_point_and_its_lines_are_the_numbers(two):
     (page,) = render_comparison(found, "differences")
     axes = page.figure.axes[0]
     at = found.statistics.index(found.by)
-    dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    dots = [line for line in axes.get_lines() if line.get_markersize() == 4.0]
     drawn = [(float(line.get_xdata()[0]), line.get_markerfacecolor() != "white") for line in dots]
     (pair,) = found.pairs
     wanted = zip(pair.differences.mean[:, at], pair.adjusted <= 0.05, strict=True)
     assert drawn == [(float(mean), bool(sure)) for mean, sure in wanted]
     bars = [tuple(line.get_xdata()) for line in axes.get_lines() if line.get_linewidth() == 2.0]
     assert bars == list(zip(pair.differences.low[:, at], pair.differences.high[:, at], strict=True))
+
+
+def test_a_transform_has_the_colour_of_the_figures_of_its_run(two):
+    (page,) = render_comparison(two.found, "differences")
+    marks = [line for line in page.figure.axes[0].get_lines() if line.get_markersize() == 3.8]
+    assert [line.get_color() for line in marks] == [look.colour for look in assign_looks(NINE).values()]
+    assert "more shift: right" in words(page.figure)
+
+
+def test_figures_are_written_plain_in_a_style_and_in_several_formats(two, tmp_path):
+    plain = {"formats": ("svg", "png"), "width": 3.3, "plain": True}
+    files = two.figures(tmp_path, style="ggplot", **plain)
+    assert [path.suffix for path in files] == [".svg", ".png"] * len(COMPARISON_FIGURES)
+    written = files[0].read_text(encoding="utf-8")
+    assert COMPARISON_FIGURES["differences"].question not in written.partition("</metadata>")[2]
+    assert files[0].read_bytes() != two.figures(tmp_path / "own", **plain)[0].read_bytes()
+    with pytest.raises(UnknownNameError, match="did you mean 'ggplot'"):
+        two.figure("differences", style="gplot")
 
 
 def test_alt_texts_say_every_number(many):

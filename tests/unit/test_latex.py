@@ -109,7 +109,9 @@ SHOWN = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     names = ("a_b%c&d", "[5pt]", *NINE[:2])
-    return make_run(tmp_path_factory.mktemp("latex") / "run", Wanted(transforms=names, draws=2, explained=True)).folder
+    return make_run(
+        tmp_path_factory.mktemp("latex") / "run", Wanted(transforms=names, draws=2, explained=True)
+    ).folder
 
 
 COMMANDS = [*(["summarise", "--show", show] for show in SHOWN), ["clusters"]]

@@ -45,7 +45,15 @@ class ComparedRuns:
     to_pandas = to_pandas
     _repr_html_ = write_html
 
-    def figure(self, name: str, *, width: float = 6.9, page: int = 1, plain: bool = False) -> "Figure":
+    def figure(
+        self,
+        name: str,
+        *,
+        width: float = 6.9,
+        page: int = 1,
+        plain: bool = False,
+        style: str | Path | None = None,
+    ) -> "Figure":
         """Render a figure; its ``get_label()`` is the alt text.
 
         Args:
@@ -54,15 +62,17 @@ class ComparedRuns:
             width: Width in inches: 3.3 for one column, 6.9 for a page with two columns. The height follows.
             page: Page of a figure with several pages, from 1.
             plain: Leave out title and notes, for a caption in their place; the alt text stays.
+            style: A style that matplotlib knows, or the path of a style sheet, on top of the package's own.
 
         Raises:
             FigureError: If the figure has no such page.
-            UnknownNameError: If there is no such figure.
+            UnknownNameError: If there is no such figure or style.
+            UsageError: If the style sheet cannot be read or parsed.
         """
         # Only figures load Matplotlib.
         from embshift.show.comparison.render import render_comparison
 
-        pages = list(render_comparison(self.found, name, width=width, plain=plain))
+        pages = list(render_comparison(self.found, name, width=width, plain=plain, style=style))
         if not 1 <= page <= len(pages):
             raise FigureError(
                 f"page is {page}, but figure '{name}' has {len(pages)}; expected 1 to {len(pages)}"
@@ -87,7 +97,13 @@ class ComparedRuns:
         return write_comparison_page(self.found, out)
 
     def figures(
-        self, folder: str | Path, *, formats: Sequence[str] = ("png",), width: float = 6.9
+        self,
+        folder: str | Path,
+        *,
+        formats: Sequence[str] = ("png",),
+        width: float = 6.9,
+        plain: bool = False,
+        style: str | Path | None = None,
     ) -> list[Path]:
         """Write all figures into a folder, and return the paths of the files.
 
@@ -95,15 +111,19 @@ class ComparedRuns:
             folder: The folder.
             formats: "png", "svg" or "pdf", one or several.
             width: Width in inches.
+            plain: Leave out title and notes, for a caption in their place; the alt text stays.
+            style: A style that matplotlib knows, or the path of a style sheet, on top of the package's own.
 
         Raises:
             StorageError: If a file cannot be written.
-            UnknownNameError: If there is no such format.
-            UsageError: If something else than a figure has the name of a file.
+            UnknownNameError: If there is no such format or style.
+            UsageError: If the style sheet cannot be read, or something else than a figure has the name
+                of a file.
         """
         from embshift.show.comparison.render import write_comparison
 
-        return write_comparison(self.found, output_path(folder), formats=formats, width=width)
+        folder = output_path(folder)
+        return write_comparison(self.found, folder, formats=formats, width=width, plain=plain, style=style)
 
     def format(self, style: str) -> str:
         """Format the comparison as "markdown", "csv", "latex" or "json".

@@ -121,6 +121,7 @@ OPTIONS = {
     "plain": (["--plain"], {"plain": True}),
     "width": (["--width", "3.3"], {"width": 3.3}),
     "formats": (["--format", "svg, png"], {"formats": ("svg", "png")}),
+    "repeated": (["--format", "svg", "--format", "png,svg"], {"formats": ("svg", "png")}),
     "style": (["--style", "ggplot"], {"style": "ggplot"}),
 }
 

@@ -6,12 +6,14 @@ from typing import Any
 from embshift.cli.commands.summaries import warn_if_unfinished
 from embshift.cli.output.formatted import print_formatted
 from embshift.cli.output.terminal import print_message, print_table
+from embshift.core.errors import UsageError
 
 __all__ = ["compare"]
 
 
 def compare(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift compare``."""
+    _check_look(parsed)
     from embshift.show.compare import compare as compare_runs
     from embshift.show.run import open_run
     from embshift.show.text.compared import compared_table
@@ -28,6 +30,15 @@ def compare(parsed: argparse.Namespace) -> int:
         print_formatted(compared.format(parsed.format), parsed)
     if parsed.report is not None:
         print_message(f"report: {compared.report(parsed.report)}")
-    for path in () if parsed.figures is None else compared.figures(parsed.figures):
-        print_message(f"figure: {path}")
+    if parsed.figures is not None:
+        look = {"width": parsed.figure_width, "plain": parsed.figure_plain, "style": parsed.figure_style}
+        for path in compared.figures(parsed.figures, formats=parsed.figure_format or ("png",), **look):
+            print_message(f"figure: {path}")
     return 0
+
+
+def _check_look(parsed: argparse.Namespace) -> None:
+    """Raise `UsageError` where figures are described and none are asked for."""
+    for option in ("figure_format", "figure_plain", "figure_style"):
+        if getattr(parsed, option) and parsed.figures is None:
+            raise UsageError(f"--{option.replace('_', '-')} belongs to --figures FOLDER")

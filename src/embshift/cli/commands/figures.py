@@ -31,7 +31,7 @@ def figures(parsed: argparse.Namespace) -> int:
     skipped = list[str]()
     folder = folder_in(found.folder, "figures") if parsed.out is None else output_path(parsed.out)
     options = {
-        "formats": parsed.format,
+        "formats": parsed.format or ("png",),
         "width": parsed.width,
         "pictures": parsed.pictures,
         "plain": parsed.plain,

@@ -3,6 +3,7 @@
 import argparse
 
 from embshift.cli.options.completers import complete, no_words, paths, words
+from embshift.cli.options.figure_options import add_look_options
 
 __all__ = ["add_compare_options"]
 
@@ -40,7 +41,8 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
         help="least share of all images that each run must share with the reference (default: 0.95)",
     )
     report = add("--report", metavar="FILE", help="also write answers, figures and tables into an HTML file")
-    figures = add("--figures", metavar="FOLDER", help="also write the figures into a folder, as PNG")
+    figures = add("--figures", metavar="FOLDER", help="also write the figures into a folder")
+    add_look_options(parser, prefix="figure-")
     for action in (report, figures):
         complete(action, paths)
     for action in (margin, shared):

@@ -14,9 +14,9 @@ from embshift.show.comparison.points import ERROR, Point, add_points, choose_sca
 from embshift.show.figures import Page
 from embshift.show.figures.layout.labels import format_name, shorten_text, text_height, text_width, wrap_text
 from embshift.show.figures.layout.panels import Grid, make_grid, split_pages
-from embshift.show.figures.layout.rows import add_names_beside, name_width
+from embshift.show.figures.layout.rows import SWATCH, add_names_beside, fit_row, name_width
 from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
-from embshift.show.figures.layout.style import SIZES
+from embshift.show.figures.layout.style import SIZES, Look, assign_looks
 from embshift.show.text.numbers import spell_number
 
 __all__ = ["COMPARISON_FIGURES", "ComparisonFigure"]
@@ -73,15 +73,16 @@ def render_differences(found: Comparison, frame: Frame, /) -> Iterator[Page]:
         for pair, part in zip(found.pairs, points, strict=True)
     ]
     notes = _note_differences(found)
-    for page, shown in _lay_out(frame, panels, names=found.transforms, notes=notes):
+    marks = list(assign_looks(found.transforms).values())
+    for page, shown in _lay_out(frame, panels, names=found.transforms, notes=notes, marks=marks):
         yield Page(figure=page.figure, alt=_describe_differences(found, [one.title for one in shown]))
 
 
 def _note_differences(found: Comparison) -> list[str]:
-    side = "moves more" if COMPARED[found.by].direction is Direction.LOWER else "finds more"
+    lower = COMPARED[found.by].direction is Direction.LOWER
     return [
         f"{count_noun(found.images, 'image')} · difference in {format_name(found.by)} to"
-        f" {found.runs[0].name}; right of 0: {side}",
+        f" {found.runs[0].name} · more shift: {'right' if lower else 'left'}",
         f"point: mean difference · thick line: its {100 * found.level:g} % interval · thin line: interval"
         f" that holds for all transforms together · filled: p ≤ {ERROR:g} (sign flips, adjusted by max-T)",
     ]
@@ -161,11 +162,16 @@ def _describe_encoders(found: Comparison, shown: Sequence[str]) -> str:
 
 
 def _lay_out(
-    frame: Frame, panels: Sequence[_Panel], *, names: Sequence[str], notes: Sequence[str]
+    frame: Frame,
+    panels: Sequence[_Panel],
+    *,
+    names: Sequence[str],
+    notes: Sequence[str],
+    marks: Sequence[Look] = (),
 ) -> Iterator[tuple[Sheet, Sequence[_Panel]]]:
     """Yield pages of panels whose rows have the same names, and the panels of each."""
-    height = len(names) * (0.19 if len(names) <= 12 else 0.14)
-    gutter = name_width(names, most=0.4 * frame.inner) + 0.08
+    height = len(names) * fit_row(0.19 if len(names) <= 12 else 0.14, count=len(names))
+    gutter = name_width(names, most=0.4 * frame.inner) + 0.08 + (SWATCH if marks else 0.0)
     places = _arrange(panels, frame, gutter=gutter, height=height)
     head = places.height - height - _FOOT
     for page in split_pages(panels, places):
@@ -175,8 +181,9 @@ def _lay_out(
             width = places.width - _GAP
             axes = sheet.axes(gutter + left, top + head, width=width, height=height)
             axes.set_ylim(len(names) - 0.5, -0.5)
-            own = names if at % places.columns == 0 else [""] * len(names)
-            add_names_beside(axes, own, width=gutter - 0.08, panel=width)
+            first = at % places.columns == 0
+            own, looks = (names, marks) if first else ([""] * len(names), ())
+            add_names_beside(axes, own, width=gutter - 0.08, panel=width, marks=looks)
             set_scale(axes, panel.scale, zero=panel.zero)
             add_points(axes, panel.points)
             lines = _wrap_title(panel.title, width=width)

@@ -11,6 +11,7 @@ from embshift.show.figures.layout.sheets import Frame, Sheet, open_sheet
 from embshift.show.figures.layout.style import SIZES, Look
 
 __all__ = [
+    "SWATCH",
     "RowChart",
     "add_names_below",
     "add_names_beside",
@@ -22,7 +23,7 @@ __all__ = [
     "scale_height",
 ]
 
-_SWATCH = 0.13
+SWATCH = 0.13
 """Inches of the mark that stands beside a transform's name."""
 
 _ROWS, _LEAST_ROW = 7.2, 0.108
@@ -93,7 +94,7 @@ def open_row_chart(
         below: Inches to keep free below the scale.
         marks: The look of each row, as a mark beside its name; empty where the row itself shows it.
     """
-    gutter = name_width(names, most=0.46 * frame.inner) + (_SWATCH if marks else 0.0) + 0.05
+    gutter = name_width(names, most=0.46 * frame.inner) + (SWATCH if marks else 0.0) + 0.05
     # Half of the last number of the scale stands beyond the panel.
     width = frame.inner - gutter - max(beside, 0.12)
     height = fit_row(row, count=len(names), below=below) * len(names)
@@ -117,11 +118,11 @@ def add_names_beside(
         panel: Width of the panel in inches.
         marks: The look of each row; empty for no marks.
     """
-    own = width - (_SWATCH if marks else 0.0)
+    own = width - (SWATCH if marks else 0.0)
     axes.set_yticks(
         range(len(names)), [shorten_text(format_name(name), width=own, size=SIZES.label) for name in names]
     )
-    axes.tick_params(axis="y", length=0, pad=3 + (72 * _SWATCH if marks else 0))
+    axes.tick_params(axis="y", length=0, pad=3 + (72 * SWATCH if marks else 0))
     for at, look in enumerate(marks):
         axes.plot([-0.09 / panel], [at], transform=axes.get_yaxis_transform(), **marker_style(look))
 
@@ -139,8 +140,8 @@ def names_height(names: Sequence[str], *, column: float) -> float:
     """Return the inches that names and marks take below columns of a width."""
     texts, upright = _arrange_names(names, column=column)
     if upright:
-        return max(text_width(text, size=SIZES.label) for text in texts) + _SWATCH + 0.08
-    return text_height(max(text.count("\n") + 1 for text in texts), size=SIZES.label) + _SWATCH + 0.08
+        return max(text_width(text, size=SIZES.label) for text in texts) + SWATCH + 0.08
+    return text_height(max(text.count("\n") + 1 for text in texts), size=SIZES.label) + SWATCH + 0.08
 
 
 def add_names_below(
@@ -157,7 +158,7 @@ def add_names_below(
     """
     texts, upright = _arrange_names(names, column=column)
     axes.set_xticks(range(len(names)), texts, rotation=90 if upright else 0, linespacing=1.05)
-    axes.tick_params(axis="x", length=0, pad=3 + 72 * _SWATCH)
+    axes.tick_params(axis="x", length=0, pad=3 + 72 * SWATCH)
     for at, look in enumerate(marks):
         axes.plot([at], [-0.09 / panel], transform=axes.get_xaxis_transform(), **marker_style(look))
 
