@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.report import format_table as benchmark_table
-from docs.refresh import commands, families, python_names, run_folder
+from docs.refresh import commands, families, python_names, run_folder, tour
 
 __all__ = ["COMMAND", "PARTS", "part_names", "refresh_text", "source_pages", "write_pages"]
 
@@ -41,6 +41,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "performance": performance,
     "encoders": families.encoders,
     "figures": families.figures,
+    "tour": tour.render_tour,
     "exporters": families.exporters,
     "schema": run_folder.schema,
     "counted": run_folder.counted_fields,
