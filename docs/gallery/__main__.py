@@ -1,20 +1,26 @@
-"""Gallery: every figure of a run, small, on one page. Run ``python -m docs.gallery [RUN]``."""
+"""Gallery: every figure, small, on one page. Run ``python -m docs.gallery [RUN]``."""
 
 import io
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
 import embshift
 from embshift.core.errors import FigureError
-from embshift.show.figures import FIGURES
+from embshift.measurement.studies.sweep import measure_sweep
+from embshift.show.comparison.figures import COMPARISON_FIGURES
+from embshift.show.comparison.render import render_comparison
+from embshift.show.figures import FIGURES, Page
 from embshift.show.figures.layout.style import use_house_style
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import render_pages
 
 HERE = Path(__file__).parent
-RESOLUTION = 110  # pixels per inch; the files of embshift figures have 300
+RESOLUTION = 90  # pixels per inch; the files of embshift figures have 300
+LABELS = ["dog", "cat", "bird", "flower", "tree", "car", "boat", "house", "bread", "cup", "chair", "clock"]
 HEAD = """# Gallery
 
 ```shell
@@ -22,32 +28,74 @@ embshift demo
 embshift figures demo-run
 ```
 
-These commands write every figure of this page, as large as [figures](../figures.md) describes. `make gallery`
-writes the smaller copies shown here. The demo run has 36 sample photographs, the nine transforms of the paper
-and the encoder `lite`. The figures show what the output looks like; they say nothing about CLIP.
+These commands write the figures of a run, as large as [figures](../figures.md) describes. `make gallery`
+writes the smaller copies shown here: the first page of each, of the demo run with 36 sample photographs, the
+nine transforms of the paper and the encoder `lite`. The figures show what the output looks like; they say
+nothing about CLIP.
+
+```shell
+embshift explain demo-run --labels labels.txt                                   # for label_flips
+embshift sweep photos --encoder lite --transforms blur noise jpeg --out sweep   # for severity
+embshift run photos --encoder lite --resize cubic --out cubic                   # for the comparisons
+```
 """
 
 
 def shrink_page(figure) -> Image.Image:
-    """Return a page as an image of at most 256 colours."""
+    """Return a page as an image of at most 128 colours."""
     kept = io.BytesIO()
     with use_house_style():
         figure.savefig(kept, format="png", dpi=RESOLUTION, metadata={"Software": None})
     page = Image.open(kept).convert("RGB")
-    return page.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return page.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 
-def write_figure(run: embshift.Run, name: str) -> str:
-    """Write the pages of one figure and return its section; return nothing if the run lacks what it needs."""
-    lines = [f"## {FIGURES[name].question}\n", f"`embshift figures demo-run --only {name}`\n"]
+def write_figure(pages: Iterator[Page], name: str, *, title: str, command: str, reading: str) -> str:
+    """Write the first page of a figure and return its section; return nothing if the run lacks its data."""
     try:
-        for page, drawing in enumerate(render_pages(Material(run=run), name, pictures=2), start=1):
-            file = f"{name}.png" if page == 1 else f"{name}-{page}.png"
-            shrink_page(drawing.figure).save(HERE / file, optimize=True)
-            lines.append(f"![{drawing.alt.replace('[', '(').replace(']', ')')}]({file})\n")
+        page = next(pages)
     except FigureError:
         return ""
-    return "\n".join(lines)
+    shrink_page(page.figure).save(HERE / f"{name}.png", optimize=True)
+    alt = page.alt.replace("[", "(").replace("]", ")")
+    return f"## {title}\n\n`{command}`: {reading}\n\n![{alt}]({name}.png)\n"
+
+
+def write_run(run: embshift.Run, names: list[str], *, folder: str) -> list[str]:
+    """Write figures of one run; return their sections."""
+    material = Material(run=run)
+    return [
+        write_figure(
+            render_pages(material, name, pictures=1),
+            name,
+            title=FIGURES[name].question,
+            command=f"embshift figures {folder} --only {name}",
+            reading=read_figure(name),
+        )
+        for name in names
+    ]
+
+
+def read_figure(name: str) -> str:
+    """Return in a sentence how to read a figure."""
+    more = f"; more shift: {FIGURES[name].more_shift}" if FIGURES[name].more_shift else ""
+    return f"{FIGURES[name].shows}{more}."
+
+
+def write_comparisons(run: embshift.Run, other: embshift.Run) -> list[str]:
+    """Write the figures of a comparison; return their sections."""
+    found = embshift.compare(run, other).found
+    command = "embshift compare demo-run cubic --figures figures"
+    return [
+        write_figure(
+            render_comparison(found, name),
+            f"compared_{name}",
+            title=entry.question,
+            command=command,
+            reading=" ".join(entry.notes(found)),
+        )
+        for name, entry in COMPARISON_FIGURES.items()
+    ]
 
 
 def main(folder: str) -> None:
@@ -55,8 +103,19 @@ def main(folder: str) -> None:
     for stale in HERE.glob("*.png"):
         stale.unlink()
     run = embshift.open_run(folder)
-    sections = [section for name in FIGURES if (section := write_figure(run, name))]
-    (HERE / "index.md").write_text("\n".join([HEAD, *sections]), encoding="utf-8")
+    photos = run.info["plan"]["sources"]
+    with tempfile.TemporaryDirectory() as kept:
+        labels = Path(kept) / "labels.txt"
+        labels.write_text("\n".join(LABELS), encoding="utf-8")
+        run.explain(labels=labels)
+        sweep = measure_sweep(
+            photos, transforms=["blur", "noise", "jpeg"], encoder="lite", out=Path(kept) / "sweep"
+        )
+        cubic = embshift.measure(photos, encoder="lite", resize="cubic", out=Path(kept) / "cubic")
+        sections = write_run(run, [name for name in FIGURES if name != "severity"], folder="demo-run")
+        sections += write_run(sweep, ["severity"], folder="sweep")
+        sections += write_comparisons(run, cubic)
+    (HERE / "index.md").write_text("\n".join([HEAD, *filter(None, sections)]), encoding="utf-8")
 
 
 if __name__ == "__main__":
