@@ -297,7 +297,7 @@ def test_figures_are_listed_with_their_questions(capsys):
 
 def test_the_parser_offers_the_formats_there_are():
     for style in FORMATS:
-        assert build_parser().parse_args(["figures", "run", "--format", style]).format == (style,)
+        assert build_parser().parse_args(["figures", "run", "--format", style]).format == [style]
     with pytest.raises(SystemExit):
         build_parser().parse_args(["figures", "run", "--format", "jpg"])
 

@@ -103,7 +103,7 @@ def open_sheet(frame: Frame, *, body: float, notes: Sequence[str]) -> Sheet:
     title = wrap_text(frame.title, width=frame.inner, size=SIZES.title, weight="bold")
     lines = [
         line
-        for note in (*notes, *([f"more shift: {frame.more_shift}"] if frame.more_shift else []))
+        for note in _add_direction(frame, notes)
         for line in wrap_text(replace_unprintable(note), width=frame.inner, size=SIZES.note)
     ]
     upper = MARGIN + text_height(len(title), size=SIZES.title)
@@ -114,6 +114,14 @@ def open_sheet(frame: Frame, *, body: float, notes: Sequence[str]) -> Sheet:
     sheet.text(0, MARGIN - head, "\n".join(title), size=SIZES.title, weight="bold", linespacing=1.1)
     sheet.text(0, upper + 0.03 - head, "\n".join(lines), size=SIZES.note, color=GREY, linespacing=1.1)
     return sheet
+
+
+def _add_direction(frame: Frame, notes: Sequence[str]) -> list[str]:
+    """Return the notes with the direction of more shift behind the first, where it rarely takes a line."""
+    if not frame.more_shift:
+        return list(notes)
+    first = " · ".join([*notes[:1], f"more shift: {frame.more_shift}"])
+    return [first, *notes[1:]]
 
 
 def _open_plain(frame: Frame, *, body: float) -> Sheet:
