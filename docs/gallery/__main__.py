@@ -42,12 +42,12 @@ embshift run photos --encoder lite --resize cubic --out cubic                   
 
 
 def shrink_page(figure) -> Image.Image:
-    """Return a page as an image of at most 128 colours."""
+    """Return a page as an image of at most 256 colours: with fewer, transforms lose theirs."""
     kept = io.BytesIO()
     with use_house_style():
         figure.savefig(kept, format="png", dpi=RESOLUTION, metadata={"Software": None})
     page = Image.open(kept).convert("RGB")
-    return page.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return page.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 
 def write_figure(pages: Iterator[Page], name: str, *, title: str, command: str, reading: str) -> str:
