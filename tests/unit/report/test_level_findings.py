@@ -170,20 +170,20 @@ class TestTables:
     def test_a_run_without_levels_has_what_shifts_amount_to(self, facts):
         found, arranged, cosines = build_tables(facts)
         for table in (found, arranged):
-            assert [cells[0]["text"] for cells in table["rows"]] == ["mild", "strong"]
+            assert [cells[0]["text"] for cells in table["rows"]] == ["strong", "mild"]
             assert table["header"][0]["text"] == "transform"
         heads, others = ([one["text"] for one in table["header"]] for table in (found, arranged))
         assert "recall@1" in heads
         assert {"consistency", "CKA", "RSA"} < set(others)
-        shown = found["rows"][1][heads.index("recall@1")]["text"]
+        shown = found["rows"][0][heads.index("recall@1")]["text"]
         assert float(shown) == pytest.approx(
             facts.embeddings.retrieval.mean("strong", "recall_at_1"), abs=0.005
         )
         assert arranged["rows"][0][others.index("RSA")]["small"].count("chance ") == 1
-        assert [cells[0]["text"] for cells in cosines["rows"]] == ["mild", "strong", "all"]
+        assert [cells[0]["text"] for cells in cosines["rows"]] == ["strong", "mild", "all"]
         kept = [one["text"] for one in cosines["header"]].index("kept at precision 0.9")
         precise = facts.embeddings.thresholds.row("strong").at_precision
-        assert float(cosines["rows"][1][kept]["text"]) == pytest.approx(precise.recall.value, abs=0.005)
+        assert float(cosines["rows"][0][kept]["text"]) == pytest.approx(precise.recall.value, abs=0.005)
         assert "0.001 of 1,104 other pairs are 1.1, fewer than 20" in cosines["note"]
         assert build_curves(facts) is None
 

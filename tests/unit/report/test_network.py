@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +30,8 @@ from embshift.show.figures import FIGURES
 from embshift.show.figures.layout.style import assign_looks
 from embshift.show.figures.material import Material
 from embshift.show.figures.render import render_page
-from embshift.show.report import explained_figures
-from embshift.show.report.explained_figures import NAMES
+from embshift.show.report import embedded_figures, network
+from embshift.show.report.embedded_figures import NAMES
 from embshift.show.report.network import build_network, hint_at_explain
 from embshift.show.report.page import build_content, build_page
 from embshift.show.text.numbers import spell_number
@@ -71,6 +72,11 @@ def add_texts(run, **kinds):
     write_texts_record(
         run.folder, {"fingerprint": run.info["fingerprint"], "scale": 10.0, "bias": None, "prompts": ["{}"]}
     )
+
+
+def draw(monkeypatch, names):
+    """Have these figures alone on the page."""
+    monkeypatch.setattr(network, "embed_figures", partial(embedded_figures.embed_figures, names=names))
 
 
 def about(section, topic):
@@ -146,7 +152,7 @@ def test_views_that_changed_since_are_counted(kept, tmp_path):
 
 
 def test_words_labels_and_captions_have_their_table(run, monkeypatch):
-    monkeypatch.setattr(explained_figures, "NAMES", ())
+    draw(monkeypatch, ())
     add_texts(
         run,
         word=["cat", "dog", "house", "tree", "ship", "</script>\u202e"],
@@ -173,11 +179,11 @@ def test_words_labels_and_captions_have_their_table(run, monkeypatch):
     assert about(section, "labels").startswith("Out of 2 labels")
     assert about(section, "texts") == ""
     assert section["command"].endswith(" --labels LABELS --captions CAPTIONS")
-    assert "\u202e" not in json.dumps(section, ensure_ascii=False)
+    assert "\u202e" not in json.dumps(section, ensure_ascii=False, default=str)
 
 
 def test_fewer_words_than_are_chosen_explain_nothing(run, monkeypatch):
-    monkeypatch.setattr(explained_figures, "NAMES", ())
+    draw(monkeypatch, ())
     add_texts(run, word=["cat", "dog", "house"])
     section = build_network(run, resamples=RESAMPLES)
     assert {row[5]["text"] for row in section["tables"][1]["rows"]} == {"–"}
@@ -197,14 +203,15 @@ def test_figures_that_are_registered_are_in_it(kept, section):
 
 
 def test_without_an_explanation_only_a_line_names_the_command(run, monkeypatch):
-    monkeypatch.setattr(explained_figures, "NAMES", NAMES[1:2])
+    draw(monkeypatch, NAMES[1:2])
     explained = build_content(run, resamples=RESAMPLES)
     shutil.rmtree(run.folder / "explain")
     plain = build_content(run, resamples=RESAMPLES)
     assert plain["network"] is None
     assert (plain["hint"], explained["hint"]) == ("embshift explain run", "")
     differing = {name for name in plain if plain[name] != explained[name]}
-    assert differing == {"network", "hint", "methods", "caveats"}
+    assert differing == {"network", "hint", "methods", "caveats", "first"}
+    assert "network" not in [one["about"] for one in plain["first"]["cards"]]
     assert explained["methods"][:-1] == plain["methods"]
     assert explained["methods"][-1]["title"] == "Explanation"
     assert explained["caveats"][: len(plain["caveats"])] == plain["caveats"]
@@ -313,10 +320,8 @@ def test_nine_images_name_no_component(tmp_path):
 
 
 @pytest.mark.parametrize("limit", [0, 100_000, 10_000_000])
-def test_figures_without_room_are_named(kept, section, monkeypatch, limit):
-    monkeypatch.setattr(explained_figures, "BYTES", limit)
-    monkeypatch.setattr(explained_figures, "NAMES", NAMES[:2])
-    found, note = explained_figures.embed_figures(kept)
+def test_figures_without_room_are_named(kept, section, limit):
+    found, note = embedded_figures.embed_figures(kept, NAMES[:2], limit=limit)
     shown = {one["name"] for one in found}
     assert sum(len(one["image"]) for one in found) <= limit
     whole = {one["name"] for one in section["figures"]} & {*NAMES[:2]}

@@ -10,10 +10,11 @@ from embshift.core.errors import RunError, ShiftError
 from embshift.core.progress import OnStep, ignore_step
 from embshift.runs.explained import find_explained
 from embshift.runs.tables import RunTables
-from embshift.show.report.explained_figures import embed_figures
+from embshift.show.report.embedded_figures import embed_figures
 from embshift.show.report.explained_tables import build_explained_tables
 from embshift.show.report.facts.explained import ExplainedFacts, gather_explained
 from embshift.show.report.findings.explained import list_explained_findings
+from embshift.show.report.first.network_card import make_network_card
 from embshift.show.text.words import make_visible
 
 __all__ = ["build_network", "hint_at_explain"]
@@ -89,6 +90,7 @@ def _build(run: RunTables, found: Explanation, *, resamples: int, on_step: OnSte
         "methods": [[make_visible(label), make_visible(text)] for label, text in _list_methods(facts)],
         "caveats": [{"title": title, "text": text} for title, text in _CAVEATS],
         "command": _write_command(facts),
+        "card": make_network_card(facts),
     }
 
 
@@ -98,6 +100,7 @@ def _tell_damage(run: RunTables, error: Exception) -> dict[str, Any]:
     told = make_visible(why.replace(str(run.folder), run.folder.resolve().name))
     text = f"The explanation of this run cannot be shown: {told}."
     empty: dict[str, Any] = {"tables": [], "figures": [], "note": "", "methods": [], "caveats": []}
+    empty["card"] = None
     return {"findings": [{"about": "damage", "text": text}]} | empty | {"command": ""}
 
 

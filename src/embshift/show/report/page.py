@@ -20,20 +20,36 @@ from embshift.runs.places import file_in
 from embshift.runs.tables import RunTables
 from embshift.runs.targets import check_target
 from embshift.show.report.caveats import list_caveats
+from embshift.show.report.embedded_figures import CONTEXT, CONTEXT_BYTES, embed_figures
 from embshift.show.report.extremes import choose_extremes, list_rows, take_turns
 from embshift.show.report.facts.run import Facts, gather_facts
 from embshift.show.report.findings.listing import list_findings
+from embshift.show.report.first.screen import build_first
 from embshift.show.report.images import list_images
 from embshift.show.report.methods import cite, list_commands, list_methods
 from embshift.show.report.network import build_network, hint_at_explain
 from embshift.show.report.numbers import bin_values, list_cells, list_metrics, list_overall
 from embshift.show.report.palette import heat_colours, map_colours, transform_colours
+from embshift.show.report.paper import build_paper
 from embshift.show.report.tables import build_curves, build_tables
 from embshift.show.text.words import make_visible
 
 __all__ = ["build_content", "build_page", "embed_json", "write_report"]
 
-_SCRIPTS = ("dom", "state", "table", "charts", "context", "images", "network", "methods", "main")
+_SCRIPTS = (
+    "dom",
+    "state",
+    "first",
+    "table",
+    "charts",
+    "context",
+    "paper",
+    "images",
+    "network",
+    "methods",
+    "contents",
+    "main",
+)
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
@@ -78,6 +94,7 @@ def build_content(
     with limit_threads(images=run.count_images()):
         facts = gather_facts(run, resamples=resamples, on_step=on_step)
         network = build_network(run, resamples=resamples or RESAMPLES, on_step=on_step)
+        figures = _embed_context(run, facts, on_step=on_step)
     on_step("images")
     ends = choose_extremes(facts)
     return {
@@ -87,6 +104,8 @@ def build_content(
         "version": __version__,
         "images": facts.measured,
         "level": facts.level,
+        "first": build_first(run, facts, network=network["card"] if network else None),
+        "paper": build_paper(run, facts),
         "findings": list_findings(facts),
         "transforms": _transforms(facts),
         "metrics": list_metrics(facts),
@@ -94,6 +113,7 @@ def build_content(
         "overall": list_overall(facts),
         "distributions": bin_values(facts),
         "tables": build_tables(facts),
+        "figures": figures,
         "curves": build_curves(facts),
         "extremes": [
             [asdict(ends[row, column]) for column in range(len(facts.metrics))]
@@ -115,6 +135,13 @@ def build_content(
         "citation": cite(),
         "draws": run.info["plan"].get("draws", 1),
     }
+
+
+def _embed_context(run: RunTables, facts: Facts, *, on_step: OnStep) -> list[dict[str, Any]]:
+    """Return the figures beside the tables on what shifts mean; none where embeddings were not measured."""
+    if facts.embeddings is None:
+        return []
+    return embed_figures(run, CONTEXT, limit=CONTEXT_BYTES, on_step=on_step)[0]
 
 
 def _explanation_methods(network: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from embshift.show.report.cells import Cell, format_ends, make_cell, make_head
 from embshift.show.report.facts.embeddings import EmbeddingFacts
 from embshift.show.report.facts.levels import format_damage
 from embshift.show.report.facts.run import Facts
+from embshift.show.report.first.shifts import rank_shifts
 from embshift.show.report.numbers import round_value
 from embshift.show.report.palette import transform_colours
 from embshift.show.report.threshold_table import build_threshold_table
@@ -52,14 +53,16 @@ def build_tables(facts: Facts) -> list[Table]:
     if facts.levels.matched is not None:
         found.append(_matched(facts.levels.matched))
     if facts.embeddings is not None:
-        found += _embeddings(facts.embeddings)
-        found.append(build_threshold_table(facts.embeddings.thresholds))
+        order = [row.transform for row in rank_shifts(facts).rows]
+        found += _embeddings(facts.embeddings, order=order)
+        found.append(build_threshold_table(facts.embeddings.thresholds, order=order))
     return found
 
 
-def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
+def _embeddings(found: EmbeddingFacts, *, order: Sequence[str]) -> Iterator[Table]:
     yield _measured(
         [found.calibration, found.retrieval],
+        order=order,
         title="How large are the shifts, and are originals still found?",
         note=(
             f"Shift: 1 − cosine, {count_noun(found.calibration.images, 'image')}. Brackets: 95 % intervals."
@@ -68,6 +71,7 @@ def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
     )
     yield _measured(
         [found.direction, found.structure],
+        order=order,
         title="Is the shift consistent, and is the geometry preserved?",
         note=(
             f"Consistency and removal: {count_noun(found.direction.images, 'image')}. CKA, Procrustes and"
@@ -77,7 +81,7 @@ def _embeddings(found: EmbeddingFacts) -> Iterator[Table]:
     )
 
 
-def _measured(found: Sequence[Measured], *, title: str, note: str) -> Table:
+def _measured(found: Sequence[Measured], *, order: Sequence[str], title: str, note: str) -> Table:
     columns = [
         (each, measure) for each in found for measure in each.measures if measure.name in _SHOWN[each.name]
     ]
@@ -93,7 +97,7 @@ def _measured(found: Sequence[Measured], *, title: str, note: str) -> Table:
             *(_measured_cell(each, name, measure.name) for each, measure in columns),
             make_cell(format_counts(each.count(name, measure.name) for each, measure in columns)),
         ]
-        for name in found[0].transforms
+        for name in sorted(found[0].transforms, key=order.index)
     ]
     last = make_head(
         "images", "number of images behind the values; several numbers where values differ in it"

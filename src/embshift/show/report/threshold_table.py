@@ -1,6 +1,7 @@
 """The table of the report on which cosine means the same image."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from embshift.analysis.thresholds.result import (
@@ -24,17 +25,19 @@ from embshift.show.text.words import format_percent
 __all__ = ["build_threshold_table"]
 
 
-def build_threshold_table(found: Thresholds) -> dict[str, Any]:
+def build_threshold_table(found: Thresholds, *, order: Sequence[str] = ()) -> dict[str, Any]:
     """Return title, note, header and rows of cells.
 
     Args:
         found: The thresholds.
+        order: Names of the transforms in the order of the rows; the row of all together is last.
     """
     given = [
         at
         for at in range(len(found.rows[0].at_rates) if found.rows else 0)
         if any(not row.at_rates[at].refused for row in found.rows)
     ]
+    places = {name: at for at, name in enumerate(order)}
     treated = any(row.near_duplicates == LEFT_OUT for row in found.rows)
     return {
         "title": "Which cosine means the same image?",
@@ -67,7 +70,7 @@ def build_threshold_table(found: Thresholds) -> dict[str, Any]:
                 *(_kept(row.at_rates[at]) for at in given),
                 make_cell(f"{row.pairs:,}"),
             ]
-            for row in found.rows
+            for row in sorted(found.rows, key=lambda row: places.get(row.transform, len(places)))
         ],
     }
 

@@ -1,7 +1,10 @@
 // Shifts in context: ready-made tables, and curves over severity.
 function plainCell(cell, at) {
-  const inside = [make("span", { class: at ? "value" : "name" }, ...breakable(cell.text)), cell.small ? make("small", { text: cell.small }) : null];
-  return at ? make("td", {}, ...inside) : make("th", { scope: "row" }, ...inside);
+  const text = make("span", { class: at ? "value" : "name" }, ...breakable(cell.text));
+  const below = cell.small ? make("small", { text: cell.small }) : null;
+  if (at) return make("td", {}, text, below);
+  const transform = data.transforms.findIndex((one) => one.name === cell.text);
+  return make("th", { scope: "row" }, make("span", { class: "named" }, transform < 0 ? null : dot(transform), make("span", {}, text, below)));
 }
 
 function plainTable(found, id) {
@@ -15,6 +18,7 @@ function plainTable(found, id) {
 function renderContext() {
   byId("context").hidden = !data.tables.length && !data.curves;
   refill(byId("context-tables"), data.tables.map((one, place) => plainTable(one, `context-${place}`)));
+  refill(byId("context-figures"), data.figures.map(embeddedFigure));
   if (!data.curves) byId("curves").remove();
 }
 

@@ -52,9 +52,12 @@ function direction(metric) {
   return metric.higher ? "higher is closer to the original" : "lower is closer to the original";
 }
 
-// A line may break after an underscore; the text stays what it is.
+// A line may break after an underscore, and inside a word only if that is longer than any line; the text stays what it is.
+const LONG = 18;
+
 function breakable(text) {
-  return text.split(/(?<=_)/).flatMap((part, at) => (at ? [make("wbr"), part] : [part]));
+  const parts = text.split(/(?<=_)/).flatMap((part, at) => (at ? [make("wbr"), part] : [part]));
+  return text.split(/[_\s-]/).some((word) => word.length > LONG) ? [make("span", { class: "long" }, ...parts)] : parts;
 }
 
 const dots = [];
@@ -90,4 +93,20 @@ function tipBelow(element, text) {
 
 function hideTip() {
   tip.hidden = true;
+}
+
+// A command with a button that copies it; where the browser forbids that, the command is selected.
+function copyable(text) {
+  const code = make("code", { text });
+  const button = make("button", { type: "button", class: "control", text: "Copy" });
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      window.getSelection().selectAllChildren(code);
+      button.textContent = "Selected";
+    }
+  });
+  return make("div", { class: "copy" }, code, button);
 }

@@ -201,6 +201,7 @@ function fillItem(item, details) {
       mapped(item.original, item.map, `${data.mapName} of the original`, data.mapName)));
   details.append(
     make("p", { class: "quiet", text: `listing row ${item.row}, id ${item.id}` }),
+    ...(item.serve ? [make("p", { class: "control quiet", text: "Open this image in the app, under the transform that moves it most:" }), copyable(item.serve)] : []),
     make("div", { class: "views" }, original, ...item.views.map((view) => viewFigure(item, view))),
     valuesTable(item),
   );

@@ -1,5 +1,7 @@
 setTheme();
 renderHead();
+renderFirst();
+renderPaper();
 fillControls();
 fillMetric();
 fillBehind();
@@ -12,6 +14,7 @@ renderNetwork();
 renderCaveats();
 renderMethods();
 renderCite();
+renderContents();
 renderCharts();
 renderCurves();
 

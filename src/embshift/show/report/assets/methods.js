@@ -50,9 +50,9 @@ function renderCite() {
 
 function renderHead() {
   const images = `${data.images.toLocaleString("en")} ${data.images === 1 ? "image" : "images"}`;
-  byId("title").textContent = `How embeddings move: ${data.folder}`;
-  byId("subtitle").textContent = `encoder ${data.encoder} · ${images} · ${data.transforms.length} transforms · ${data.metrics.length} metrics`;
+  const count = (number, noun) => `${number} ${number === 1 ? noun : `${noun}s`}`;
+  byId("title").textContent = data.folder;
+  byId("subtitle").textContent = `encoder ${data.encoder} · ${images} · ${count(data.transforms.length, "transform")} · ${count(data.metrics.length, "metric")}`;
   document.title = `${shortened(data.folder, 60)}: embshift report`;
   byId("made").textContent = `Made by embshift ${data.version} from the run folder alone. This file is self-contained and loads nothing.`;
-  refill(byId("findings-list"), data.findings.map((one) => make("li", { text: one.text, "data-about": one.about })));
 }

@@ -1,7 +1,7 @@
 // Where in the network the shifts arise: sentences, tables, and figures as images, which show their own titles.
-function networkFigure(one) {
+function embeddedFigure(one) {
   const more = one.page > 1 ? `, page ${one.page}` : "";
-  const id = `network-figure-${one.name}-${one.page}`;
+  const id = `figure-${one.name}-${one.page}`;
   return make("figure", {}, make("figcaption", { id, class: "unseen", text: `${one.title}${more}` }),
     make("div", { class: "scroll sheet", role: "region", "aria-labelledby": id, tabindex: "0" }, make("img", { src: one.image, alt: one.alt })));
 }
@@ -10,11 +10,10 @@ function renderNetwork() {
   const found = data.network;
   if (!found) {
     byId("network").remove();
-    document.querySelector("nav a[href='#network']").remove();
     return;
   }
   refill(byId("network-list"), found.findings.map((one) => make("li", { text: one.text, "data-about": one.about })));
   refill(byId("network-tables"), found.tables.map((one, place) => plainTable(one, `network-${place}`)));
   const note = found.note ? [make("p", { text: found.note })] : [];
-  refill(byId("network-figures"), [...found.figures.map(networkFigure), ...note]);
+  refill(byId("network-figures"), [...found.figures.map(embeddedFigure), ...note]);
 }

@@ -5,7 +5,7 @@ const state = {
   transforms: new Set(data.transforms.keys()),
   metrics: new Set(data.metrics.keys()),
   filter: "",
-  sort: { key: "rank", descending: false },
+  sort: { key: "rank", descending: true }, // the furthest first, as in the first chart
   metric: 0,
   behind: { transform: 0, metric: 0 },
   dark: window.matchMedia("(prefers-color-scheme: dark)").matches,

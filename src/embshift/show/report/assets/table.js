@@ -59,10 +59,11 @@ function tableHead() {
     header("name", "transform", "Sort by name"),
     ...shownMetrics().map((metric) => {
       const one = data.metrics[metric];
-      return header(metric, one.short, `Sort by ${one.short}: ${one.summary}; ${direction(one)}`, one.unit);
+      const further = `${one.higher ? "lower" : "higher"} is further`;
+      return header(metric, one.short, `Sort by ${one.short}: ${one.summary}; ${direction(one)}`, one.unit ? `${one.unit}; ${further}` : further);
     }),
     header("overall", "overall", "Sort by overall score: mean of the performance metrics' means"),
-    header("rank", "rank", "Sort by rank of the overall score"),
+    header("rank", "rank", "Sort by rank of the overall score; 1 is closest to the original", "1 closest"),
   );
 }
 

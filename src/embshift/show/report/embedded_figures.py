@@ -1,4 +1,4 @@
-"""Figures of an explanation for the page, small enough in bytes; those that are registered."""
+"""Figures for the page as images, small enough in bytes."""
 
 import base64
 import io
@@ -22,13 +22,19 @@ from embshift.show.figures.material import Material
 from embshift.show.figures.render import render_pages
 from embshift.show.text.words import make_visible
 
-__all__ = ["BYTES", "NAMES", "embed_figures"]
+__all__ = ["BYTES", "CONTEXT", "CONTEXT_BYTES", "NAMES", "embed_figures"]
 
 NAMES = ("network_shares", "layer_profile", "shift_map", "word_bars", "label_flips")
 """Figures that belong to an explanation, in the order of the page; those not registered are left out."""
 
 BYTES = 1_400_000
-"""Maximum size of all figures of a page, as text."""
+"""Maximum size of all figures of an explanation, as text."""
+
+CONTEXT = ("thresholds",)
+"""Figures that stand beside the tables on what shifts mean."""
+
+CONTEXT_BYTES = 300_000
+"""Maximum size of these figures, as text."""
 
 _PAGES = 3
 """Pages of one figure at most."""
@@ -39,13 +45,17 @@ _PLAIN = 1 << 15
 """Most colours of a chart, which compresses well without loss; photographs have more."""
 
 
-def embed_figures(run: RunTables, *, on_step: OnStep = ignore_step) -> tuple[list[dict[str, Any]], str]:
+def embed_figures(
+    run: RunTables, names: Sequence[str] = NAMES, *, limit: int = BYTES, on_step: OnStep = ignore_step
+) -> tuple[list[dict[str, Any]], str]:
     """Return figures with title, alt text and ``data:`` address, until the page is full.
 
-    A figure whose data the explanation lacks is left out; the sentences say what is missing.
+    A figure whose data the run lacks is left out; the sentences say what is missing.
 
     Args:
         run: The run.
+        names: Names of the figures; those not registered are left out.
+        limit: Maximum size of all of them, as text.
         on_step: Receives each step as it begins.
 
     Returns:
@@ -56,11 +66,11 @@ def embed_figures(run: RunTables, *, on_step: OnStep = ignore_step) -> tuple[lis
     with warnings.catch_warnings():
         # A name may hold characters that the font lacks: they become boxes, and the tables show them.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        for name in (one for one in NAMES if one in FIGURES):
+        for name in (one for one in names if one in FIGURES):
             on_step(f"figure {name}")
             for number, page in enumerate(_render(material, name), start=1):
                 image = _embed(page.figure) if number <= _PAGES else ""
-                if not image or size + len(image) > BYTES:
+                if not image or size + len(image) > limit:
                     omitted.append(name)
                     break
                 size += len(image)

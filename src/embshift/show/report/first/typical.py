@@ -1,0 +1,94 @@
+"""Typical views: for each transform, a kept view whose shift is close to the median of its shifts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from jaxtyping import Float, Int64
+
+from embshift.core.errors import RunError
+from embshift.core.types import ORIGINAL
+from embshift.runs.places import list_in
+from embshift.runs.tables import RunTables
+from embshift.show.report.facts.run import Facts, find_main_metric
+from embshift.show.report.images import name_image, read_thumbnail
+from embshift.show.text.words import make_visible
+
+__all__ = ["list_typical_views"]
+
+_SIDE = 112
+"""Pixels of a thumbnail's longer side: twice those that the page shows it with."""
+
+_NEAREST = 3
+"""Views nearest to the median; the one of middle detail is shown, which is neither noise nor plain."""
+
+_TRIED = 12
+"""Kept views that are tried before a transform is left without one."""
+
+_MOST_KEPT = 100_000
+"""Images whose kept views are considered."""
+
+
+def list_typical_views(run: RunTables, facts: Facts, transforms: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return for each transform with kept views an image close to its median shift, before and after.
+
+    Args:
+        run: The run.
+        facts: Its numbers.
+        transforms: Names of the transforms.
+    """
+    spec = find_main_metric(facts.metrics) or next(iter(facts.metrics), None)
+    lines = _find_kept(run)
+    if spec is None or not lines:
+        return {}
+    at = facts.values.metrics.index(spec.name)
+    kept = np.isin(facts.values.rows, list(lines))
+    found = dict[str, dict[str, Any]]()
+    for name in transforms:
+        column = facts.values.values[:, facts.transforms.index(name), at]
+        tried = _order_by_median(column, rows=facts.values.rows, kept=kept)
+        nearest = list(islice(_read_views(run, name, [lines[row] for row in tried]), _NEAREST))
+        if nearest:
+            # The size of the compressed original is its detail.
+            found[name] = sorted(nearest, key=lambda one: len(one["original"]))[(len(nearest) - 1) // 2]
+    return found
+
+
+def _find_kept(run: RunTables) -> dict[int, Mapping[str, Any]]:
+    """Return the images with kept views, by row."""
+    try:
+        ids = [one.name for one in list_in(run.folder, "views", pattern="*")][:_MOST_KEPT]
+    except RunError:  # a link: views outside the run folder are not read
+        return {}
+    wanted = pc.field("image_id").isin(ids)
+    columns = ["row", "image_id", "source", "member", "index"]
+    chunks = run.chunks("images", columns) if ids else iter(())
+    return {line["row"]: line for chunk in chunks for line in chunk.filter(wanted).to_pylist()}
+
+
+def _order_by_median(
+    column: Float[np.ndarray, " images"], *, rows: Int64[np.ndarray, " images"], kept: np.ndarray
+) -> list[int]:
+    """Return the rows of kept images, the nearest to the median of all images first."""
+    defined = ~np.isnan(column)
+    if not defined.any():
+        return []
+    median = float(np.median(column[defined]))
+    chosen = np.flatnonzero(defined & kept)
+    order = np.argsort(np.abs(column[chosen] - median), kind="stable")
+    return rows[chosen[order[:_TRIED]]].tolist()
+
+
+def _read_views(run: RunTables, name: str, lines: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        original, view = (read_thumbnail(run, line, one, side=_SIDE) for one in (ORIGINAL, name))
+        if original is not None and view is not None:
+            yield {
+                "row": line["row"],
+                "id": make_visible(line["image_id"]),
+                "name": name_image(line),
+                "original": original.text,
+                "view": view.text,
+            }
