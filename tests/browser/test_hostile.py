@@ -62,6 +62,7 @@ def page(browser, written):
 
 SELECTORS = {
     "table": "#table tbody th .name",
+    "first": "#first-rows .row-name .name",
     "choice": "#choose-transforms .name",
     "options": "#behind-transform option",
     "network": "#network-tables tbody th .name",
@@ -93,7 +94,7 @@ def test_some_texts_are_marked_and_most_are_not():
 
 @pytest.mark.parametrize("at", range(len(TEXTS)))
 def test_a_transform_is_shown_literally(texts, at):
-    for place in ("table", "choice", "options", "network"):
+    for place in ("table", "first", "choice", "options", "network"):
         assert make_visible(TEXTS[at]) in texts[place]
 
 
@@ -120,7 +121,10 @@ def test_the_run_folder_is_shown_literally(texts, hostile):
 
 
 def test_no_element_came_from_a_text(page):
-    assert page.all("#table img, #images-list img, b, main script, [onerror], [onmouseover]") == []
+    assert (
+        page.all("#findings img, #table img, #images-list img, b, main script, [onerror], [onmouseover]")
+        == []
+    )
     assert len(page.all("script")) == 3
 
 

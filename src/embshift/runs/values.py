@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Int64, Integer
 
 from embshift.runs.arrow import as_array
 
@@ -29,9 +29,9 @@ class ImageValues:
     rows: Int64[np.ndarray, " images"]
     transforms: tuple[str, ...]
     metrics: tuple[str, ...]
-    values: Float64[np.ndarray, "images transforms metrics"]
+    values: Float[np.ndarray, "images transforms metrics"]
     recorded: Bool[np.ndarray, "images transforms metrics"]
-    undefined: Int64[np.ndarray, "images transforms metrics"]
+    undefined: Integer[np.ndarray, "images transforms metrics"]
 
 
 def image_values(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Int64
 
 from embshift.core.types import Direction
 from embshift.show.report.facts.run import Facts
@@ -54,7 +54,7 @@ def _within(rows: Iterable[int], taken: set[int]) -> tuple[int, ...]:
 
 
 def _find_extremes(
-    column: Float64[np.ndarray, " images"], *, rows: Int64[np.ndarray, " images"], higher: bool
+    column: Float[np.ndarray, " images"], *, rows: Int64[np.ndarray, " images"], higher: bool
 ) -> Extremes:
     defined = np.flatnonzero(~np.isnan(column))
     shift = -column[defined] if higher else column[defined]

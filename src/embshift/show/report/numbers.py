@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from embshift.show.report.facts.run import Facts
 from embshift.show.text.summary import short_name
@@ -82,7 +82,7 @@ def bin_values(facts: Facts) -> list[dict[str, Any]]:
     return [_bin(facts.values.values[:, :, at]) for at in range(len(facts.metrics))]
 
 
-def _bin(values: Float64[np.ndarray, "images transforms"]) -> dict[str, Any]:
+def _bin(values: Float[np.ndarray, "images transforms"]) -> dict[str, Any]:
     columns = [column[np.isfinite(column)] for column in values.T]
     edges = _edges(columns)
     return {
@@ -95,7 +95,7 @@ def _bin(values: Float64[np.ndarray, "images transforms"]) -> dict[str, Any]:
     }
 
 
-def _edges(columns: Sequence[Float64[np.ndarray, " _"]]) -> Float64[np.ndarray, " edges"]:
+def _edges(columns: Sequence[Float[np.ndarray, " _"]]) -> Float64[np.ndarray, " edges"]:
     """Return edges of bins over the range of all transforms; more images get more bins."""
     ends = [(float(column.min()), float(column.max())) for column in columns if len(column)]
     if not ends:

@@ -2,7 +2,7 @@
 function embeddedFigure(one) {
   const more = one.page > 1 ? `, page ${one.page}` : "";
   const id = `figure-${one.name}-${one.page}`;
-  return make("figure", {}, make("figcaption", { id, class: "unseen", text: `${one.title}${more}` }),
+  return make("figure", {}, make("figcaption", { id, class: "unseen", text: `Figure: ${one.title}${more}` }),
     make("div", { class: "scroll sheet", role: "region", "aria-labelledby": id, tabindex: "0" }, make("img", { src: one.image, alt: one.alt })));
 }
 

@@ -9,6 +9,7 @@ from embshift.analysis.shifts.ranks import Ranks
 from embshift.analysis.shifts.statistics import compute_statistics
 from embshift.core.types import MetricSpec
 from embshift.runs.values import ImageValues
+from embshift.show.report.facts.large import group_images
 
 __all__ = ["CommonImages", "rank_common_images"]
 
@@ -29,7 +30,7 @@ class CommonImages:
 
 
 def rank_common_images(
-    values: ImageValues, *, metrics: Sequence[MetricSpec], resamples: int
+    values: ImageValues, *, metrics: Sequence[MetricSpec], resamples: int, grouped: bool = False
 ) -> CommonImages | None:
     """Rank transforms on the images where each has all its performance metrics.
 
@@ -39,6 +40,7 @@ def rank_common_images(
         values: One value per image, transform and metric.
         metrics: Specs of the metrics along the last axis, in order.
         resamples: Number of resamples of the images.
+        grouped: Whether random groups of images are resampled in place of the images.
 
     Returns:
         The ranks; None where all images are common, or where none is.
@@ -46,7 +48,9 @@ def rank_common_images(
     taken = np.array([spec.performance for spec in metrics], bool)
     if not taken.any():
         return None
-    complete = np.asarray(~np.isnan(values.values[:, :, taken]).any(axis=2))  # images transforms
+    # One metric at a time: a copy of all values would take as much memory again.
+    held = [~np.isnan(values.values[:, :, at]) for at in np.flatnonzero(taken)]
+    complete = np.asarray(np.logical_and.reduce(held))  # images transforms
     ranked = np.flatnonzero(complete.any(axis=0))
     rows = np.asarray(complete[:, ranked].all(axis=1))
     if rows.all() or not rows.any():
@@ -64,5 +68,9 @@ def rank_common_images(
     return CommonImages(
         images=int(rows.sum()),
         fewer={values.transforms[at]: int(lacking[at]) for at in ranked.tolist() if lacking[at]},
-        ranks=compute_statistics(common, metrics=metrics, resamples=resamples).ranks,
+        ranks=compute_statistics(
+            group_images(common) if grouped else common,
+            metrics=metrics,
+            resamples=resamples,
+        ).ranks,
     )

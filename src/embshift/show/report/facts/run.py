@@ -20,7 +20,8 @@ from embshift.runs.precision import read_precision_errors
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
 from embshift.show.report.facts.common import CommonImages, rank_common_images
-from embshift.show.report.facts.embeddings import EmbeddingFacts, measure_embeddings
+from embshift.show.report.facts.embeddings import MOST_IMAGES, EmbeddingFacts, measure_embeddings
+from embshift.show.report.facts.large import group_images, read_values, restore_means, separate_images
 from embshift.show.report.facts.levels import LevelFacts, measure_levels
 
 __all__ = ["Facts", "choose_resamples", "find_main_metric", "gather_facts"]
@@ -94,22 +95,26 @@ def gather_facts(run: RunTables, *, resamples: int | None = None, on_step: OnSte
         on_step: Receives each step as it begins.
     """
     on_step("values")
-    values = run.values()
+    images = run.count_images()
+    large = images > MOST_IMAGES
+    values = read_values(run, images=images) if large else run.values()
+    units = group_images(values) if large else values
     resamples = choose_resamples(len(values.rows)) if resamples is None else resamples
     on_step("intervals and ranks")
     main = find_main_metric(run.metrics)
     errors = read_precision_errors(run.info)
+    statistics = compute_statistics(units, metrics=run.metrics, resamples=resamples)
     return Facts(
         transforms=run.transforms,
         metrics=run.metrics,
         values=values,
         summary=summarise(values, metrics=run.metrics, map_name=str(run.info["encoder"].get("map_name"))),
-        statistics=compute_statistics(values, metrics=run.metrics, resamples=resamples),
-        main=None if main is None else _rank_by(values, main, resamples=resamples),
-        joint=order_jointly(values, metrics=run.metrics, errors=errors, resamples=resamples),
-        common=rank_common_images(values, metrics=run.metrics, resamples=resamples),
+        statistics=restore_means(statistics, values) if large else statistics,
+        main=None if main is None else _rank_by(units, main, resamples=resamples),
+        joint=order_jointly(units, metrics=run.metrics, errors=errors, resamples=resamples),
+        common=rank_common_images(values, metrics=run.metrics, resamples=resamples, grouped=large),
         repeated=len(run.repeated()),
-        separation=analyse_separation(run),
+        separation=separate_images(run) if large else analyse_separation(run),
         inputs=_count_inputs(run),
         views=run.count_views(),
         info=run.info,
