@@ -21,7 +21,7 @@ from embshift.show.figures.layout.style import (
 )
 from embshift.show.figures.material import EncoderMap
 from embshift.show.figures.render import render_page
-from embshift.show.report.palette import heat_colours, map_colours, transform_colours
+from embshift.show.report.parts.palette import heat_colours, map_colours, transform_colours
 from embshift.transforms import TRANSFORMS
 from tests.synthetic_runs import NINE, THIRTY
 

@@ -1,25 +1,22 @@
 """Thumbnails for the page, from the views and maps that a run keeps; bounded in bytes."""
 
 import base64
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-from PIL import Image
 
-from embshift.core.errors import RunError
 from embshift.core.types import ORIGINAL
 from embshift.runs.tables import RunTables
-from embshift.runs.view_files import find_view
 from embshift.show.report.app_command import write_app_command
 from embshift.show.report.facts.run import Facts
-from embshift.show.report.numbers import round_value
+from embshift.show.report.parts.rounding import round_value
+from embshift.show.report.parts.thumbnails import UNREADABLE, name_image, read_kept
 from embshift.show.text.words import make_visible
 
-__all__ = ["BYTES", "SIDE", "Thumbnail", "list_images", "name_image", "read_thumbnail"]
+__all__ = ["BYTES", "SIDE", "list_images"]
 
 BYTES = 2_600_000
 """Maximum size of all thumbnails of a page, as text."""
@@ -27,26 +24,7 @@ BYTES = 2_600_000
 SIDE = 160
 """Pixels of a thumbnail's longer side."""
 
-_MOST_PIXELS = 50_000_000
-_QUALITY = 68
 _CELLS = 32 * 32
-
-
-_UNREADABLE = (RunError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What reading a kept view can raise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thumbnail:
-    """A reduced view.
-
-    Attributes:
-        text: The image as a ``data:`` address.
-        size: Width and height of the view before.
-    """
-
-    text: str
-    size: tuple[int, int]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -118,52 +96,14 @@ def _thumbnail(run: RunTables, line: Mapping[str, Any], name: str, *, budget: _B
     if budget.full:
         return None
     try:
-        found = _read_kept(run, line, name, side=SIDE)
-    except _UNREADABLE:
+        found = read_kept(run, line, name, side=SIDE)
+    except UNREADABLE:
         budget.unreadable += 1
         return None
     if found is None:
         return None
     budget.sizes[line["row"]] = found.size
     return found.text
-
-
-def read_thumbnail(run: RunTables, line: Mapping[str, Any], name: str, *, side: int) -> Thumbnail | None:
-    """Return a kept view, reduced; None if it was not kept or cannot be read.
-
-    Args:
-        run: The run.
-        line: Its image's row of the table ``images``, with ``image_id``.
-        name: The transform, or "original".
-        side: Greatest length of the longer side in pixels.
-    """
-    try:
-        return _read_kept(run, line, name, side=side)
-    except _UNREADABLE:
-        return None
-
-
-def _read_kept(run: RunTables, line: Mapping[str, Any], name: str, *, side: int) -> Thumbnail | None:
-    # RunError: a link, or a name that no view has. Names in a run folder cannot be trusted.
-    path = find_view(run.folder, image_id=str(line["image_id"]), transform=name, draw=0)
-    if not path.exists():
-        return None
-    # Kept views are PNG; other formats did not come from embshift.
-    with Image.open(path, formats=("PNG",)) as opened:
-        if opened.width * opened.height > _MOST_PIXELS:
-            raise ValueError(f"{path} has {opened.width}x{opened.height} pixels")
-        small = opened.convert("RGB")
-    size = small.size
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    kept = io.BytesIO()
-    small.save(kept, "WEBP", quality=_QUALITY, method=4)
-    text = f"data:image/webp;base64,{base64.b64encode(kept.getvalue()).decode()}"
-    return Thumbnail(text=text, size=size)
-
-
-def name_image(line: Mapping[str, Any]) -> str:
-    """Return the name of an image for a reader, from its row of the table ``images``."""
-    return make_visible(line["member"] or line["source"] or f"image {line['index'] or 0} from memory")
 
 
 _Maps = Mapping[tuple[int, str], Mapping[str, Any]]

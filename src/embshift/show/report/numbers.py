@@ -1,6 +1,5 @@
 """Numbers of the page: means with intervals, binned distributions, quantiles; none of them per image."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,17 +7,13 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from embshift.show.report.facts.run import Facts
+from embshift.show.report.parts.rounding import round_value
 from embshift.show.text.summary import short_name
 from embshift.show.text.words import make_visible
 
-__all__ = ["bin_values", "list_cells", "list_metrics", "list_overall", "round_value"]
+__all__ = ["bin_values", "list_cells", "list_metrics", "list_overall"]
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-
-def round_value(value: float) -> float | None:
-    """Round to six significant digits, more than the page shows; None for NaN and infinity."""
-    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def list_metrics(facts: Facts) -> list[dict[str, Any]]:

@@ -29,8 +29,8 @@ from embshift.show.report.images import list_images
 from embshift.show.report.methods import cite, list_commands, list_methods
 from embshift.show.report.network import build_network, hint_at_explain
 from embshift.show.report.numbers import bin_values, list_cells, list_metrics, list_overall
-from embshift.show.report.palette import heat_colours, map_colours, transform_colours
 from embshift.show.report.paper import build_paper
+from embshift.show.report.parts.palette import heat_colours, map_colours, transform_colours
 from embshift.show.report.tables import build_curves, build_tables
 from embshift.show.text.words import make_visible
 

@@ -12,8 +12,8 @@ from embshift.show.report.facts.embeddings import EmbeddingFacts
 from embshift.show.report.facts.levels import format_damage
 from embshift.show.report.facts.run import Facts
 from embshift.show.report.first.shifts import rank_shifts
-from embshift.show.report.numbers import round_value
-from embshift.show.report.palette import transform_colours
+from embshift.show.report.parts.palette import transform_colours
+from embshift.show.report.parts.rounding import round_value
 from embshift.show.report.threshold_table import build_threshold_table
 from embshift.show.text.numbers import format_counts, spell_number
 from embshift.show.text.sweep import s50_ends, s50_text, strength_text

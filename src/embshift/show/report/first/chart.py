@@ -12,8 +12,8 @@ from embshift.show.report.facts.run import Facts
 from embshift.show.report.first.estimates import Estimate, list_estimate
 from embshift.show.report.first.shifts import RELATIVE, Shifts
 from embshift.show.report.first.typical import list_typical_views
-from embshift.show.report.numbers import round_value
-from embshift.show.report.palette import transform_colours
+from embshift.show.report.parts.palette import transform_colours
+from embshift.show.report.parts.rounding import round_value
 from embshift.show.text.words import format_percent, make_visible
 
 __all__ = ["build_matched_chart", "build_shift_chart", "list_ticks"]

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from embshift.show.report.numbers import round_value
+from embshift.show.report.parts.rounding import round_value
 from embshift.show.text.numbers import spell_number
 from embshift.show.text.words import format_percent
 

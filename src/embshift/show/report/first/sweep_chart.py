@@ -10,7 +10,7 @@ from embshift.show.report.facts.run import Facts
 from embshift.show.report.first.estimates import Estimate, list_estimate
 from embshift.show.report.first.headline import first_losses
 from embshift.show.report.first.typical import list_typical_views
-from embshift.show.report.palette import transform_colours
+from embshift.show.report.parts.palette import transform_colours
 from embshift.show.text.sweep import strength_text
 from embshift.show.text.words import format_percent, make_visible
 

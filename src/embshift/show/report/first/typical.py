@@ -13,7 +13,7 @@ from embshift.core.types import ORIGINAL
 from embshift.runs.places import list_in
 from embshift.runs.tables import RunTables
 from embshift.show.report.facts.run import Facts, find_main_metric
-from embshift.show.report.images import name_image, read_thumbnail
+from embshift.show.report.parts.thumbnails import name_image, read_thumbnail
 from embshift.show.text.words import make_visible
 
 __all__ = ["list_typical_views"]

@@ -1,0 +1,1 @@
+"""Parts that all sections of the report use: colours, rounded numbers, thumbnails."""
