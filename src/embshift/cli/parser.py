@@ -266,6 +266,14 @@ def _fill_report(parser: argparse.ArgumentParser) -> Command:
     return report
 
 
+def _fill_serve(parser: argparse.ArgumentParser) -> Command:
+    from embshift.cli.commands.serve import serve
+    from embshift.cli.options.serve_options import add_serve_options
+
+    add_serve_options(parser)
+    return serve
+
+
 def _fill_export(parser: argparse.ArgumentParser) -> Command:
     from embshift.cli.commands.handover import export
     from embshift.cli.options.handover_options import add_export_options
@@ -365,6 +373,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], Command]]
     "clusters": ("group transforms that move embeddings alike", _fill_clusters),
     "figures": ("render a run's figures into files", _fill_figures),
     "report": ("write a run's report: one HTML file", _fill_report),
+    "serve": ("open a page on which views follow a slider", _fill_serve),
     "export": ("write a run for embedding-atlas, TensorBoard or FiftyOne", _fill_export),
     "card": ("write a model card's section on a run", _fill_card),
     "check": ("hold a run against budgets, for CI", _fill_check),

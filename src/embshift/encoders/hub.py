@@ -7,7 +7,9 @@ how long a name server takes to reply.
 import importlib
 import os
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,10 +17,23 @@ from typing import Any, NoReturn
 from embshift.core.errors import EncoderError, OfflineError, WeightsError
 from embshift.encoders.checkpoints import PINNED
 
-__all__ = ["REPLY_S", "add_hub_files", "find_hub_file", "resolve_hub_name"]
+__all__ = ["REPLY_S", "add_hub_files", "find_hub_file", "resolve_hub_name", "without_downloads"]
 
 REPLY_S = 8.0
 """Seconds that the hub has for its one answer."""
+
+_cached_only = ContextVar("cached_only", default=False)
+
+
+@contextmanager
+def without_downloads() -> Generator[None]:
+    """Use what is in the cache alone while the context is open; what is not there raises `OfflineError`."""
+    before = _cached_only.set(True)
+    try:
+        yield
+    finally:
+        _cached_only.reset(before)
+
 
 PREPROCESSING = ("preprocessor_config.json", "processor_config.json")
 SAFE, PICKLE = "model.safetensors", "pytorch_model.bin"
@@ -125,7 +140,16 @@ def _download(name: str, *, allow_pickle: bool) -> Path:
     return folder
 
 
+def _check_downloads(name: str) -> None:
+    if _cached_only.get():
+        raise OfflineError(
+            f"encoder '{name}' is not in the local cache, and nothing is downloaded here; 'embshift run' with"
+            " this encoder downloads it"
+        )
+
+
 def _fetch(name: str, file: str) -> Path:
+    _check_downloads(name)
     hub: Any = importlib.import_module("huggingface_hub")
     try:
         return Path(
@@ -179,6 +203,7 @@ class _Reply:
 
 
 def _ask(name: str) -> Any:
+    _check_downloads(name)
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))

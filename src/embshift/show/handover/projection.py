@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-__all__ = ["project"]
+__all__ = ["find_axes", "orient", "project"]
 
 
 def project(
@@ -20,12 +20,29 @@ def project(
     Returns:
         Coordinates, and the share of the total variance that they hold, from 0 to 1; NaN without variance.
     """
+    axes, share = find_axes(units)
+    found = np.zeros((len(units), 2))
+    found[:, : axes.shape[1]] = (units - units.mean(axis=0)) @ axes
+    return found, share
+
+
+def find_axes(units: Float64[np.ndarray, "points dim"]) -> tuple[Float64[np.ndarray, "dim axes"], float]:
+    """Return the axes of the first two principal components, and their share of the variance.
+
+    Args:
+        units: Vectors of length 1.
+
+    Returns:
+        One column an axis, one alone for vectors of one number; the share, NaN without variance.
+    """
     centred = units - units.mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred)  # ascending
-    axes = vectors[:, ::-1][:, :2]
-    largest = np.abs(axes).argmax(axis=0)
-    axes = axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
-    found = np.zeros((len(units), 2))
-    found[:, : axes.shape[1]] = centred @ axes
+    axes = orient(vectors[:, ::-1][:, :2])
     total = float(np.clip(values, 0, None).sum())
-    return found, float(values[::-1][:2].sum()) / total if total > 0 else float("nan")
+    return axes, float(values[::-1][:2].sum()) / total if total > 0 else float("nan")
+
+
+def orient(axes: Float64[np.ndarray, "dim axes"]) -> Float64[np.ndarray, "dim axes"]:
+    """Return axes with such signs that the largest loading of each is positive."""
+    largest = np.abs(axes).argmax(axis=0)
+    return axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
