@@ -15,13 +15,14 @@ from starlette.routing import Route
 from embshift.core.errors import ShiftError
 from embshift.core.text_files import parse_json
 from embshift.core.types import ORIGINAL
+from embshift.show.app.answers.frames import to_json
 from embshift.show.app.answers.gallery import list_gallery
 from embshift.show.app.answers.overview import describe_runs
 from embshift.show.app.answers.projection import project_views
 from embshift.show.app.answers.requests import DROPPED, Desk, RefusedError
 from embshift.show.app.answers.thumbs import SIDE, make_thumb
-from embshift.show.app.answers.view import answer_view, read_wish
-from embshift.show.app.frames import to_json
+from embshift.show.app.answers.view import answer_view
+from embshift.show.app.answers.wish import read_wish
 from embshift.show.app.guard import Guard
 from embshift.show.text.words import make_visible
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from embshift.show.app.frames import to_json
+from embshift.show.app.answers.frames import to_json
 
 __all__ = ["ADDRESS", "Guard"]
 

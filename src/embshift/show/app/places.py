@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from embshift.core.errors import UnknownNameError, UsageError
-from embshift.show.app.served import ServedRun
+from embshift.show.app.served.run import ServedRun
 
 __all__ = ["check_same_images", "find_start"]
 

@@ -1,7 +1,6 @@
 """A dropped image: bytes from a page, decoded in a worker process with its limits."""
 
 import tempfile
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from embshift.core.errors import UsageError
 from embshift.core.types import FrozenRow, ImageRecord, Pixels
 from embshift.measurement.engine.pool import perturb_images
 from embshift.measurement.engine.worker import WorkerLimits
+from embshift.measurement.pipeline.perturb import Drafted, Perturbed
 from embshift.measurement.pipeline.recipe import build_recipe
 from embshift.measurement.plan.plan import Plan
 
@@ -56,14 +56,19 @@ def decode_dropped(content: bytes, *, plan: Plan) -> DroppedImage:
         path.write_bytes(content)
         record = ImageRecord(row=0, source="dropped", member="dropped image", path=str(path))
         listed = FrozenRow(record=record, sampled=False, chunk=0)
-        with closing(perturb_images([listed], build=build, workers=1, limits=LIMITS)) as images:
-            made = next(images)
-            if made.pixels is None:
-                raise UsageError(f"the dropped file cannot be used: {made.decoded.error}")
-            pixels = made.pixels[0].copy()  # what a worker makes is lent
+        # A loop to its end, so that the worker has ended when the folder is removed.
+        (kept,) = (_keep(made) for made in perturb_images([listed], build=build, workers=1, limits=LIMITS))
+        return kept
+
+
+def _keep(made: Perturbed | Drafted) -> DroppedImage:
+    """Return an image with pixels of its own: those that a worker made are lent."""
+    decoded = made.decoded
+    if made.pixels is None:
+        raise UsageError(f"the dropped file cannot be used: {decoded.error}")
     return DroppedImage(
-        image_id=str(made.decoded.image_id),
-        width=int(made.decoded.width or 0),
-        height=int(made.decoded.height or 0),
-        pixels=pixels,
+        image_id=str(decoded.image_id),
+        width=int(decoded.width or 0),
+        height=int(decoded.height or 0),
+        pixels=made.pixels[0].copy(),
     )

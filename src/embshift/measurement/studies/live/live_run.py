@@ -20,8 +20,8 @@ from embshift.measurement.studies.live.pictures import Kept, LivePicture, MadeVi
 from embshift.measurement.studies.live.texts import LiveTexts, load_texts
 from embshift.metrics import Metric
 from embshift.runs.tables import RunTables
-from embshift.show.app.live import NOTHING, Asked, Details, NotLiveError, PlacedMap, Seen
-from embshift.show.app.parts import arrange_shares
+from embshift.show.app.served.live import NOTHING, Asked, Details, NotLiveError, PlacedMap, Seen
+from embshift.show.app.served.parts import arrange_shares
 
 __all__ = ["LiveRun"]
 
@@ -79,7 +79,7 @@ class LiveRun:
     @cached_property
     def _texts(self) -> LiveTexts:
         spec = self._encoder.spec
-        return load_texts(self._run, family=spec.family, device=spec.device)[0]
+        return load_texts(self._run, family=spec.family, dim=spec.dim, device=spec.device)
 
     def list_details(self) -> Sequence[str]:
         with self._lock:

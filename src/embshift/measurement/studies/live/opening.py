@@ -7,7 +7,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from embshift.core.addresses import to_one_line
+from embshift.core.addresses import INGESTED, to_one_line
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError, RunError, ShiftError
 from embshift.measurement.pipeline.recipe import build_recipe
@@ -23,8 +23,8 @@ from embshift.measurement.studies.live.reach import list_reaches
 from embshift.runs.listing import Listing
 from embshift.runs.places import file_in
 from embshift.runs.tables import RunTables
-from embshift.show.app.live import Reach
-from embshift.show.app.served import ServedRun
+from embshift.show.app.served.live import Reach
+from embshift.show.app.served.run import ServedRun
 
 __all__ = ["open_served"]
 
@@ -98,6 +98,8 @@ def _open_encoder(run: RunTables, plan: Plan, *, trust: Trust) -> Encoder:
     from embshift.encoders.hub import without_downloads
     from embshift.encoders.open import find_trust, open_encoder
 
+    if plan.encoder.startswith(INGESTED):
+        raise EncoderError("the embeddings were computed elsewhere and ingested: there is no encoder to open")
     kind = find_trust(plan.encoder)
     if kind == "remote":
         raise EncoderError(f"the encoder is a service, {plan.encoder}, to which no image is sent from here")

@@ -16,7 +16,7 @@ from embshift.measurement.studies.live.dropped import decode_dropped
 from embshift.measurement.studies.live.reach import build_measured, build_turned
 from embshift.runs.listing import Listing
 from embshift.runs.tables import RunTables
-from embshift.show.app.live import NotLiveError, Reach
+from embshift.show.app.served.live import NotLiveError, Reach
 from embshift.transforms.perturb import perturb, pixels_digest
 from embshift.transforms.strength import find_level
 

@@ -8,7 +8,7 @@ from embshift.core.types import Transform
 from embshift.measurement.pipeline.recipe import build_recipe, without_drafts
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.trust import Trust
-from embshift.show.app.live import Reach
+from embshift.show.app.served.live import Reach
 from embshift.transforms import TRANSFORMS, Strength
 from embshift.transforms.plan import TransformPlan
 from embshift.transforms.presets import load_preset

@@ -1,6 +1,5 @@
 """Words and labels beside a single shift: those stored with the run, or the bundled encoder's own."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +27,9 @@ class LiveTexts:
         label_units: Vectors of the labels, of length 1.
     """
 
-    words: Sequence[str]
+    words: tuple[str, ...]
     word_units: Float64[np.ndarray, "words dim"]
-    labels: Sequence[str]
+    labels: tuple[str, ...]
     label_units: Float64[np.ndarray, "labels dim"]
 
     def name(self, shift: Float64[np.ndarray, " dim"]) -> tuple[tuple[str, float], ...] | None:
@@ -55,32 +54,35 @@ class LiveTexts:
         return self.labels[before], self.labels[after]
 
 
-def load_texts(run: RunTables, *, family: str, device: str) -> tuple[LiveTexts, str]:
-    """Return the texts of a run, and why there are none.
+def load_texts(run: RunTables, *, family: str, dim: int, device: str) -> LiveTexts:
+    """Return the texts of a run; none where they are damaged, since the run's own numbers still stand.
 
     Args:
         run: The run.
         family: Family of its encoder; the words that ship are encoded for "lite" alone.
+        dim: Length of its embeddings.
         device: The encoder's device.
     """
-    none = np.empty((0, 0))
+    none = np.empty((0, dim))
     try:
-        words, word_vectors = _read(run, "word")
-        labels, label_vectors = _read(run, "label")
+        words, word_vectors = _read(run, "word", dim)
+        labels, label_vectors = _read(run, "label", dim)
         if not words and family == "lite":
             words, word_vectors = _encode_words(device)
         units = _scale(centre_texts(word_vectors)) if len(words) > 1 else none
-    except ShiftError as error:  # damaged texts: the run's own numbers still stand
-        return LiveTexts(words=(), word_units=none, labels=(), label_units=none), str(error)
-    return LiveTexts(words=words, word_units=units, labels=labels, label_units=label_vectors), ""
+    except ShiftError:
+        return LiveTexts(words=(), word_units=none, labels=(), label_units=none)
+    return LiveTexts(
+        words=tuple(words[: len(units)]), word_units=units, labels=tuple(labels), label_units=label_vectors
+    )
 
 
-def _read(run: RunTables, kind: str) -> tuple[list[str], Float64[np.ndarray, "texts dim"]]:
-    fingerprint = run.info["fingerprint"]
+def _read(run: RunTables, kind: str, dim: int) -> tuple[list[str], Float64[np.ndarray, "texts dim"]]:
+    fingerprint, none = run.info["fingerprint"], np.empty((0, dim))
     if not has_texts(run.folder) or read_texts_record(run.folder).get("fingerprint") != fingerprint:
-        return [], np.empty((0, 0))
+        return [], none
     texts, _, vectors = read_texts(run.folder, kind, fingerprint=fingerprint)
-    return texts, _scale(vectors.astype(np.float64)) if texts else np.empty((0, 0))
+    return (texts, _scale(vectors.astype(np.float64))) if vectors.shape[1:] == (dim,) else ([], none)
 
 
 def _encode_words(device: str) -> tuple[list[str], Float64[np.ndarray, "words dim"]]:

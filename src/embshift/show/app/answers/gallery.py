@@ -7,7 +7,7 @@ import numpy as np
 from embshift.core.errors import RunError
 from embshift.runs.view_files import find_view
 from embshift.show.app.answers.requests import Desk, RefusedError, check_number, check_transform
-from embshift.show.app.served import ServedRun
+from embshift.show.app.served.run import ServedRun
 
 __all__ = ["list_gallery"]
 

@@ -14,8 +14,8 @@ from embshift.core.version import __version__
 from embshift.core.words import count_noun
 from embshift.runs.explained import find_explained
 from embshift.show.app.answers.requests import Desk
-from embshift.show.app.live import Reach
-from embshift.show.app.served import ServedRun
+from embshift.show.app.served.live import Reach
+from embshift.show.app.served.run import ServedRun
 from embshift.show.report.palette import transform_colours
 from embshift.show.text.words import make_visible, spell_metric
 
@@ -31,6 +31,13 @@ def describe_runs(desk: Desk) -> dict[str, Any]:
     Args:
         desk: The runs.
     """
+    with desk.lock:
+        if not desk.overview:
+            desk.overview.append(_describe(desk))
+        return desk.overview[0]
+
+
+def _describe(desk: Desk) -> dict[str, Any]:
     first = desk.first
     size = first.run.info["plan"].get("image_size", [224, 224])
     return {

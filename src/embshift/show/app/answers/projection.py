@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.show.app.answers.frames import Body, pack
 from embshift.show.app.answers.requests import Desk, RefusedError, check_transform
-from embshift.show.app.frames import Body, pack
-from embshift.show.app.served import ServedRun
+from embshift.show.app.served.run import ServedRun
 from embshift.show.handover.projection import find_axes, orient
 
 __all__ = ["project_views"]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
-from embshift.show.app.live import Live
-from embshift.show.app.served import ServedRun
+from embshift.show.app.served.live import Live
+from embshift.show.app.served.run import ServedRun
 
 __all__ = ["DROPPED", "Desk", "RefusedError", "check_number", "check_transform"]
 
@@ -31,6 +32,7 @@ class Desk:
         notes: What a user must know of the runs.
         start: Image, transform and strength that are open first.
         thumbs: Thumbnails that were made, by what was asked.
+        overview: The answer about the runs, once it was asked for.
         lock: Held while thumbnails are looked up or kept.
     """
 
@@ -41,6 +43,7 @@ class Desk:
     thumbs: dict[tuple[int | None, str, int], bytes] = field(
         default_factory=dict[tuple[int | None, str, int], bytes]
     )
+    overview: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lock: Lock = field(default_factory=Lock)
 
     @property

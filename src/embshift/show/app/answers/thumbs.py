@@ -1,13 +1,14 @@
 """The answer to ``/api/thumb``: small images, always encoded anew."""
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from embshift.core.types import ORIGINAL, Pixels
 from embshift.runs.view_files import encode_png
 from embshift.show.app.answers.requests import Desk, RefusedError, check_number, check_transform
-from embshift.show.app.live import NotLiveError
-from embshift.show.app.recorded import read_kept
+from embshift.show.app.served.live import NotLiveError
+from embshift.show.app.served.recorded import read_kept
 
 __all__ = ["SIDE", "make_thumb"]
 
@@ -63,7 +64,7 @@ def _find_pixels(desk: Desk, row: int | None, transform: str) -> Pixels:
         raise RefusedError(404, str(error)) from error
 
 
-def _shrink(pixels: Pixels, side: int) -> Pixels:
+def _shrink(pixels: Pixels, side: int) -> UInt8[np.ndarray, "rows columns 3"]:
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return np.asarray(image)
