@@ -18,7 +18,7 @@ from embshift.runs.record import RECORD
 
 if TYPE_CHECKING:
     from embshift.show.app.answers.requests import Desk
-    from embshift.show.app.served import ServedRun
+    from embshift.show.app.served.run import ServedRun
 
 __all__ = ["serve"]
 
