@@ -1,4 +1,6 @@
 // Questions to the server of this page, each with the token from the printed link.
+import { sentence } from "./dom.js";
+
 const KEY = "embshift-token";
 const GONE = "The server does not answer. Is 'embshift serve' still running in the terminal?";
 
@@ -30,9 +32,9 @@ export function onLocked(act) {
   locked = act;
 }
 
-async function sentence(response) {
+async function reason(response) {
   try {
-    return (await response.json()).error;
+    return sentence((await response.json()).error);
   } catch {
     return `The server answered ${response.status} without words.`;
   }
@@ -48,7 +50,7 @@ export async function ask(path, options = {}) {
   }
   if (response.ok) return response;
   if (response.status === 401) locked();
-  throw new Problem(await sentence(response), response.status);
+  throw new Problem(await reason(response), response.status);
 }
 
 export const askJSON = async (path) => (await ask(path)).json();
@@ -76,19 +78,22 @@ export class Newest {
     this.#act = act;
   }
 
-  get idle() {
-    return !this.#busy && this.#waiting === null;
+  get free() {
+    return this.#waiting === null;
   }
 
   async ask(job) {
     this.#waiting = job;
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#waiting !== null) {
-      const next = this.#waiting;
-      this.#waiting = null;
-      await this.#act(next);
+    try {
+      while (this.#waiting !== null) {
+        const next = this.#waiting;
+        this.#waiting = null;
+        await this.#act(next);
+      }
+    } finally {
+      this.#busy = false;
     }
-    this.#busy = false;
   }
 }

@@ -1,6 +1,6 @@
 // Transform, strength, draw and overlay: one set of controls, which the pages Look and Two encoders share.
 import { colourOf } from "./bar.js";
-import { choice, make, quantity, say } from "./dom.js";
+import { choice, make, quantity, say, sentence } from "./dom.js";
 import { change, chooseTransform, chosenTransform, onChange, state } from "./state.js";
 import { onTheme } from "./theme.js";
 import { onView } from "./views.js";
@@ -44,8 +44,8 @@ function canMove(one) {
 }
 
 function reason(one) {
-  if (!one.live) return one.why;
-  if (!state.run.encoders[0].live) return state.run.encoders[0].why;
+  if (!one.live) return sentence(one.why);
+  if (!state.run.encoders[0].live) return sentence(state.run.encoders[0].why);
   return one.range ? "" : `${one.name} has no strength to choose.`;
 }
 
@@ -155,5 +155,5 @@ export function startControls() {
     if (done.wanted.detail) showOverlays(answers.some((one) => one.frames.shift_map));
     say(why, reason(chosenTransform()));
     renderStrength();
-  }, (problem) => say(why, problem.message));
+  }, (problem) => problem.status !== 404 && say(why, problem.message)); // 404 concerns the image
 }

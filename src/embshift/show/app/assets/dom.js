@@ -12,6 +12,12 @@ export function make(tag, options, ...children) {
   return element;
 }
 
+// A server's message as a sentence of its own.
+export function sentence(text) {
+  const words = text ? text[0].toUpperCase() + text.slice(1) : "";
+  return !words || /[.!?…]$/.test(words) ? words : `${words}.`;
+}
+
 // Shows words in an element, and hides the element without words.
 export function say(element, text) {
   if (element.textContent !== (text || "")) element.textContent = text || "";

@@ -117,6 +117,11 @@ async function ask(page) {
   }
 }
 
+function fit() {
+  measure();
+  render();
+}
+
 function words() {
   const what = state.filter ? `under ${state.filter}` : `under ${count(state.run.transforms.length, "transform", "transforms")}`;
   const order = state.order === "least" ? "least" : "most";
@@ -151,10 +156,8 @@ export function startGallery() {
   window.addEventListener("scroll", later, { passive: true });
   window.addEventListener("resize", later);
   new ResizeObserver(() => {
-    if (state.page !== "gallery") return;
-    measure();
-    later();
-  }).observe(byId("gallery"));
+    if (state.page === "gallery") requestAnimationFrame(fit); // not at once: it changes what is observed
+  }).observe(byId("page-gallery"));
   onTheme(recolour);
   let asked = null;
   onChange(() => {
@@ -167,9 +170,6 @@ export function startGallery() {
     if (asked !== wanted) {
       asked = wanted;
       restart();
-    } else {
-      measure();
-      render();
-    }
+    } else fit();
   });
 }

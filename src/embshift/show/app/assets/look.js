@@ -36,10 +36,10 @@ function title(answer) {
 
 function show(answers, done) {
   const [answer] = answers;
-  byId("look").setAttribute("aria-busy", "false");
   speak(answer.sentence);
   if (done.page !== "look") return;
   shown = answer;
+  byId("page-look").classList.remove("empty");
   title(answer);
   stage.show(answer);
   paintPart(original, answer, "original", state.run.encoders[0]);
@@ -56,8 +56,8 @@ function timeWords(times) {
 }
 
 function fail(problem, done) {
-  byId("look").setAttribute("aria-busy", "false");
-  if (done.page === "look" && problem.status === 404) byId("look-place").textContent = problem.message;
+  if (done.page !== "look") return;
+  if (problem.status === 404) byId("look-place").textContent = problem.message;
 }
 
 // J and K walk through the images in the order of their shift.
@@ -66,12 +66,15 @@ export async function stepImage(step) {
   const from = shown && shown.place !== null && shown.place !== undefined ? shown.place : step > 0 ? -1 : total;
   const to = Math.min(Math.max(from + step, 0), total - 1);
   if (to === from) return;
+  const page = byId(`page-${state.page}`);
+  page.setAttribute("aria-busy", "true");
   try {
     const query = new URLSearchParams({ transform: state.transform, order: "most", cursor: String(to), count: "1" });
     const { items } = await askJSON(`/api/gallery?${query}`);
     if (items.length) openImage(items[0].row, state.transform, { page: state.page, imageId: items[0].image_id, strength: state.strength });
   } catch (problem) {
-    byId("look-place").textContent = problem.message;
+    page.setAttribute("aria-busy", "false");
+    byId(`${state.page}-place`).textContent = problem.message;
   }
 }
 
@@ -116,7 +119,6 @@ export function startLook() {
   onTheme(() => shown && stage.show(shown));
   onChange((changed) => {
     if (state.page === "look" && (changed.has("page") || !controls.isConnected)) byId("look-side").prepend(controls);
-    if (changed.has("image")) byId("look").setAttribute("aria-busy", "true");
     if (changed.has("overlay") && shown && state.page === "look") {
       stage.show(shown);
       paintPart(original, shown, "original", encoder);

@@ -2,7 +2,7 @@
 import { addressOf } from "./address.js";
 import { askJSON, forgetToken, hasToken, onLocked, takeToken } from "./api.js";
 import { startControls } from "./controls.js";
-import { byId, count, shortened } from "./dom.js";
+import { byId, count, sentence, shortened } from "./dom.js";
 import { startDrop } from "./drop.js";
 import { startGallery } from "./gallery.js";
 import { startHelp } from "./help.js";
@@ -19,7 +19,7 @@ const MORE = "The token belongs to this tab and to one start of the server, so t
 
 function stop(title, text, { code = "", more = "" } = {}) {
   byId("loading").hidden = true;
-  for (const page of PAGES) byId(page).hidden = true;
+  for (const page of PAGES) byId(`page-${page}`).hidden = true;
   byId("pages").hidden = true;
   byId("open").hidden = true;
   byId("message").hidden = false;
@@ -38,7 +38,7 @@ function lock() {
 }
 
 function showPage() {
-  for (const page of PAGES) byId(page).hidden = page !== state.page;
+  for (const page of PAGES) byId(`page-${page}`).hidden = page !== state.page;
   for (const link of byId("pages").children) {
     const page = link.dataset.page;
     link.hidden = page === "two" && state.run.encoders.length < 2;
@@ -65,7 +65,7 @@ function listenToPages() {
 function describe(run) {
   byId("run-name").textContent = shortened(run.name, 40);
   byId("run-name").title = run.name;
-  byId("notes").textContent = run.notes.join(" ");
+  byId("notes").textContent = run.notes.map(sentence).join(" ");
   const encoders = run.encoders.map((one) => one.name).join(" and ");
   byId("about").textContent = `embshift ${run.version} · ${run.name} · ${encoders} · ${count(run.images, "image", "images")}. This page talks to this computer only.`;
 }

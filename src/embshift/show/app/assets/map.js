@@ -2,13 +2,13 @@
 import { askPacked } from "./api.js";
 import { colourOf, makeBar } from "./bar.js";
 import { byId, choice, count, make, percent, say } from "./dom.js";
+import { bounds, drawAll, drawOne, lens, prepare } from "./plane.js";
 import { saveMap } from "./save.js";
 import { change, chooseTransform, chosenTransform, onChange, openImage, state } from "./state.js";
-import { ink, onTheme } from "./theme.js";
+import { onTheme } from "./theme.js";
 import { thumb } from "./thumbs.js";
 
 const NEAR = 28; // CSS pixels from the pointer within which a point is taken
-const MARGIN = 34;
 const PLANES = [["images", "plane of the images"], ["own", "plane of this transform"]];
 const base = make("canvas", { class: "base" });
 const over = make("canvas", { class: "over", role: "img", tabindex: 0, "aria-describedby": "map-text" });
@@ -34,19 +34,6 @@ function read(packed) {
   }
   const order = packed.head.shifts.map((_, at) => at).sort((a, b) => (packed.head.shifts[b] ?? -1) - (packed.head.shifts[a] ?? -1));
   return { ...packed.head, arrays, order, bounds: bounds(arrays) };
-}
-
-function bounds({ originals, views }) {
-  const found = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const points of [originals, views]) {
-    for (let at = 0; at < points.length; at += 1) {
-      if (!Number.isFinite(points[at])) continue;
-      const axis = at % 2;
-      found[axis] = Math.min(found[axis], points[at]);
-      found[2 + axis] = Math.max(found[2 + axis], points[at]);
-    }
-  }
-  return found.every(Number.isFinite) ? found : [-1, -1, 1, 1];
 }
 
 async function load() {
@@ -85,85 +72,16 @@ function words() {
 
 const size = () => [base.clientWidth, base.clientHeight];
 
-// From the plane to CSS pixels, with the same scale on both axes.
-function lens() {
-  const [width, height] = size();
-  const [left, low, right, high] = data.bounds;
-  const fit = Math.min((width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (high - low || 1)) * zoom.scale;
-  const [x0, y0] = [(left + right) / 2, (low + high) / 2];
-  return (points, at) => [width / 2 + zoom.x + (points[2 * at] - x0) * fit, height / 2 + zoom.y - (points[2 * at + 1] - y0) * fit];
-}
-
-function prepare(canvas) {
-  const [width, height] = size();
-  const ratio = window.devicePixelRatio || 1;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.scale(ratio, ratio);
-  context.lineCap = "round";
-  return context;
-}
-
-function arrow(context, from, to, head) {
-  context.moveTo(...from);
-  context.lineTo(...to);
-  if (!head) return;
-  const angle = Math.atan2(to[1] - from[1], to[0] - from[0]);
-  const length = Math.hypot(to[0] - from[0], to[1] - from[1]);
-  const tip = Math.min(head, length / 2);
-  for (const side of [-0.45, 0.45]) {
-    context.moveTo(to[0] - tip * Math.cos(angle + side), to[1] - tip * Math.sin(angle + side));
-    context.lineTo(...to);
-  }
-}
-
-function drawDots(context, at, many) {
-  context.fillStyle = ink("quiet");
-  context.globalAlpha = many ? 0.6 : 0.8;
-  const radius = data.rows > 200 ? 2 : 3.2;
-  for (let row = 0; row < data.rows; row += 1) {
-    const [x, y] = at(data.arrays.originals, row);
-    if (many) context.fillRect(x - 1, y - 1, 2, 2);
-    else {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 7);
-      context.fill();
-    }
-  }
-}
-
 function draw() {
   if (!data || state.page !== "map" || !base.clientWidth) return;
-  const context = prepare(base);
-  const at = lens();
-  const many = data.rows > 1500;
-  context.strokeStyle = colourOf(chosenTransform());
-  context.globalAlpha = many ? 0.16 : 0.85;
-  context.lineWidth = many ? 0.7 : 1.6;
-  context.beginPath();
-  for (let row = 0; row < data.rows; row += 1) arrow(context, at(data.arrays.originals, row), at(data.arrays.views, row), many ? 0 : 6);
-  context.stroke();
-  drawDots(context, at, many);
+  drawAll(prepare(base, size()), { data, at: lens(data, zoom, size()), colour: colourOf(chosenTransform()) });
   highlight();
 }
 
 function highlight() {
   if (!data) return;
-  const context = prepare(over);
-  if (chosen === null) return;
-  const at = lens();
-  const [from, to] = [at(data.arrays.originals, chosen), at(data.arrays.views, chosen)];
-  for (const [colour, width] of [[ink("page"), 6], [ink("ink"), 2.5]]) {
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    context.beginPath();
-    arrow(context, from, to, 9);
-    context.stroke();
-    context.beginPath();
-    context.arc(...from, 6, 0, 7);
-    context.stroke();
-  }
+  const context = prepare(over, size());
+  if (chosen !== null) drawOne(context, { data, at: lens(data, zoom, size()), place: chosen });
 }
 
 function describe() {
@@ -197,7 +115,7 @@ function hover(event) {
 function nearest(event) {
   const box = over.getBoundingClientRect();
   const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-  const at = lens();
+  const at = lens(data, zoom, size());
   let [best, least] = [null, NEAR];
   for (let row = 0; row < data.rows; row += 1) {
     for (const points of [data.arrays.originals, data.arrays.views]) {
@@ -216,7 +134,7 @@ function showTip(place) {
     const row = data.row_ids[place];
     tip.replaceChildren(thumb(row, { side: 160 }), thumb(row, { transform: state.transform, side: 160 }));
   }
-  const [x, y] = lens()(data.arrays.originals, place);
+  const [x, y] = lens(data, zoom, size())(data.arrays.originals, place);
   const [width, height] = size();
   tip.hidden = false;
   tip.style.left = `${Math.min(Math.max(x + 14, 4), width - 158)}px`;
@@ -299,7 +217,7 @@ export function startMap() {
   byId("map-plane").append(base, over, tip);
   byId("map-card").append(name, pictures, part, bar.element, open, saved);
   listen();
-  new ResizeObserver(draw).observe(byId("map-plane"));
+  new ResizeObserver(() => requestAnimationFrame(draw)).observe(byId("map-plane"));
   onTheme(() => {
     draw();
     if (data && chosen !== null) describe();

@@ -1,6 +1,6 @@
 // The page Two encoders: the same view, a column for each encoder.
 import { controls } from "./controls.js";
-import { byId, make, say } from "./dom.js";
+import { byId, make, say, sentence } from "./dom.js";
 import { saveTwo } from "./save.js";
 import { figure, makeStage, paintPart } from "./stage.js";
 import { onChange, state } from "./state.js";
@@ -31,9 +31,9 @@ function fail(problem, done) {
 }
 
 function column(encoder, stage) {
-  return make("section", { class: "column panel", "aria-label": encoder.name },
+  return make("section", { class: "column panel", "aria-label": encoder.run ? `${encoder.name}, ${encoder.run}` : encoder.name },
     make("div", {}, make("h2", { text: encoder.name }), encoder.run ? make("p", { class: "quiet", text: encoder.run }) : null),
-    encoder.live ? null : make("p", { class: "problem", text: encoder.why }),
+    encoder.live ? null : make("p", { class: "problem", text: sentence(encoder.why) }),
     stage.view.element, stage.verdict, stage.neighbours.element);
 }
 

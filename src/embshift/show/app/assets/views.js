@@ -22,7 +22,7 @@ function job(detail, asked) {
   return { page, asked, wanted: { row: image, transform, strength, draw, detail, ...inside } };
 }
 
-const isCurrent = (done) => state.page === done.page && state.image === done.wanted.row && state.transform === done.wanted.transform;
+const isCurrent = (done) => state.page === done.page && [state.image, state.imageId].includes(done.wanted.row) && state.transform === done.wanted.transform;
 
 async function carryOut(current) {
   const encoders = current.page === "two" ? [0, 1] : [0];
@@ -33,7 +33,9 @@ async function carryOut(current) {
       answers.push({ ...packed.head, frames: await decodeBodies(packed) });
     }
   } catch (error) {
-    if (isCurrent(current)) for (const act of problems) act(error, current);
+    if (!isCurrent(current)) return;
+    for (const act of problems) act(error, current);
+    mark(current.page, false);
     return;
   }
   if (isCurrent(current)) deliver(answers, current);
@@ -41,11 +43,13 @@ async function carryOut(current) {
 
 function deliver(answers, done) {
   state.image = answers[0].row;
-  state.imageId = answers[0].image_id;
+  state.imageId = answers[0].row === "dropped" ? "dropped" : answers[0].image_id;
   writeAddress(state, false);
   for (const act of showers) act(answers, done);
   requestAnimationFrame(() => note(done));
-  if (!done.wanted.detail) rest();
+  if (!newest.free) return;
+  if (done.wanted.detail) mark(done.page, false);
+  else rest();
 }
 
 // From the input to the picture, for whoever measures: performance.getEntriesByName("embshift:view").
@@ -57,14 +61,24 @@ function note(done) {
 
 const newest = new Newest(carryOut);
 
+// A page is busy until its details are there, or a sentence that says why not.
+function mark(page, busy) {
+  document.getElementById(`page-${page}`).setAttribute("aria-busy", String(busy));
+}
+
+function ask(detail) {
+  mark(state.page, true);
+  newest.ask(job(detail, performance.now()));
+}
+
 function rest() {
   clearTimeout(resting);
-  resting = setTimeout(() => newest.ask(job(true, performance.now())), REST);
+  resting = setTimeout(() => ask(true), REST);
 }
 
 export function askNow(detail = true) {
   clearTimeout(resting);
-  newest.ask(job(detail, performance.now()));
+  ask(detail);
 }
 
 export function startViews() {
