@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the stages asked for, and return the exit code."""
-    from benchmarks import accelerator, comparing, explaining, forms, long_runs, stages, whole_runs
+    from benchmarks import accelerator, app, comparing, explaining, forms, long_runs, stages, whole_runs
     from benchmarks.images import write_encoder, write_images
     from benchmarks.machine import describe_machine, read_load
     from benchmarks.report import format_table, make_results
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **explaining.STAGES,
         **forms.STAGES,
         **comparing.STAGES,
+        **app.STAGES,
         **accelerator.STAGES,
     }
     parsed = _parse(arguments, list(every))
