@@ -13,6 +13,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+import embshift
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = (
     "--headless=new",
@@ -21,8 +23,8 @@ OPTIONS = (
     "--disable-gpu",
     "--window-size=1280,900",
     "--force-prefers-reduced-motion",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+NO_HOST = "--host-resolver-rules=MAP * ~NOTFOUND"
 
 
 class Browser:
@@ -78,8 +80,7 @@ def found() -> tuple[str, str] | None:
     return (browser, steering) if browser and steering else None
 
 
-@pytest.fixture(scope="session")
-def driver() -> Iterator[webdriver.Chrome]:
+def start(*more: str) -> webdriver.Chrome:
     programs = found()
     if programs is None:
         reason = "no Chromium with chromedriver here: apt-get install chromium chromium-driver"
@@ -88,13 +89,27 @@ def driver() -> Iterator[webdriver.Chrome]:
         pytest.skip(reason)
     options = webdriver.ChromeOptions()
     options.binary_location = programs[0]
-    for option in OPTIONS:
+    for option in (*OPTIONS, *more):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     made = webdriver.Chrome(options=options, service=Service(programs[1]))
     made.execute_cdp_cmd("Network.enable", {})
+    return made
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[webdriver.Chrome]:
+    made = start(NO_HOST)
     offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     made.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    yield made
+    made.quit()
+
+
+@pytest.fixture(scope="session")
+def local_driver() -> Iterator[webdriver.Chrome]:
+    """Chromium that reaches this machine's own address and nothing else."""
+    made = start(f"{NO_HOST}, EXCLUDE 127.0.0.1")
     yield made
     made.quit()
 
@@ -102,3 +117,21 @@ def driver() -> Iterator[webdriver.Chrome]:
 @pytest.fixture
 def browser(driver: webdriver.Chrome) -> Browser:
     return Browser(driver)
+
+
+@pytest.fixture(scope="session")
+def served_runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two small runs of the same images and transforms, whose views can be made again."""
+    folder = tmp_path_factory.mktemp("served")
+    names = ("noise", "motion_blur", "grey")
+    for name, size in (("first", 64), ("second", 96)):
+        embshift.measure(
+            photos,
+            transforms={one: one for one in names},
+            encoder="lite",
+            image_size=size,
+            draws=2,
+            workers=0,
+            out=folder / name,
+        )
+    return folder / "first", folder / "second"
