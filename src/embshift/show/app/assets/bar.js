@@ -12,7 +12,8 @@ export function dot(transform) {
 
 const LEAST_SCALE = 1.25;
 
-export function makeBar() {
+// Without `average` the transform's own mean is left out: it is that of the first run.
+export function makeBar({ average = true } = {}) {
   const fill = make("div", { class: "fill" });
   const mean = make("div", { class: "mean" });
   const one = make("div", { class: "one" });
@@ -22,17 +23,19 @@ export function makeBar() {
   const words = make("p", { class: "bar-words" });
   const element = make("div", { class: "bar" }, track, legend, words);
 
-  function show(value, transform) {
+  // `most`: the largest value of all bars that stand side by side, so that they share a scale.
+  function show(value, transform, most = value) {
     const known = value !== null && value !== undefined;
-    const scale = Math.max(LEAST_SCALE, 1.08 * (value || 0), 1.08 * (transform.relative_shift || 0));
+    const own = average ? transform.relative_shift : null;
+    const scale = Math.max(LEAST_SCALE, 1.08 * (most || 0), 1.08 * (own || 0));
     fill.style.width = `${known ? (100 * value) / scale : 0}%`;
     fill.style.backgroundColor = colourOf(transform);
     one.style.left = `${100 / scale}%`;
     label.style.left = `${100 / scale}%`;
-    mean.hidden = transform.relative_shift === null;
-    mean.style.left = `${(100 * (transform.relative_shift || 0)) / scale}%`;
-    const average = transform.relative_shift === null ? "" : ` · ▾ average of ${transform.name}, as recorded: ${two(transform.relative_shift)}`;
-    words.textContent = known ? `Relative shift ${number(value)}${average}` : `The relative shift is undefined${average}`;
+    mean.hidden = own === null;
+    mean.style.left = `${(100 * (own || 0)) / scale}%`;
+    const beside = own === null ? "" : ` · ▾ average of ${transform.name}, as recorded: ${two(own)}`;
+    words.textContent = known ? `Relative shift ${number(value)}${beside}` : `The relative shift is undefined${beside}`;
     track.setAttribute("aria-label", `${words.textContent}. 1 is the mean distance between two images.`);
   }
 

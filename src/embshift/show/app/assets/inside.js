@@ -64,7 +64,7 @@ function headBlock(answer) {
   const grid = make("div", { class: "heads", role: "group", "aria-label": "Heads: a row for each layer" }, ...rows);
   grid.addEventListener("keydown", (event) => walk(event, grid));
   (grid.querySelector("[aria-pressed=true]") || grid.querySelector("button")).tabIndex = 0;
-  const top = [...flat].filter((one) => one.share !== null).sort((a, b) => b.share - a.share).slice(0, 3);
+  const top = [...flat].filter((one) => one.share !== null).sort((a, b) => Math.abs(b.share) - Math.abs(a.share)).slice(0, 3);
   const words = top.map((one) => `layer ${one.layer} head ${one.head}: ${percent(one.share)}`).join(" · ");
   const against = flat.some((one) => one.share !== null && one.share < 0);
   const others = (answer.others || []).map((one) => `${one.name} ${percent(one.share)}`).join(" · ");

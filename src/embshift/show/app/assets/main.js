@@ -65,7 +65,7 @@ function listenToPages() {
 function describe(run) {
   byId("run-name").textContent = shortened(run.name, 40);
   byId("run-name").title = run.name;
-  byId("notes").textContent = run.notes.map(sentence).join(" ");
+  byId("notes").textContent = [...new Set(run.notes.map(sentence))].join(" ");
   const encoders = run.encoders.map((one) => one.name).join(" and ");
   byId("about").textContent = `embshift ${run.version} · ${run.name} · ${encoders} · ${count(run.images, "image", "images")}. This page talks to this computer only.`;
 }

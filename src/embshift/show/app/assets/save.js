@@ -38,8 +38,8 @@ function write(context, text, { x = EDGE, y, width = WIDTH - 2 * EDGE, size = 18
   return y + 1.5 * size;
 }
 
-function bar(context, value, transform, { x, y, width }) {
-  const scale = Math.max(1.25, 1.08 * (value || 0));
+function bar(context, value, transform, { x, y, width, most = value }) {
+  const scale = Math.max(1.25, 1.08 * (most || 0));
   context.fillStyle = ink("line");
   context.fillRect(x, y, width, 18);
   context.fillStyle = colourOf(transform);
@@ -52,7 +52,8 @@ function bar(context, value, transform, { x, y, width }) {
 function metricWords(answer) {
   const labels = new Map(state.run.metrics.map((one) => [one.name, one.label]));
   const found = Object.entries(answer.metrics || {}).map(([name, value]) => `${labels.get(name) || name} ${number(value)}`);
-  return [`relative shift ${number(answer.relative_shift)}`, `cosine ${number(answer.cosine)}`, ...found].join(" · ");
+  const cosine = "cosine" in (answer.metrics || {}) ? [] : [`cosine ${number(answer.cosine)}`];
+  return [`relative shift ${number(answer.relative_shift)}`, ...cosine, ...found].join(" · ");
 }
 
 async function small(row) {
@@ -135,13 +136,14 @@ export async function saveTwo({ original, views, answers }) {
   const top = heading(context, answers[0]) + 30;
   write(context, "original", { y: top - 28, size: 16 });
   context.drawImage(original, EDGE, top, side, side);
+  const most = Math.max(...answers.map((answer) => answer.relative_shift || 0));
   let last = top + side;
   for (const [at, answer] of answers.entries()) {
     const x = EDGE + (at + 1) * (side + 24);
     write(context, shortened(state.run.encoders[at].name, 36), { x, y: top - 28, size: 16, width: side });
     context.drawImage(views[at], x, top, side, side);
     let y = write(context, answer.sentence, { x, y: top + side + 16, width: side, size: 16 });
-    y = bar(context, answer.relative_shift, transformNamed(answer.transform), { x, y: y + 8, width: side });
+    y = bar(context, answer.relative_shift, transformNamed(answer.transform), { x, y: y + 8, width: side, most });
     last = Math.max(last, y);
   }
   return download(cut(canvas, ending(context, answers[0].command, last)), fileName(answers[0].name, answers[0].transform, "two-encoders"));

@@ -12,7 +12,7 @@ export function figure(caption) {
   return { element: make("figure", {}, canvas, none, words), canvas, none, words };
 }
 
-const CHANGE = "where the shift comes from";
+const CHANGE = "the source of the shift; blue works against it";
 
 // Which map stands over which image, by the reader's choice.
 export function mapOf(answer, part) {
@@ -35,7 +35,9 @@ export function paintPart(target, answer, part, encoder) {
   say(target.none, known ? "" : `The ${part} was not kept, and cannot be made again here.`);
   target.words.textContent = part;
   if (!known) return;
-  paint(target.canvas, answer.frames[part], mapOf(answer, part));
+  const [image, map] = [answer.frames[part], mapOf(answer, part)];
+  if (target.image !== image || target.map !== map) paint(target.canvas, image, map);
+  Object.assign(target, { image, map });
   const caption = captionOf(answer, part, encoder);
   target.words.textContent = caption;
   target.canvas.setAttribute("aria-label", `${answer.name}, ${caption}`);
@@ -43,20 +45,20 @@ export function paintPart(target, answer, part, encoder) {
 
 const facts = (answer, cosines) => (cosines ? `cosine ${two(answer.cosine)} · ` : "") + (answer.rank ? `the original is ${ordinal(answer.rank)} of ${answer.of.toLocaleString("en")}` : `${answer.of.toLocaleString("en")} images to compare with`);
 
-export function makeStage(encoder, { cosines = true } = {}) {
+export function makeStage(encoder, { alone = true } = {}) {
   const view = figure("view");
   const sentence = make("p", { class: "sentence" });
-  const bar = makeBar();
+  const bar = makeBar({ average: alone });
   const rank = make("p", { class: "quiet facts" });
   const why = make("p", { class: "problem", role: "alert", hidden: true });
-  const neighbours = makeNeighbours({ cosines });
+  const neighbours = makeNeighbours({ cosines: alone });
   const verdict = make("div", { class: "verdict" }, sentence, bar.element, rank, why);
 
-  function show(answer) {
+  function show(answer, most) {
     paintPart(view, answer, "view", encoder);
     sentence.textContent = answer.sentence;
-    bar.show(answer.relative_shift, transformNamed(answer.transform));
-    rank.textContent = facts(answer, cosines);
+    bar.show(answer.relative_shift, transformNamed(answer.transform), most);
+    rank.textContent = facts(answer, alone);
     neighbours.show(answer.neighbours, answer);
     say(why, "");
   }

@@ -13,7 +13,8 @@ let stages = [];
 let shown = null;
 
 function paintAll() {
-  for (const [at, answer] of shown.entries()) stages[at].show(answer);
+  const most = Math.max(...shown.map((answer) => answer.relative_shift || 0));
+  for (const [at, answer] of shown.entries()) stages[at].show(answer, most);
   const frames = { ...shown[0], frames: { original: shown[0].frames.original } };
   paintPart(original, frames, "original", state.run.encoders[0]);
 }
@@ -48,7 +49,7 @@ async function save() {
 }
 
 export function startTwo() {
-  stages = state.run.encoders.map((encoder) => makeStage(encoder, { cosines: false }));
+  stages = state.run.encoders.map((encoder) => makeStage(encoder, { alone: false }));
   byId("two-original").append(original.element);
   byId("two-columns").append(...state.run.encoders.map((encoder, at) => column(encoder, stages[at])));
   const button = make("button", { type: "button", text: "Save as PNG", on: { click: save } });

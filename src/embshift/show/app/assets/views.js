@@ -24,13 +24,27 @@ function job(detail, asked) {
 
 const isCurrent = (done) => state.page === done.page && [state.image, state.imageId].includes(done.wanted.row) && state.transform === done.wanted.transform;
 
+const remembered = []; // by encoder: the original that was decoded last, so that a drag decodes only views
+
+function originals({ row, map_of: head }, encoder) {
+  const last = remembered[encoder];
+  const same = last && row !== "dropped" && last.row === row && JSON.stringify(last.head) === JSON.stringify(head);
+  return same ? last.frames : {};
+}
+
+function remember({ row, map_of: head, frames }, encoder) {
+  const kept = ["original", "original_map"].filter((name) => frames[name]).map((name) => [name, frames[name]]);
+  remembered[encoder] = { row, head, frames: Object.fromEntries(kept) };
+}
+
 async function carryOut(current) {
   const encoders = current.page === "two" ? [0, 1] : [0];
   const answers = [];
   try {
     for (const encoder of encoders) {
       const packed = await askView({ ...current.wanted, encoder });
-      answers.push({ ...packed.head, frames: await decodeBodies(packed) });
+      answers.push({ ...packed.head, frames: await decodeBodies(packed, originals(packed.head, encoder)) });
+      remember(answers.at(-1), encoder);
     }
   } catch (error) {
     if (!isCurrent(current)) return;
