@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,9 +121,24 @@ def browser(driver: webdriver.Chrome) -> Browser:
     return Browser(driver)
 
 
+@contextmanager
+def serve(*arguments: str | Path) -> Iterator[str]:
+    """Serve runs until the end of the block; yields the printed address."""
+    command = [sys.executable, "-m", "embshift", "serve", *map(str, arguments), "--no-browser", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stderr is not None
+        address = server.stdout.readline().strip()
+        try:
+            assert address, server.stderr.read()
+            yield address
+        finally:
+            server.terminate()
+
+
 @pytest.fixture(scope="session")
-def served_runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two small runs of the same images and transforms, whose views can be made again."""
+def served(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve two small runs of the same images and transforms, whose views can be made again."""
     folder = tmp_path_factory.mktemp("served")
     names = ("noise", "motion_blur", "grey")
     for name, size in (("first", 64), ("second", 96)):
@@ -134,4 +151,5 @@ def served_runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
             workers=0,
             out=folder / name,
         )
-    return folder / "first", folder / "second"
+    with serve(folder / "first", folder / "second") as address:
+        yield address

@@ -6,7 +6,8 @@ from urllib.parse import unquote
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.app_server import App, serve
+from tests.browser.app_page import App
+from tests.browser.conftest import serve
 from tests.browser.test_hostile import TEXTS, UNMARKED
 from tests.synthetic_runs import Wanted, make_run
 
@@ -45,15 +46,9 @@ window.fetch = async (path, options) => {
 };"""
 
 
-@pytest.fixture(scope="module")
-def address(served_runs):
-    with serve(*served_runs) as printed:
-        yield printed
-
-
 @pytest.fixture
-def app(local_driver, address):
-    made = App(local_driver, address)
+def app(local_driver, served):
+    made = App(local_driver, served)
     yield made
     made.check()
 
@@ -73,6 +68,7 @@ def pixels(app, selector):
 def test_the_most_shifted_image_opens_and_the_token_leaves_the_address(app):
     app.go()
     assert "token" not in app.driver.current_url
+    assert "token" not in " ".join(app.run("return window.hashes"))
     assert app.place()[:1] == ["look"]
     assert app.text("#look-place").startswith("1 of 6")
     assert len(app.all("#page-look .neighbours li")) == 6
@@ -202,6 +198,46 @@ def test_a_head_shows_where_it_looks_and_has_an_address(app):
     app.go("/" + "/".join(app.place()))
     assert app.place()[-1] == chosen
     app.press(Keys.TAB)
+
+
+def test_the_source_of_the_shift_is_shown_where_it_is_known(app):
+    app.go("/look")
+    plain = pixels(app, "#page-look figure:nth-of-type(2) canvas")
+    app.press("o")
+    assert "the source of the shift" in app.texts("#page-look figcaption")[1]
+    assert pixels(app, "#page-look figure:nth-of-type(2) canvas") != plain
+
+
+def test_the_gallery_holds_only_what_is_near_and_filters(app):
+    app.go("/gallery")
+    assert "18 views under 3 transforms" in app.text("#gallery-count")
+    assert app.texts("#gallery-list .transform")[0] == "noise"
+    app.one("#gallery-transform option:last-child").click()
+    app.until(lambda: "6 views under grey" in app.text("#gallery-count"))
+    app.until(lambda: set(app.texts("#gallery-list .transform")) == {"grey"})
+    most = app.texts("#gallery-list .value")
+    app.one("#gallery-order option:last-child").click()
+    app.until(lambda: app.texts("#gallery-list .value") == most[::-1])
+    app.until(lambda: app.run("return document.querySelector('.card img').naturalWidth"))
+    app.one("#gallery-list a").send_keys(Keys.ENTER)
+    app.rest()
+    assert app.place()[0] == "look"
+    assert app.place()[2] == "grey"
+
+
+def test_the_map_goes_from_image_to_image_and_opens_one(app):
+    app.go("/map")
+    words, name = app.text("#map-text"), app.text("#map-card h2")
+    app.press("j")
+    assert app.text("#map-card h2") != name
+    assert "of the move" in app.text("#map-card .sentence")
+    app.one("#map-controls input[value=own]").click()
+    app.until(lambda: app.text("#map-text") != words)
+    assert app.place()[2] == "own"
+    chosen = app.text("#map-card h2")
+    app.one("#map-plane .over").send_keys(Keys.ENTER)
+    app.rest()
+    assert app.text("#look-title") == chosen
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.app_server import App, serve
+from tests.browser.app_page import App
 from tests.browser.axe import find_faults, load_axe
 
 
@@ -12,10 +12,9 @@ def axe():
 
 
 @pytest.fixture(scope="module")
-def app(local_driver, axe, served_runs):
+def app(local_driver, axe, served):
     local_driver.set_script_timeout(60)
-    with serve(*served_runs) as printed:
-        yield App(local_driver, printed)
+    return App(local_driver, served)
 
 
 def prefer(app, scheme):

@@ -1,39 +1,27 @@
-"""The app for browser tests: its server in a process of its own, and its page in Chromium."""
+"""The app's page in Chromium, for tests."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 from tests.browser.conftest import Browser
 
 PATIENCE = 60.0
 """Seconds after which a page that does not answer counts as stuck."""
 
-_WATCH = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) =>
-  window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
-window.addEventListener("error", (event) => window.violations.push(event.message));
-window.addEventListener("unhandledrejection", (event) => window.violations.push(String(event.reason)));
-"""
-
-
-@contextmanager
-def serve(*arguments: str | Path) -> Iterator[str]:
-    """Serve runs until the end of the block; yields the printed address."""
-    command = [sys.executable, "-m", "embshift", "serve", *map(str, arguments), "--no-browser", "--quiet"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
-        address = server.stdout.readline().strip()
-        try:
-            assert address, server.stderr.read()
-            yield address
-        finally:
-            server.terminate()
+_WATCH = """if (!window.violations) {
+  window.violations = [];
+  window.hashes = [];
+  const real = window.fetch;
+  window.fetch = (...all) => {
+    window.hashes.push(location.hash);
+    return real(...all);
+  };
+  const note = (text) => window.violations.push(text);
+  document.addEventListener("securitypolicyviolation", (event) =>
+    note(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+  window.addEventListener("error", (event) => note(event.message));
+  window.addEventListener("unhandledrejection", (event) => note(String(event.reason)));
+}"""
 
 
 class App(Browser):
