@@ -59,13 +59,11 @@ def small(photos, tmp_path_factory):
 
 @pytest.fixture
 def copied(small, tmp_path):
-    """The same run with images of its own."""
-    shutil.copytree(small, tmp_path / "copy")
-    folder = tmp_path / "copy"
-    options = {"transforms": ["blur", "noise"], "image_size": (64, 64), "workers": 0, "encoder": "lite"}
-    shutil.rmtree(folder / "run")
-    embshift.measure(folder / "photos", out=folder / "run", **options)
-    return folder
+    """The same run and its images, which a test may change: they are put back after it."""
+    shutil.copytree(small, tmp_path / "kept", symlinks=True)
+    yield small
+    shutil.rmtree(small)
+    shutil.copytree(tmp_path / "kept", small)
 
 
 def png_of(pixels):
@@ -426,7 +424,7 @@ def test_at_finds_an_image(tmp_path, text, found):
     ("text", "said"),
     [
         ("17", "expected IMAGE/TRANSFORM/STRENGTH"),
-        ("17/blurr/2", "did you mean 'blur'"),
+        ("17/blurx/2", "did you mean 'blur'"),
         ("99/blur/2", "no usable image '99'"),
         ("1/blur/strong", "expected 0.25 to 20, or recorded"),
         ("1/blur/2000", "expected 0.25 to 20"),

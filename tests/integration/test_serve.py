@@ -95,7 +95,7 @@ def test_a_run_is_served_until_it_is_terminated(lite_run):
         (("{photos}", "--limit", "0"), "--limit is 0; expected 1 or more"),
         (("{run}", "--port", "99999"), "--port is 99999; expected 0 to 65535"),
         (("{run}", "--port", "{taken}"), "cannot be used: Address already in use"),
-        (("{run}", "--at", "2/blurr/1"), "did you mean 'blur'"),
+        (("{run}", "--at", "2/blurx/1"), "did you mean 'blur'"),
         (("{photos}/nothing",), "does not exist"),
         (("{empty}",), "no image in"),
         (("{broken}",), "no image could be used: broken.png"),

@@ -30,12 +30,16 @@ def serve(parsed: argparse.Namespace) -> int:
     _check_extra()
     runs = [one for one in parsed.what if _is_run(one)]
     _check_wish(parsed, runs)
-    try:
-        with _bind(parsed.port) as bound, _open_sides(parsed, runs) as sides:
-            _serve(_make_desk(parsed, sides), bound, browse=not parsed.no_browser)
-    except KeyboardInterrupt:
-        if not parsed.quiet:
-            print_message("stopped")
+    with _bind(parsed.port) as bound, _open_sides(parsed, runs) as sides:
+        desk = _make_desk(parsed, sides)
+        for side in () if parsed.quiet else sides:
+            if side.why:
+                print_message(f"note: {side.title} is not live: {side.why}")
+        try:
+            _serve(desk, bound, browse=not parsed.no_browser)
+        except KeyboardInterrupt:  # the usual end
+            if not parsed.quiet:
+                print_message("stopped")
     return 0
 
 
@@ -145,9 +149,6 @@ def _serve(desk: "Desk", bound: socket.socket, *, browse: bool) -> None:
     from embshift.show.app.server import run_server
 
     port, token = bound.getsockname()[1], secrets.token_urlsafe(32)
-    for side in desk.sides:
-        if side.why:
-            print_message(f"note: {side.title} is not live: {side.why}")
     bound.listen(128)
     address = f"http://127.0.0.1:{port}/#token={token}"
     with check_output():
