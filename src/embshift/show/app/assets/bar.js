@@ -1,4 +1,4 @@
-// The relative shift as a true bar: 1 is the mean distance between two images.
+// The relative shift as a true bar: 1 is the original's mean distance to another image.
 import { make, number, two } from "./dom.js";
 import { isDark } from "./theme.js";
 
@@ -36,7 +36,7 @@ export function makeBar({ average = true } = {}) {
     mean.style.left = `${(100 * (own || 0)) / scale}%`;
     const beside = own === null ? "" : ` · ▾ average of ${transform.name}, as recorded: ${two(own)}`;
     words.textContent = known ? `Relative shift ${number(value)}${beside}` : `The relative shift is undefined${beside}`;
-    track.setAttribute("aria-label", `${words.textContent}. 1 is the mean distance between two images.`);
+    track.setAttribute("aria-label", `${words.textContent}. 1 is the original's mean distance to another image.`);
   }
 
   return { element, show };

@@ -66,7 +66,7 @@ function fill(dialog) {
     make("dl", { class: "keys" }, ...lines),
     make("p", {}, make("label", {}, box, " Letter keys act")),
     make("p", { text: "Drop or paste an image anywhere, or press “Your image”, to see how this encoder takes it. It stays on this computer." }),
-    make("p", { text: "The relative shift is the distance between original and view, divided by the mean distance between two images of the run: at 1, a view is as far away as another image." }),
+    make("p", { text: "The relative shift is the distance (1 − cosine) between original and view, divided by the original's mean distance to the other images of the run: at 1, a view is as far away as another image, on average." }),
     make("p", { text: "The address of this page names what you see, so it can be a bookmark while the server runs." }),
     make("button", { type: "button", text: "Close", on: { click: () => dialog.close() } }),
   );
