@@ -20,7 +20,7 @@ from embshift.measurement.session.trust import Trust
 from embshift.show.app.places import check_same_images, find_start
 from embshift.show.text.words import make_visible
 from tests.served import serve_runs
-from tests.synthetic_runs import NINE, Wanted, make_run
+from tests.synthetic_runs import Wanted, make_run
 
 HOSTILE = (
     "<script>window.pwned=1</script>",
@@ -410,14 +410,13 @@ def test_what_is_no_usable_image_is_refused(small, content, said):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("17/blur/2.4", (17, "blur", 2.4)),
+        ("7/blur/2.4", (7, "blur", 2.4)),
         ("3/blur/recorded", (3, "blur", None)),
         ("folder/picture-4.jpg/noise/0.5", (4, "noise", 0.5)),
     ],
 )
-def test_at_finds_an_image(tmp_path, text, found):
-    run = make_run(tmp_path / "run", Wanted(images=20, transforms=NINE))
-    assert find_start(serve_runs(run.folder).desk.first, text) == found
+def test_at_finds_an_image(recorded, text, found):
+    assert find_start(serve_runs(recorded.folder).desk.first, text) == found
 
 
 @pytest.mark.parametrize(
