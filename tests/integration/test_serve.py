@@ -36,6 +36,22 @@ def stop(process, number):
 
 
 @pytest.fixture
+def begin():
+    """Start the command; what is still running at the end of a test is killed."""
+    begun = []
+
+    def start_one(*words):
+        begun.append(start(["serve", *words]))
+        return begun[-1]
+
+    yield start_one
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
 def two(photos, tmp_path):
     (tmp_path / "photos").mkdir()
     for name in ("cat", "dog"):
@@ -44,10 +60,10 @@ def two(photos, tmp_path):
     return tmp_path / "photos"
 
 
-def test_images_are_measured_served_and_removed(two, tmp_path, monkeypatch):
+def test_images_are_measured_served_and_removed(begin, two, tmp_path, monkeypatch):
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    process = start(["serve", str(two), "--limit", "1"])
+    process = begin(str(two), "--limit", "1")
     address, token = read_line(process)
     assert address.startswith("http://127.0.0.1:")
     assert len(token) >= 40
@@ -74,8 +90,8 @@ def is_open(address):
         return one.connect_ex(address) == 0
 
 
-def test_a_run_is_served_until_it_is_terminated(lite_run):
-    process = start(["serve", str(lite_run.folder), "--at", "2/blur/1.5", "--quiet"])
+def test_a_run_is_served_until_it_is_terminated(begin, lite_run):
+    process = begin(str(lite_run.folder), "--at", "2/blur/1.5", "--quiet")
     address, token = read_line(process)
     begun = json.loads(request(address, "/api/run", token))["start"]
     assert (begun["row"], begun["transform"], begun["strength"]) == (2, "blur", 1.5)
