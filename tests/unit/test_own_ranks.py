@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from embshift.analysis.embeddings.neighbours import scan
+from embshift.analysis.embeddings import neighbours
+from embshift.analysis.embeddings.neighbours import find_nearest, scan
 from embshift.analysis.embeddings.own_ranks import open_gallery, rank_own
 
 
@@ -37,3 +38,33 @@ def test_a_tie_in_all_but_the_last_digits_counts_as_in_float64():
 def test_an_empty_gallery_has_no_ranks():
     none = np.empty((0, 4))
     assert not len(rank_own(none, open_gallery(none), own=np.empty(0, np.int64)))
+
+
+@pytest.mark.parametrize("at_once", [1 << 24, 5_000])
+def test_nearest_others_are_those_of_the_plain_search(at_once, monkeypatch):
+    monkeypatch.setattr(neighbours, "PRODUCTS_AT_ONCE", at_once)
+    rng = np.random.default_rng(0)
+    units = _units(rng.normal(size=(300, 16)))
+    units[20:110] = units[10]  # more that tie than are decided together
+    units[120:124] = units[119]
+    units[130] = _units(units[129:130] + 1e-9 * rng.normal(size=(1, 16)))[0]
+    asked = np.arange(0, 300, 3)
+    found = find_nearest(units, asked=asked)
+    assert (found == scan(units[asked], units, own=asked).nearest[:, 0]).all()
+    assert find_nearest(units[:2], asked=np.arange(2)).tolist() == [1, 0]
+
+
+def test_equal_nearest_others_are_decided_by_their_place():
+    units = _units(np.random.default_rng(1).normal(size=(50, 8)))
+    units[[7, 30]] = units[40]
+    assert find_nearest(units, asked=np.array([30, 7, 40])).tolist() == [7, 30, 7]
+
+
+def test_what_float32_takes_for_equal_is_decided_in_float64():
+    units = np.zeros((3, 4))
+    units[:, 0] = 1.0
+    units[1, 1], units[2, 1] = 2e-5, 1e-5
+    units = _units(units)
+    products = units.astype(np.float32) @ units.astype(np.float32).T
+    assert products[0, 1] == products[0, 2]
+    assert find_nearest(units, asked=np.arange(1)).tolist() == [2]

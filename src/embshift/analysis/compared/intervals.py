@@ -21,7 +21,15 @@ from embshift.analysis.sampling.bootstrap import (
 )
 from embshift.analysis.sampling.shares import share_intervals
 
-__all__ = ["Estimates", "Sample", "estimate", "sample_differences", "sample_values"]
+__all__ = [
+    "Estimates",
+    "Sample",
+    "estimate",
+    "estimate_one",
+    "resample",
+    "sample_differences",
+    "sample_values",
+]
 
 Columns = Float64[np.ndarray, "images columns"]
 Row = Float64[np.ndarray, " columns"]
@@ -131,26 +139,45 @@ def estimate(
 ) -> list[Estimates]:
     """Estimate the means of several samples of the same images, all on the same resamples.
 
-    Means have BCa intervals of their linear part, which holds the denominators. Proportions have Wilson's
-    interval, their differences Tango's. All transforms of a statistic together: studentised max-T for means,
-    Bonferroni for proportions.
-
     Args:
         samples: What `sample_values` and `sample_differences` gave.
         level: Coverage.
         resamples: Number of resamples of the images.
         seed: Seed of the resamples.
     """
+    apart = resample(samples, resamples=resamples, seed=seed)
+    return [estimate_one(one, part, level=level) for one, part in zip(samples, apart, strict=True)]
+
+
+def resample(
+    samples: Sequence[Sample], /, *, resamples: int, seed: int
+) -> list[Float64[np.ndarray, "resamples columns"]]:
+    """Return for each sample how far the mean of each resample lies from that of all images.
+
+    Args:
+        samples: Samples of the same images.
+        resamples: Number of resamples of the images.
+        seed: Seed of the resamples.
+    """
     pulls = np.concatenate([one.pulls for one in samples], axis=1)
     apart = weighted_means(pulls, resamples=resamples, seed=seed)
-    ends = np.cumsum([one.pulls.shape[1] for one in samples])[:-1]
-    return [
-        _estimate(one, part, level=level)
-        for one, part in zip(samples, np.split(apart, ends, axis=1), strict=True)
-    ]
+    return np.split(apart, np.cumsum([one.pulls.shape[1] for one in samples])[:-1], axis=1)
 
 
-def _estimate(sample: Sample, apart: Float64[np.ndarray, "resamples columns"], *, level: float) -> Estimates:
+def estimate_one(
+    sample: Sample, apart: Float64[np.ndarray, "resamples columns"], /, *, level: float = LEVEL
+) -> Estimates:
+    """Estimate the means of a sample.
+
+    Means have BCa intervals of their linear part, which holds the denominators. Proportions have Wilson's
+    interval, their differences Tango's. All transforms of a statistic together: studentised max-T for means,
+    Bonferroni for proportions.
+
+    Args:
+        sample: What `sample_values` or `sample_differences` gave.
+        apart: What `resample` gave for it.
+        level: Coverage.
+    """
     alone, joint = _estimate_means(sample, apart, level=level)
     shares, count = sample.shares, max(len(sample.transforms), 1)
     enough = (~np.isnan(sample.values)).sum(axis=0) >= FEWEST

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.analysis.compared.intervals import Estimates, Sample, estimate
+from embshift.analysis.compared.intervals import Estimates, Sample, estimate_one, resample
 from embshift.analysis.compared.values import ComparedValues, pull_denominators
 from embshift.analysis.embeddings.calibration import Scale, divide_by_scale
-from embshift.analysis.sampling.bootstrap import influence, means, weighted_means
+from embshift.analysis.sampling.bootstrap import influence, means
 from embshift.analysis.shifts.ranks import Ranks, rank_transforms
 
 __all__ = ["OVERVIEW", "Overview", "Spread", "compute_overview", "measure_spread"]
@@ -86,17 +86,20 @@ def compute_overview(
         seed: Their seed.
     """
     samples = [_sample(one, spread, draws=draws) for one, spread in zip(values, spreads, strict=True)]
-    options = {"resamples": resamples, "seed": seed}
+    drawn = resample(samples, resamples=resamples, seed=seed)
+    apart = np.stack(drawn, axis=2)  # resamples columns runs
     pulls = np.stack([one.pulls for one in samples], axis=2)  # images columns runs
     scores = np.stack([means(one.values) for one in samples], axis=1)  # columns runs
     counts = np.stack([(~np.isnan(one.values)).sum(axis=0) for one in samples], axis=1)
     return Overview(
         runs=tuple(names),
-        estimates=tuple(estimate(samples, level=level, resamples=resamples, seed=seed)),
+        estimates=tuple(
+            estimate_one(one, part, level=level) for one, part in zip(samples, drawn, strict=True)
+        ),
         ranks={
             name: rank_transforms(
                 scores[at],
-                resampled=scores[at] + weighted_means(pulls[:, at], **options),
+                resampled=scores[at] + apart[:, at],
                 pulls=pulls[:, at],
                 known=counts[at] > 1,
                 transforms=names,

@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64
 from embshift.analysis.embeddings.catalogue import CALIBRATION, FLOOR_RATIO
 from embshift.analysis.embeddings.floors import Floor, floor_ratio, highest_floor
 from embshift.analysis.embeddings.measures import Measured, check_sampling, mean_of_images
-from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
+from embshift.analysis.embeddings.neighbours import find_nearest, half_squared_distances
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws, format_sample_notes
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES, Intervals
 
@@ -70,10 +70,10 @@ def distance_scale(
         asked: Positions of the images whose nearest neighbour is sought; all where None.
     """
     asked = np.arange(len(units)) if asked is None else asked
-    found = scan(units[asked], units, own=asked)
     nearest = np.full(len(units), np.nan)
-    if found.nearest.shape[1]:
-        nearest[asked] = half_squared_distances(units[asked], units[found.nearest[:, 0]])
+    if len(units) > 1:
+        found = find_nearest(units, asked=asked)
+        nearest[asked] = half_squared_distances(units[asked], units[found])
     return Scale(others=mean_distance_to_others(units), nearest=nearest)
 
 

@@ -13,6 +13,8 @@ __all__ = [
     "Queries",
     "Scan",
     "compute_products",
+    "count_true",
+    "find_nearest",
     "half_squared_distances",
     "rank_products",
     "scan",
@@ -29,6 +31,9 @@ PRODUCTS_AT_ONCE = 1 << 24
 
 NUMBERS_AT_ONCE = 1 << 21
 """Numbers gathered at once to decide near ties: 16 MiB as float64, twice."""
+
+_FEW = 64
+"""Candidates of a row up to which they are decided together with those of other rows."""
 
 _SPARE = 8
 """Candidates beyond the nearest asked for, so that few rows need all their products in float64."""
@@ -106,6 +111,52 @@ def _parts(
         yield Scan(rank=rank, own=exact, best=best, nearest=nearest)
 
 
+def count_true(found: Bool[np.ndarray, "rows columns"], /) -> Int64[np.ndarray, " rows"]:
+    """Count the true values of each row; several times as fast as a sum along an axis."""
+    return np.fromiter(map(np.count_nonzero, found), np.int64, count=len(found))
+
+
+def find_nearest(units: Float64[np.ndarray, "pictures dim"], /, *, asked: Indices) -> Indices:
+    """Find the nearest other image of each image that is asked for, as `scan` does, in less time.
+
+    Args:
+        units: Unit vectors, two or more.
+        asked: Positions of the images whose nearest neighbour is sought.
+
+    Returns:
+        Its position; the first one among equals.
+    """
+    screened = units.astype(np.float32)
+    block = max(1, PRODUCTS_AT_ONCE // len(units))
+    found = [np.empty(0, np.int64)]
+    for start in range(0, len(asked), block):
+        own = asked[start : start + block]
+        products = np.asarray(screened[own] @ screened.T)
+        products[np.arange(len(own)), own] = -np.inf
+        found.append(_decide_nearest(products, units, own=own))
+    return np.concatenate(found)
+
+
+def _decide_nearest(
+    products: Float32[np.ndarray, "queries pictures"], units: Gallery, *, own: Indices
+) -> Indices:
+    """Decide in float64 among all images whose product may be the highest of its row."""
+    doubt = np.float32(screening_error(units.shape[1]))
+    near = products >= (products.max(axis=1) - doubt)[:, None]
+    many = np.flatnonzero(count_true(near) > _FEW)
+    near[many] = False
+    row, picture = np.divmod(np.flatnonzero(near), near.shape[1])
+    values = compute_products(units[own], units, row=row, picture=picture)
+    order = np.lexsort((picture, -values, row))
+    rows, first = np.unique(row[order], return_index=True)
+    found = np.empty(len(own), np.int64)
+    found[rows] = picture[order[first]]
+    for at in many.tolist():
+        nearest, _ = _nearest_of_one(units[own[at]], units, own=int(own[at]), wanted=1)
+        found[at] = nearest[0]
+    return found
+
+
 def screening_error(dim: int) -> float:
     """Return twice the greatest error of a float32 product of unit vectors (Higham 2002, section 3.1)."""
     return 2 * (dim + 8) * 2.0**-24
@@ -130,12 +181,11 @@ def rank_products(
     """
     doubt = screening_error(gallery.shape[1])
     above = products > (exact + doubt).astype(np.float32)[:, None]
-    near: Bool[np.ndarray, "queries pictures"] = ~above & (
-        products >= (exact - doubt).astype(np.float32)[:, None]
-    )
+    near: Bool[np.ndarray, "queries pictures"] = products >= (exact - doubt).astype(np.float32)[:, None]
+    near ^= above  # what is above is also near
     near[np.arange(len(queries)), own] = False
-    rank = 1 + above.sum(axis=1)
-    row, picture = np.nonzero(near)
+    rank = 1 + count_true(above)
+    row, picture = np.divmod(np.flatnonzero(near), near.shape[1])  # several times as fast as np.nonzero
     ahead = compute_products(queries, gallery, row=row, picture=picture) >= exact[row]
     return rank + np.bincount(row[ahead], minlength=len(queries))
 

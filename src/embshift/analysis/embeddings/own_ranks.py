@@ -10,6 +10,7 @@ from embshift.analysis.embeddings.neighbours import (
     Gallery,
     Queries,
     compute_products,
+    count_true,
     rank_products,
     screening_error,
 )
@@ -32,12 +33,14 @@ class RankedGallery:
 
     Attributes:
         units: Unit vectors.
+        narrow: The same in float32.
         axes: Main directions of the gallery, orthonormal; None where they would save nothing.
         screened: Coordinates of the images along these directions, with the length of what is left below;
             without directions, the images themselves.
     """
 
     units: Float64[np.ndarray, "images dim"]
+    narrow: Float32[np.ndarray, "images dim"]
     axes: Float64[np.ndarray, "dim kept"] | None
     screened: Float32[np.ndarray, "rows images"]
 
@@ -49,7 +52,8 @@ def open_gallery(units: Float64[np.ndarray, "images dim"], /) -> RankedGallery:
         units: Unit vectors.
     """
     axes = _main_directions(units)
-    return RankedGallery(units=units, axes=axes, screened=np.ascontiguousarray(_project(units, axes).T))
+    screened = np.ascontiguousarray(_project(units, axes).T)
+    return RankedGallery(units=units, narrow=units.astype(np.float32), axes=axes, screened=screened)
 
 
 def _main_directions(units: Gallery) -> Float64[np.ndarray, "dim kept"] | None:
@@ -114,17 +118,19 @@ def _rank_block(
     doubt = screening_error(gallery.units.shape[1])
     reached: Bool[np.ndarray, "queries images"] = bounds >= (exact - doubt).astype(np.float32)[:, None]
     reached[np.arange(len(queries)), own] = False
-    counts = np.count_nonzero(reached, axis=1)
+    counts = count_true(reached)
     rank = np.ones(len(queries), np.int64)
     few, many = np.flatnonzero((counts > 0) & (counts <= _FEW)), np.flatnonzero(counts > _FEW)
-    row, picture = np.nonzero(reached[few])
+    row, picture = np.divmod(np.flatnonzero(reached[few]), reached.shape[1])
     ahead = compute_products(queries, gallery.units, row=few[row], picture=picture) >= exact[few[row]]
     rank[few] += np.bincount(row[ahead], minlength=len(few))
     if len(many):
-        whole = bounds[many] if gallery.axes is None else _all_products(queries[many], gallery.units)
+        whole = bounds[many] if gallery.axes is None else _all_products(queries[many], gallery.narrow)
         rank[many] = rank_products(whole, queries[many], gallery.units, own=own[many], exact=exact[many])
     return rank
 
 
-def _all_products(queries: Queries, gallery: Gallery) -> Float32[np.ndarray, "queries images"]:
-    return np.asarray(queries.astype(np.float32) @ gallery.astype(np.float32).T)
+def _all_products(
+    queries: Queries, gallery: Float32[np.ndarray, "images dim"]
+) -> Float32[np.ndarray, "queries images"]:
+    return np.asarray(queries.astype(np.float32) @ gallery.T)
