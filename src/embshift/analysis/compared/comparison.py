@@ -17,6 +17,7 @@ from embshift.analysis.compared.intervals import (
 )
 from embshift.analysis.compared.measured import MeasuredSide, measure_sides, relate_sides
 from embshift.analysis.compared.names import name_runs
+from embshift.analysis.compared.of_runs import list_draws
 from embshift.analysis.compared.results import ComparedPair, ComparedRun, Comparison, Row, Verdicts
 from embshift.analysis.compared.spaces import Relation
 from embshift.analysis.compared.stability import compute_overview
@@ -77,7 +78,7 @@ def compare_runs(
     relations: list[Relation] = [relation for relation, _ in related]
     statistics = _choose(relations, by=by, names=names)
     values = [side.values.select(statistics=statistics) for side in sides]
-    draws = len(pairings[0].draws)
+    draws = len(list_draws(pairings))
     options: dict[str, Any] = {"resamples": resamples, "seed": seed}
     own = [sample_values(one, draws=draws) for one in values]
     apart = [sample_differences(values[0], one) for one in values[1:]]
@@ -233,9 +234,13 @@ def _write_notes(
     for pair in pairs:
         for note in pair.pairing.notes():
             yield f"{pair.name}: {note}"
+    different = [pair.name for pair in pairs if pair.relation == "different encoders"]
     for name in COMPARED:
         if name not in statistics:
-            yield f"{name} is left out: it cannot be compared between different encoders"
+            yield (
+                f"{name} is left out for all runs: it cannot be compared between different encoders"
+                f" ({names[0]} beside {', '.join(different)})"
+            )
     for name, side in zip(names, sides, strict=True):
         if side.left_out:
             yield f"{name}: {side.left_out:,} originals left out, whose embedding is all zeros or not finite"

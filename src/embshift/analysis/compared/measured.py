@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64
 
-from embshift.analysis.compared.of_runs import pair_shared
+from embshift.analysis.compared.of_runs import list_draws, pair_shared
 from embshift.analysis.compared.reading import GroupedViews
 from embshift.analysis.compared.spaces import (
     ONE_SPACE,
@@ -65,14 +65,14 @@ def measure_sides(
     names = [one.name for one in pairings[0].transforms]
     for pairing in pairings[1:]:
         names = [name for name in names if name in {one.name for one in pairing.transforms}]
-    draws, swept = len(pairings[0].draws), all(is_sweep(run) for run in runs)
+    draws, swept = list_draws(pairings), all(is_sweep(run) for run in runs)
     found = list[MeasuredSide]()
     for run, pairs in zip(runs, pair_shared(runs, pairings), strict=True):
-        views = draws * run.count_images()
+        views = run.info["plan"].get("draws", 1) * run.count_images()
         read = GroupedViews.of(run, names, views=views, dim=pairs.units.shape[1])
         sweep = _measure_sweep(run, pairs, names, resamples=resamples, seed=seed) if swept else None
-        kept = pairs if draws < run.info["plan"].get("draws", 1) else replace(pairs, read=read)
-        found.append(_measure(run, kept, names, sweep=sweep))
+        grouped = replace(pairs, read=read).among(pairs.ids, draws=draws)
+        found.append(_measure(run, grouped, names, sweep=sweep))
     return found
 
 

@@ -7,7 +7,16 @@ from embshift.analysis.of_run import pair_views
 from embshift.analysis.pairing.pairing import Pairing
 from embshift.runs.tables import RunTables
 
-__all__ = ["pair_shared"]
+__all__ = ["list_draws", "pair_shared"]
+
+
+def list_draws(pairings: Sequence[Pairing]) -> tuple[int, ...]:
+    """Return the draws of a transform that all runs have, in ascending order.
+
+    Args:
+        pairings: What the first run has in common with each of the others, one or more.
+    """
+    return tuple(sorted(set(pairings[0].draws).intersection(*(one.draws for one in pairings[1:]))))
 
 
 def pair_shared(runs: Sequence[RunTables], pairings: Sequence[Pairing]) -> list[Pairs]:
@@ -21,5 +30,5 @@ def pair_shared(runs: Sequence[RunTables], pairings: Sequence[Pairing]) -> list[
     shared = set(pairs[0].ids).intersection(
         *(one.ids for one in pairs[1:]), *(one.images for one in pairings)
     )
-    draws = set(pairings[0].draws).intersection(*(one.draws for one in pairings)) if pairings else None
+    draws = list_draws(pairings) if pairings else None
     return [one.among(shared, draws=draws) for one in pairs]
