@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from embshift.analysis.thresholds.result import Estimate, NearPair, Operating, ThresholdRow, Thresholds
+from embshift.analysis.thresholds.result import Estimate, Operating, ThresholdRow, Thresholds
 from embshift.show.text.thresholds import (
     describe_near_duplicates,
     describe_threshold,
@@ -48,10 +48,11 @@ def refused(asked=1e-6):
     return operating(asked, threshold=math.nan, recall=NONE, rate=NONE, let_in=0, refused="too few")
 
 
-def thresholds(*rows, pairs=(), count=0, images=0):
+def thresholds(*rows, pairs=(), groups=(), count=0, images=0):
     return Thresholds(
         rows=rows,
         near_pairs=pairs,
+        near_groups=groups,
         near_count=count,
         near_images=images,
         precision=0.9,
@@ -89,12 +90,16 @@ def test_a_threshold_is_rounded_up(cosine, text):
     assert format_threshold(cosine) == text
 
 
-def test_near_duplicates_are_named_with_the_number_of_all():
-    pair = NearPair(first="a.jpg", second="b\u202e.jpg", bits=3)
-    assert describe_near_duplicates(thresholds(row(), pairs=(pair,), count=3, images=5)) == (
-        "3 pairs of near-duplicates among 5 originals: a.jpg and b⟨U+202E⟩.jpg (3 of 256 bits differ);"
-        " and 2 more pairs."
+def test_near_duplicates_are_named_in_groups():
+    groups = (("a.jpg", "b\u202e.jpg", "c.jpg"), ("d.jpg", "e.jpg"))
+    assert describe_near_duplicates(thresholds(row(), groups=groups, count=3, images=5)) == (
+        "5 originals in 2 groups of near-duplicates (3 pairs): a.jpg, b⟨U+202E⟩.jpg and c.jpg; d.jpg and e.jpg."
     )
+    large = tuple(f"{at}.jpg" for at in range(8))
+    many = (large, *((f"x{at}.jpg", f"y{at}.jpg") for at in range(22)))
+    said = describe_near_duplicates(thresholds(row(), groups=many, count=50, images=52))
+    assert "0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg and 3 more; x0.jpg and y0.jpg" in said
+    assert said.endswith("; x18.jpg and y18.jpg; and 3 more groups.")
 
 
 @pytest.mark.parametrize("style", ["markdown", "latex", "csv", "json"])

@@ -110,6 +110,26 @@ def test_blocks_give_what_all_pairs_give(monkeypatch):
         assert other.at_precision.recall.value == one.at_precision.recall.value
 
 
+def test_the_tail_is_complete_down_to_its_last_whatever_float32_does(monkeypatch):
+    """Products are off by as much as rounding may do at most, so that many come out of order."""
+    monkeypatch.setattr(others, "WHOLE", 10)
+    rng, plain = np.random.default_rng(0), others._blocks
+    worst = 0.45 * others.screening_error(3)
+
+    def disturbed(*arguments, **options):
+        for start, products in plain(*arguments, **options):
+            yield start, products + rng.uniform(-worst, worst, products.shape).astype(np.float32)
+
+    monkeypatch.setattr(others, "_blocks", disturbed)
+    cosines = np.append(rng.uniform(0.1, 0.1 + 2e-5, 1_700), rng.uniform(0.11, 0.12, 300))
+    gallery = np.stack([cosines, np.sqrt(1 - cosines**2), np.zeros(2_000)], axis=1)
+    view = np.array([[1.0, 0.0, 0.0]])
+    found = others.compare_others(view, gallery, image=np.zeros(1, np.int64), near={}, keep=600, own=[])
+    cosines[0] = -2.0  # its own
+    assert 300 < len(found.tail) < 600
+    assert set(np.flatnonzero(cosines >= found.tail.cosines[-1])) == set(found.tail.other)
+
+
 def test_a_collapsed_encoder_in_blocks_is_refused_and_finds_nothing(monkeypatch):
     monkeypatch.setattr(others, "WHOLE", 500)
     monkeypatch.setattr(measure, "WHOLE", 500)
@@ -241,6 +261,7 @@ def test_near_duplicates_are_named_and_left_out_of_a_second_row(monkeypatch, blo
         ("p1.jpg", "p3.jpg", 0),
         ("p2.jpg", "p7.jpg", 1),
     ]
+    assert found.near_groups == (("p1.jpg", "p3.jpg"), ("p2.jpg", "p7.jpg"))
     assert (found.near_count, found.near_images) == (2, 4)
     tolerance = 1e-4 if blocks else 1e-12
     for name, wanted in [("t1", ["t1"]), ("all", ["t0", "t1"])]:

@@ -11,7 +11,7 @@ from embshift.analysis.embeddings.neighbours import compute_products
 from embshift.analysis.embeddings.pairs import Pairs, format_sample_notes
 from embshift.analysis.sampling.bootstrap import LEVEL
 from embshift.analysis.thresholds.estimates import FEWEST_IMAGES, FEWEST_PAIRS, PRECISION, estimate_row
-from embshift.analysis.thresholds.near_duplicates import NearDuplicates, no_near_duplicates
+from embshift.analysis.thresholds.near_duplicates import NearDuplicates, group_pairs, no_near_duplicates
 from embshift.analysis.thresholds.others import WHOLE, Compared, compare_others, merge_compared
 from embshift.analysis.thresholds.result import (
     ALL_TOGETHER,
@@ -82,10 +82,11 @@ def measure_thresholds(
         )
         for name, treated, scores in _score(pairs, asked, near)
     ]
-    found = _name_near(near, names or pairs.ids)
+    names = names or pairs.ids
     return Thresholds(
         rows=tuple(rows),
-        near_pairs=found,
+        near_pairs=_name_near(near, names),
+        near_groups=tuple(tuple(names[at] for at in group) for group in group_pairs(near.pairs)),
         near_count=len(near.pairs) if near.compared + near.plain else None,
         near_images=len(np.unique(near.pairs)),
         precision=PRECISION,

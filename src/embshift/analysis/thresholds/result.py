@@ -124,6 +124,7 @@ class Thresholds:
         rows: One for each transform, in the order of the plan, and one for all together; each twice where
             there are near-duplicates, with their pairs counted and left out.
         near_pairs: The first pairs of near-duplicates among the originals, the nearest first.
+        near_groups: Names of the images of each group that such pairs join, the largest group first.
         near_count: Number of all such pairs; None where they are not known.
         near_images: Number of images in them.
         precision: The precision asked for.
@@ -137,6 +138,7 @@ class Thresholds:
 
     rows: tuple[ThresholdRow, ...]
     near_pairs: tuple[NearPair, ...]
+    near_groups: tuple[tuple[str, ...], ...]
     near_count: int | None
     near_images: int
     precision: float

@@ -1,7 +1,7 @@
 """Tables and sentences of thresholds: for a terminal, a paper, a spreadsheet, a program."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -71,16 +71,23 @@ def describe_near_duplicates(found: Thresholds) -> str:
         )
     if not found.near_count:
         return "No near-duplicates were found among the originals."
-    named = "; ".join(
-        f"{_name(one.first)} and {_name(one.second)} ({one.bits} of 256 bits differ)"
-        for one in found.near_pairs
-    )
-    more = found.near_count - len(found.near_pairs)
-    rest = f"; and {count_noun(more, 'more pair')}" if more else ""
+    named = "; ".join(_name_group(group) for group in found.near_groups[:_GROUPS])
+    more = len(found.near_groups) - _GROUPS
+    rest = f"; and {count_noun(more, 'more group')}" if more > 0 else ""
     return (
-        f"{count_noun(found.near_count, 'pair')} of near-duplicates among"
-        f" {count_noun(found.near_images, 'original')}: {named}{rest}."
+        f"{count_noun(found.near_images, 'original')} in {count_noun(len(found.near_groups), 'group')} of"
+        f" near-duplicates ({count_noun(found.near_count, 'pair')}): {named}{rest}."
     )
+
+
+_GROUPS, _MEMBERS = 20, 5
+"""Groups that are named, and images of each."""
+
+
+def _name_group(group: Sequence[str]) -> str:
+    more = len(group) - _MEMBERS
+    names = [_name(one) for one in group[:_MEMBERS]] + ([f"{more:,} more"] if more > 0 else [])
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _name(text: str) -> str:
@@ -204,7 +211,12 @@ def _content(found: Thresholds) -> dict[str, Any]:
         "level": found.level,
         "resamples": found.resamples,
         "precision": found.precision,
-        "near_duplicates": {"pairs": found.near_count, "images": found.near_images, "first": near},
+        "near_duplicates": {
+            "pairs": found.near_count,
+            "images": found.near_images,
+            "first": near,
+            "groups": [list(group) for group in found.near_groups],
+        },
         "notes": list(found.notes),
         "thresholds": found.records(),
     }
