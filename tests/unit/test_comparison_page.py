@@ -6,10 +6,12 @@ import re
 from html import unescape
 
 import pytest
+from matplotlib import pyplot as plt
 
 import embshift
 from embshift.core.errors import FigureError, UnknownNameError, UsageError
 from embshift.show.comparison.figures import COMPARISON_FIGURES
+from embshift.show.comparison.points import set_scale
 from embshift.show.comparison.render import render_comparison
 from embshift.show.figures.layout.labels import format_name
 from embshift.show.figures.layout.style import assign_looks
@@ -160,3 +162,15 @@ def test_figures_are_written_and_given(two, tmp_path):
         two.figure("encoder")
     with pytest.raises(UnknownNameError, match="unknown format 'gif'"):
         two.figures(tmp_path / "figures", formats=("gif",))
+
+
+@pytest.mark.parametrize("scale", [(-1.0, 1.0), (0.0, 1.0), (-0.02, 0.3), (0.0, 0.104)])
+def test_numbers_of_a_scale_stay_within_their_panel(scale):
+    figure, axes = plt.subplots(figsize=(0.8, 1.0))
+    set_scale(axes, scale, zero=False)
+    texts = drawn_text(figure)
+    panel = axes.get_window_extent()
+    numbers = [box for text, box in texts if text in axes.get_xticklabels()]
+    assert numbers
+    assert all(panel.x0 - 1 <= box.x0 and box.x1 <= panel.x1 + 1 for box in numbers)
+    plt.close(figure)
