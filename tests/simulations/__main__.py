@@ -38,7 +38,7 @@ IMAGES = (10, 18, 30, 61, 100, 1_000)
 
 SHARES = (0.5, 0.7, 0.9, 0.95, 0.98, 0.99)
 
-_WIDE = 40
+_WIDE = 52
 """Width of the column of names."""
 
 _SURE = 2.0
@@ -132,10 +132,9 @@ def _threshold_rows():
 
 def _compared_rows():
     """Yield the intervals of compared runs."""
-    some = {"trials": FEWEST_TRIALS, "resamples": 500}
     for statistic in STATISTICS:
         for kind in COMPARED_KINDS:
-            drawn = partial(compared_coverage, statistic=statistic, kind=kind, **some)
+            drawn = partial(_compared, statistic=statistic, kind=kind)
             yield f"compared, {kind} of {statistic}", drawn, _within(0.91, 1)
 
 
@@ -144,6 +143,11 @@ def _threshold(measure, some, images):
     if images >= 1_000:
         return Share(held=math.nan, error=math.nan)
     return threshold_coverage(images, measure=measure, **some)
+
+
+def _compared(images, *, statistic, kind):
+    trials = TRIALS if images < 1_000 else FEWEST_TRIALS
+    return compared_coverage(images, statistic=statistic, kind=kind, trials=trials, resamples=RESAMPLES // 2)
 
 
 def _refused(some, images):
