@@ -1,5 +1,6 @@
-"""What comparing costs: ``embshift compare`` on synthetic runs of many images, its time and memory."""
+"""What comparing and thresholds cost: time and memory on synthetic runs of many images."""
 
+import resource
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from embshift.runs.chunks import ParquetSink
 from embshift.runs.record import write_record_file
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
 
-__all__ = ["STAGES", "measure_compare"]
+__all__ = ["STAGES", "measure_compare", "measure_thresholds"]
 
 RUNS, TRANSFORMS, DIM = 5, 10, 256
 _DECAY, _OWN = 0.97, 0.05
@@ -25,19 +26,53 @@ _DECAY, _OWN = 0.97, 0.05
 
 
 def measure_compare(setting: Setting) -> list[Figure]:
-    """Measure the command on five runs of ten transforms: wall time and peak memory."""
-    folders = [setting.folder / f"compared-{number}" for number in range(RUNS)]
-    for number, folder in enumerate(folders):
-        _write_run(folder, count=setting.finished, number=number)
-    command = [sys.executable, "-m", "embshift", "compare", *map(str, folders), "--quiet"]
-    peaks, spent = list[float](), list[float]()
-    for _ in range(setting.repetitions):
+    """Measure ``embshift compare`` on five runs of ten transforms."""
+    folders = [_find_run(setting, number) for number in range(RUNS)]
+    return _watch(
+        "embshift compare",
+        ["compare", *map(str, folders), "--quiet"],
+        way=f"{RUNS} runs, {setting.finished:,} images, {TRANSFORMS} transforms",
+        repetitions=setting.repetitions,
+    )
+
+
+def measure_thresholds(setting: Setting) -> list[Figure]:
+    """Measure ``embshift summarise --show thresholds`` on one run of ten transforms."""
+    return _watch(
+        "thresholds",
+        ["summarise", str(_find_run(setting, 0)), "--show", "thresholds", "--quiet"],
+        way=f"{setting.finished:,} images, {TRANSFORMS} transforms",
+        repetitions=setting.repetitions,
+    )
+
+
+def _watch(stage: str, arguments: list[str], *, way: str, repetitions: int) -> list[Figure]:
+    """Measure a command: wall time, processor time of all cores, and peak memory."""
+    peaks, spent, used = list[float](), list[float](), list[float]()
+    command = [sys.executable, "-m", "embshift", *arguments]
+    for _ in range(repetitions):
+        before = _read_processor_time()
         spent.append(time_call(lambda: peaks.append(watch_memory(command).main)))
-    way = f"{RUNS} runs, {setting.finished:,} images, {TRANSFORMS} transforms"
+        used.append(_read_processor_time() - before)
     return [
-        Figure(stage="embshift compare: time", way=way, unit="s", values=spent),
-        Figure(stage="embshift compare: greatest memory", way=way, unit="MB", values=peaks),
+        Figure(stage=f"{stage}: time", way=way, unit="s", values=spent),
+        Figure(stage=f"{stage}: processor time", way=way, unit="s", values=used),
+        Figure(stage=f"{stage}: greatest memory", way=way, unit="MB", values=peaks),
     ]
+
+
+def _read_processor_time() -> float:
+    """Return the seconds that finished child processes have computed."""
+    found = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found.ru_utime + found.ru_stime
+
+
+def _find_run(setting: Setting, number: int) -> Path:
+    """Return a synthetic run, which is written on first use."""
+    folder = setting.folder / f"compared-{number}"
+    if not folder.exists():
+        _write_run(folder, count=setting.finished, number=number)
+    return folder
 
 
 def _write_run(folder: Path, *, count: int, number: int) -> None:
@@ -63,7 +98,13 @@ def _write_run(folder: Path, *, count: int, number: int) -> None:
 def _make_tables(rows: np.ndarray, seen: Mapping[str, np.ndarray]) -> dict[str, pa.Table]:
     ids = [f"{row:032x}" for row in rows.tolist()]
     images: list[dict[str, Any]] = [
-        {"row": row, "image_id": name, "member": f"{row}.jpg", "status": "ok"}
+        {
+            "row": row,
+            "image_id": name,
+            "member": f"{row}.jpg",
+            "status": "ok",
+            "perceptual_hash": np.random.default_rng(row).bytes(32),
+        }
         for row, name in zip(rows.tolist(), ids, strict=True)
     ]
     views: list[dict[str, Any]] = [
@@ -104,5 +145,8 @@ def _make_record(names: list[str], *, count: int, number: int) -> dict[str, Any]
     }
 
 
-STAGES: Mapping[str, Callable[[Setting], list[Figure]]] = {"compare": measure_compare}
+STAGES: Mapping[str, Callable[[Setting], list[Figure]]] = {
+    "compare": measure_compare,
+    "thresholds": measure_thresholds,
+}
 """Stages of comparisons, by their name for ``--only``."""
