@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from tests.simulations.compared import compared_coverage
 from tests.simulations.coverage import (
     CASES,
     mean_coverage,
@@ -115,6 +116,13 @@ def test_words_are_seldom_named_falsely_over_all_transforms_together(images):
 
 def test_planted_words_are_found():
     assert planted_name(60, trials=30, resamples=199).held > 0.9
+
+
+@pytest.mark.parametrize("kind", ["value", "difference", "all differences together"])
+@pytest.mark.parametrize("statistic", ["relative_shift", "recall_at_1"])
+def test_intervals_of_compared_runs_hold_alone_and_together(statistic, kind):
+    found = compared_coverage(30, statistic=statistic, kind=kind, trials=150, resamples=300)
+    assert within(found, 0.92)
 
 
 def test_a_gate_at_the_truth_is_undecided_where_means_alone_toss_a_coin():

@@ -93,7 +93,8 @@ def test_a_threshold_is_rounded_up(cosine, text):
 def test_near_duplicates_are_named_in_groups():
     groups = (("a.jpg", "b\u202e.jpg", "c.jpg"), ("d.jpg", "e.jpg"))
     assert describe_near_duplicates(thresholds(row(), groups=groups, count=3, images=5)) == (
-        "5 originals in 2 groups of near-duplicates (3 pairs): a.jpg, b⟨U+202E⟩.jpg and c.jpg; d.jpg and e.jpg."
+        "5 originals in 2 groups of near-duplicates (3 pairs): a.jpg, b⟨U+202E⟩.jpg and c.jpg;"
+        " d.jpg and e.jpg."
     )
     large = tuple(f"{at}.jpg" for at in range(8))
     many = (large, *((f"x{at}.jpg", f"y{at}.jpg") for at in range(22)))
