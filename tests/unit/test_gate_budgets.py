@@ -92,7 +92,7 @@ BUDGET = '[[budget]]\nstatistic = "recall_at_1"\nat_least = 0.9\n'
         ("[gate]\nlevel = 95\n" + BUDGET, 2, "level: 95; expected a number above 0.5 and below 1"),
         ("[gate]\nundecided = 'pass'\n" + BUDGET, 2, "undecided: 'pass'; expected 'fail' or 'warn'"),
         ("[gate]\n\nmin_images = true\n" + BUDGET, 3, "min_images: True; expected a whole number"),
-        ("[gate]\nbaseline = 3\n" + BUDGET, 2, "baseline: 3 is no path"),
+        ("[gate]\nbaseline = 3\n" + BUDGET, 2, "baseline: 3 is not a path"),
         (
             BUDGET + "at_mots = 3\n",
             4,
@@ -103,7 +103,7 @@ BUDGET = '[[budget]]\nstatistic = "recall_at_1"\nat_least = 0.9\n'
             3,
             "at_least: 2 limits; expected one of at_most, at_least, worse_by_at_most",
         ),
-        (BUDGET + '[[budget]]\nstatistic = "recall_at_1"\n', 4, "0 limits; expected one of at_most"),
+        (BUDGET + '[[budget]]\nstatistic = "recall_at_1"\n', 4, "no limit; expected one of at_most"),
         ("[[budget]]\nat_most = 1\n", 1, "no statistic; expected relative_shift, "),
         (
             BUDGET.replace("_1", ""),
@@ -113,10 +113,11 @@ BUDGET = '[[budget]]\nstatistic = "recall_at_1"\nat_least = 0.9\n'
         (BUDGET.replace("0.9", "98"), 3, "at_least: 98 for recall_at_1; expected a number from 0 to 1"),
         (BUDGET.replace("0.9", "nan"), 3, "at_least: nan; expected a number"),
         (BUDGET.replace("0.9", "true"), 3, "at_least: True; expected a number"),
+        (BUDGET + "transforms = []\n", 4, "transforms: []; expected names of transforms"),
         (BUDGET + "transforms = [1]\n", 4, "transforms: [1]; expected names of transforms"),
         (BUDGET + "allow = 'all'\n", 4, "allow: 'all'; expected 'exact' or 'prepared'"),
         (BUDGET + "scope = 'image'\n", 4, "scope: 'image'; expected 'transforms' or 'panel'"),
-        (BUDGET + "name = ' '\n", 4, "name: ' '; expected a text"),
+        (BUDGET + "name = ' '\n", 4, "name: ' '; expected a string"),
         (BUDGET.replace("at_least = 0.9", "worse_by_at_most = 0"), 3, "worse_by_at_most: 0 for recall_at_1"),
         (
             "[[budget]]\nscope = 'panel'\nstatistic = 'same_picture_shift'\nat_most = 1\n",
@@ -163,15 +164,17 @@ def test_requirements_are_the_same_budgets():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("recall", "not understood; expected e.g."),
+        ("recall", "not a requirement; expected e.g."),
         ("recall_at_1(*) > 0.9", "'>'; expected <= or >="),
-        ("recall_at_1(*) >= much", "'much' is no number"),
+        ("recall_at_1(*) >= much", "'much' is not a number; expected one"),
+        ("recall_at_1(*) >= baseline", "expected one, e.g. 0.98, or 'baseline - 0.01'"),
+        ("same_image_shift(*) <= 1e-5", "expected 'same_image_shift' without parentheses"),
         ("recall_at_1 >= 0.9", "no transforms; expected 'recall_at_1(*)'"),
         ("recal_at_1(*) >= 0.9", "did you mean 'recall_at_1'?"),
         ("recall_at_1() >= 0.9", "expected names of transforms"),
         ("recall_at_1(*) >= baseline + 0.01", "expected '>= baseline - …', since that is the worse side"),
         ("relative_shift(*) >= baseline - 0.01", "expected '<= baseline + …'"),
-        ("same_image_shift(*) >= baseline - 0.01", "already compares with the baseline"),
+        ("same_image_shift >= baseline - 0.01", "already compares with the baseline"),
     ],
 )
 def test_a_wrong_requirement_is_refused(text, message):

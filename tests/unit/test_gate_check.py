@@ -215,6 +215,11 @@ def test_a_pattern_that_matches_nothing_is_refused(run, transforms):
         embshift.check(run, Gate(budgets=(budget(transforms=transforms),)))
 
 
+def test_a_budget_of_nothing_does_not_pass(run):
+    with pytest.raises(BudgetError, match=r"no transforms; expected names, or patterns"):
+        embshift.check(run, Gate(budgets=(budget(transforms=()),)))
+
+
 def test_a_transform_of_one_side_alone_is_refused(stored, tmp_path):
     other = make_run(tmp_path / "run", replace(WANTED, transforms=("blur", "noise", "jpeg")))
     with pytest.raises(BaselineError, match=r"covers elastic, jpeg, which .* or the run lacks"):

@@ -140,7 +140,7 @@ def _read_settings(top: _Place, table: Any, budgets: Sequence[Budget], *, folder
     _check_keys(place, values, _GATE, what="key of [gate]")
     baseline = values.get("baseline")
     if baseline is not None and not (isinstance(baseline, str) and baseline):
-        place.refuse("baseline", f"{baseline!r} is no path; expected a baseline file or a run folder")
+        place.refuse("baseline", f"{baseline!r} is not a path; expected a baseline file or a run folder")
     level = values.get("level", LEVEL)
     if not _is_number(level) or not 0.5 < level < 1:
         place.refuse("level", f"{level!r}; expected a number above 0.5 and below 1, e.g. 0.95")
@@ -164,7 +164,8 @@ def _read_budget(place: _Place, table: Mapping[str, Any], *, number: int) -> Bud
     _check_keys(place, table, _BUDGET, what="key of [[budget]]")
     kinds: list[Kind] = [kind for kind in KINDS if kind in table]
     if len(kinds) != 1:
-        place.refuse(kinds[1] if kinds else "", f"{len(kinds)} limits; expected one of {', '.join(KINDS)}")
+        count = f"{len(kinds)} limits" if kinds else "no limit"
+        place.refuse(kinds[1] if kinds else "", f"{count}; expected one of {', '.join(KINDS)}")
     given = table.get("transforms", ["*"])
     patterns = [given] if isinstance(given, str) else given
     return make_budget(
@@ -209,13 +210,13 @@ def make_budget(
         refuse: Raises the error for a key, with a message.
     """
     if not isinstance(name, str) or not name.strip():
-        refuse("name", f"{name!r}; expected a text")
+        refuse("name", f"{name!r}; expected a string")
     if scope not in ("transforms", "panel"):
         refuse("scope", f"{scope!r}; expected 'transforms' or 'panel'")
     known = PANEL if scope == "panel" else COMPARED
     if not isinstance(statistic, str) or statistic not in known:
         refuse("statistic" if statistic is not None else "", _unknown("statistic", statistic, known))
-    if not isinstance(transforms, list) or not all(isinstance(one, str) and one for one in transforms):
+    if not _are_patterns(transforms):
         refuse("transforms", f"{transforms!r}; expected names of transforms, or patterns, e.g. ['jpeg_s*']")
     if scope == "panel" and kind == "worse_by_at_most":
         refuse(kind, f"{statistic} already compares with the baseline; expected at_most or at_least")
@@ -260,6 +261,11 @@ def _unknown(what: str, name: Any, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"expected {', '.join(known)}"
     return f"unknown {what} {name!r}; {hint}"
+
+
+def _are_patterns(value: Any) -> bool:
+    """Return whether a value is one pattern or more: a budget of no transform would hold whatever the run."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) and one for one in value)
 
 
 def _is_number(value: Any) -> bool:

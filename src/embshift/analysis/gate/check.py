@@ -122,10 +122,12 @@ def list_matches(gate: Gate, transforms: Sequence[str]) -> dict[Budget, tuple[st
     """Return the transforms of each budget.
 
     Raises:
-        BudgetError: If a pattern matches none of the run's transforms.
+        BudgetError: If a budget names no transform, or a pattern matches none of the run's.
     """
     found = dict[Budget, tuple[str, ...]]()
     for budget in gate.budgets:
+        if budget.scope == "transforms" and not budget.transforms:
+            raise BudgetError(f"{budget.place()}: no transforms; expected names, or patterns such as '*'")
         for pattern in budget.transforms:
             if not any(fnmatchcase(name, pattern) for name in transforms):
                 raise BudgetError(

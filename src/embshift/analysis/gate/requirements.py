@@ -3,7 +3,7 @@
 import re
 from typing import NoReturn
 
-from embshift.analysis.gate.budgets import Budget, make_budget
+from embshift.analysis.gate.budgets import Budget, Refuse, make_budget
 from embshift.analysis.gate.catalogue import PANEL, Kind, find_measure
 from embshift.core.errors import BudgetError
 from embshift.core.types import Direction
@@ -37,23 +37,21 @@ def read_requirement(text: str, /) -> Budget:
 
     found = _FORM.fullmatch(text)
     if found is None:
-        refuse("", "not understood")
+        refuse("", "not a requirement")
     if found["sign"] not in ("<=", ">="):
         refuse("sign", f"'{found['sign']}'; expected <= or >=")
     try:
         limit = float(found["limit"])
     except ValueError:
-        refuse("limit", f"'{found['limit']}' is no number")
-    given, statistic = found["transforms"], found["statistic"]
-    if given is None and statistic not in PANEL:
-        refuse("transforms", f"no transforms; expected '{statistic}(*)', or patterns in place of *")
-    patterns = ["*"] if given is None else [part.strip() for part in given.split(",")]
+        hint = ", or 'baseline - 0.01'" if found["limit"] == "baseline" else ""
+        refuse("limit", f"'{found['limit']}' is not a number; expected one, e.g. 0.98{hint}")
+    statistic = found["statistic"]
     budget = make_budget(
         name=text.strip(),
         source=SOURCE,
         line=None,
         scope="panel" if statistic in PANEL else "transforms",
-        transforms=patterns,
+        transforms=_read_patterns(statistic, found["transforms"], refuse=refuse),
         statistic=statistic,
         kind=_kind(found),
         limit=limit,
@@ -66,6 +64,16 @@ def read_requirement(text: str, /) -> Budget:
         if (found["sign"], found["plus"]) != wanted:
             refuse("sign", f"expected '{wanted[0]} baseline {wanted[1]} …', since that is the worse side")
     return budget
+
+
+def _read_patterns(statistic: str, given: str | None, *, refuse: Refuse) -> list[str]:
+    """Return what stands in parentheses; all transforms for a statistic of the panel, which has none."""
+    panel = statistic in PANEL
+    if given is None and not panel:
+        refuse("transforms", f"no transforms; expected '{statistic}(*)', or patterns in place of *")
+    if given is not None and panel:
+        refuse("transforms", f"{statistic} is of the originals; expected '{statistic}' without parentheses")
+    return ["*"] if given is None else [part.strip() for part in given.split(",")]
 
 
 def _kind(found: re.Match[str]) -> Kind:
