@@ -114,6 +114,8 @@ def test_a_baseline_is_replaced_on_demand_alone(place):
         ("check run --require recall_at_1(blur)>=0 --json none/a.json", 0, ""),
         ("check run --require recall_at_1(blur)>=0.97", 5, ""),
         ("check run --require relative_shift(noise)<=0.0001", 1, ""),
+        ("budget run --out run/run.json --replace", 2, "among the results of the run"),
+        ("baseline run --out run/shifts/b.parquet", 2, "among the results of the run"),
         ("budget run --margin 0.1", 2, "--margin belongs to --baseline"),
         ("budget run --slack -1", 2, "slack is -1; expected 0 or more"),
         ("budget run --baseline worse --margin 0", 2, "margin is 0; expected 2e-05 or more"),
@@ -128,6 +130,11 @@ def test_a_budget_file_is_not_overwritten(place):
     (place / "budget.toml").write_text("mine")
     assert "budget.toml exists; give --replace" in invoke("budget", "run").stderr
     assert (place / "budget.toml").read_text() == "mine"
+    refused = invoke("budget", "run", "--replace")
+    assert (refused.returncode, "no budget file of embshift" in refused.stderr) == (2, True)
+    assert (place / "budget.toml").read_text() == "mine"
+    (place / "budget.toml").write_text("# mine\n[[budget]]\n")
+    assert invoke("budget", "run", "--replace").returncode == 0
 
 
 # The fixture of pytest --------------------------------------------------------------------------------------

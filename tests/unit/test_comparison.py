@@ -164,3 +164,12 @@ def test_the_command_prints_every_format(first, tmp_path, capsys):
         if style == "json":
             assert len(json.loads(printed)["rows"]) == len(embshift.compare(first, other).records())
     assert main(["compare", str(first.folder)]) == 2
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_printed(tmp_path, capsys):
+    first, other = (_make(tmp_path / str(seed), seed=seed) for seed in (0, 1))
+    (tmp_path / "mine.html").write_text("mine")
+    folders = [str(one.folder) for one in (first, other)]
+    assert main(["compare", *folders, "--report", str(tmp_path / "mine.html")]) == 2
+    found = capsys.readouterr()
+    assert (found.out, "no comparison of embshift" in found.err) == ("", True)

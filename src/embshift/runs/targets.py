@@ -39,6 +39,7 @@ MARKS = {
     "junit": _Mark(name="JUnit file", start=b"<?xml ", inside=b'<testsuites name="embshift check"'),
     "markdown": _Mark(name="check summary", start=b"<!-- embshift check -->", inside=b"embshift check"),
     "sarif": _Mark(name="SARIF file", start=b"{\n", inside=b'"name": "embshift"'),
+    "budget": _Mark(name="budget file", start=b"", inside=b"[[budget]]"),  # written by hand as well
 }
 """Marks of the files that embshift writes where a user asks for it, by their format."""
 

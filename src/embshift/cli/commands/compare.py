@@ -14,10 +14,14 @@ __all__ = ["compare"]
 def compare(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift compare``."""
     _check_look(parsed)
+    from embshift.core.paths import output_file
+    from embshift.runs.targets import check_target
     from embshift.show.compare import compare as compare_runs
     from embshift.show.run import open_run
     from embshift.show.text.compared import compared_table
 
+    if parsed.report is not None:  # what cannot be written is refused before anything is computed
+        check_target(output_file(parsed.report), kind="comparison")
     runs = [open_run(folder) for folder in parsed.runs]
     for run in runs:
         warn_if_unfinished(run)

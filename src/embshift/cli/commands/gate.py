@@ -89,9 +89,12 @@ def budget(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift budget``."""
     if parsed.margin is not None and parsed.baseline is None:
         raise UsageError("--margin belongs to --baseline FILE|RUN")
+    from embshift.runs.targets import check_target
+
     path = output_file(parsed.out)
     if path.exists() and not parsed.replace:
         raise UsageError(f"{path} exists; give --replace to write it again, or another --out")
+    check_target(path, kind="budget")
     from embshift.analysis.gate.power import POWER
     from embshift.analysis.gate.sides import open_side
     from embshift.analysis.gate.suggestions import SLACK, STATISTICS, suggest_differences, suggest_limits
@@ -121,7 +124,10 @@ def _relative(side: "Side", path: Path) -> str:
 
 def baseline(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift baseline``."""
+    from embshift.runs.targets import check_place
+
     path = output_file(parsed.out)
+    check_place(path)
     from embshift.analysis.gate.baselines import make_table, parse_table, read_baseline, write_table
     from embshift.analysis.gate.changes import list_changes
     from embshift.runs.tables import open_tables
