@@ -60,7 +60,7 @@ def test_it_says_whether_to_index_again(first, tmp_path):
     moved = _change(first, tmp_path / "moved", lambda vector, _: 2 * vector)
     said = embshift.compare(first, moved, **FEW).answers()[0]
     assert "no need to re-index (" in said
-    assert "No transform is shown to differ in relative shift" in said
+    assert "Every image has the same relative shift in both" in said
     other = _make(tmp_path / "other", seed=5)
     (pair,) = (compared := embshift.compare(first, other, **FEW)).found.pairs
     assert 0.05 < pair.adjusted.min() < 1
@@ -70,6 +70,19 @@ def test_it_says_whether_to_index_again(first, tmp_path):
     compared = embshift.compare(first, noisy, **FEW)
     assert 0.5 <= compared.found.pairs[0].space.old_index_recall < 1
     assert "): re-index (" in compared.answers()[0]
+
+
+@pytest.mark.parametrize(
+    ("images", "wanted"),
+    [(1, "too few images to say whether to re-index ("), (8, "still works; too few images to say more (")],
+)
+def test_too_few_images_do_not_ask_for_a_new_index(tmp_path, images, wanted):
+    first = _make(tmp_path / "first", images=images)
+    moved = _change(first, tmp_path / "moved", lambda vector, _: vector, digest="7" * 64)
+    first = _change(first, tmp_path / "again", lambda vector, _: vector, digest="7" * 64)
+    said = embshift.compare(first, moved, **FEW).answers()[0]
+    assert wanted in said
+    assert "nan" not in said
 
 
 def test_a_bound_is_the_end_of_the_interval_with_twice_the_error(first, tmp_path):

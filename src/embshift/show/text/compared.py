@@ -62,14 +62,19 @@ def describe_pair(found: Comparison, pair: ComparedPair) -> str:
 def describe_space(space: SpaceShift) -> str:
     """Return whether an index of the old embeddings can be kept, with the numbers that tell."""
     found, overlap = space.old_index_recall, space.neighbour_overlap
+    if math.isnan(found):
+        shift = spell_number(space.same_image_shift)
+        return f"too few images to say whether to re-index (cosine shift of the image {shift})."
     numbers = (
         f"greatest cosine shift of an image {spell_number(space.same_image_shift)},"
         f" overlap@{space.neighbours} of neighbours {spell_number(overlap)},"
         f" {format_percent(found)} of images find themselves first in the old index"
     )
-    if not found >= 1:
+    if found < 1:
         return f"re-index ({numbers})."
-    if not overlap >= _ALIKE:
+    if math.isnan(overlap):
+        return f"a search for the same image still works; too few images to say more ({numbers})."
+    if overlap < _ALIKE:
         return f"re-index for searches of neighbours; a search for the same image still works ({numbers})."
     return f"no need to re-index ({numbers})."
 
@@ -113,6 +118,9 @@ def _describe_differences(found: Comparison, pair: ComparedPair) -> str:
         for sign in (worse, -worse)
     )
     by = found.by.replace("_", " ")
+    spread = pair.differences.deviation[:, at].tolist()
+    if not any(means) and not any(spread):  # NaN counts as a difference
+        return f"Every image has the same {by} in both, under every transform."
     if not less and not more:
         return f"No transform is shown to differ in {by}; that does not show that they are equal."
     parts = [f"less stable under {join_names(less, most=_MOST)}"] if less else []
@@ -138,7 +146,7 @@ def describe_margin(found: Comparison, pair: ComparedPair) -> str:
     ]
     kept = len(found.transforms) - len(open_)
     text = (
-        f"{pair.name} is shown to be worse in {found.by.replace('_', ' ')} by no more than"
+        f"{pair.name} is shown not to be worse in {found.by.replace('_', ' ')} by more than"
         f" {verdicts.margin:g} under {kept} of {count_noun(len(found.transforms), 'transform')}"
     )
     return f"{text}; not shown for {join_names(open_, most=_MOST)}." if open_ else f"{text}."
@@ -169,7 +177,7 @@ def describe_overview(found: Comparison) -> str:
 
 def _name_first(names: list[str], found: Comparison) -> str:
     if len(names) == len(found.runs):
-        return "not decided, any of them"
+        return "not decided"
     return join_names(names, most=_MOST, word="or") if names else "undefined"
 
 
