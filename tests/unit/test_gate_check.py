@@ -104,6 +104,8 @@ def test_few_images_and_lost_values_decide_nothing():
     few = verdict(budget(), bound(0.01, n=40), gate=Gate(min_images=100), images=40)
     assert (few.verdict, few.reason) == ("undecided", "40 images; 100 or more are needed")
     assert few.images_needed >= 100
+    one = verdict(budget(), bound(0.01, n=1), images=1)
+    assert one.reason == "1 image; 10 or more are needed"
     lost = verdict(budget(), bound(0.01, n=90), images=100)
     assert (lost.verdict, lost.reason) == ("undecided", "only 90 of 100 images have a value")
     none = verdict(

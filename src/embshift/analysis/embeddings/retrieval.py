@@ -15,6 +15,7 @@ from embshift.analysis.embeddings.neighbours import Gallery, Queries, Scan, scan
 from embshift.analysis.embeddings.pairs import DrawViews, Pairs, average_draws, format_sample_notes
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.core.errors import PlanError, UnknownNameError
+from embshift.core.words import count_noun
 
 __all__ = ["SEARCHES", "neighbour_overlap", "retrieve"]
 
@@ -124,7 +125,8 @@ def retrieve(
         left_out=pairs.left_out,
         notes=(
             *format_sample_notes(len(asked), pairs),
-            f"{_ASKED}: {len(pairs):,} images; by chance, the original is first once in {len(pairs):,}",
+            f"{_ASKED}: {count_noun(len(pairs), 'image')}; by chance, the original is first once in"
+            f" {len(pairs):,}",
             f"knn_jaccard compares the {neighbours} nearest other images",
             *(_told(find, missed, check) if isinstance(find, ApproximateSearch) and check else ()),
         ),

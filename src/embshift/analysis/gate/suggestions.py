@@ -21,6 +21,7 @@ from embshift.analysis.pairing.panels import read_panel
 from embshift.analysis.sampling.bootstrap import FEWEST, LEVEL
 from embshift.core.errors import BudgetError
 from embshift.core.types import Direction
+from embshift.core.words import count_noun
 from embshift.runs.tables import RunTables
 
 __all__ = ["MARGIN", "SLACK", "STATISTICS", "Suggested", "suggest_differences", "suggest_limits"]
@@ -88,7 +89,9 @@ def suggest_limits(
         raise BudgetError(f"slack is {slack:g}; expected 0 or more, e.g. {SLACK}")
     values = measure_values(pair_views(run), transforms=run.transforms)
     if len(values.ids) < FEWEST:
-        raise BudgetError(f"{run.folder} has {len(values.ids)} images; expected {FEWEST} or more for bounds")
+        raise BudgetError(
+            f"{run.folder} has {count_noun(len(values.ids), 'image')}; expected {FEWEST} or more for bounds"
+        )
     draws = int(run.info["plan"].get("draws", 1))
     samples = [
         sample_values(values.select(transforms=run.transforms, statistics=[one]), draws=draws)

@@ -11,6 +11,7 @@ from embshift.analysis.gate.catalogue import SLACK, Verdict, find_measure
 from embshift.analysis.gate.power import images_for_mean, images_for_share
 from embshift.analysis.sampling.bootstrap import FEWEST
 from embshift.core.types import Direction
+from embshift.core.words import count_noun
 
 __all__ = [
     "LEAST_DEFINED",
@@ -157,7 +158,7 @@ def judge_value(budget: Budget, value: float, /, *, images: int, least: int) -> 
         least: Number of images that the gate asks for.
     """
     limit, upper = _signed_limit(budget)
-    reason = f"{images:,} images; {least:,} or more are needed" if images < least else ""
+    reason = f"{count_noun(images, 'image')}; {least:,} or more are needed" if images < least else ""
     if math.isnan(value):
         reason = reason or f"{budget.statistic} is undefined for so few images"
     if reason:
@@ -194,7 +195,7 @@ def _find_reason(bound: Bound, *, gate: Gate, images: int) -> str:
     """Return why no verdict can be given; empty where one can."""
     least = max(gate.min_images, FEWEST)
     if images < least:
-        return f"{images:,} images; {least:,} or more are needed"
+        return f"{count_noun(images, 'image')}; {least:,} or more are needed"
     if bound.n < LEAST_DEFINED * images:
         return f"only {bound.n:,} of {images:,} images have a value"
     return ""

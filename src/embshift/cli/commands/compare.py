@@ -24,7 +24,7 @@ def compare(parsed: argparse.Namespace) -> int:
         check_target(output_file(parsed.report), kind="comparison")
     runs = [open_run(folder) for folder in parsed.runs]
     for run in runs:
-        warn_if_unfinished(run)
+        warn_if_unfinished(run, name=str(run.folder))
     given = {name: getattr(parsed, name) for name in ("by", "margin", "least_shared")}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     compared = compare_runs(*runs, **options)

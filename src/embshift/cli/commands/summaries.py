@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from embshift.cli.options.show_options import check_show_options
 from embshift.cli.output.formatted import print_formatted
 from embshift.cli.output.terminal import print_message, print_table
+from embshift.core.words import count_noun
 
 if TYPE_CHECKING:
     from embshift.analysis.shifts.table import Summary
@@ -72,8 +73,14 @@ def print_summary(summary: "Summary") -> None:
     print_table(summary_table(summary), stacked=summary_table(summary, stacked=True))
 
 
-def warn_if_unfinished(found: "Run") -> None:
-    """Print a note where the run is not finished."""
+def warn_if_unfinished(found: "Run", *, name: str = "the run") -> None:
+    """Print a note where a run is not finished.
+
+    Args:
+        found: The run.
+        name: What it is called, where there are several.
+    """
     if not found.finished:
         measured = len(found.images())
-        print_message(f"note: the run is not finished; {measured:,} images are measured so far")
+        verb = "is" if measured == 1 else "are"
+        print_message(f"note: {name} is not finished; {count_noun(measured, 'image')} {verb} measured so far")
