@@ -10,7 +10,7 @@ import pytest
 
 import embshift
 from embshift.cli.main import main
-from embshift.core.errors import PlanError, RunError, UnknownNameError
+from embshift.core.errors import BaselineError, PlanError, RunError, UnknownNameError
 from tests.synthetic_runs import Wanted, make_run
 
 THREE = ("noise", "blur", "jpeg_1")
@@ -70,6 +70,18 @@ def test_it_says_whether_to_index_again(first, tmp_path):
     compared = embshift.compare(first, noisy, **FEW)
     assert 0.5 <= compared.found.pairs[0].space.old_index_recall < 1
     assert "): re-index (" in compared.answers()[0]
+
+
+@pytest.mark.parametrize("encoder", [{"digest": ""}, {"digest": "7" * 64, "family": "object"}])
+def test_weights_that_are_not_known_are_not_called_the_same(first, tmp_path, encoder):
+    rng = np.random.default_rng(0)
+    one, two = (
+        _change(first, tmp_path / name, lambda vector, _, s=size: vector + s * rng.normal(size=8), **encoder)
+        for name, size in (("near", 0.0), ("far", 9.0))
+    )
+    assert embshift.compare(one, two, **FEW).found.pairs[0].relation == "different encoders"
+    with pytest.raises(BaselineError, match="cosine_shift is not comparable"):
+        embshift.check(two.folder, baseline=one.folder, require="cosine_shift(*) <= baseline + 0.1")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from embshift.analysis.compared.spaces import (
     Relation,
     SpaceShift,
     measure_space_shift,
+    read_weights_digest,
     relate_encoders,
 )
 from embshift.analysis.compared.stability import Spread, measure_spread
@@ -80,7 +81,7 @@ def _measure(run: RunTables, pairs: Pairs, transforms: Sequence[str], *, sweep: 
     scale = distance_scale(pairs.units)
     order = pairs.order_by_id()
     return MeasuredSide(
-        digest=run.info["encoder"].get("digest"),
+        digest=read_weights_digest(run.info["encoder"]),
         values=measure_values(pairs, transforms=transforms, scale=scale),
         units=pairs.units[order],
         spread=measure_spread(pairs.units, scale, ids=pairs.ids),

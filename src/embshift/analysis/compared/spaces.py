@@ -1,7 +1,8 @@
 """Two embeddings of the same originals: how far each image moved, and whether an index can be kept."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -10,7 +11,14 @@ from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.analysis.embeddings.own_ranks import open_gallery, rank_own
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, neighbour_overlap
 
-__all__ = ["ONE_SPACE", "Relation", "SpaceShift", "measure_space_shift", "relate_encoders"]
+__all__ = [
+    "ONE_SPACE",
+    "Relation",
+    "SpaceShift",
+    "measure_space_shift",
+    "read_weights_digest",
+    "relate_encoders",
+]
 
 ONE_SPACE = 0.5
 """Recall@1 of one encoder's originals in the index of the other, from which on they share a space."""
@@ -78,6 +86,17 @@ def measure_space_shift(
         ranks=rank_own(second, open_gallery(first), own=own).astype(np.float64),
         neighbours=neighbours,
     )
+
+
+def read_weights_digest(encoder: Mapping[str, Any], /) -> str | None:
+    """Return the digest of an encoder's weights; None where the run does not know them.
+
+    A service states no digest, and that of one's own object may cover its code alone.
+
+    Args:
+        encoder: The encoder's record in ``run.json``.
+    """
+    return None if encoder.get("family") == "object" else encoder.get("digest") or None
 
 
 def relate_encoders(first: str | None, second: str | None, /, *, shift: SpaceShift | None) -> Relation:

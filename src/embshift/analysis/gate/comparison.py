@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from embshift.analysis.compared.catalogue import COMPARED, WITHIN_ONE_SPACE
-from embshift.analysis.compared.spaces import Relation, SpaceShift, relate_encoders
+from embshift.analysis.compared.spaces import Relation, SpaceShift, read_weights_digest, relate_encoders
 from embshift.analysis.compared.values import ComparedValues
 from embshift.analysis.gate.budgets import Budget, Gate
 from embshift.analysis.gate.catalogue import SLACK
@@ -61,7 +61,7 @@ def compare_with(
     for budget in gate.budgets:
         if budget.compares:
             _check_paired(budget, matches[budget], pairing, side)
-    digests = [one.encoder.get("digest") for one in (side.panel, panel)]
+    digests = [read_weights_digest(one.encoder) for one in (side.panel, panel)]
     known = digests[0] is not None and digests[0] == digests[1]
     spatial = any(one.statistic in WITHIN_ONE_SPACE for one in differences) and not known
     wanted = spatial or any(one.scope == "panel" for one in gate.budgets)
