@@ -72,6 +72,23 @@ def test_it_says_whether_to_index_again(first, tmp_path):
     assert "): re-index (" in compared.answers()[0]
 
 
+def test_only_draws_of_all_runs_are_compared(tmp_path):
+    made = [_make(tmp_path / f"{at}", seed=4, draws=draws) for at, draws in enumerate((3, 3, 1))]
+    (whole, _) = embshift.compare(*made[:2], **FEW).found.runs
+    runs = embshift.compare(*made, **FEW).found.runs
+    alone = embshift.compare(made[0], made[2], **FEW).found.runs[0]
+    assert np.array_equal(runs[0].estimates.mean, alone.estimates.mean)
+    assert np.array_equal(runs[0].estimates.low, alone.estimates.low)
+    assert not np.array_equal(runs[0].estimates.mean, whole.estimates.mean)
+
+
+def test_runs_without_a_common_transform_are_refused(tmp_path):
+    sets = (THREE, THREE[:1], ("elastic", THREE[1]))
+    runs = [_make(tmp_path / f"{at}", transforms=names) for at, names in enumerate(sets)]
+    with pytest.raises(RunError, match=r"no transform is in all 3 runs \(0 and 1 share noise\)"):
+        embshift.compare(*runs, **FEW)
+
+
 @pytest.mark.parametrize("encoder", [{"digest": ""}, {"digest": "7" * 64, "family": "object"}])
 def test_weights_that_are_not_known_are_not_called_the_same(first, tmp_path, encoder):
     rng = np.random.default_rng(0)

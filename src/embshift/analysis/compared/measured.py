@@ -23,6 +23,7 @@ from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.pairing.pairing import Pairing
 from embshift.analysis.strength.levels import is_sweep, read_levels
 from embshift.analysis.strength.sweep import Sweep, compute_sweep
+from embshift.core.errors import RunError
 from embshift.runs.tables import RunTables
 
 __all__ = ["MeasuredSide", "measure_sides", "relate_sides"]
@@ -62,10 +63,11 @@ def measure_sides(
         pairings: What the first run has in common with each of the others.
         resamples: Number of resamples of the curves of sweeps.
         seed: Their seed.
+
+    Raises:
+        RunError: If no transform is in all runs.
     """
-    names = [one.name for one in pairings[0].transforms]
-    for pairing in pairings[1:]:
-        names = [name for name in names if name in {one.name for one in pairing.transforms}]
+    names = _share_transforms(pairings)
     draws, swept = list_draws(pairings), all(is_sweep(run) for run in runs)
     found = list[MeasuredSide]()
     for run, pairs in zip(runs, pair_shared(runs, pairings), strict=True):
@@ -75,6 +77,20 @@ def measure_sides(
         grouped = replace(pairs, read=read).among(pairs.ids, draws=draws)
         found.append(_measure(run, grouped, names, sweep=sweep))
     return found
+
+
+def _share_transforms(pairings: Sequence[Pairing]) -> list[str]:
+    names = [one.name for one in pairings[0].transforms]
+    for pairing in pairings[1:]:
+        names = [name for name in names if name in {one.name for one in pairing.transforms}]
+    if not names:
+        first = pairings[0]
+        both = ", ".join(one.name for one in first.transforms)
+        raise RunError(
+            f"no transform is in all {len(pairings) + 1} runs ({first.first} and {first.second} share"
+            f" {both}); measure the same preset, or compare fewer runs"
+        )
+    return names
 
 
 def _measure(run: RunTables, pairs: Pairs, transforms: Sequence[str], *, sweep: Sweep | None) -> MeasuredSide:
