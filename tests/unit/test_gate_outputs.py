@@ -1,5 +1,6 @@
 """Outputs of a check: every one made from the JSON record, in the form that its readers expect."""
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -12,7 +13,9 @@ from embshift.core.errors import UsageError
 from embshift.show.gate.junit import write_junit
 from embshift.show.gate.markdown import write_markdown
 from embshift.show.gate.sarif import write_sarif
+from embshift.show.gate.table import check_table
 from embshift.show.gate.words import headline, rank_checks, sentence
+from embshift.show.text.markup import open_console
 from embshift.show.text.numbers import write_json
 from tests.synthetic_runs import Wanted, make_run
 
@@ -120,9 +123,27 @@ def test_junit_has_a_case_for_each_check(content, undecided):
 
 
 def test_junit_holds_no_character_that_xml_forbids(content):
-    checks = [{**content["checks"][0], "budget": "a\x00\ud800b"}]
+    checks = [{**content["checks"][0], "budget": "a\x00\ufffeb"}]
     text = write_junit({**content, "checks": checks})
-    assert check_junit(text.encode("utf-8"))[0][1].get("classname") == "a\ufffd\ufffdb"
+    assert check_junit(text.encode("utf-8"))[0][1].get("classname") == "a␀\ufffdb"
+
+
+def test_no_output_holds_a_character_that_hides_or_moves_text(content):
+    name = "a\x07 \u202eb \n c"
+    content = {**content, "checks": [{**one, "budget": name} for one in content["checks"]]}
+    shown = io.StringIO()
+    open_console(file=shown, width=300).print(check_table(content))
+    results = json.loads(write_sarif(content))["runs"][0]["results"]
+    texts = [write_junit(content), write_markdown(content), shown.getvalue(), results[0]["message"]["text"]]
+    for text in texts:
+        assert "⟨U+202E⟩b" in text
+        assert not {"\x07", "\u202e"} & {*text}
+    assert "a␇ ⟨U+202E⟩b ␊ c" in shown.getvalue()
+
+
+def test_a_link_ends_where_it_ends(content):
+    link = "https://example.org/a b/(c)?d=<e>&f=%20"
+    assert "[more](https://example.org/a%20b/%28c%29?d=%3Ce%3E&f=%20)" in write_markdown(content, link=link)
 
 
 def test_markdown_shows_the_worst_five(content):

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from embshift.core.version import __version__
 from embshift.show.gate.words import Check, Content, headline, name_check, sentence
+from embshift.show.text.words import make_visible
 
 __all__ = ["NAME", "write_junit"]
 
@@ -57,7 +58,7 @@ def _add_case(suite: ElementTree.Element, check: Check, *, fails: bool) -> None:
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        classname=_clean(check["budget"]),
+        classname=_clean(make_visible(check["budget"])),
         name=_clean(name_check(check)),
         time="0.000",
     )

@@ -1,11 +1,13 @@
 """Markdown for the summary of a CI job: the result, and the worst five checks with their numbers."""
 
 import re
+from urllib.parse import quote
 
 from embshift.core.words import count_noun
 from embshift.show.gate.words import Check, Content, headline, name_check, rank_checks
 from embshift.show.text.markup import markdown
 from embshift.show.text.numbers import spell_number
+from embshift.show.text.words import make_visible
 
 __all__ = ["MARK", "WORST", "write_markdown"]
 
@@ -18,6 +20,10 @@ WORST = 5
 _SYMBOLS = {"holds": "✅ holds", "broken": "❌ broken", "undecided": "❔ undecided"}
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#~&])")
+
+
+_IN_LINKS = "!#$%&'*+,/:;=?@[]~"
+"""What stays in an address; blanks, brackets and quotation marks would end a link of Markdown."""
 
 
 def write_markdown(content: Content, *, link: str = "") -> str:
@@ -40,7 +46,7 @@ def write_markdown(content: Content, *, link: str = "") -> str:
     if len(ranked) > len(shown):
         lines += [f"{count_noun(len(ranked) - len(shown), 'more check')} in the JSON record.", ""]
     lines += [_describe(content), *(f"- {escape(note)}" for note in content["notes"])]
-    lines += [f"- [more]({link})"] if link else []
+    lines += [f"- [more]({quote(link, safe=_IN_LINKS)})"] if link else []
     return "\n".join(lines) + "\n"
 
 
@@ -53,7 +59,7 @@ def _row(check: Check) -> tuple[str, ...]:
         _SYMBOLS[check["verdict"]],
         _spell(check["value"]),
         _spell(bound) if check["scope"] == "transforms" else "",
-        f"{check['limit']:g}",
+        f"{check['limit']:g}".replace("-", "−"),
         f"{check['n']:,}",
         f"{needed:,} images" if needed else escape(check["reason"]),
     )
@@ -73,8 +79,8 @@ def _spell(value: float | None) -> str:
 
 def escape(text: str) -> str:
     """Return a text from outside as Markdown that shows it; the table escapes its own bars."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", make_visible(" ".join(text.split())))
 
 
 def _code(text: str) -> str:
-    return " ".join(text.split()).replace("`", "'")
+    return make_visible(" ".join(text.split())).replace("`", "'")

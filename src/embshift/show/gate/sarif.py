@@ -10,6 +10,7 @@ from embshift.core.errors import UsageError
 from embshift.core.version import __version__
 from embshift.show.gate.words import Check, Content, name_check, sentence
 from embshift.show.text.numbers import write_json
+from embshift.show.text.words import make_visible
 
 __all__ = ["SCHEMA", "write_sarif"]
 
@@ -62,7 +63,7 @@ def _result(check: Check, *, undecided: str) -> dict[str, Any]:
         "ruleId": check["verdict"],
         "ruleIndex": list(_RULES).index(check["verdict"]),
         "level": "error" if check["verdict"] == "broken" else undecided,
-        "message": {"text": f"{check['budget']}: {sentence(check)}"},
+        "message": {"text": f"{make_visible(check['budget'])}: {sentence(check)}"},
         "locations": [
             {
                 "physicalLocation": {

@@ -5,6 +5,7 @@ from rich.table import Table
 from embshift.show.gate.words import Content, headline, name_check, rank_checks
 from embshift.show.text.markup import open_table
 from embshift.show.text.numbers import spell_number
+from embshift.show.text.words import make_visible
 
 __all__ = ["check_table"]
 
@@ -19,7 +20,7 @@ def check_table(content: Content) -> Table:
     for check in rank_checks(content):
         bound = check["joint_bound"] if check["verdict"] == "broken" else check["bound"]
         table.add_row(
-            check["budget"],
+            make_visible(check["budget"]),
             name_check(check),
             check["verdict"],
             _spell(check["value"]),
