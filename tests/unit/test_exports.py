@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shlex
 import zlib
 
 import numpy as np
@@ -278,3 +279,17 @@ def test_an_earlier_folder_comes_back_if_the_new_one_cannot_take_its_place(run, 
 
 def refuse(*given):
     raise OSError(5, "refused")
+
+
+@pytest.mark.parametrize(
+    ("to", "wanted"),
+    [
+        ("embedding-atlas", "embedding-atlas {quoted} --x x"),
+        ("projector", "tensorboard --logdir {quoted}"),
+        ("fiftyone", "from_dir({literal}, "),
+    ],
+)
+def test_what_opens_an_export_can_be_pasted(run, tmp_path, to, wanted):
+    place = tmp_path / "a PATH's|<end>"
+    opened = export(run, to=to, out=place).opened
+    assert wanted.format(quoted=shlex.quote(str(place)), literal=repr(str(place))) in opened

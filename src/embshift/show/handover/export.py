@@ -1,5 +1,6 @@
 """Writing an export: points of a run, in the form of one tool, as a whole or not at all."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +69,16 @@ def export(run: RunTables, *, to: str, out: str | Path, images: int | None = Non
         path=place,
         points=len(points),
         images=points.images,
-        opened=entry.opened.replace("PATH", str(place)),
+        opened=_spell_opened(entry.opened, place),
         notes=(*_sample_notes(points, seed=seed), *notes),
     )
+
+
+def _spell_opened(opened: str, place: Path) -> str:
+    """Put a path into what opens it: a Python string where it stands in quotes, else a word of a shell."""
+    if "'PATH'" in opened:
+        return opened.replace("'PATH'", repr(str(place)))
+    return opened.replace("PATH", shlex.quote(str(place)))
 
 
 def _check_place(entry: ExporterEntry, out: str | Path) -> Path:
