@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import shutil
 from html import unescape
 
 import pytest
@@ -174,3 +175,12 @@ def test_numbers_of_a_scale_stay_within_their_panel(scale):
     assert numbers
     assert all(panel.x0 - 1 <= box.x0 and box.x1 <= panel.x1 + 1 for box in numbers)
     plt.close(figure)
+
+
+def test_the_page_says_how_to_make_it_again(two, tmp_path):
+    folders = [tmp_path / "a run", tmp_path / "other"]
+    for run, folder in zip(two.found.runs, folders, strict=True):
+        shutil.copytree(run.folder, folder)
+    again = embshift.compare(*folders, by="recall_at_1", margin=0.25)
+    text = unescape(again.report(tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert f"embshift compare '{folders[0]}' {folders[1]} --by recall_at_1 --margin 0.25" in text

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
@@ -9,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from string import Template
 
+from embshift.analysis.compared.catalogue import PRIMARY
 from embshift.analysis.compared.results import Comparison
 from embshift.core.paths import output_file
 from embshift.core.version import __version__
@@ -73,8 +75,16 @@ def build_comparison_page(found: Comparison, /) -> str:
         tables="\n".join(_write_tables(found)),
         notes=_list_items(found.notes),
         method=_list_items(_METHOD),
-        command=_text(" ".join(["embshift compare", *(run.folder for run in found.runs)])),
+        command=_text(_spell_command(found)),
     )
+
+
+def _spell_command(found: Comparison) -> str:
+    """Return a command that makes the same comparison."""
+    words = ["embshift", "compare", *(run.folder for run in found.runs)]
+    words += [] if found.by == PRIMARY else ["--by", found.by]
+    asked = next((pair.verdicts for pair in found.pairs if pair.verdicts is not None), None)
+    return shlex.join(words + ([] if asked is None else ["--margin", f"{asked.margin:.15g}"]))
 
 
 def _asset(name: str) -> str:
