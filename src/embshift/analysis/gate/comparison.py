@@ -79,6 +79,10 @@ def compare_with(
     return BesideBaseline(side=side, pairing=pairing, shift=shift, relation=relation, values=values)
 
 
+_ALLOW = 'state allow = "prepared"'
+_ALLOW_IN_FILE = f"write the budget into a file and {_ALLOW}"
+
+
 def _check_paired(budget: Budget, names: tuple[str, ...], pairing: Pairing, side: Side) -> None:
     """Raise where a budget covers a transform of one side alone, or pixels that it does not allow."""
     lost = [
@@ -96,7 +100,7 @@ def _check_paired(budget: Budget, names: tuple[str, ...], pairing: Pairing, side
         why = ", ".join(pairing.prepared) or "other versions of libraries"
         raise BaselineError(
             f"{budget.place()}: pixels differ from those of {side.path} ({why}), so the preparation would be"
-            ' judged as well; prepare images alike, or state allow = "prepared"'
+            f" judged as well; prepare images alike, or {_ALLOW if budget.line else _ALLOW_IN_FILE}"
         )
 
 
