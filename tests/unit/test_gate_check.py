@@ -305,3 +305,12 @@ def test_every_statistic_can_be_limited(run, stored):
     assert [one.statistic for one in found.checks] == [*COMPARED, *PANEL]
     assert len(found.records()) == len(found.checks)
     assert "relative_shift" in found._repr_html_()
+
+
+@pytest.mark.parametrize(("images", "code"), [(267, 5), (268, 0)])
+def test_a_run_against_itself_shows_margins_that_it_is_too_small_for(tmp_path, images, code):
+    wanted = Wanted(transforms=("blur",), images=images, views=False, maps=False, metrics=("cosine",))
+    made = make_run(tmp_path / "run", wanted)
+    record = embshift.check(made, require="recall_at_1(blur) >= baseline - 0.01", null=True)
+    assert record.exit_code == code
+    assert record.checks[0].images_needed == (None if code == 0 else 268)
