@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,13 @@ def test_the_sentence_is_of_the_lowest_rate_that_is_given():
     assert describe_threshold(row(operating(), refused())) == (
         "At cosine ≥ 0.7011, 98 % (97 % to 99 %) of jpeg views are kept and 996 in a million (740 to"
         " 1,340) other pairs are let in."
+    )
+
+
+def test_one_image_gives_no_threshold():
+    alone = replace(row(refused()), pairs=0)
+    assert describe_threshold(alone).startswith(
+        "No threshold can be given for jpeg views: there is no view of"
     )
 
 

@@ -98,6 +98,8 @@ def describe_threshold(row: ThresholdRow) -> str:
     """Say what a threshold keeps and lets in, at the lowest false-positive rate that the pairs support."""
     one = row.finest or row.at_precision
     whose = "all views" if row.transform == ALL_TOGETHER else f"{_name(row.transform)} views"
+    if not row.pairs:
+        return f"No threshold can be given for {whose}: there is no view of another image to tell them from."
     if math.isnan(one.threshold):
         return f"No cosine keeps {whose} with 9 of 10 pairs right."
     share = f"{_percent(one.recall)} of {whose} {'is' if row.views == 1 else 'are'} kept"
