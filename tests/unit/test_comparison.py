@@ -1,6 +1,7 @@
 """Comparisons of run folders: relations, tests, margins, refusals, and a collapsed encoder."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -70,6 +71,14 @@ def test_it_says_whether_to_index_again(first, tmp_path):
     compared = embshift.compare(first, noisy, **FEW)
     assert 0.5 <= compared.found.pairs[0].space.old_index_recall < 1
     assert "): re-index (" in compared.answers()[0]
+
+
+def test_an_answer_says_that_the_images_were_prepared_otherwise(first, tmp_path):
+    again = _change(first, tmp_path / "again", lambda vector, _: vector)
+    assert "(one space): " in embshift.compare(first, again, **FEW).answers()[0]
+    other = _make(tmp_path / "other", pixels="area")
+    said = embshift.compare(first, other, **FEW).answers()[0]
+    assert re.search(r"\((same weights|one space), other pixels(: [^)]+)?\): ", said)
 
 
 def test_only_draws_of_all_runs_are_compared(tmp_path):

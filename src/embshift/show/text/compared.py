@@ -55,8 +55,16 @@ def describe_pair(found: Comparison, pair: ComparedPair) -> str:
     if pair.space is None:
         first = f"{pair.name} and {reference} are different encoders; each needs an index of its own."
     else:
-        first = f"{pair.name} against {reference} ({pair.relation}): {describe_space(pair.space)}"
+        first = f"{pair.name} against {reference} ({_relate(pair)}): {describe_space(pair.space)}"
     return f"{first} {_describe_differences(found, pair)}"
+
+
+def _relate(pair: ComparedPair) -> str:
+    """Return how two runs are related; images that were prepared otherwise explain a change by themselves."""
+    if not pair.pairing.originals.differing:
+        return pair.relation
+    why = ", ".join(pair.pairing.prepared)
+    return f"{pair.relation}, other pixels{f': {why}' if why else ''}"
 
 
 def describe_space(space: SpaceShift) -> str:
