@@ -16,7 +16,7 @@ from embshift.runs.explained import find_explained
 from embshift.show.app.answers.requests import Desk
 from embshift.show.app.served.live import Reach
 from embshift.show.app.served.run import ServedRun
-from embshift.show.report.palette import transform_colours
+from embshift.show.report.parts.palette import transform_colours
 from embshift.show.text.words import make_visible, spell_metric
 
 __all__ = ["describe_runs"]
