@@ -8,6 +8,7 @@ folder runs on each.
 import os
 import random
 import shutil
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image, ImageOps
 
 from embshift import open_run
 from embshift.runs.record import MATCH, write_record_file
-from embshift.show.report.explained_figures import NAMES
+from embshift.show.report.embedded_figures import NAMES, embed_figures
 from tests.explained_views import write_explanation, write_words
 from tests.faults.amounts import FULL
 from tests.faults.sessions import quickly, write_pictures
@@ -128,7 +129,7 @@ def shown(runs, tmp_path_factory):
 
 def carry_out(command, run, place):
     words = (word.format(run=run, pictures=place / "pictures") for word in COMMANDS[command])
-    with quickly(), patch("embshift.show.report.explained_figures.NAMES", DRAWN):
+    with quickly(), patch("embshift.show.report.network.embed_figures", partial(embed_figures, names=DRAWN)):
         return invoke(*words)
 
 

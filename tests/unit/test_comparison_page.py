@@ -5,6 +5,7 @@ import hashlib
 import re
 import shutil
 from html import unescape
+from unittest.mock import patch
 
 import pytest
 from matplotlib import pyplot as plt
@@ -12,6 +13,7 @@ from matplotlib import pyplot as plt
 import embshift
 from embshift.core.errors import FigureError, UnknownNameError, UsageError
 from embshift.show.comparison.figures import COMPARISON_FIGURES
+from embshift.show.comparison.page import build_comparison_page
 from embshift.show.comparison.points import set_scale
 from embshift.show.comparison.render import render_comparison
 from embshift.show.figures.layout.labels import format_name
@@ -118,7 +120,8 @@ def read(compared, path):
 
 
 def test_the_page_holds_answers_and_all_cells(many, tmp_path):
-    text = unescape(re.sub(r"<[^>]+>", " ", read(many, tmp_path / "page.html")))
+    page = read(many, tmp_path / "page.html").replace("</small>", "")
+    text = unescape(re.sub(r"<[^>]+>", " ", page))
     flat = re.sub(r"\s+", " ", text)
     for answer in many.answers():
         assert answer in flat
@@ -127,6 +130,22 @@ def test_the_page_holds_answers_and_all_cells(many, tmp_path):
             assert cell.strip() in flat
     for note in many.found.notes:
         assert note in flat
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 31])
+def test_the_first_answer_is_the_headline_and_many_are_folded(two, count):
+    numbers = "(greatest cosine shift of an image 0.001, overlap@10 of neighbours 0.99)"
+    answers = tuple(f"answer {at} <b>: re-index {numbers}." for at in range(count))
+    with patch("embshift.show.comparison.page.list_answers", lambda _: answers):
+        text = build_comparison_page(two.found)
+    (lead,) = re.findall(r'<p class="lead">(.*)</p>', text)
+    assert lead == f"answer 0 &lt;b&gt;: re-index <small>{numbers}</small>."
+    main = text[text.index("<main>") : text.index("<section")]
+    items = re.findall(r"<li>answer (\d+) ", main)
+    assert items == [str(at) for at in range(1, count)]
+    folded = main.partition("<details>")[2]
+    assert re.findall(r"<li>answer (\d+) ", folded) == [str(at) for at in range(5, count)]
+    assert (f"<summary>{count - 5} more answer" in main) == (count > 5)
 
 
 def test_the_page_runs_and_loads_nothing(two, tmp_path):

@@ -79,6 +79,20 @@ def test_an_encoder_whose_answers_differ_has_no_digest():
     assert measure_probe(Restless(), plan=Plan(batch=8))["digest"] is None
 
 
+def test_views_that_do_not_fit_into_memory_give_no_digest():
+    class Full(FakeEncoder):
+        def encode(self, views, /, *, capture):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    class Broken(FakeEncoder):
+        def encode(self, views, /, *, capture):
+            raise ValueError("no")
+
+    assert measure_probe(Full(), plan=Plan(batch=8))["digest"] is None
+    with pytest.raises(ValueError, match="no"):
+        measure_probe(Broken(), plan=Plan(batch=8))
+
+
 @pytest.mark.parametrize(
     ("before", "now", "recorded"),
     [

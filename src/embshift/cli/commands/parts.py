@@ -6,7 +6,6 @@ from pathlib import Path
 from embshift.cli.commands.measure import finish as print_finished
 from embshift.cli.options.plan_options import plan_options
 from embshift.core.paths import input_path
-from embshift.show.run import open_run
 
 __all__ = ["finish", "work"]
 
@@ -32,6 +31,7 @@ def finish(parsed: argparse.Namespace) -> int:
     from embshift.cli.output.progress import reporter
     from embshift.measurement.session.parts import finish_parts
     from embshift.measurement.session.trust import Trust
+    from embshift.show.run import open_run
 
     folder = Path(input_path(parsed.run))
     trust = Trust(code=parsed.allow_code, remote=parsed.allow_remote)

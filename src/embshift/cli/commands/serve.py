@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from embshift.cli.output.terminal import check_output, print_message
 from embshift.core.errors import MissingExtraError, UsageError
 from embshift.core.paths import input_path
-from embshift.runs.record import RECORD
 
 if TYPE_CHECKING:
     from embshift.show.app.answers.requests import Desk
@@ -54,6 +53,8 @@ def _check_extra() -> None:
 
 
 def _is_run(path: str) -> bool:
+    from embshift.runs.record import RECORD  # imports pyarrow
+
     return os.path.lexists(Path(input_path(path)) / RECORD)
 
 

@@ -14,7 +14,7 @@ from embshift.core.encoding import AnyViews, Encoder, Encoding, concatenate
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture
 
-__all__ = ["Batches", "Mishaps"]
+__all__ = ["Batches", "Mishaps", "is_no_memory"]
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """Messages of libraries that have no error class for it."""
@@ -202,13 +202,14 @@ def _encode(encoder: Encoder, views: AnyViews, capture: Capture, *, size: int) -
             )
         return encoding.between(0, len(views)).each(copy_to_host)
     except Exception as error:
-        if not _is_no_memory(error):
+        if not is_no_memory(error):
             raise
     # Outside the handler: while it is handled, the error keeps the batch's memory alive.
     return None
 
 
-def _is_no_memory(error: Exception) -> bool:
+def is_no_memory(error: Exception) -> bool:
+    """Return whether an error says that the memory of a device does not suffice."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _NO_MEMORY)

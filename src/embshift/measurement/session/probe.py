@@ -14,6 +14,7 @@ from embshift.core.encoding import Encoder
 from embshift.core.errors import ResumeError
 from embshift.core.types import Capture, Views
 from embshift.encoders.open import find_trust
+from embshift.measurement.pipeline.batches import is_no_memory
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.resume import NEW_FOLDER
 
@@ -30,8 +31,9 @@ def measure_probe(encoder: Encoder, /, *, plan: Plan) -> dict[str, Any] | None:
         plan: The plan, with nothing left open.
 
     Returns:
-        The SHA-256 over the embeddings, or None under "digest" if the two encodings differ; the number of
-        views; the instructions that torch uses on this processor. None for a service, which is not asked.
+        The SHA-256 over the embeddings, or None under "digest" if the two encodings differ or do not fit into
+        memory; the number of views; the instructions that torch uses on this processor. None for a service,
+        which is not asked.
 
     Raises:
         EncoderError: If the encoder fails.
@@ -43,7 +45,12 @@ def measure_probe(encoder: Encoder, /, *, plan: Plan) -> dict[str, Any] | None:
     # Anything but plain torch is prepared for one shape: another one would be compiled for the probe alone.
     batch = plan.batch or 1
     views = make_probe_views(min(_FEW, batch) if encoder.spec.runtime == "torch" else batch, plan.image_size)
-    first, second = _digest(encoder, views), _digest(encoder, views)
+    try:
+        first, second = _digest(encoder, views), _digest(encoder, views)
+    except Exception as error:
+        if not is_no_memory(error):
+            raise
+        first = second = None  # the run itself halves its batches, or says what to do
     return {
         "digest": first if first == second else None,
         "views": len(views),

@@ -29,6 +29,9 @@ __all__ = [
     "versions",
 ]
 
+_LATER = ("value_range", "mixed_hardware", "chunk")
+"""Fields of the plan that older runs lack."""
+
 _PIXELS = ("albucore", "albumentations", "numpy", "opencv-python-headless", "pillow", "scipy")
 _NUMBERS = ("pyarrow", "safetensors", "torch", "transformers")
 
@@ -58,8 +61,9 @@ def machine() -> dict[str, Any]:
 def plan_content(plan: Plan) -> dict[str, Any]:
     """Return a plan ready for JSON; a field that older runs lack is recorded only where it was given."""
     content = json.loads(json.dumps(asdict(plan)))
-    if plan.value_range == DEFAULTS["value_range"]:
-        del content["value_range"]
+    for name in _LATER:
+        if getattr(plan, name) == DEFAULTS[name]:
+            del content[name]
     return content
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -29,6 +30,9 @@ __all__ = ["build_comparison_page", "write_comparison_page"]
 
 _RESOLUTION = 200
 """Pixels per inch of the figures: sharp on a screen with twice as many pixels as usual."""
+
+_CARDS = 4
+"""Answers that stand as cards below the first; the others are folded."""
 
 _METHOD = (
     "Runs are paired by image, by the whole specification of each transform, and by draw. The shared images"
@@ -70,7 +74,7 @@ def build_comparison_page(found: Comparison, /) -> str:
         runs=" · ".join(_text(run.name) for run in found.runs),
         images=count_noun(found.images, "image"),
         transforms=count_noun(len(found.transforms), "transform"),
-        answers=_list_items(list_answers(found)),
+        answers=_write_answers(list_answers(found)),
         figures="\n".join(_write_figures(found)),
         tables="\n".join(_write_tables(found)),
         notes=_list_items(found.notes),
@@ -97,6 +101,23 @@ def _text(text: str) -> str:
 
 def _list_items(lines: Sequence[str]) -> str:
     return "\n".join(f"<li>{_text(line)}</li>" for line in lines)
+
+
+def _write_answers(answers: Sequence[str]) -> str:
+    """Return the first answer as the headline, the next ones as cards, and the rest folded."""
+    lead, cards, rest = answers[0], answers[1 : 1 + _CARDS], answers[1 + _CARDS :]
+    text = f'<p class="lead">{_shrink(_text(lead))}</p>'
+    if cards:
+        text += f'\n<ul class="answers">\n{_shrink(_list_items(cards))}\n</ul>'
+    if rest:
+        folded = f"<ul>\n{_list_items(rest)}\n</ul>"
+        text += f"\n<details>\n<summary>{len(rest)} more answers</summary>\n{folded}\n</details>"
+    return text
+
+
+def _shrink(text: str) -> str:
+    """Return text whose brackets of numbers stand back behind what they support."""
+    return re.sub(r"\(greatest cosine shift [^()]*\)", r"<small>\g<0></small>", text)
 
 
 def _write_figures(found: Comparison) -> Iterator[str]:

@@ -30,10 +30,11 @@ def list_values(seen):
 
 
 @pytest.mark.parametrize("order", [[3, 1, 4, 0, 2], [2, 2, 0], [4, 3]])
-def test_no_bit_depends_on_neighbours(case, order):
+def test_no_value_depends_on_neighbours(case, order):
     moved = case.inside.observe(case.pixels[order])
     for whole, part in zip(list_values(case.seen), list_values(moved), strict=True):
-        assert torch.equal(whole[order], part)
+        # Some processors compute what is left over at the end of an array by other instructions.
+        torch.testing.assert_close(whole[order], part, rtol=1e-5, atol=1e-6)
 
 
 def test_a_part_of_the_views_is_cut_from_all(case):
