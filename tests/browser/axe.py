@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,14 @@ def _fetch() -> None:
     if npm is None:
         _leave("npm is not installed here")
     CACHE.mkdir(parents=True, exist_ok=True)
-    command = [str(npm), "pack", NAME.replace("-4", "@4"), "--fetch-retries=0", f"--pack-destination={CACHE}"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, cwd=CACHE, timeout=SECONDS)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        _leave(f"npm cannot fetch {NAME}: {str(error)[:200]}")
+    # Two test processes may fetch it at once: each gets its own, and the file is there as a whole or not.
+    with tempfile.TemporaryDirectory(dir=CACHE) as place:
+        command = [str(npm), "pack", NAME.replace("-4", "@4"), "--fetch-retries=0"]
+        try:
+            subprocess.run(command, check=True, capture_output=True, cwd=place, timeout=SECONDS)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            _leave(f"npm cannot fetch {NAME}: {str(error)[:200]}")
+        Path(place, f"{NAME}.tgz").replace(CACHE / f"{NAME}.tgz")
 
 
 def _leave(reason: str) -> None:

@@ -1,18 +1,13 @@
 """The first screen of a report in a browser: at every width, in print, and in two themes."""
 
 import base64
-import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from embshift.measurement.studies.sweep import measure_sweep
+from tests.browser.axe import find_faults, load_axe
 from tests.browser.test_report import content
 from tests.synthetic_runs import NINE, THIRTY, Wanted, make_run
-
-AXE = Path(__file__).parents[2] / "build" / "axe-core" / "axe.min.js"
-"""Cache of axe-core 4.14.1, which is not part of the repository: npm pack axe-core@4.14.1."""
 
 
 @pytest.fixture(scope="module")
@@ -139,30 +134,14 @@ def test_print_fits_the_paper(page):
 
 @pytest.fixture(scope="module")
 def axe():
-    """Return axe-core from the cache; the test is skipped without it, except where it is asked for."""
-    if AXE.is_file():
-        return AXE.read_text(encoding="utf-8")
-    if os.environ.get("EMBSHIFT_AXE") == "fetch":
-        AXE.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "pack", "axe-core@4.14.1"], cwd=AXE.parent, check=True)
-        subprocess.run(
-            ["tar", "xzf", "axe-core-4.14.1.tgz", "--strip-components=1", "package/axe.min.js"],
-            cwd=AXE.parent,
-            check=True,
-        )
-        return AXE.read_text(encoding="utf-8")
-    pytest.skip("axe-core is not in build/axe-core; EMBSHIFT_AXE=fetch gets it from npm")
+    return load_axe()
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_no_violation(browser, report, axe, dark):
+    browser.driver.set_script_timeout(60)
     browser.open(report)
     if dark:
         browser.one("#theme").click()
     browser.run("document.querySelector('details.image summary').click()")
-    browser.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
-    found = browser.driver.execute_async_script(
-        "const done = arguments[0]; axe.run(document).then((result) => done(result.violations.map((one) =>"
-        " [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))])))"
-    )
-    assert found == []
+    assert find_faults(browser, axe) == []
