@@ -94,7 +94,10 @@ def _removal(facts: Facts, _: Shifts) -> Iterator[Card]:
         return
     name = max(certain, key=certain.__getitem__)
     low, high = found.interval(name, "corrected_mean")
-    text = f"of the shift under {join_transforms([name])} goes by subtracting one vector from all embeddings"
+    text = (
+        f"of the shift under {join_transforms([name])} is removed by subtracting one vector from all"
+        " embeddings"
+    )
     estimate = Estimate(value=certain[name], low=low, high=high)
     yield make_card("removal", estimate, text, section="context", level=found.level)
 
@@ -108,8 +111,8 @@ def _threshold(facts: Facts, _: Shifts) -> Iterator[Card]:
     if math.isnan(at.recall.value):
         return
     text = (
-        f"of all views are matched by a cosine of {format_threshold(at.threshold)} or more, where"
-        f" {format_percent(found.precision)} of the matches are right"
+        f"of all views are found with a cosine threshold of {format_threshold(at.threshold)}, where"
+        f" {format_percent(found.precision)} of what is found is right"
     )
     estimate = Estimate(value=at.recall.value, low=at.recall.low, high=at.recall.high)
     yield make_card("threshold", estimate, text, section="context", level=found.level)
