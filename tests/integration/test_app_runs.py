@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import struct
 import sys
@@ -18,6 +19,7 @@ from embshift.core.addresses import INGESTED
 from embshift.core.errors import ShiftError, UsageError
 from embshift.measurement.session.trust import Trust
 from embshift.show.app.places import check_same_images, find_start
+from embshift.show.report.page import build_content
 from embshift.show.text.words import make_visible
 from tests.served import serve_runs
 from tests.synthetic_runs import Wanted, make_run
@@ -64,6 +66,21 @@ def copied(small, tmp_path):
     yield small
     shutil.rmtree(small)
     shutil.copytree(tmp_path / "kept", small)
+
+
+@pytest.mark.parametrize("transforms", [("blur", "noise"), ("blur:3", "blur=1.2345678")])
+def test_the_app_takes_the_commands_of_the_report(small, tmp_path, transforms):
+    options = {"transforms": list(transforms), "image_size": (64, 64), "workers": 0, "encoder": "lite"}
+    run = embshift.measure(small / "photos", out=tmp_path / "a run", **options)
+    side = serve_runs(run.folder).desk.first
+    items = build_content(run)["shown"]["items"]
+    assert len(items) == 2
+    for item in items:
+        program, serve, folder, at, place = shlex.split(item["serve"])
+        assert (program, serve, folder, at) == ("embshift", "serve", "a run", "--at")
+        row, transform, strength = find_start(side, place)
+        assert (row, strength) == (item["row"], None), "the recorded view"
+        assert transform in run.transforms
 
 
 def png_of(pixels):

@@ -12,6 +12,7 @@ from embshift.core.seeding import make_view_generator
 from embshift.core.types import ViewKey
 from embshift.transforms.perturb import pixels_digest
 from tests.served import serve_runs
+from tests.synthetic_runs import NINE
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +43,10 @@ def unit(vector):
     return vector / np.sqrt((vector * vector).sum())
 
 
-TRANSFORMS = (
-    "noise",
-    "blur",
-    "color_jitter",
-    "shift_scale_rotate",
-    "horizontal_flip",
-    "elastic",
-    "perspective",
-    "random_brightness_contrast",
-    "coarse_dropout",
-)
-
-
-@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("transform", NINE)
 def test_a_live_view_is_the_recorded_one(served, stored, transform):
     vectors, digests, values = stored
-    row = TRANSFORMS.index(transform) % 6
+    row = NINE.index(transform) % 6
     content, bodies = served.view(row, transform).frame
     assert content["recorded"] is True
     assert pixels_digest(np.ascontiguousarray(decode_png(bodies["view"]))) == digests[row, transform]
@@ -158,7 +146,7 @@ def test_an_image_id_leads_to_its_row(served):
 def test_the_overview_names_what_is_live(served, lite_run):
     found = served.get("/api/run").json
     assert found["images"] == 6
-    assert [one["name"] for one in found["transforms"]] == list(TRANSFORMS)
+    assert [one["name"] for one in found["transforms"]] == list(NINE)
     assert all(one["live"] and not one["why"] for one in found["transforms"])
     flip = found["transforms"][4]
     assert (flip["range"], flip["recorded"]) == (None, None)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embshift.cli.main import main
+from embshift.cli.options.show_options import SHOWS
 from embshift.core.errors import PlanError
 from embshift.show.text.latex import escape_latex, frame_latex, latex
 from tests.synthetic_runs import NINE, Wanted, make_run
@@ -94,18 +95,6 @@ def test_a_caption_or_a_label_makes_a_table_below_its_command():
         frame_latex("TABULAR", label="a}b")
 
 
-SHOWN = (
-    "shifts",
-    "calibration",
-    "retrieval",
-    "direction",
-    "structure",
-    "differences",
-    "variance",
-    "thresholds",
-)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     names = ("a_b%c&d", "[5pt]", *NINE[:2])
@@ -114,7 +103,7 @@ def folder(tmp_path_factory):
     ).folder
 
 
-COMMANDS = [*(["summarise", "--show", show] for show in SHOWN), ["clusters"]]
+COMMANDS = [*(["summarise", "--show", show] for show in SHOWS), ["clusters"]]
 COMMANDS += [["explain", "--read-only", "--show", show] for show in ("shares", "layers", "heads", "words")]
 
 

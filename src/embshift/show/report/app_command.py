@@ -17,7 +17,7 @@ __all__ = ["write_app_command"]
 def write_app_command(folder: Path, facts: Facts, *, row: int, at: int) -> str:
     """Return ``embshift serve RUN --at ROW/TRANSFORM/STRENGTH`` for the transform that moves an image most.
 
-    The strength is left out where the plan gives the transform none: the app then shows the recorded view.
+    The strength is "recorded" where the plan gives the transform none.
 
     Args:
         folder: The run folder.
@@ -43,4 +43,4 @@ def write_app_command(folder: Path, facts: Facts, *, row: int, at: int) -> str:
 
 def _spell_strength(transform: Mapping[str, Any]) -> str:
     strength = transform.get("strength")
-    return "" if strength is None else f"/{strength:g}"
+    return "/recorded" if strength is None else f"/{strength!r}"
