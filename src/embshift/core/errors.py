@@ -18,6 +18,7 @@ ShiftError
 ├── RunError               a run folder cannot be read
 ├── BaselineError          a baseline is missing, damaged, or cannot be compared with the run (exit 2)
 ├── FigureError            a run lacks the data of a figure (exit 2)
+├── StoreError             a store of objects cannot be reached, or refuses (exit 4)
 └── StorageError           results cannot be written (exit 4)
 
 Every message says what came, what was expected, and what to do.
@@ -41,6 +42,7 @@ __all__ = [
     "ShiftError",
     "SourceError",
     "StorageError",
+    "StoreError",
     "TransformError",
     "UnknownNameError",
     "UsageError",
@@ -158,5 +160,11 @@ class FigureError(ShiftError):
 
 class StorageError(ShiftError):
     """Results cannot be written."""
+
+    exit_code = 4
+
+
+class StoreError(ShiftError):
+    """A store of objects cannot be reached, or refuses."""
 
     exit_code = 4

@@ -1,0 +1,262 @@
+"""Objects in the stores of a cloud, by their addresses: S3, Google Cloud Storage and Azure, through obstore.
+
+An object is written whole or not at all, and is never renamed. Keys come from where the store's own tools
+find them: variables such as AWS_ACCESS_KEY_ID, files of settings, the machine's role.
+"""
+
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+from embshift.core.errors import MissingExtraError, StoreError, UsageError
+
+__all__ = [
+    "SCHEMES",
+    "ObjectChangedError",
+    "ObjectExistsError",
+    "StoredObject",
+    "create_object",
+    "is_store_address",
+    "list_objects",
+    "read_object",
+    "remove_object",
+    "replace_object",
+    "split_address",
+    "stat_object",
+]
+
+SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss")
+"""Schemes of addresses of stores."""
+
+_ADDRESS = re.compile(rf"({'|'.join(SCHEMES)})://([^/?#\s]+)(?:/(.*))?", re.IGNORECASE | re.DOTALL)
+_ODD = re.compile(r"[\x00-\x1f\x7f]|(^|/)\.{1,2}(/|$)|//")
+_CLIENT = {"timeout": "60s", "connect_timeout": "10s"}
+_RETRIES: dict[str, Any] = {"max_retries": 6, "retry_timeout": timedelta(minutes=3)}
+
+
+class ObjectExistsError(StoreError):
+    """An object was to be created, and is there."""
+
+
+class ObjectChangedError(StoreError):
+    """An object is another one than it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """What a store says of an object.
+
+    Attributes:
+        address: Its address, "s3://bucket/key".
+        size: Its size in bytes.
+        etag: What the store calls this content; empty where it names none.
+        modified_ns: When it was written, in nanoseconds since 1970.
+    """
+
+    address: str
+    size: int
+    etag: str
+    modified_ns: int
+
+
+class StorePath(NamedTuple):
+    """An address in two parts: "s3://bucket", and the key without a slash at its start."""
+
+    root: str
+    key: str
+
+
+def is_store_address(text: str, /) -> bool:
+    """Return whether a text starts as the address of a store."""
+    return text.partition("://")[0].lower() in SCHEMES and "://" in text
+
+
+def split_address(address: str, /) -> StorePath:
+    """Return the root and the key of an address.
+
+    Raises:
+        UsageError: If it is no address of a store, holds a user name or password, or its key has an empty
+            part, "." or "..".
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise UsageError(f"{address!r} is no address of a store; expected e.g. s3://bucket/folder")
+    key = (found[3] or "").strip("/")
+    if _ODD.search(key):
+        raise UsageError(
+            f"{address!r} has a key with an empty part, '.', '..' or a control character; expected"
+            " s3://bucket/folder/name"
+        )
+    if "@" in found[2] and not found[1].lower().startswith("abfs"):
+        raise UsageError(
+            f"an address at {found[1]}:// holds a user name or password; leave it out and put keys into"
+            " environment variables"
+        )
+    return StorePath(f"{found[1].lower()}://{found[2]}", key)
+
+
+def stat_object(address: str, /) -> StoredObject | None:
+    """Return what a store says of an object; None if it is not there.
+
+    Raises:
+        StoreError: If the store cannot be reached, or refuses.
+        UsageError: As in `split_address`.
+    """
+    obstore = _import_obstore()
+    root, key = split_address(address)
+    with _translate(address):
+        try:
+            return _describe(root, obstore.head(_open(root), key))
+        except FileNotFoundError:
+            return None
+
+
+def list_objects(address: str, /) -> Iterator[StoredObject]:
+    """Yield the objects below a folder, in no order that all stores share.
+
+    Args:
+        address: The folder: its objects' keys begin with its key and a slash.
+
+    Raises:
+        StoreError: If the store cannot be reached, or refuses.
+        UsageError: As in `split_address`.
+    """
+    obstore = _import_obstore()
+    root, key = split_address(address)
+    with _translate(address):
+        for batch in obstore.list(_open(root), key or None):
+            yield from (_describe(root, one) for one in batch)
+
+
+def read_object(address: str, /, *, start: int = 0, length: int | None = None, etag: str = "") -> bytes:
+    """Read an object, or a range of it.
+
+    Args:
+        address: The address.
+        start: First byte.
+        length: Bytes that are read; all that follow if None.
+        etag: What the store must call the content; empty for any.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ObjectChangedError: If the store calls the content otherwise.
+        StoreError: If the store cannot be reached or refuses, or the range is not all there.
+        UsageError: As in `split_address`.
+    """
+    obstore = _import_obstore()
+    root, key = split_address(address)
+    if length == 0:
+        return b""
+    options: dict[str, Any] = {"if_match": etag} if etag else {}
+    if length is not None:
+        options["range"] = (start, start + length)
+    elif start:
+        options["range"] = {"offset": start}
+    with _translate(address):
+        data = bytes(obstore.get(_open(root), key, options=options).bytes())
+    if length is not None and len(data) != length:
+        raise StoreError(f"{address} gave {len(data):,} of {length:,} bytes from {start:,} on")
+    return data
+
+
+def create_object(address: str, data: bytes, /) -> str:
+    """Write an object that is not there yet, and return what the store calls it.
+
+    Raises:
+        ObjectExistsError: If it is there, also where another writer was faster.
+        StoreError: If the store cannot be reached, or refuses.
+        UsageError: As in `split_address`.
+    """
+    return _put(address, data, mode="create")
+
+
+def replace_object(address: str, data: bytes, /, *, etag: str = "") -> str:
+    """Write an object in the place of another, and return what the store calls it.
+
+    Args:
+        address: The address.
+        data: The content.
+        etag: What the store calls the content that is replaced; empty to replace whatever is there.
+
+    Raises:
+        ObjectChangedError: If another content is there, also where another writer was faster.
+        StoreError: If the store cannot be reached, or refuses.
+        UsageError: As in `split_address`.
+    """
+    return _put(address, data, mode={"e_tag": etag} if etag else "overwrite")
+
+
+def remove_object(address: str, /) -> None:
+    """Remove an object; one that is not there is none of this function's concern.
+
+    Raises:
+        StoreError: If the store cannot be reached, or refuses.
+        UsageError: As in `split_address`.
+    """
+    obstore = _import_obstore()
+    root, key = split_address(address)
+    with _translate(address):
+        try:
+            obstore.delete(_open(root), key)
+        except FileNotFoundError:
+            return
+
+
+def _put(address: str, data: bytes, *, mode: Any) -> str:
+    obstore = _import_obstore()
+    root, key = split_address(address)
+    with _translate(address):
+        # In one piece: only then can the store refuse it for what is there.
+        return str(obstore.put(_open(root), key, data, mode=mode, use_multipart=False)["e_tag"] or "")
+
+
+def _describe(root: str, found: Any) -> StoredObject:
+    return StoredObject(
+        address=f"{root}/{found['path']}",
+        size=int(found["size"]),
+        etag=str(found["e_tag"] or ""),
+        modified_ns=int(found["last_modified"].timestamp() * 1e6) * 1000,
+    )
+
+
+def _import_obstore() -> Any:
+    try:
+        import obstore
+    except ImportError:
+        raise MissingExtraError("obstore", "remote") from None
+    return obstore
+
+
+@cache
+def _open(root: str) -> Any:
+    """Open the store of a root, once in a process."""
+    return open_root(root)
+
+
+def open_root(root: str, /) -> Any:
+    """Open a store; tests put others in this function's place."""
+    obstore = _import_obstore()
+    try:
+        return obstore.store.from_url(root, client_options=_CLIENT, retry_config=_RETRIES)
+    except Exception as error:
+        raise StoreError(f"{root} cannot be opened: {_first_line(error)}") from error
+
+
+@contextmanager
+def _translate(address: str) -> Generator[None]:
+    """Turn what obstore raises into our errors; its messages hold addresses and answers, but no keys."""
+    try:
+        yield
+    except (FileNotFoundError, StoreError, MissingExtraError):
+        raise
+    except Exception as error:
+        kind = {"AlreadyExistsError": ObjectExistsError, "PreconditionError": ObjectChangedError}
+        raise kind.get(type(error).__name__, StoreError)(f"{address}: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
