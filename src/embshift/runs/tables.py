@@ -17,6 +17,7 @@ from embshift.core.types import MetricSpec
 from embshift.runs.arrow import as_array, read_columns
 from embshift.runs.committed import chunk_names, read_table
 from embshift.runs.fields import find_wrong_fields, read_metric
+from embshift.runs.image_ids import Ids, find_repeated, read_ids
 from embshift.runs.places import file_in
 from embshift.runs.record import RECORD, read_record_file
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
@@ -29,12 +30,6 @@ __all__ = ["Embeddings", "RunTables", "open_tables"]
 
 
 _VALUE = ["row", "transform", "metric", "value"]
-
-_CHUNK = 64
-"""Images in a chunk of a run whose plan does not say it."""
-
-IDS_AT_ONCE = 2**21
-"""Images whose ids are compared at once: 64 MiB, and as much again to sort them."""
 
 
 def to_matrix(column: pa.ChunkedArray) -> Float32[np.ndarray, "views dim"]:
@@ -139,12 +134,12 @@ class RunTables:
         """List the file names of committed chunks, in order of rows."""
         return chunk_names(self.folder, self.info)
 
-    def values_of(self, name: str, *, skip: frozenset[int]) -> ImageValues:
+    def values_of(self, name: str, *, skip: frozenset[int] | Int64[np.ndarray, " rows"]) -> ImageValues:
         """Return the values of one committed chunk, as `values` returns them for all.
 
         Args:
             name: One of `chunk_names`.
-            skip: Rows to leave out, as `repeated` gives them.
+            skip: Rows to leave out, as `repeated` or `repeated_rows` gives them.
         """
         table = self._read_chunk("shifts", name, _VALUE)
         metrics = [spec.name for spec in self.metrics]
@@ -156,7 +151,7 @@ class RunTables:
             self.chunks("shifts", _VALUE),
             transforms=self.transforms,
             metrics=[spec.name for spec in self.metrics],
-            skip=self.repeated(),
+            skip=self.repeated_rows(),
         )
 
     def image_ids(self) -> dict[int, str]:
@@ -165,23 +160,21 @@ class RunTables:
         kept = table.filter(pc.field("status") == "ok")
         return dict(zip(kept["row"].to_pylist(), kept["image_id"].to_pylist(), strict=True))
 
+    def ids_of(self, name: str) -> tuple[Int64[np.ndarray, " images"], Ids]:
+        """Return row and id of the usable images of one committed chunk.
+
+        Args:
+            name: One of `chunk_names`.
+        """
+        return read_ids(self._read_chunk("images", name, ["row", "image_id", "status"]))
+
     def repeated(self) -> frozenset[int]:
         """Return the rows whose image equals that of an earlier row: they are measured, but count once."""
-        most = self.info["plan"].get("chunk", _CHUNK) * len(self.chunk_names())
-        parts = 1 + most // IDS_AT_ONCE
-        return frozenset[int]().union(*(self._repeated(part, parts) for part in range(parts)))
+        return frozenset(self.repeated_rows().tolist())
 
-    def _repeated(self, part: int, parts: int) -> list[int]:
-        """Return the repeated rows among the images whose ids fall into one of several parts."""
-        rows, ids = [np.empty(0, np.int64)], [np.empty(0, "S32")]
-        for chunk in self.chunks("images", ["row", "image_id", "status"]):
-            usable = np.array([status == "ok" for status in chunk["status"].to_pylist()], bool)
-            found = np.array(chunk["image_id"].to_pylist(), "S32")
-            kept = usable & (found.view(np.uint32).reshape(-1, 8)[:, 0] % parts == part)
-            rows.append(as_array(chunk["row"])[kept])
-            ids.append(found[kept])
-        first = np.unique(np.concatenate(ids), return_index=True)[1]
-        return np.delete(np.concatenate(rows), first).tolist()
+    def repeated_rows(self) -> Int64[np.ndarray, " rows"]:
+        """Return the rows of `repeated` as an array, ascending: a set of many takes ten times the memory."""
+        return find_repeated(self.ids_of(name) for name in self.chunk_names())
 
     def count_views(self) -> tuple[int, int]:
         """Return the number of views that were tried, and how many lack an embedding, or their original's."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int64, Integer
 
 from embshift.runs.arrow import as_array
 
-__all__ = ["ImageValues", "image_values"]
+__all__ = ["ImageValues", "image_values", "join_values"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,7 +35,11 @@ class ImageValues:
 
 
 def image_values(
-    chunks: Iterable[pa.Table], *, transforms: Sequence[str], metrics: Sequence[str], skip: frozenset[int]
+    chunks: Iterable[pa.Table],
+    *,
+    transforms: Sequence[str],
+    metrics: Sequence[str],
+    skip: frozenset[int] | Int64[np.ndarray, " rows"],
 ) -> ImageValues:
     """Compute the values of each image from the table ``shifts``.
 
@@ -43,9 +47,10 @@ def image_values(
         chunks: The table, chunk by chunk; all rows of an image are in one chunk.
         transforms: Names to take, in order.
         metrics: Names to take, in order.
-        skip: Rows to leave out, since their image equals an earlier one.
+        skip: Rows to leave out, since their image equals an earlier one; ascending where an array.
     """
-    parts = [_chunk_values(chunk, transforms, metrics, skip) for chunk in chunks]
+    left_out = np.array(sorted(skip), np.int64) if isinstance(skip, frozenset) else skip
+    parts = [_chunk_values(chunk, transforms, metrics, left_out) for chunk in chunks]
     shape = (0, len(transforms), len(metrics))
     empty = (np.empty(0, np.int64), np.empty(shape), np.empty(shape, bool), np.empty(shape, np.int64))
     rows, values, recorded, undefined = (np.concatenate(part) for part in zip(empty, *parts, strict=True))
@@ -59,6 +64,14 @@ def image_values(
     )
 
 
+def join_values(parts: Sequence[ImageValues], /) -> ImageValues:
+    """Join values of different images, one part or more, with the same transforms and metrics."""
+    names = ("rows", "values", "recorded", "undefined")
+    return replace(
+        parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    )
+
+
 def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> Int64[np.ndarray, " values"]:
     """Return the position of each name; -1 for unknown names."""
     encoded = column.combine_chunks().dictionary_encode()
@@ -68,11 +81,13 @@ def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> Int64[np.ndarray, "
 
 
 def _chunk_values(
-    chunk: pa.Table, transforms: Sequence[str], metrics: Sequence[str], skip: frozenset[int]
+    chunk: pa.Table, transforms: Sequence[str], metrics: Sequence[str], skip: Int64[np.ndarray, " rows"]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     row = as_array(chunk["row"])
     transform, metric = _codes(chunk["transform"], transforms), _codes(chunk["metric"], metrics)
-    keep = (transform >= 0) & (metric >= 0) & ~np.isin(row, list(skip))
+    # Only the rows to leave out that this chunk may hold: there may be many in a large run.
+    ends = np.searchsorted(skip, [row.min(), row.max() + 1]) if len(row) else (0, 0)
+    keep = (transform >= 0) & (metric >= 0) & ~np.isin(row, skip[ends[0] : ends[1]])
     rows, image = np.unique(row[keep], return_inverse=True)
     value = as_array(chunk["value"])[keep]
     shape = (len(rows), len(transforms), len(metrics))
