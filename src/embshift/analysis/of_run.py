@@ -14,6 +14,10 @@ from embshift.analysis.embeddings.measures import Measured
 from embshift.analysis.embeddings.pairs import Pairs, make_pairs
 from embshift.analysis.embeddings.retrieval import NEIGHBOURS, retrieve
 from embshift.analysis.embeddings.structure import PERMUTATIONS, SAMPLE, measure_structure
+from embshift.analysis.parts.order import order_part_jointly
+from embshift.analysis.parts.reading import MOST_EXACT, read_parts
+from embshift.analysis.parts.statistics import compute_part_statistics
+from embshift.analysis.parts.summary import summarise_part
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
 from embshift.analysis.shifts.joint_order import JointOrder, order_jointly
 from embshift.analysis.shifts.separation import Separation, compute_separation
@@ -43,18 +47,27 @@ __all__ = [
 ]
 
 
-def summarise_shifts(run: RunTables) -> Summary:
-    """Return transforms by metrics: mean, deviation, n, overall score, rank."""
-    return summarise(
-        run.values(),
-        metrics=run.metrics,
-        map_name=run.info["encoder"]["map_name"],
-        precision=format_precision(run.info),
-    )
+def summarise_shifts(run: RunTables, *, limit: int = MOST_EXACT) -> Summary:
+    """Return transforms by metrics: mean, deviation, n, overall score, rank.
+
+    Args:
+        run: The run.
+        limit: Number of images above which values are summed in parts and not held.
+    """
+    told = {"map_name": str(run.info["encoder"]["map_name"]), "precision": format_precision(run.info)}
+    if run.count_images() > limit:
+        return summarise_part(read_parts(run), **told)
+    return summarise(run.values(), metrics=run.metrics, **told)
 
 
 def analyse_statistics(
-    run: RunTables, *, by: str = OVERALL, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+    run: RunTables,
+    *,
+    by: str = OVERALL,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+    limit: int = MOST_EXACT,
 ) -> Statistics:
     """Return intervals of every mean, and which order of the transforms is certain.
 
@@ -64,7 +77,10 @@ def analyse_statistics(
         resamples: Number of resamples of the images.
         level: Coverage of each interval; that of the ranks is joint.
         seed: Seed of the resamples.
+        limit: Number of images above which values are summed in parts and not held.
     """
+    if run.count_images() > limit:
+        return compute_part_statistics(read_parts(run), by=by, resamples=resamples, level=level, seed=seed)
     return compute_statistics(
         run.values(), metrics=run.metrics, by=by, resamples=resamples, level=level, seed=seed
     )
@@ -200,7 +216,12 @@ def analyse_order_stability(run: RunTables, *, by: str = "cosine", seed: int = 0
 
 
 def analyse_joint_order(
-    run: RunTables, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+    run: RunTables,
+    *,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+    limit: int = MOST_EXACT,
 ) -> JointOrder:
     """Return by which metrics each transform is certainly closer than each other one, all jointly.
 
@@ -209,8 +230,11 @@ def analyse_joint_order(
         resamples: Number of random sign flips; up to 13 images take all flips.
         level: Joint level over metrics and pairs.
         seed: Seed of the flips.
+        limit: Number of images above which values are summed in parts and not held.
     """
     errors = read_precision_errors(run.info)
+    if run.count_images() > limit:
+        return order_part_jointly(read_parts(run), errors=errors, resamples=resamples, level=level, seed=seed)
     return order_jointly(
         run.values(), metrics=run.metrics, errors=errors, resamples=resamples, level=level, seed=seed
     )

@@ -22,6 +22,7 @@ __all__ = [
     "draw_counts",
     "influence",
     "means",
+    "outer_quantiles",
     "resampled_means",
     "weighted_means",
 ]
@@ -215,10 +216,15 @@ def bca(
     return Intervals(mean=mean, low=ends[0], high=ends[1], n=n, plain=plain & (n >= FEWEST))
 
 
+def outer_quantiles(n: Int64[np.ndarray, " columns"], *, level: float) -> Float64[np.ndarray, " columns"]:
+    """Return the normal quantile that an interval reaches to on either side, expanded for few images."""
+    images = np.maximum(n, 2)
+    return np.sqrt(images / (images - 1)) * scipy.special.stdtrit(images - 1, (1 + level) / 2)
+
+
 def _outer_levels(n: Int64[np.ndarray, " columns"], *, level: float) -> Float64[np.ndarray, "2 columns"]:
     """Return the quantile levels of a percentile interval, expanded for few images."""
-    images = np.maximum(n, 2)
-    wide = np.sqrt(images / (images - 1)) * scipy.special.stdtrit(images - 1, (1 + level) / 2)
+    wide = outer_quantiles(n, level=level)
     return scipy.special.ndtr(np.stack([-wide, wide]))
 
 

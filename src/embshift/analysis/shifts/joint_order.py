@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
-from embshift.analysis.shifts.sign_flips import flip_sides
+from embshift.analysis.shifts.sign_flips import FlipTest, flip_sides
 from embshift.core.errors import PlanError
 from embshift.core.types import Direction, MetricSpec
 from embshift.runs.precision import MetricError
 from embshift.runs.values import ImageValues
 
-__all__ = ["JointOrder", "order_jointly"]
+__all__ = ["JointOrder", "check_joint", "decide_order", "order_jointly"]
 
 _FLOOR = 1e-5
 """Differences up to this, relative to the greatest mean, are rounding of float32."""
@@ -90,23 +90,64 @@ def order_jointly(
     Raises:
         PlanError: If `resamples` or `level` are out of range.
     """
+    check_joint(resamples=resamples, level=level)
+    table = values.values.transpose(0, 2, 1)  # images metrics transforms
+    means, images = _common_means(table)
+    return decide_order(
+        flip_sides(table, resamples=resamples, seed=seed),
+        means=means,
+        images=images,
+        transforms=values.transforms,
+        metrics=metrics,
+        errors=errors,
+        level=level,
+    )
+
+
+def check_joint(*, resamples: int, level: float) -> None:
+    """Check the options of a joint test.
+
+    Raises:
+        PlanError: If `resamples` or `level` are out of range.
+    """
     if resamples < 100:
         raise PlanError(f"resamples is {resamples}; expected 100 or more, e.g. {RESAMPLES}")
     if not 0 < level < 1:
         raise PlanError(f"level is {level}; expected a share above 0 and below 1, e.g. {LEVEL}")
-    table = values.values.transpose(0, 2, 1)  # images metrics transforms
-    test = flip_sides(table, resamples=resamples, seed=seed)
-    first, second = np.triu_indices(table.shape[2], 1)
-    means, images = _common_means(table)
+
+
+def decide_order(
+    test: FlipTest,
+    *,
+    means: Float64[np.ndarray, "metrics transforms"],
+    images: Int64[np.ndarray, " metrics"],
+    transforms: tuple[str, ...],
+    metrics: Sequence[MetricSpec],
+    errors: Mapping[str, MetricError] | None,
+    level: float,
+) -> JointOrder:
+    """Return which orders are certain by a test of all metrics and pairs together.
+
+    Args:
+        test: The test, metrics by pairs of transforms.
+        means: Means over the images that have all values of a metric.
+        images: Number of these images.
+        transforms: Names of the transforms.
+        metrics: Specs of the metrics.
+        errors: Errors of the metrics in the run's precision.
+        level: Joint level.
+    """
+    count = len(transforms)
+    first, second = np.triu_indices(count, 1)
     closer = np.array([1 if spec.direction is Direction.HIGHER else -1 for spec in metrics], np.int64)
     apart = (means[:, first] - means[:, second]) * closer[:, None]
     floors = _floors(means, [(errors or {}).get(spec.name) for spec in metrics])
     certain = (test.adjusted.reshape(apart.shape) <= 1 - level + 1e-12) & (np.abs(apart) > floors[:, None])
     way = np.where(certain, np.sign(apart), 0.0).astype(np.int64)
-    order = np.zeros((len(metrics), table.shape[2], table.shape[2]), np.int64)
+    order = np.zeros((len(metrics), count, count), np.int64)
     order[:, first, second], order[:, second, first] = way, -way
     return JointOrder(
-        transforms=values.transforms,
+        transforms=transforms,
         metrics=tuple(spec.name for spec in metrics),
         order=order,
         level=level,

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64
 
 from embshift.analysis.sampling.bootstrap import LEVEL, weighted_means
 
-__all__ = ["RankInterval", "Ranks", "rank_transforms"]
+__all__ = ["RankInterval", "Ranks", "assemble_ranks", "rank_transforms", "zero_rounding"]
 
 PAIRS_AT_ONCE = 512
 """Pairs whose variances are resampled at once, to limit memory."""
@@ -126,7 +126,45 @@ def rank_transforms(
     error, critical = _critical(
         score, resampled, pulls=pulls[:, defined], whole=whole, seed=seed, level=level
     )
-    difference = _zero_rounding(score[:, None] - score, scale=score)
+    return assemble_ranks(
+        score,
+        drawn=resampled[whole],
+        error=error,
+        critical=critical,
+        known=known,
+        names=names,
+        by=by,
+        higher=higher,
+        level=level,
+    )
+
+
+def assemble_ranks(
+    score: Float64[np.ndarray, " transforms"],
+    *,
+    drawn: Float64[np.ndarray, "resamples transforms"],
+    error: Float64[np.ndarray, "transforms transforms"],
+    critical: float,
+    known: Bool[np.ndarray, " transforms"],
+    names: Sequence[str],
+    by: str,
+    higher: bool,
+    level: float,
+) -> Ranks:
+    """Return ranks, their intervals and frequencies, from standard errors and a critical value.
+
+    Args:
+        score: Defined mean of each transform.
+        drawn: Means of other images: over resamples, or drawn from the distribution of the means.
+        error: Standard error of every difference.
+        critical: Multiple of its standard error that a difference must exceed.
+        known: Whether a transform has a standard error.
+        names: Names of the transforms.
+        by: Name of the score.
+        higher: Whether higher is closer.
+        level: Joint coverage of the intervals.
+    """
+    difference = zero_rounding(score[:, None] - score, scale=score)
     half_width = _half_width(error, critical=critical, known=known)
     closer = difference if higher else -difference
     certain = closer > half_width
@@ -135,17 +173,17 @@ def rank_transforms(
         transforms=tuple(names),
         score=score,
         intervals=_intervals(names, closer=closer, certain=certain),
-        frequency=_frequency(resampled[whole] if higher else -resampled[whole], known=known),
+        frequency=_frequency(drawn if higher else -drawn, known=known),
         difference=difference,
         half_width=half_width,
         certain=certain,
         critical=critical,
         level=level,
-        resamples=int(whole.sum()),
+        resamples=len(drawn),
     )
 
 
-def _zero_rounding(
+def zero_rounding(
     values: Float64[np.ndarray, "*shape"], *, scale: Float64[np.ndarray, "*other"]
 ) -> Float64[np.ndarray, "*shape"]:
     """Set values that differ from 0 by rounding only to 0."""
@@ -167,10 +205,10 @@ def _critical(
     largest = np.zeros(len(resampled))
     for start in range(0, len(first), PAIRS_AT_ONCE):
         one, other = first[start : start + PAIRS_AT_ONCE], second[start : start + PAIRS_AT_ONCE]
-        apart = _zero_rounding(pulls[:, one] - pulls[:, other], scale=pulls)  # images pairs
+        apart = zero_rounding(pulls[:, one] - pulls[:, other], scale=pulls)  # images pairs
         error[one, other] = error[other, one] = np.sqrt((apart**2).mean(axis=0) / max(len(pulls) - 1, 1))
         change = resampled[:, one] - resampled[:, other] - (score[one] - score[other])
-        change = _zero_rounding(change, scale=score)
+        change = zero_rounding(change, scale=score)
         largest = np.maximum(largest, _largest(apart, change, resamples=len(resampled), seed=seed))
     found = largest[whole]
     # "higher" returns an observed value: never one between a finite and an infinite value.

@@ -14,6 +14,7 @@ __all__ = [
     "TIE",
     "FlipTest",
     "count_flips",
+    "count_reached",
     "draw_signs",
     "flip_sides",
     "flip_signs",
@@ -155,14 +156,40 @@ def _lengths(values: Float64[np.ndarray, "images sides"], *, scale: float) -> Fl
 def _tested(
     flip: _Flip, *, known: Bool[np.ndarray, " pairs"], images: int, resamples: int, seed: int, tie: float
 ) -> FlipTest:
+    flips, exact, _ = count_flips(images, resamples=resamples)
+    seen = np.abs(flip(np.ones((1, images))))[0] if known.any() else np.empty(0)
+    signs = draw_signs(images, pairs=len(seen), flips=flips, exact=exact, seed=seed)
+    found = (np.abs(flip(block)) for block in signs)
+    return count_reached(
+        seen, found, known=known, images=images, resamples=resamples, margin=tie * np.sqrt(images)
+    )
+
+
+def count_reached(
+    seen: Float64[np.ndarray, " known"],
+    found: Iterable[Float64[np.ndarray, "block known"]],
+    /,
+    *,
+    known: Bool[np.ndarray, " pairs"],
+    images: int,
+    resamples: int,
+    margin: float,
+) -> FlipTest:
+    """Return p values: how often statistics under flips reach the observed ones.
+
+    Args:
+        seen: Size of each observed statistic.
+        found: Sizes under flips, block by block.
+        known: Which of all comparisons these are.
+        images: Number of images.
+        resamples: Number of random flips, where not all are computed.
+        margin: What rounding may take from a statistic.
+    """
     flips, exact, least = count_flips(images, resamples=resamples)
     p, adjusted = np.full(len(known), np.nan), np.full(len(known), np.nan)
     if known.any():
-        seen = np.abs(flip(np.ones((1, images))))[0]
         order = np.argsort(-seen, kind="stable")
-        signs = draw_signs(images, pairs=len(seen), flips=flips, exact=exact, seed=seed)
-        found = (np.abs(flip(block))[:, order] for block in signs)
-        alone, together = _count(found, seen[order] - tie * np.sqrt(images))
+        alone, together = _count((block[:, order] for block in found), seen[order] - margin)
         extra = 0 if exact else 1  # the observed signs are one of all flips, but not of the random ones
         places = np.flatnonzero(known)[order]
         p[places] = (alone + extra) / (flips + extra)

@@ -21,7 +21,7 @@ from embshift.core.records import Record, to_pandas, write_html
 from embshift.core.types import Direction, MetricSpec
 from embshift.runs.values import ImageValues
 
-__all__ = ["OVERALL", "Statistics", "compute_statistics"]
+__all__ = ["OVERALL", "Statistics", "check_statistics", "compute_statistics"]
 
 OVERALL = "overall"
 """The default score of ranks: the mean of the performance metrics' means."""
@@ -41,6 +41,7 @@ class Statistics:
         level: Coverage of each interval by itself; the coverage of the ranks is joint.
         resamples: Number of resamples of the images.
         seed: Their seed.
+        parts: One line on how the statistics of many images came from sums; empty where all values were held.
     """
 
     transforms: tuple[str, ...]
@@ -51,6 +52,7 @@ class Statistics:
     level: float
     resamples: int
     seed: int
+    parts: str = ""
 
     def records(self) -> list[Record]:
         """Return one row for each transform: intervals of all means, and the plausible ranks."""
@@ -92,7 +94,7 @@ def compute_statistics(
         PlanError: If `resamples` or `level` are out of range.
         UnknownNameError: If the score is unknown.
     """
-    _check(metrics, by=by, resamples=resamples, level=level)
+    check_statistics(metrics, by=by, resamples=resamples, level=level)
     scores = _all_scores(values, resamples=resamples, seed=seed)
     overall = _overall(scores, [spec.performance for spec in metrics])
     spec = next((spec for spec in metrics if spec.name == by), None)
@@ -119,7 +121,13 @@ def compute_statistics(
     )
 
 
-def _check(metrics: Sequence[MetricSpec], *, by: str, resamples: int, level: float) -> None:
+def check_statistics(metrics: Sequence[MetricSpec], *, by: str, resamples: int, level: float) -> None:
+    """Check the options of statistics.
+
+    Raises:
+        PlanError: If `resamples` or `level` are out of range.
+        UnknownNameError: If the score is unknown.
+    """
     known = (OVERALL, *(spec.name for spec in metrics))
     if by not in known:
         raise UnknownNameError("score", by, known)

@@ -10,7 +10,7 @@ from embshift.core.records import Record, list_fields, to_pandas, write_html
 from embshift.core.types import Direction, MetricSpec
 from embshift.runs.values import ImageValues
 
-__all__ = ["Cell", "Summary", "SummaryRow", "summarise"]
+__all__ = ["Cell", "Summary", "SummaryRow", "make_summary", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +56,14 @@ class Summary:
         rows: One for each transform.
         map_name: What the encoder's maps are: "attention map", or the name of what it has in its place.
         precision: One line on the encoder's precision and its errors; empty for float32.
+        parts: One line on how the values of many images were summed; empty where all were held.
     """
 
     metrics: tuple[MetricSpec, ...]
     rows: tuple[SummaryRow, ...]
     map_name: str
     precision: str = ""
+    parts: str = ""
 
     def closest(self, metric: str) -> frozenset[str]:
         """Return the transforms whose mean is closest to the original under a metric.
@@ -122,21 +124,45 @@ def summarise(
         precision: One line on the encoder's precision, shown below the table.
     """
     cells = [
-        Named(
-            kind="metric",
-            things={spec.name: _cell(values, transform, metric) for metric, spec in enumerate(metrics)},
-        )
+        [_cell(values, transform, metric) for metric in range(len(metrics))]
         for transform in range(len(values.transforms))
     ]
+    return make_summary(
+        cells, transforms=values.transforms, metrics=metrics, map_name=map_name, precision=precision
+    )
+
+
+def make_summary(
+    cells: Sequence[Sequence[Cell]],
+    *,
+    transforms: Sequence[str],
+    metrics: Sequence[MetricSpec],
+    map_name: str = "attention map",
+    precision: str = "",
+    parts: str = "",
+) -> Summary:
+    """Make the summary of cells: compute overall scores and ranks.
+
+    Args:
+        cells: Cells of each transform, in the order of the metrics.
+        transforms: Names of the transforms.
+        metrics: Specs of the metrics.
+        map_name: What the encoder's maps are.
+        precision: One line on the encoder's precision.
+        parts: One line on how the values were summed.
+    """
+    names = [spec.name for spec in metrics]
+    named = [Named(kind="metric", things=dict(zip(names, row, strict=True))) for row in cells]
     performance = [spec.name for spec in metrics if spec.performance]
-    overall = [float(np.mean([row[name].mean for name in performance] or [np.nan])) for row in cells]
+    overall = [float(np.mean([row[name].mean for name in performance] or [np.nan])) for row in named]
     ranks = _ranks(overall)
-    rows = zip(values.transforms, cells, overall, ranks, strict=True)
+    rows = zip(transforms, named, overall, ranks, strict=True)
     return Summary(
         metrics=tuple(metrics),
         rows=tuple(SummaryRow(transform=t, cells=c, overall=o, rank=r) for t, c, o, r in rows),
         map_name=map_name,
         precision=precision,
+        parts=parts,
     )
 
 

@@ -90,7 +90,9 @@ def _caption(summary: Summary) -> str:
     mapped = any(Capture.ATTENTION in spec.needs for spec in summary.metrics)
     own = f"\nattention: compares this encoder's {summary.map_name}"
     rounded = f"\n{summary.precision}" if summary.precision else ""
-    return _LEGEND + undefined + (own if mapped and summary.map_name != "attention map" else "") + rounded
+    own = own if mapped and summary.map_name != "attention map" else ""
+    summed = f"\n{summary.parts}" if summary.parts else ""
+    return _LEGEND + undefined + own + rounded + summed
 
 
 def summary_table(summary: Summary, *, stacked: bool = False) -> Table:
@@ -188,8 +190,8 @@ def _summary_content(summary: Summary) -> dict[str, Any]:
         for row in summary.rows
     ]
     metrics = [{"name": s.name, "unit": s.unit, "direction": str(s.direction)} for s in summary.metrics]
-    rounded = {"precision": summary.precision} if summary.precision else {}
-    return {"map": summary.map_name, "metrics": metrics, "transforms": rows} | rounded
+    told = {name: getattr(summary, name) for name in ("precision", "parts") if getattr(summary, name)}
+    return {"map": summary.map_name, "metrics": metrics, "transforms": rows} | told
 
 
 def _cell_content(cell: Cell) -> dict[str, Any]:
