@@ -19,8 +19,8 @@ class Moments:
         mean: Their mean, in the unit of the values; 0 without a value.
         squares: Sum of squared deviations from the mean.
         cubes: Sum of cubed deviations.
-        low: Least value; infinite without one.
-        high: Greatest value; minus infinite without one.
+        low: Least finite value; infinite without one.
+        high: Greatest finite value; minus infinite without one.
     """
 
     n: Int64[np.ndarray, " columns"]
@@ -48,14 +48,14 @@ def measure_moments(values: Float64[np.ndarray, "images columns"], /) -> Moments
     n = defined.sum(axis=0)
     mean = np.where(defined, values, 0.0).sum(axis=0) / np.maximum(n, 1)
     apart = np.where(defined, values - mean, 0.0)
-    squares = apart * apart
+    squares, finite = apart * apart, np.isfinite(values)
     return Moments(
         n=n,
         mean=mean,
         squares=squares.sum(axis=0),
         cubes=(squares * apart).sum(axis=0),
-        low=np.where(defined, values, np.inf).min(axis=0, initial=np.inf),
-        high=np.where(defined, values, -np.inf).max(axis=0, initial=-np.inf),
+        low=np.where(finite, values, np.inf).min(axis=0, initial=np.inf),
+        high=np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf),
     )
 
 

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from embshift.analysis.parts.distributions import describe_error
 from embshift.core.version import __version__
 from embshift.runs.tables import RunTables
 from embshift.show.report.facts.run import Facts
@@ -144,8 +145,13 @@ def _strength_label(plan: Mapping[str, Any], info: Mapping[str, Any]) -> str:
 def _statistics_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     found = facts.statistics
     yield "unit of analysis", "the image: draws are averaged first, and equal images count once"
-    yield "intervals of means", f"paired bootstrap over images, BCa, {format_percent(found.level)} each"
-    yield "resamples, seed", f"{found.resamples:,}, {found.seed}"
+    if facts.part is None:
+        yield "intervals of means", f"paired bootstrap over images, BCa, {format_percent(found.level)} each"
+        yield "resamples, seed", f"{found.resamples:,}, {found.seed}"
+    else:
+        yield "intervals of means", f"BCa, from moments of all images, {format_percent(found.level)} each"
+        yield "normal draws in place of resamples, seed", f"{found.resamples:,}, {found.seed}"
+        yield "summed in parts", describe_error(facts.metrics)
     yield (
         "ranks",
         "simultaneous rank intervals (Mogstad, Romano, Shaikh & Wilhelm 2024),"

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64
 
+from embshift.analysis.parts.distributions import Distribution, read_distributions
+from embshift.analysis.parts.part import Part
 from embshift.show.report.facts.run import Facts
 from embshift.show.report.parts.rounding import round_value
 from embshift.show.text.summary import short_name
@@ -74,12 +76,28 @@ def list_overall(facts: Facts) -> list[dict[str, Any]]:
 
 def bin_values(facts: Facts) -> list[dict[str, Any]]:
     """Return for each metric the common bins, and for each transform its counts per bin and quantiles."""
+    if facts.part is not None:
+        return [_bin_part(facts.part, at) for at in range(len(facts.metrics))]
     return [_bin(facts.values.values[:, :, at]) for at in range(len(facts.metrics))]
+
+
+def _bin_part(part: Part, metric: int) -> dict[str, Any]:
+    found = read_distributions(part, metric)
+    edges = _edges([(one.ends, one.n) for one in found if one.n])
+    return {
+        "edges": [round_value(edge) for edge in edges.tolist()],
+        "counts": [one.count_between(edges).tolist() for one in found],
+        "quantiles": [_round_quantiles(one) for one in found],
+    }
+
+
+def _round_quantiles(found: Distribution) -> list[float | None]:
+    return [round_value(q) for q in found.read_quantiles(_QUANTILES).tolist()] if found.n else []
 
 
 def _bin(values: Float[np.ndarray, "images transforms"]) -> dict[str, Any]:
     columns = [column[np.isfinite(column)] for column in values.T]
-    edges = _edges(columns)
+    edges = _edges([((float(one.min()), float(one.max())), len(one)) for one in columns if len(one)])
     return {
         "edges": [round_value(edge) for edge in edges.tolist()],
         "counts": [np.histogram(column, edges)[0].tolist() if len(edges) else [] for column in columns],
@@ -90,14 +108,17 @@ def _bin(values: Float[np.ndarray, "images transforms"]) -> dict[str, Any]:
     }
 
 
-def _edges(columns: Sequence[Float[np.ndarray, " _"]]) -> Float64[np.ndarray, " edges"]:
-    """Return edges of bins over the range of all transforms; more images get more bins."""
-    ends = [(float(column.min()), float(column.max())) for column in columns if len(column)]
-    if not ends:
+def _edges(columns: Sequence[tuple[tuple[float, float], int]]) -> Float64[np.ndarray, " edges"]:
+    """Return edges of bins over the range of all transforms; more images get more bins.
+
+    Args:
+        columns: Least and greatest value, and number of values, of each transform that has any.
+    """
+    if not columns:
         return np.empty(0)
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    low, high = min(ends[0] for ends, _ in columns), max(ends[1] for ends, _ in columns)
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         room = max(abs(low), 1.0) * 1e-3
         low, high = low - room, high + room
-    most = max(len(column) for column in columns)
+    most = max(n for _, n in columns)
     return np.linspace(low, high, int(np.clip(round(4 * most ** (1 / 3)), 8, 60)) + 1)

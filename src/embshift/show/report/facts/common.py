@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from embshift.analysis.parts.order import count_lacking, rank_common_part
+from embshift.analysis.parts.part import Part
 from embshift.analysis.shifts.ranks import Ranks
 from embshift.analysis.shifts.statistics import compute_statistics
 from embshift.core.types import MetricSpec
 from embshift.runs.values import ImageValues
-from embshift.show.report.facts.large import group_images
 
-__all__ = ["CommonImages", "rank_common_images"]
+__all__ = ["CommonImages", "find_common_part", "rank_common_images"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +31,7 @@ class CommonImages:
 
 
 def rank_common_images(
-    values: ImageValues, *, metrics: Sequence[MetricSpec], resamples: int, grouped: bool = False
+    values: ImageValues, *, metrics: Sequence[MetricSpec], resamples: int
 ) -> CommonImages | None:
     """Rank transforms on the images where each has all its performance metrics.
 
@@ -40,7 +41,6 @@ def rank_common_images(
         values: One value per image, transform and metric.
         metrics: Specs of the metrics along the last axis, in order.
         resamples: Number of resamples of the images.
-        grouped: Whether random groups of images are resampled in place of the images.
 
     Returns:
         The ranks; None where all images are common, or where none is.
@@ -68,9 +68,18 @@ def rank_common_images(
     return CommonImages(
         images=int(rows.sum()),
         fewer={values.transforms[at]: int(lacking[at]) for at in ranked.tolist() if lacking[at]},
-        ranks=compute_statistics(
-            group_images(common) if grouped else common,
-            metrics=metrics,
-            resamples=resamples,
-        ).ranks,
+        ranks=compute_statistics(common, metrics=metrics, resamples=resamples).ranks,
     )
+
+
+def find_common_part(part: Part, *, resamples: int) -> CommonImages | None:
+    """Rank transforms as `rank_common_images` does, from sums over all images.
+
+    Args:
+        part: The sums of a run.
+        resamples: Number of draws in place of resamples.
+    """
+    found = rank_common_part(part, resamples=resamples)
+    if found is None:
+        return None
+    return CommonImages(images=found[0], fewer=count_lacking(part), ranks=found[1])

@@ -8,6 +8,12 @@ from typing import Any
 import numpy as np
 
 from embshift.analysis.of_run import analyse_separation
+from embshift.analysis.parts.distributions import find_median
+from embshift.analysis.parts.order import order_part_jointly
+from embshift.analysis.parts.part import Part
+from embshift.analysis.parts.reading import read_parts
+from embshift.analysis.parts.statistics import compute_part_statistics, rank_by_metric
+from embshift.analysis.parts.summary import summarise_part
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.joint_order import JointOrder, order_jointly
 from embshift.analysis.shifts.ranks import Ranks
@@ -19,10 +25,11 @@ from embshift.core.types import Capture, MetricSpec
 from embshift.runs.precision import read_precision_errors
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
-from embshift.show.report.facts.common import CommonImages, rank_common_images
+from embshift.show.report.facts.common import CommonImages, find_common_part, rank_common_images
 from embshift.show.report.facts.embeddings import MOST_IMAGES, EmbeddingFacts, measure_embeddings
-from embshift.show.report.facts.large import group_images, read_values, restore_means, separate_images
+from embshift.show.report.facts.large import separate_images
 from embshift.show.report.facts.levels import LevelFacts, measure_levels
+from embshift.show.report.parts.kept_views import find_kept_views
 
 __all__ = ["Facts", "choose_resamples", "find_main_metric", "gather_facts"]
 
@@ -36,7 +43,8 @@ class Facts:
     Attributes:
         transforms: Names, in the order of the plan.
         metrics: Definition of each metric.
-        values: One value per image, transform and metric.
+        values: One value per image, transform and metric; of a run of many images, only of those that the
+            page may show.
         summary: Means and deviations.
         statistics: Intervals of all means; ranks by the overall score.
         main: Ranks by the main metric (see `find_main_metric`); None without one.
@@ -50,6 +58,7 @@ class Facts:
         info: The content of ``run.json``.
         embeddings: Measurements of the embeddings; None if they were not taken.
         levels: Results over severities and at equal damage, if the run has them.
+        part: Sums over all images of a run of many images; None where `values` holds all.
     """
 
     transforms: tuple[str, ...]
@@ -67,6 +76,7 @@ class Facts:
     info: Mapping[str, Any]
     embeddings: EmbeddingFacts | None = None
     levels: LevelFacts = field(default_factory=LevelFacts)
+    part: Part | None = None
 
     @property
     def level(self) -> float:
@@ -76,9 +86,26 @@ class Facts:
     @property
     def measured(self) -> int:
         """Return the number of images with at least one defined value."""
+        if self.part is not None:
+            return self.part.measured
         # One transform at a time: a copy of all values would take as much memory again.
         per = [~np.isnan(self.values.values[:, at]).all(axis=1) for at in range(len(self.transforms))]
         return int(np.logical_or.reduce(per).sum()) if per else 0
+
+    @property
+    def partly(self) -> int:
+        """Return the number of values that are means over fewer draws, since other draws are undefined."""
+        if self.part is not None:
+            return self.part.partly
+        return int(((self.values.undefined > 0) & ~np.isnan(self.values.values)).sum())
+
+    def find_median(self, transform: int, metric: int) -> float:
+        """Return the median of one transform and metric, by their positions; NaN without a value."""
+        if self.part is not None:
+            return find_median(self.part, transform, metric)
+        column = self.values.values[:, transform, metric]
+        defined = column[~np.isnan(column)]
+        return float(np.median(defined)) if len(defined) else float("nan")
 
 
 def choose_resamples(images: int) -> int:
@@ -95,31 +122,82 @@ def gather_facts(run: RunTables, *, resamples: int | None = None, on_step: OnSte
         on_step: Receives each step as it begins.
     """
     on_step("values")
-    images = run.count_images()
-    large = images > MOST_IMAGES
-    values = read_values(run, images=images) if large else run.values()
-    units = group_images(values) if large else values
+    large = run.count_images() > MOST_IMAGES
+    find = _sum_shifts if large else _hold_shifts
+    found = find(run, resamples=resamples, on_step=on_step)
+    images = len(found.values.rows) if found.part is None else found.part.images
+    return Facts(
+        transforms=run.transforms,
+        metrics=run.metrics,
+        values=found.values,
+        summary=found.summary,
+        statistics=found.statistics,
+        main=found.main,
+        joint=found.joint,
+        common=found.common,
+        repeated=found.repeated,
+        separation=found.separation,
+        inputs=_count_inputs(run),
+        views=run.count_views(),
+        info=run.info,
+        embeddings=measure_embeddings(run, images=images, on_step=on_step),
+        levels=measure_levels(run, images=images, resamples=found.statistics.resamples, on_step=on_step),
+        part=found.part,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shifts:
+    """The facts that come from the shifts, as in `Facts`."""
+
+    values: ImageValues
+    summary: Summary
+    statistics: Statistics
+    main: Ranks | None
+    joint: JointOrder
+    common: CommonImages | None
+    repeated: int
+    separation: Separation
+    part: Part | None = None
+
+
+def _hold_shifts(run: RunTables, *, resamples: int | None, on_step: OnStep) -> _Shifts:
+    """Compute from all values."""
+    values = run.values()
     resamples = choose_resamples(len(values.rows)) if resamples is None else resamples
     on_step("intervals and ranks")
     main = find_main_metric(run.metrics)
     errors = read_precision_errors(run.info)
-    statistics = compute_statistics(units, metrics=run.metrics, resamples=resamples)
-    return Facts(
-        transforms=run.transforms,
-        metrics=run.metrics,
+    return _Shifts(
         values=values,
         summary=summarise(values, metrics=run.metrics, map_name=str(run.info["encoder"].get("map_name"))),
-        statistics=restore_means(statistics, values) if large else statistics,
-        main=None if main is None else _rank_by(units, main, resamples=resamples),
-        joint=order_jointly(units, metrics=run.metrics, errors=errors, resamples=resamples),
-        common=rank_common_images(values, metrics=run.metrics, resamples=resamples, grouped=large),
-        repeated=len(run.repeated()),
-        separation=separate_images(run) if large else analyse_separation(run),
-        inputs=_count_inputs(run),
-        views=run.count_views(),
-        info=run.info,
-        embeddings=measure_embeddings(run, images=len(values.rows), on_step=on_step),
-        levels=measure_levels(run, images=len(values.rows), resamples=resamples, on_step=on_step),
+        statistics=compute_statistics(values, metrics=run.metrics, resamples=resamples),
+        main=None if main is None else _rank_by(values, main, resamples=resamples),
+        joint=order_jointly(values, metrics=run.metrics, errors=errors, resamples=resamples),
+        common=rank_common_images(values, metrics=run.metrics, resamples=resamples),
+        repeated=len(run.repeated_rows()),
+        separation=analyse_separation(run),
+    )
+
+
+def _sum_shifts(run: RunTables, *, resamples: int | None, on_step: OnStep) -> _Shifts:
+    """Compute from sums, without holding all values."""
+    skip = run.repeated_rows()
+    part = read_parts(run, wanted=find_kept_views(run), skip=skip)
+    resamples = RESAMPLES if resamples is None else resamples
+    on_step("intervals and ranks")
+    main = find_main_metric(run.metrics)
+    errors = read_precision_errors(run.info)
+    return _Shifts(
+        values=part.kept.values,
+        summary=summarise_part(part, map_name=str(run.info["encoder"].get("map_name"))),
+        statistics=compute_part_statistics(part, resamples=resamples),
+        main=None if main is None else rank_by_metric(part, main, resamples=resamples),
+        joint=order_part_jointly(part, errors=errors, resamples=resamples),
+        common=find_common_part(part, resamples=resamples),
+        repeated=len(skip),
+        separation=separate_images(run, skip=skip),
+        part=part,
     )
 
 

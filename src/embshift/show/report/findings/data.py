@@ -94,7 +94,7 @@ def describe_undefined(facts: Facts) -> str | None:
     counts = np.array(
         [[row.cells[spec.name].undefined for spec in facts.metrics] for row in facts.summary.rows], np.int64
     )
-    draws = _count_partly_undefined(facts)
+    draws = facts.partly
     total = int(counts.sum()) if counts.size else 0
     partly = (
         f" In {count_noun(draws, 'further value')}, some draws are undefined: the others give the mean."
@@ -110,11 +110,6 @@ def describe_undefined(facts: Facts) -> str | None:
         f" undefined and left out of the means. Most of them are in {where}"
         f" ({count_noun(int(counts.max()), 'image')}).{partly}"
     )
-
-
-def _count_partly_undefined(facts: Facts) -> int:
-    """Return the number of values that are means over fewer draws, since other draws are undefined."""
-    return int(((facts.values.undefined > 0) & ~np.isnan(facts.values.values)).sum())
 
 
 def warn_few_images(facts: Facts) -> str | None:

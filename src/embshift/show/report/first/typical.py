@@ -5,14 +5,12 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 from jaxtyping import Float, Int64
 
-from embshift.core.errors import RunError
 from embshift.core.types import ORIGINAL
-from embshift.runs.places import list_in
 from embshift.runs.tables import RunTables
 from embshift.show.report.facts.run import Facts, find_main_metric
+from embshift.show.report.parts.kept_views import find_kept_views
 from embshift.show.report.parts.thumbnails import name_image, read_thumbnail
 from embshift.show.text.words import make_visible
 
@@ -27,9 +25,6 @@ _NEAREST = 3
 _TRIED = 12
 """Kept views that are tried before a transform is left without one."""
 
-_MOST_KEPT = 100_000
-"""Images whose kept views are considered."""
-
 
 def list_typical_views(run: RunTables, facts: Facts, transforms: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return for each transform with kept views an image close to its median shift, before and after.
@@ -40,15 +35,16 @@ def list_typical_views(run: RunTables, facts: Facts, transforms: Sequence[str]) 
         transforms: Names of the transforms.
     """
     spec = find_main_metric(facts.metrics) or next(iter(facts.metrics), None)
-    lines = _find_kept(run)
+    lines = find_kept_views(run)
     if spec is None or not lines:
         return {}
     at = facts.values.metrics.index(spec.name)
     kept = np.isin(facts.values.rows, list(lines))
     found = dict[str, dict[str, Any]]()
     for name in transforms:
-        column = facts.values.values[:, facts.transforms.index(name), at]
-        tried = _order_by_median(column, rows=facts.values.rows, kept=kept)
+        place = facts.transforms.index(name)
+        column, median = facts.values.values[:, place, at], facts.find_median(place, at)
+        tried = _order_by_median(column, median=median, rows=facts.values.rows, kept=kept)
         nearest = list(islice(_read_views(run, name, [lines[row] for row in tried]), _NEAREST))
         if nearest:
             # The size of the compressed original is its detail.
@@ -56,27 +52,15 @@ def list_typical_views(run: RunTables, facts: Facts, transforms: Sequence[str]) 
     return found
 
 
-def _find_kept(run: RunTables) -> dict[int, Mapping[str, Any]]:
-    """Return the images with kept views, by row."""
-    try:
-        ids = [one.name for one in list_in(run.folder, "views", pattern="*")][:_MOST_KEPT]
-    except RunError:  # a link: views outside the run folder are not read
-        return {}
-    wanted = pc.field("image_id").isin(ids)
-    columns = ["row", "image_id", "source", "member", "index"]
-    chunks = run.chunks("images", columns) if ids else iter(())
-    return {line["row"]: line for chunk in chunks for line in chunk.filter(wanted).to_pylist()}
-
-
 def _order_by_median(
-    column: Float[np.ndarray, " images"], *, rows: Int64[np.ndarray, " images"], kept: np.ndarray
+    column: Float[np.ndarray, " images"],
+    *,
+    median: float,
+    rows: Int64[np.ndarray, " images"],
+    kept: np.ndarray,
 ) -> list[int]:
     """Return the rows of kept images, the nearest to the median of all images first."""
-    defined = ~np.isnan(column)
-    if not defined.any():
-        return []
-    median = float(np.median(column[defined]))
-    chosen = np.flatnonzero(defined & kept)
+    chosen = np.flatnonzero(~np.isnan(column) & kept)
     order = np.argsort(np.abs(column[chosen] - median), kind="stable")
     return rows[chosen[order[:_TRIED]]].tolist()
 
