@@ -22,7 +22,17 @@ RESULTS = Path(__file__).parent / "results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the stages asked for, and return the exit code."""
-    from benchmarks import accelerator, app, comparing, explaining, forms, long_runs, stages, whole_runs
+    from benchmarks import (
+        accelerator,
+        app,
+        comparing,
+        explaining,
+        forms,
+        long_runs,
+        many_images,
+        stages,
+        whole_runs,
+    )
     from benchmarks.images import write_encoder, write_images
     from benchmarks.machine import describe_machine, read_load
     from benchmarks.report import format_table, make_results
@@ -35,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **explaining.STAGES,
         **forms.STAGES,
         **comparing.STAGES,
+        **many_images.STAGES,
         **app.STAGES,
         **accelerator.STAGES,
     }
@@ -80,6 +91,7 @@ _SIZES = {
         "images of the finished run that is asked again, and of compared runs; a multiple of 64",
     ),
     "explained": (256, 32, "images of the run that is explained"),
+    "many": (1_000_000, 200_000, "images of the run whose statistics are made in parts"),
     "few": (32, 8, "images in a repetition of a single stage"),
     "repetitions": (3, 2, "repetitions of everything"),
 }

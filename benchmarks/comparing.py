@@ -18,7 +18,7 @@ from embshift.runs.chunks import ParquetSink
 from embshift.runs.record import write_record_file
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
 
-__all__ = ["STAGES", "measure_compare", "measure_thresholds"]
+__all__ = ["STAGES", "measure_compare", "measure_thresholds", "watch_command"]
 
 RUNS, TRANSFORMS, DIM = 5, 10, 256
 _DECAY, _OWN = 0.97, 0.05
@@ -47,9 +47,13 @@ def measure_thresholds(setting: Setting) -> list[Figure]:
 
 
 def _watch(stage: str, arguments: list[str], *, way: str, repetitions: int) -> list[Figure]:
+    command = [sys.executable, "-m", "embshift", *arguments]
+    return watch_command(stage, command, way=way, repetitions=repetitions)
+
+
+def watch_command(stage: str, command: list[str], *, way: str, repetitions: int) -> list[Figure]:
     """Measure a command: wall time, processor time of all cores, and peak memory."""
     peaks, spent, used = list[float](), list[float](), list[float]()
-    command = [sys.executable, "-m", "embshift", *arguments]
     for _ in range(repetitions):
         before = _read_processor_time()
         spent.append(time_call(lambda: peaks.append(watch_memory(command).main)))

@@ -23,6 +23,7 @@ class Setting:
         memory: Images of the longer memory run.
         finished: Images of the finished run that is asked again, and of compared runs.
         explained: Images of the run that is explained.
+        many: Images of the run whose statistics are made in parts.
         best: The encoder's best batch size by network and engine, filled in by the stages.
     """
 
@@ -37,6 +38,7 @@ class Setting:
     memory: int
     finished: int
     explained: int
+    many: int
     best: dict[str, int] = field(default_factory=dict[str, int])
 
     def block(self, repetition: int, *, count: int) -> list[str]:

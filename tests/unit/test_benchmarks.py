@@ -105,7 +105,7 @@ def test_table_shows_every_repetition_and_every_goal():
 def test_a_form_whose_library_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     sizes = dict.fromkeys(
-        ("repetitions", "few", "plain", "ours", "fast", "memory", "finished", "explained"), 1
+        ("repetitions", "few", "plain", "ours", "fast", "memory", "finished", "explained", "many"), 1
     )
     found = forms.measure_forms(Setting(images=[], encoder=tmp_path, folder=tmp_path, **sizes))
     text = format_table(make_results(found, settings={"only": ["forms"]}, machine=MACHINE, loads=[0, 0]))
