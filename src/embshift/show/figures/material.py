@@ -1,9 +1,10 @@
 """Material of figures: a run whose parts are read and computed once, when they are first needed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -12,12 +13,17 @@ from PIL import Image
 from embshift.analysis.embeddings.clusters import Clusters
 from embshift.analysis.explanation import Explanation, open_explanation
 from embshift.analysis.of_run import cluster_run
+from embshift.analysis.parts.part import Part
+from embshift.analysis.parts.reading import MOST_EXACT, read_parts
+from embshift.analysis.parts.statistics import compute_part_statistics
+from embshift.analysis.parts.summary import summarise_part
 from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.errors import FigureError, PlanError, RunError
 from embshift.core.seeding import make_generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
 from embshift.metrics.upsampling import upsample_map
+from embshift.runs.places import list_in
 from embshift.runs.tables import RunTables
 from embshift.runs.values import ImageValues
 from embshift.runs.view_files import find_view
@@ -64,13 +70,20 @@ class Material:
     run: RunTables
 
     @cached_property
+    def part(self) -> Part | None:
+        """Sums over all images, where these are too many to hold all values; else None."""
+        if self.run.count_images() <= MOST_EXACT:
+            return None
+        return read_parts(self.run, wanted=[image.row for image in self._kept_images])
+
+    @cached_property
     def values(self) -> ImageValues:
-        """One value for each image, transform and metric.
+        """One value for each image, transform and metric; of many images, those of a sample.
 
         Raises:
             FigureError: If the run holds no values.
         """
-        found = self.run.values()
+        found = self.run.values() if self.part is None else self.part.kept.sample()
         if np.isnan(found.values).all():
             raise FigureError(f"{self.run.folder} holds no values; a figure needs at least one measured view")
         return found
@@ -78,12 +91,25 @@ class Material:
     @cached_property
     def summary(self) -> Summary:
         """Means, standard deviations and ranks."""
+        if self.part is not None:
+            return summarise_part(self.part, map_name=self.map_name)
         return summarise(self.values, metrics=self.run.metrics, map_name=self.map_name)
 
     @cached_property
     def statistics(self) -> Statistics:
         """Means with their intervals."""
+        if self.part is not None:
+            return compute_part_statistics(self.part)
         return compute_statistics(self.values, metrics=self.run.metrics)
+
+    def read_image(self, row: int, metric: str) -> Float64[np.ndarray, " transforms"]:
+        """Return the values of an image with kept views by one metric, by its row; NaN where undefined."""
+        held = self.values if self.part is None else self.part.kept.values
+        return held.values[int(np.flatnonzero(held.rows == row)[0]), :, held.metrics.index(metric)]
+
+    def name_images(self) -> str:
+        """Name the images that distributions are over: all of them, or a sample of many."""
+        return "images" if self.part is None else f"a sample of {len(self.values.rows):,} images"
 
     @cached_property
     def clusters(self) -> Clusters:
@@ -177,6 +203,11 @@ class Material:
             FigureError: If the folder ``views`` holds no image with its views.
         """
         found = self._kept_images
+        if not found:
+            raise FigureError(
+                f"{self.run.folder / 'views'} holds no image with its views; a run writes them when it"
+                " finishes: finish the run, or measure into a new folder"
+            )
         order = make_generator(self.run.info["plan"]["seed"], "figures").permutation(len(found)).tolist()
         # Sorting is stable: images with equally many views stay in the seeded order.
         return tuple(sorted((found[at] for at in order), key=_count_views, reverse=True)[:most])
@@ -186,9 +217,9 @@ class Material:
         folder = self.run.folder
         names = (ORIGINAL, *self.run.transforms)
         found = list[KeptImage]()
-        skip = self.run.repeated()
-        for line in self.run.images().select(["row", "image_id", "member", "status"]).to_pylist():
-            if line["status"] != "ok" or line["row"] in skip:
+        skip, kept = self.run.repeated(), {path.name for path in list_in(folder, "views", pattern="*")}
+        for line in self._read_usable():
+            if line["row"] in skip or line["image_id"] not in kept:
                 continue
             paths = {
                 name: find_view(folder, image_id=line["image_id"], transform=name, draw=0) for name in names
@@ -196,12 +227,12 @@ class Material:
             views = {name: path for name, path in paths.items() if path.exists()}
             if ORIGINAL in views and len(views) > 1:
                 found.append(KeptImage(row=line["row"], name=Path(line["member"]).name, views=views))
-        if not found:
-            raise FigureError(
-                f"{folder / 'views'} holds no image with its views; a run writes them when it finishes:"
-                " finish the run, or measure into a new folder"
-            )
         return tuple(found)
+
+    def _read_usable(self) -> Iterator[dict[str, Any]]:
+        """Yield row, id and name of the usable images, a chunk at a time."""
+        for chunk in self.run.chunks("images", ["row", "image_id", "member", "status"]):
+            yield from (line for line in chunk.to_pylist() if line["status"] == "ok")
 
     def read_maps(self, rows: Sequence[int]) -> dict[tuple[int, str], EncoderMap]:
         """Return the encoder's maps of the first draws of some images, by row and transform."""

@@ -56,8 +56,8 @@ def cosine_distribution(material: Material, frame: Frame, /) -> Iterator[Page]:
         label="cosine between embeddings",
         notes=[
             material.format_sample(["cosine"]),
-            "curve: kernel density over images, each scaled to its own peak · dot: mean · line: ± one"
-            " standard deviation, as on the right · 1 is the original's direction",
+            f"curve: kernel density over {material.name_images()}, each scaled to its own peak · dot: mean ·"
+            " line: ± one standard deviation, as on the right · 1 is the original's direction",
         ],
         row=0.3 if len(rows) <= 12 else 0.23,
         beside=beside,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from embshift.core.types import ORIGINAL
@@ -77,8 +76,8 @@ def _find_cosines(material: Material, image: KeptImage) -> dict[str, float]:
     """Return the cosines of one image by transform; empty where the run does not hold them."""
     if "cosine" not in material.values.metrics:
         return {}
-    row = int(np.flatnonzero(material.values.rows == image.row)[0])
-    return dict(zip(material.run.transforms, material.select_metric("cosine")[row].tolist(), strict=True))
+    found = material.read_image(image.row, "cosine")
+    return dict(zip(material.run.transforms, found.tolist(), strict=True))
 
 
 def _add_view(canvas: Axes, material: Material, image: KeptImage, *, name: str, place: Place) -> None:

@@ -87,7 +87,7 @@ def l2_density(material: Material, frame: Frame, /) -> Iterator[Page]:
     label = f"L2 distance between raw embeddings ({unit})"
     notes = [
         material.format_sample(["l2"]),
-        "kernel density over images (Gaussian, Scott's bandwidth, mirrored at 0)",
+        f"kernel density over {material.name_images()} (Gaussian, Scott's bandwidth, mirrored at 0)",
     ]
     layout = _lay_out(curves, frame, span=span)
     if layout is None:

@@ -85,7 +85,14 @@ def _choose_sample(material: Material) -> _Sample:
     rng = make_generator(material.run.info["plan"]["seed"], "sample_heatmap")
     drawn = np.sort(rng.permutation(known)[:_SAMPLE])
     order = drawn[np.argsort(-np.nanmean(cosines[drawn], axis=1), kind="stable")]
-    return _Sample(rows=material.values.rows[order], cosines=cosines[order], of=len(known))
+    return _Sample(
+        rows=material.values.rows[order], cosines=cosines[order], of=_count_known(material, len(known))
+    )
+
+
+def _count_known(material: Material, held: int) -> int:
+    """Return the number of images with a cosine; of many, that of all with a value, which are not held."""
+    return held if material.part is None else material.part.measured
 
 
 def _write_alt(material: Material, sample: _Sample) -> str:
