@@ -127,17 +127,29 @@ def test_originals_of_two_runs_are_a_floor_of_what_differs(tmp_path, field, valu
     assert (found.high, found.median, found.images) == pytest.approx((wanted.high, wanted.median, 12))
 
 
-def test_floors_of_another_encoder_or_of_other_pictures_are_refused(tmp_path, run, monkeypatch):
-    make_run(tmp_path / "clip", Wanted(images=4))
+def test_floors_of_another_encoder_or_of_other_pictures_are_refused(tmp_path, monkeypatch):
+    for name in ("own", "clip"):
+        make_run(tmp_path / name, Wanted(images=4))
+    run = altered(tmp_path / "own", encoder={"digest": "d"})
     with pytest.raises(RunError, match=r"with other weights \(encoder .*\); a floor needs one encoder"):
         run.floors(altered(tmp_path / "clip", encoder={"digest": "else"}))
     make_run(tmp_path / "else", Wanted(images=4))
-    other = embshift.open_run(tmp_path / "else")
+    other = altered(tmp_path / "else", encoder={"digest": "d"})
     monkeypatch.setattr(
-        type(other), "image_ids", lambda self: {row: f"{self.folder}{row}" for row in range(24)}
+        type(other), "image_ids", lambda self: {row: f"{self.folder}{row}" for row in range(4)}
     )
     with pytest.raises(RunError, match="shares no image"):
         run.floors(other)
+
+
+@pytest.mark.parametrize("unknown", [{"digest": ""}, {"digest": "code", "family": "object"}])
+def test_weights_that_no_run_states_are_not_taken_as_equal(tmp_path, unknown):
+    make_run(tmp_path / "one", Wanted(images=12))
+    make_run(tmp_path / "two", Wanted(images=12, seed=1))
+    one, two = (altered(tmp_path / name, encoder=unknown) for name in ("one", "two"))
+    with pytest.raises(RunError, match=r"one does not say which weights .*'identity'"):
+        one.floors(two)
+    assert one.floors() == one.floors(one) == ()
 
 
 # Differences ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from embshift.analysis.embeddings.floors import Floor, floor
 from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.of_run import pair_views
 from embshift.analysis.pairing.pairing import pair_originals, pair_panels
-from embshift.analysis.pairing.panels import read_panel
+from embshift.analysis.pairing.panels import read_panel, read_weights_digest
 from embshift.analysis.shifts.paired_tests import PairedTests, compare_columns, compare_sides
 from embshift.core.errors import RunError, UnknownNameError
 from embshift.runs.tables import RunTables
@@ -38,20 +38,34 @@ def find_floors(run: RunTables, others: Sequence[RunTables] = ()) -> tuple[Floor
         others: Runs of the same images with the same encoder.
 
     Raises:
-        RunError: If a run used another encoder, or shares no image.
+        RunError: If a run used another encoder, or one whose weights are not known, or shares no image.
     """
     found = list(_own(run))
     originals = pair_views(run)
     for other in others:
-        if other.info["encoder"].get("digest") != run.info["encoder"].get("digest"):
-            raise RunError(
-                f"{other.folder} was measured with other weights (encoder {other.info['encoder']['name']}); a"
-                f" floor needs one encoder: measure it with {run.info['encoder']['name']}"
-            )
+        _check_weights(run, other)
         found += _own(other)
         if other.folder.resolve() != run.folder.resolve():
             found.append(_between(run, other, originals=originals))
     return tuple(found)
+
+
+def _check_weights(run: RunTables, other: RunTables) -> None:
+    """Raise `RunError` unless both runs state the same weights; those of a run are its own."""
+    if other.folder.resolve() == run.folder.resolve():
+        return
+    for one in (run, other):
+        name = one.info["encoder"]["name"]
+        if read_weights_digest(one.info["encoder"]) is None:
+            raise RunError(
+                f"{one.folder} does not say which weights its encoder ({name}) has, and a floor needs one"
+                " encoder; measure the transform 'identity' in the run for a floor of its own"
+            )
+    if read_weights_digest(other.info["encoder"]) != read_weights_digest(run.info["encoder"]):
+        raise RunError(
+            f"{other.folder} was measured with other weights (encoder {name}); a"
+            f" floor needs one encoder: measure it with {run.info['encoder']['name']}"
+        )
 
 
 Kind: TypeAlias = Literal["numeric", "preparation"]

@@ -13,7 +13,6 @@ from embshift.analysis.compared.spaces import (
     Relation,
     SpaceShift,
     measure_space_shift,
-    read_weights_digest,
     relate_encoders,
 )
 from embshift.analysis.compared.stability import Spread, measure_spread
@@ -21,6 +20,7 @@ from embshift.analysis.compared.values import ComparedValues, measure_values
 from embshift.analysis.embeddings.calibration import distance_scale
 from embshift.analysis.embeddings.pairs import Pairs
 from embshift.analysis.pairing.pairing import Pairing
+from embshift.analysis.pairing.panels import read_weights_digest
 from embshift.analysis.strength.levels import is_sweep, read_levels
 from embshift.analysis.strength.sweep import Sweep, compute_sweep
 from embshift.core.errors import RunError

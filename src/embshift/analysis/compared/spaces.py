@@ -1,8 +1,7 @@
 """Two embeddings of the same originals: how far each image moved, and whether an index can be kept."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -16,7 +15,6 @@ __all__ = [
     "Relation",
     "SpaceShift",
     "measure_space_shift",
-    "read_weights_digest",
     "relate_encoders",
 ]
 
@@ -86,17 +84,6 @@ def measure_space_shift(
         ranks=rank_own(second, open_gallery(first), own=own).astype(np.float64),
         neighbours=neighbours,
     )
-
-
-def read_weights_digest(encoder: Mapping[str, Any], /) -> str | None:
-    """Return the digest of an encoder's weights; None where the run does not know them.
-
-    A service states no digest, and that of one's own object may cover its code alone.
-
-    Args:
-        encoder: The encoder's record in ``run.json``.
-    """
-    return None if encoder.get("family") == "object" else encoder.get("digest") or None
 
 
 def relate_encoders(first: str | None, second: str | None, /, *, shift: SpaceShift | None) -> Relation:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from embshift.analysis.compared.catalogue import COMPARED, WITHIN_ONE_SPACE
-from embshift.analysis.compared.spaces import Relation, SpaceShift, read_weights_digest, relate_encoders
+from embshift.analysis.compared.spaces import Relation, SpaceShift, relate_encoders
 from embshift.analysis.compared.values import ComparedValues
 from embshift.analysis.gate.budgets import Budget, Gate
 from embshift.analysis.gate.catalogue import SLACK
 from embshift.analysis.gate.sides import Side, measure_sides, shift_originals
 from embshift.analysis.pairing.pairing import Pairing, pair_panels
-from embshift.analysis.pairing.panels import read_panel
+from embshift.analysis.pairing.panels import read_panel, read_weights_digest
 from embshift.analysis.sampling.bootstrap import means
 from embshift.core.errors import BaselineError, BudgetError
 from embshift.core.types import Direction

@@ -12,7 +12,7 @@ from embshift.analysis.pairing.specifications import Specification, read_specifi
 from embshift.core.types import ORIGINAL
 from embshift.runs.tables import RunTables
 
-__all__ = ["ORIGINALS", "PREPARED", "Panel", "read_panel"]
+__all__ = ["ORIGINALS", "PREPARED", "Panel", "read_panel", "read_weights_digest"]
 
 DIGITS = 16
 """Hexadecimal digits of the digest of a view's pixels that are compared: 64 bits."""
@@ -96,3 +96,14 @@ _SCHEMA = pa.schema(
 def _shorten(chunk: pa.Table) -> pa.Array:
     both = zip(chunk["status"].to_pylist(), chunk["pixels_digest"].to_pylist(), strict=True)
     return pa.array([digest[:DIGITS] if status == "ok" else None for status, digest in both], pa.string())
+
+
+def read_weights_digest(encoder: Mapping[str, Any], /) -> str | None:
+    """Return the digest of an encoder's weights; None where the run does not know them.
+
+    A service states no digest, and that of one's own object may cover its code alone.
+
+    Args:
+        encoder: The encoder's record in ``run.json``.
+    """
+    return None if encoder.get("family") == "object" else encoder.get("digest") or None
