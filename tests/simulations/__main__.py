@@ -21,6 +21,7 @@ from tests.simulations.embeddings import DIRECTION, STRUCTURE, direction_coverag
 from tests.simulations.gate import print_gate
 from tests.simulations.inside import pooled_coverage, recovered_coverage
 from tests.simulations.matched import matched_coverage
+from tests.simulations.power import print_power
 from tests.simulations.relations import FLIPS, floor_coverage, prediction_coverage
 from tests.simulations.scenes import SCENES
 from tests.simulations.thresholds import MEASURES, refused_share, threshold_coverage
@@ -200,6 +201,8 @@ def main():
     )
     if not wanted or "gate" in wanted:
         right &= print_gate()
+    if not wanted or "power" in wanted:
+        right &= print_power()
     return 0 if right else 1
 
 

@@ -27,7 +27,7 @@ _SPREAD = 0.6
 """Of the logarithm of a relative shift over images: deviation over mean is .66, as of the demo's blur."""
 
 
-def _budget(statistic, kind, limit):
+def make_budget(statistic, kind, limit):
     return Budget(
         name="simulated",
         source="--require",
@@ -41,7 +41,7 @@ def _budget(statistic, kind, limit):
     )
 
 
-def _values(statistic, array):
+def make_values(statistic, array):
     """Values of images (rows) and transforms (columns), without denominators."""
     return ComparedValues(
         ids=tuple(f"{at:06d}" for at in range(len(array))),
@@ -52,7 +52,7 @@ def _values(statistic, array):
     )
 
 
-def _shifts(rng, images):
+def draw_shifts(rng, images):
     """Relative shifts with a mean of 1, correlated over transforms through the image."""
     size = rng.normal(size=(images, 1)) + rng.normal(size=(images, len(TRANSFORMS)))
     return np.exp(_SPREAD * size / np.sqrt(2) - _SPREAD**2 / 2)
@@ -74,10 +74,10 @@ def verdict_rates(images, *, statistic, factor, trials, resamples, seed=0):
         rng = np.random.default_rng((seed, images, trial))
         if statistic == "recall_at_1":
             array = (rng.random((images, len(TRANSFORMS))) < RECALL).astype(np.float64)
-            budget = _budget(statistic, "at_least", 1 - factor * (1 - RECALL))
+            budget = make_budget(statistic, "at_least", 1 - factor * (1 - RECALL))
         else:
-            array, budget = _shifts(rng, images), _budget(statistic, "at_most", factor)
-        sample = sample_values(_values(statistic, array), draws=1)
+            array, budget = draw_shifts(rng, images), make_budget(statistic, "at_most", factor)
+        sample = sample_values(make_values(statistic, array), draws=1)
         verdict, value = _judge(sample, budget, seed=trial, resamples=resamples)[0]
         found[verdict] += 1
         found["point"] += value > budget.limit if budget.kind == "at_most" else value < budget.limit
@@ -92,11 +92,11 @@ def never_red(images, *, statistic="relative_shift", at_limit=True, trials, resa
         if statistic == "recall_at_1":
             one, two = _found_twice(rng, images, lost=margin if at_limit else 0.0)
         else:
-            one = _shifts(rng, images)
+            one = draw_shifts(rng, images)
             two = one * np.exp(0.2 * rng.normal(size=one.shape) - 0.02) + (margin if at_limit else 0.0)
-        sample = sample_differences(_values(statistic, one), _values(statistic, two))
+        sample = sample_differences(make_values(statistic, one), make_values(statistic, two))
         verdicts = _judge(
-            sample, _budget(statistic, "worse_by_at_most", margin), seed=trial, resamples=resamples
+            sample, make_budget(statistic, "worse_by_at_most", margin), seed=trial, resamples=resamples
         )
         red += any(verdict == "broken" for verdict, _ in verdicts)
     held = 1 - red / trials
@@ -132,7 +132,7 @@ def _relative(layers, seen, views):
     one, two = (unit_vectors(np.maximum(part @ layers[0], 0) @ layers[1])[0] for part in (seen, views))
     others = mean_distance_to_others(one)
     ratios = half_squared_distances(one, two) / others
-    values = _values("relative_shift", ratios[:, None])
+    values = make_values("relative_shift", ratios[:, None])
     return replace(values, scale_pulls=pull_denominators(ratios, one, others=others)[:, None, None])
 
 
@@ -147,9 +147,9 @@ def _planted(rng, images, *, size):
 
 @lru_cache
 def planted_truth(size):
-    """Mean and deviation of the difference, over 200,000 images."""
+    """Mean of the difference over 200,000 images, and how far each of them moves it."""
     sample = _planted(np.random.default_rng(7), 200_000, size=size)
-    return float(sample.values.mean()), float(sample.pulls.std(ddof=1))
+    return float(sample.values.mean()), sample.pulls[:, 0]
 
 
 def planted_found(*, size, share, trials, resamples, seed=0):
@@ -162,9 +162,9 @@ def planted_found(*, size, share, trials, resamples, seed=0):
         resamples: Resamples of each.
         seed: Their seed.
     """
-    mean, deviation = planted_truth(size)
-    budget = _budget("relative_shift", "worse_by_at_most", share * mean)
-    images = images_for_mean(mean - budget.limit, deviation=deviation, error=1 - GATE.level, power=POWER)
+    mean, pulls = planted_truth(size)
+    budget = make_budget("relative_shift", "worse_by_at_most", share * mean)
+    images = images_for_mean(budget.limit - mean, pulls=pulls, error=1 - GATE.level, power=POWER)
     found = 0
     for trial in range(trials):
         sample = _planted(np.random.default_rng((seed, trial)), images, size=size)

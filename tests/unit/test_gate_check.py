@@ -4,14 +4,16 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.special import ndtri
 
 import embshift
 from embshift.analysis.compared.catalogue import COMPARED
 from embshift.analysis.gate.baselines import make_table, write_table
 from embshift.analysis.gate.budgets import Budget, Gate
 from embshift.analysis.gate.catalogue import PANEL, SLACK
-from embshift.analysis.gate.power import images_for_mean, images_for_share
+from embshift.analysis.gate.power import images_for_difference, images_for_mean, images_for_share
 from embshift.analysis.gate.verdicts import Bound, judge, judge_value, worst_verdict
 from embshift.core.errors import BaselineError, BudgetError, RunError
 from tests.synthetic_runs import Wanted, make_run
@@ -55,7 +57,8 @@ def budget(kind="at_most", limit=0.1, statistic="relative_shift", **fields):
     return Budget(**given | {"kind": kind, "limit": limit, "statistic": statistic} | fields)
 
 
-def bound(value, *, wide=0.01, joint=0.02, n=100, deviation=0.1):
+def bound(value, *, wide=0.01, joint=0.02, n=100, deviation=0.1, share=False):
+    pulls = deviation * ndtri((np.arange(n) + 0.5) / n)
     return Bound(
         value=value,
         low=value - wide,
@@ -64,11 +67,14 @@ def bound(value, *, wide=0.01, joint=0.02, n=100, deviation=0.1):
         joint_high=value + joint,
         n=n,
         deviation=deviation,
+        reach=2.4,
+        share=share,
+        pulls=pulls,
     )
 
 
 def verdict(one, found, *, gate=None, images=100):
-    return judge(one, found, gate=gate or Gate(), images=images, family=9)
+    return judge(one, found, gate=gate or Gate(), images=images, families=1)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +114,7 @@ def test_few_images_and_lost_values_decide_nothing():
     assert one.reason == "1 image; 10 or more are needed"
     lost = verdict(budget(), bound(0.01, n=90), images=100)
     assert (lost.verdict, lost.reason) == ("undecided", "only 90 of 100 images have a value")
-    none = verdict(
-        budget(), Bound(*[], **dict.fromkeys(Bound.__dataclass_fields__, math.nan) | {"n": 5}), images=5
-    )
+    none = verdict(budget(), bound(math.nan, n=5, deviation=math.nan), images=5)
     assert (none.verdict, none.images_needed) == ("undecided", None)
     assert (
         judge_value(budget(statistic="neighbour_overlap"), math.nan, images=40, least=10).verdict
@@ -125,13 +129,49 @@ def test_the_worst_verdict_counts():
 
 
 def test_numbers_of_images_that_decide():
+    even = 0.1 * ndtri((np.arange(1000) + 0.5) / 1000)
+    even /= 10 * even.std()
     # (1.645 + 0.842)² 0.1² / 0.02², and a little more for Student's t.
-    assert images_for_mean(0.02, deviation=0.1, error=0.05) == pytest.approx(155, abs=2)
-    assert images_for_mean(1.0, deviation=0.0, error=0.05) == 10
-    assert images_for_mean(1e-9, deviation=1.0, error=0.05) is None
-    assert images_for_mean(0.0, deviation=1.0, error=0.05) is None
+    assert images_for_mean(0.02, pulls=even, error=0.05) == pytest.approx(155, abs=8)
+    assert images_for_mean(0.02, pulls=even, error=0.05, reach=2.5) == pytest.approx(279, abs=14)
+    assert images_for_mean(0.002, pulls=even, error=0.05) == pytest.approx(15_456, abs=2)
+    assert images_for_mean(1.0, pulls=np.zeros(7), error=0.05) == 10
+    assert images_for_mean(1e-9, pulls=even, error=0.05) is None
+    assert images_for_mean(0.0, pulls=even, error=0.05) is None
+    assert images_for_mean(0.1, pulls=np.full(3, math.nan), error=0.05) is None
+    assert images_for_mean(0.1, pulls=np.empty(0), error=0.05) is None
+
+
+def test_skewed_values_need_more_images_below_a_limit_than_above_it():
+    size = np.exp(0.8 * ndtri((np.arange(1000) + 0.5) / 1000))
+    pulls = size - size.mean()
+    room = float(pulls.std()) / 4  # 99 images, if they were normal
+    below, above = (images_for_mean(sign * room, pulls=pulls, error=0.05) for sign in (1, -1))
+    assert above < 80 < 120 < below
+    assert images_for_mean(-room, pulls=-pulls, error=0.05) == below
+    assert images_for_mean(room / 20, pulls=pulls, error=0.05) > images_for_mean(
+        -room / 20, pulls=pulls, error=0.05
+    )
+
+
+def test_images_for_shares_take_the_variance_at_the_limit():
     # A share of 1 holds a limit L where n / (n + z²) ≥ L.
-    assert images_for_share(0.02, variance=0.0, at_limit=0.98 * 0.02, error=0.05) == math.ceil(1.6449**2 * 49)
+    least = math.ceil(1.6449**2 * 49)
+    assert images_for_share(-0.02, share=1.0, deviation=0.0, error=0.05) == least
+    whole = images_for_share(-0.05, share=0.95, deviation=math.sqrt(0.95 * 0.05), error=0.05)
+    assert images_for_share(-0.05, share=0.95, deviation=0.1, error=0.05) < whole / 3
+    # Pairs that all agree hold a margin m where z² (1 − m) / m ≤ n.
+    assert images_for_difference(-0.02, difference=0.0, deviation=0.0, error=0.05) == pytest.approx(
+        133, abs=1
+    )
+    assert images_for_difference(0.05, difference=math.nan, deviation=0.1, error=0.05) is None
+
+
+def test_a_share_that_is_nowhere_above_0_needs_more_than_the_fewest_images():
+    found = verdict(
+        budget(limit=0.01, statistic="nearer_share"), bound(0.0, wide=0.07, deviation=0.0, share=True)
+    )
+    assert (found.verdict, found.images_needed) == ("undecided", 268)
 
 
 # On runs ----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tests.simulations.embeddings import DIRECTION, STRUCTURE, direction_coverag
 from tests.simulations.gate import never_red, planted_found, verdict_rates
 from tests.simulations.inside import pooled_coverage, recovered_coverage
 from tests.simulations.matched import matched_coverage
+from tests.simulations.power import decided, find_limit, lognormal
 from tests.simulations.relations import floor_coverage, prediction_coverage
 from tests.simulations.variance import KINDS, variance_coverage
 from tests.simulations.words import no_false_name, planted_name
@@ -138,6 +139,15 @@ def test_a_gate_at_the_truth_is_undecided_where_means_alone_toss_a_coin():
 @pytest.mark.parametrize("statistic", ["relative_shift", "recall_at_1"])
 def test_nine_differences_at_their_margin_are_seldom_red(statistic):
     assert within(never_red(100, statistic=statistic, trials=100, resamples=300), 0.95)
+
+
+@pytest.mark.parametrize("side", ["holds", "broken"])
+def test_skewed_values_are_decided_with_as_many_images_as_the_gate_names(side):
+    population = lognormal(0.8)
+    budget = find_limit(population[0], side=side, normal=60)
+    images, share = decided(population, budget=budget, side=side, trials=150, resamples=300)
+    assert 0.7 <= share <= 0.9
+    assert images > 75 if side == "holds" else images < 55
 
 
 def test_a_perturbed_layer_is_found_with_as_many_images_as_the_power_says():

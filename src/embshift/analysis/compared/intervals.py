@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64, Int64
 
 from embshift.analysis.compared.catalogue import SHARES
@@ -80,6 +81,7 @@ class Estimates:
         high: Upper end.
         joint_low: Lower end of intervals that hold for all transforms of a statistic together.
         joint_high: Upper end.
+        reach: Distance of the joint ends from the mean in standard errors, before skewness changes it.
         n: Number of images.
         deviation: Standard deviation over images, with what denominators add: over √n, the standard error.
         level: Coverage.
@@ -92,6 +94,7 @@ class Estimates:
     high: Grid
     joint_low: Grid
     joint_high: Grid
+    reach: Grid
     n: Int64[np.ndarray, "transforms statistics"]
     deviation: Grid
     level: float
@@ -178,11 +181,13 @@ def estimate_one(
         apart: What `resample` gave for it.
         level: Coverage.
     """
-    alone, joint = _estimate_means(sample, apart, level=level)
+    alone, joint, reach = _estimate_means(sample, apart, level=level)
     shares, count = sample.shares, max(len(sample.transforms), 1)
     enough = (~np.isnan(sample.values)).sum(axis=0) >= FEWEST
     score = _score(sample, level=level)
-    joint_score = _score(sample, level=1 - (1 - level) / count)
+    together = 1 - (1 - level) / count
+    joint_score = _score(sample, level=together)
+    normal = np.full(len(shares), float(scipy.special.ndtri((1 + together) / 2)))
     shape = (len(sample.transforms), len(sample.statistics))
 
     def choose(one: Row, other: Row) -> Grid:
@@ -197,6 +202,7 @@ def estimate_one(
         # Symmetric intervals of all could be narrower on one side than a skewed one alone.
         joint_low=choose(joint_score.low, np.fmin(joint.low, alone.low)),
         joint_high=choose(joint_score.high, np.fmax(joint.high, alone.high)),
+        reach=choose(normal, reach),
         n=alone.n.reshape(shape),
         deviation=_deviation(sample).reshape(shape),
         level=level,
@@ -205,16 +211,17 @@ def estimate_one(
 
 def _estimate_means(
     sample: Sample, apart: Float64[np.ndarray, "resamples columns"], *, level: float
-) -> tuple[Intervals, Intervals]:
-    """Return BCa intervals of each mean alone, and studentised ones of all transforms together."""
+) -> tuple[Intervals, Intervals, Row]:
+    """Return BCa intervals of each mean alone, and studentised ones of all together with their reach."""
     mean, n = means(sample.values), (~np.isnan(sample.values)).sum(axis=0)
     alone = bca(mean + apart, mean=mean, pulls=sample.pulls, n=n, level=level)
     spread = apart.std(axis=0)
     studentised = np.divide(np.abs(apart), spread, out=np.zeros_like(apart), where=spread > 0)
     by_statistic = studentised.reshape(len(apart), len(sample.transforms), len(sample.statistics))
-    reach = np.quantile(by_statistic.max(axis=1, initial=0.0), level, axis=0)
-    wide = np.tile(reach, len(sample.transforms)) * _deviation(sample) / np.sqrt(np.maximum(n, 1))
-    return alone, replace(alone, low=mean - wide, high=mean + wide)
+    most = np.quantile(by_statistic.max(axis=1, initial=0.0), level, axis=0)
+    reach = np.tile(most, len(sample.transforms))
+    wide = reach * _deviation(sample) / np.sqrt(np.maximum(n, 1))
+    return alone, replace(alone, low=mean - wide, high=mean + wide), reach
 
 
 def _deviation(sample: Sample) -> Row:

@@ -4,7 +4,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float64
 
-__all__ = ["score_interval"]
+__all__ = ["score_interval", "score_variance"]
 
 _STEPS = 60
 """Bisections of an end: enough for float64."""
@@ -56,10 +56,26 @@ def _upper_end(above: Column, below: Column, n: Column, z: float) -> Column:
 
 def _score(above: Column, below: Column, n: Column, delta: Column) -> Column:
     """Return Tango's score statistic of a difference Δ."""
-    linear = -above - below + (2 * n - above + below) * delta
-    constant = -below * delta * (1 - delta)
-    negative = (np.sqrt(np.maximum(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)
-    variance = n * np.maximum(2 * negative + delta * (1 - delta), 0.0)
+    variance = n * _variance(above / n, below / n, delta)
     deviation = above - below - n * delta
     certain = np.where(deviation < 0, -np.inf, np.inf)
     return np.divide(deviation, np.sqrt(variance), out=certain, where=variance > 0)
+
+
+def _variance(above: Column, below: Column, delta: Column) -> Column:
+    """Return the variance of one pair at a difference Δ, given the observed shares of differing pairs."""
+    linear = -above - below + (2 - above + below) * delta
+    constant = -below * delta * (1 - delta)
+    negative = (np.sqrt(np.maximum(linear**2 - 8 * constant, 0.0)) - linear) / 4
+    return np.maximum(2 * negative + delta * (1 - delta), 0.0)
+
+
+def score_variance(*, above: float, below: float, at: float) -> float:
+    """Return the variance of one pair's difference that the score test takes, if a difference were the truth.
+
+    Args:
+        above: Share of pairs with a positive difference.
+        below: Share of pairs with a negative difference.
+        at: The difference.
+    """
+    return float(_variance(*(np.array([one]) for one in (above, below, at)))[0])

@@ -2,19 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embshift.analysis.compared.catalogue import COMPARED, PRIMARY, SHARES
+from embshift.analysis.compared.catalogue import COMPARED, PRIMARY
 from embshift.analysis.compared.intervals import sample_differences, sample_values
 from embshift.analysis.compared.values import measure_values
 from embshift.analysis.gate.baselines import check_finished
 from embshift.analysis.gate.catalogue import SLACK as BOUND_SLACK
 from embshift.analysis.gate.catalogue import Kind
-from embshift.analysis.gate.power import images_for_mean, images_for_share
 from embshift.analysis.gate.sides import Side, measure_sides
-from embshift.analysis.gate.verdicts import Bound, bound_samples
+from embshift.analysis.gate.verdicts import Bound, bound_samples, count_images
 from embshift.analysis.of_run import pair_views
 from embshift.analysis.pairing.pairing import pair_panels
 from embshift.analysis.pairing.panels import read_panel
@@ -119,13 +118,6 @@ def _suggest(transform: str, statistic: str, bound: Bound, *, slack: float, leve
         limit = max(_round_down(min(1 - (1 - bound.value) * (1 + slack), bound.low)), measure.bounds[0])
     if limit in measure.bounds:
         return None
-    distance = limit - bound.value if upper else bound.value - limit
-    error = 1 - level
-    if statistic in SHARES:
-        own, at_limit = bound.value * (1 - bound.value), limit * (1 - limit)
-        needed = images_for_share(distance, variance=own, at_limit=at_limit, error=error)
-    else:
-        needed = images_for_mean(distance, deviation=bound.deviation, error=error)
     return Suggested(
         transform=transform,
         statistic=statistic,
@@ -133,7 +125,7 @@ def _suggest(transform: str, statistic: str, bound: Bound, *, slack: float, leve
         limit=limit,
         value=bound.value,
         images=bound.n,
-        images_needed=needed,
+        images_needed=count_images(bound, limit=limit, error=1 - level),
     )
 
 
@@ -172,10 +164,16 @@ def suggest_differences(
             images=bound.n,
             # As if the true difference were 0: what a change that does nothing needs to hold. A run that
             # equals its baseline does not show how far others would vary.
-            images_needed=images_for_mean(margin, deviation=bound.deviation or math.nan, error=1 - level),
+            images_needed=_count_unchanged(bound, margin=margin, level=level),
         )
         for (name, _), bound in bounds.items()
     ]
+
+
+def _count_unchanged(bound: Bound, *, margin: float, level: float) -> int | None:
+    if bound.deviation == 0:
+        return None
+    return count_images(replace(bound, value=0.0), limit=margin, error=1 - level, compares=True)
 
 
 def _round_up(value: float) -> float:

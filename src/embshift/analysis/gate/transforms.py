@@ -121,8 +121,7 @@ def _check(
     families: int,
 ) -> Checked:
     bound, images = bounds[transform, budget.statistic], len(family.run.ids)
-    together = families * sum(name == budget.statistic for _, name in bounds)
-    judged = judge(budget, bound, gate=gate, images=images, family=together)
+    judged = judge(budget, bound, gate=gate, images=images, families=families)
     return Checked(
         budget=budget.name,
         source=budget.source,

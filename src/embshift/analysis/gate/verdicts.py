@@ -4,11 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embshift.analysis.compared.catalogue import SHARES
+import numpy as np
+from jaxtyping import Float64
+from scipy.special import ndtr
+
 from embshift.analysis.compared.intervals import Estimates, Sample, estimate
 from embshift.analysis.gate.budgets import Budget, Gate
 from embshift.analysis.gate.catalogue import SLACK, Verdict, find_measure
-from embshift.analysis.gate.power import images_for_mean, images_for_share
+from embshift.analysis.gate.power import images_for_difference, images_for_mean, images_for_share
 from embshift.analysis.sampling.bootstrap import FEWEST
 from embshift.core.types import Direction
 from embshift.core.words import count_noun
@@ -18,6 +21,7 @@ __all__ = [
     "Bound",
     "Judged",
     "bound_samples",
+    "count_images",
     "decide",
     "judge",
     "judge_value",
@@ -30,7 +34,7 @@ LEAST_DEFINED = 0.95
 """Least share of the images that must have a value: a mean of those that did not fail says nothing of all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bound:
     """A mean over images with both of its bounds on either side.
 
@@ -42,6 +46,9 @@ class Bound:
         joint_high: Upper bound of the same kind.
         n: Number of images with a value.
         deviation: Standard deviation over images.
+        reach: Distance of the joint bounds from the mean, in standard errors, before skewness changes it.
+        share: Whether the bounds are score bounds of a share.
+        pulls: How far each image moves the mean, times the number of images.
     """
 
     value: float
@@ -51,6 +58,9 @@ class Bound:
     joint_high: float
     n: int
     deviation: float
+    reach: float
+    share: bool
+    pulls: Float64[np.ndarray, " images"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +102,12 @@ def bound_samples(
     error = 1 - level
     alone = estimate(samples, level=1 - 2 * error, resamples=resamples, seed=seed)
     joint = estimate(samples, level=1 - 2 * error / max(families, 1), resamples=resamples, seed=seed)
-    return [_bounds(one, two) for one, two in zip(alone, joint, strict=True)]
+    return [_bounds(*each) for each in zip(samples, alone, joint, strict=True)]
 
 
-def _bounds(alone: Estimates, joint: Estimates) -> dict[tuple[str, str], Bound]:
+def _bounds(sample: Sample, alone: Estimates, joint: Estimates) -> dict[tuple[str, str], Bound]:
+    shape = alone.mean.shape
+    shares, pulls = sample.shares.reshape(shape), sample.pulls.reshape(-1, *shape)
     return {
         (transform, statistic): Bound(
             value=float(alone.mean[row, column]),
@@ -105,13 +117,16 @@ def _bounds(alone: Estimates, joint: Estimates) -> dict[tuple[str, str], Bound]:
             joint_high=float(joint.joint_high[row, column]),
             n=int(alone.n[row, column]),
             deviation=float(alone.deviation[row, column]),
+            reach=float(joint.reach[row, column]),
+            share=bool(shares[row, column]),
+            pulls=pulls[:, row, column],
         )
         for row, transform in enumerate(alone.transforms)
         for column, statistic in enumerate(alone.statistics)
     }
 
 
-def judge(budget: Budget, bound: Bound, *, gate: Gate, images: int, family: int) -> Judged:
+def judge(budget: Budget, bound: Bound, *, gate: Gate, images: int, families: int) -> Judged:
     """Return the verdict on one transform.
 
     Args:
@@ -119,7 +134,7 @@ def judge(budget: Budget, bound: Bound, *, gate: Gate, images: int, family: int)
         bound: Bounds of the mean, or of the mean difference.
         gate: Level and least number of images.
         images: Number of images, with a value or without.
-        family: Number of bounds that hold together.
+        families: Number of families of bounds, which share the error of broken budgets.
     """
     limit, upper = _signed_limit(budget)
     far, near = (bound.high, bound.joint_low) if upper else (bound.low, bound.joint_high)
@@ -129,7 +144,7 @@ def judge(budget: Budget, bound: Bound, *, gate: Gate, images: int, family: int)
         verdict = "undecided"
     needed = None
     if verdict == "undecided":
-        needed = _count_needed(budget, bound, limit=limit, gate=gate, upper=upper, family=family)
+        needed = _count_needed(budget, bound, limit=limit, gate=gate, upper=upper, families=families)
         reason = reason or "its interval holds the limit"
     return Judged(
         verdict=verdict, limit=limit, bound=far, joint_bound=near, reason=reason, images_needed=needed
@@ -202,20 +217,43 @@ def _find_reason(bound: Bound, *, gate: Gate, images: int) -> str:
 
 
 def _count_needed(
-    budget: Budget, bound: Bound, *, limit: float, gate: Gate, upper: bool, family: int
+    budget: Budget, bound: Bound, *, limit: float, gate: Gate, upper: bool, families: int
 ) -> int | None:
     """Return how many images would decide, on the side where the mean lies."""
-    distance = limit - bound.value if upper else bound.value - limit
-    error = (1 - gate.level) / (1 if distance > 0 else max(family, 1))
-    if budget.statistic not in SHARES:
-        found = images_for_mean(distance, deviation=bound.deviation, error=error)
-    else:
-        compared = budget.kind == "worse_by_at_most"
-        size = abs(limit)
-        own = bound.deviation**2 if compared else bound.value * (1 - bound.value)
-        at_limit = max(own, size * (1 - size)) if compared else size * (1 - size)
-        found = images_for_share(distance, variance=own, at_limit=at_limit, error=error)
+    holds = (limit > bound.value) == upper
+    error = (1 - gate.level) / (1 if holds else max(families, 1))
+    compares = budget.kind == "worse_by_at_most"
+    found = count_images(
+        bound, limit=limit, error=error, reach=0.0 if holds else bound.reach, compares=compares
+    )
     return None if found is None else max(found, gate.min_images)
+
+
+def count_images(
+    bound: Bound, /, *, limit: float, error: float, reach: float = 0.0, compares: bool = False
+) -> int | None:
+    """Return the number of images whose bound decides with probability .8, if images stayed what they are.
+
+    Args:
+        bound: Bounds of the mean so far.
+        limit: The limit.
+        error: One less the level of a one-sided bound of it alone.
+        reach: Least distance of the bound from the mean, in standard errors; 0 for a bound of it alone.
+        compares: Whether the mean is one of differences.
+
+    Returns:
+        10 or more; None if no number of up to 10,000,000 is known.
+    """
+    if math.isnan(bound.deviation):
+        return None
+    apart = limit - bound.value
+    if not bound.share:
+        return images_for_mean(apart, pulls=bound.pulls, error=error, reach=reach)
+    # Each share has its own part of the error, and no maximum over transforms.
+    own = min(error, float(ndtr(-reach)))
+    if compares:
+        return images_for_difference(apart, difference=bound.value, deviation=bound.deviation, error=own)
+    return images_for_share(apart, share=bound.value, deviation=bound.deviation, error=own)
 
 
 _ORDER: tuple[Verdict, ...] = ("holds", "undecided", "broken")
