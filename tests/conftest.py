@@ -12,6 +12,7 @@ from tests import shapes
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["EMBSHIFT_CACHE"] = "off"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the command sets it
 
 # Thousands of tests leave millions of objects that stay: looking through them at the usual rate takes a

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64
 
+from embshift.analysis.compared.cache import name_values, read_values, write_values
 from embshift.analysis.compared.of_runs import list_draws, pair_shared
 from embshift.analysis.compared.reading import GroupedViews
 from embshift.analysis.compared.spaces import (
@@ -75,7 +76,7 @@ def measure_sides(
         read = GroupedViews.of(run, names, views=views, dim=pairs.units.shape[1])
         sweep = _measure_sweep(run, pairs, names, resamples=resamples, seed=seed) if swept else None
         grouped = replace(pairs, read=read).among(pairs.ids, draws=draws)
-        found.append(_measure(run, grouped, names, sweep=sweep))
+        found.append(_measure(run, grouped, names, draws=draws, sweep=sweep))
     return found
 
 
@@ -93,17 +94,39 @@ def _share_transforms(pairings: Sequence[Pairing]) -> list[str]:
     return names
 
 
-def _measure(run: RunTables, pairs: Pairs, transforms: Sequence[str], *, sweep: Sweep | None) -> MeasuredSide:
-    scale = distance_scale(pairs.units)
-    order = pairs.order_by_id()
+def _measure(
+    run: RunTables,
+    pairs: Pairs,
+    transforms: Sequence[str],
+    *,
+    draws: tuple[int, ...],
+    sweep: Sweep | None,
+) -> MeasuredSide:
+    values, spread = _find_values(run, pairs, tuple(transforms), draws=draws)
     return MeasuredSide(
         digest=read_weights_digest(run.info["encoder"]),
-        values=measure_values(pairs, transforms=transforms, scale=scale),
-        units=pairs.units[order],
-        spread=measure_spread(pairs.units, scale, ids=pairs.ids),
+        values=values,
+        units=pairs.units[pairs.order_by_id()],
+        spread=spread,
         left_out=pairs.left_out,
         sweep=sweep,
     )
+
+
+def _find_values(
+    run: RunTables, pairs: Pairs, transforms: tuple[str, ...], *, draws: tuple[int, ...]
+) -> tuple[ComparedValues, Spread]:
+    """Return the values of every image, and how far apart the originals lie: kept ones, or computed anew."""
+    kept = name_values(run, pairs, transforms=transforms, draws=draws)
+    found = None if kept is None else read_values(kept, pairs, transforms=transforms)
+    if found is not None:
+        return found
+    scale = distance_scale(pairs.units)
+    values = measure_values(pairs, transforms=transforms, scale=scale)
+    spread = measure_spread(pairs.units, scale, ids=pairs.ids)
+    if kept is not None:
+        write_values(kept, values, spread)
+    return values, spread
 
 
 def _measure_sweep(
