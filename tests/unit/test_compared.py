@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from embshift.analysis.compared.catalogue import COMPARED
 from embshift.analysis.compared.intervals import estimate, sample_differences, sample_values
@@ -139,3 +140,17 @@ def test_encoders_are_told_apart():
     assert relate_encoders("a", "b", shift=measure_space_shift(one, near)) == "one space"
     assert relate_encoders("a", "b", shift=measure_space_shift(one, two)) == "different encoders"
     assert relate_encoders("a", "b", shift=None) == "different encoders"
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.995])
+@pytest.mark.parametrize("images", [1, 10, 36, 268, 100_000])
+def test_score_intervals_where_pairs_agree_or_all_differ_are_those_of_the_formula(images, level):
+    """Solved by hand: n Δ / (1 − Δ) = z² where no pair differs, n (1 − Δ) / (1 + Δ) = z² where all gain."""
+    z = float(ndtri((1 + level) / 2))
+    none, all_gained = np.zeros((images, 1)), np.ones((images, 1))
+    low, high = score_interval(none, level=level)
+    assert (-low[0], high[0]) == pytest.approx((z**2 / (images + z**2),) * 2, rel=1e-9)
+    low, high = score_interval(all_gained, level=level)
+    assert (low[0], high[0]) == pytest.approx(((images - z**2) / (images + z**2), 1), rel=1e-9)
+    low, high = score_interval(-all_gained, level=level)
+    assert (-low[0], high[0]) == pytest.approx((1, -(images - z**2) / (images + z**2)), rel=1e-9)
