@@ -77,7 +77,7 @@ class ThresholdRow:
         pairs: Number of pairs of a view and the original of another image.
         auc: Share of cases in which a view is nearer to its own original than to another; ties half.
         uap: Micro average precision over all pairs of views and originals; ties pessimistic.
-        at_precision: The lowest threshold at which 9 of 10 pairs are right.
+        at_precision: The smallest cosine with 9 of 10 accepted pairs right.
         at_rates: The thresholds at false-positive rates.
         curve_rates: False-positive rates of the curve, ascending.
         curve_recalls: Share of views kept at most at each of these rates.

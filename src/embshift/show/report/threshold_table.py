@@ -50,12 +50,12 @@ def build_threshold_table(found: Thresholds, *, order: Sequence[str] = ()) -> di
             ),
             make_head(
                 f"kept at precision {found.precision:g}",
-                "share of views kept at the lowest cosine τ at which so many of the pairs are right",
+                "share of views kept by the smallest cosine τ with so many of the accepted pairs right",
             ),
             *(
                 make_head(
                     f"kept at {found.rows[0].at_rates[at].asked:g} false",
-                    "share of views kept at the lowest cosine τ that lets in this share of the other pairs",
+                    "share of views kept by the smallest cosine τ that lets in no more of the other pairs",
                 )
                 for at in given
             ),

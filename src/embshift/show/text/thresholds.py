@@ -139,9 +139,9 @@ def _caption(found: Thresholds) -> Iterator[str]:
     yield describe_near_duplicates(found)
     yield from (describe_threshold(row) for row in found.rows if row.transform == found.rows[-1].transform)
     yield (
-        f"share of views kept, its {100 * found.level:g} % interval over images, and its cosine τ: at the"
-        f" lowest τ where {format_percent(found.precision)} of the pairs are right, and where a share of"
-        " the other pairs is let in; –: too few pairs"
+        f"kept: share of views with a cosine of τ or more, its {100 * found.level:g} % interval over images,"
+        f" and τ: the smallest cosine with {format_percent(found.precision)} of the accepted pairs right, or"
+        " with no more than this share of the other pairs accepted; –: too few pairs"
     )
     yield from found.notes
     if found.left_out:
