@@ -16,7 +16,7 @@ from embshift.analysis.shifts.table import Cell, Summary, SummaryRow
 from embshift.cli.main import main
 from embshift.core.errors import PlanError, UnknownNameError
 from embshift.metrics import METRICS
-from embshift.show.text.numbers import format_cell
+from embshift.show.text.numbers import format_cell, spell_beside
 from embshift.show.text.paper_table import format_paper_table
 from embshift.show.text.summary import FORMATS, format_clusters, format_summary, summary_html
 
@@ -273,3 +273,22 @@ def test_html_holds_names_as_text():
 
 def test_a_zero_has_no_sign():
     assert [format_cell(value) for value in (-4e-5, -6e-5, 0.0)] == ["0.0000", "-0.0001", "0.0000"]
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "text"),
+    [
+        (0.10004, 0.1, "0.10004"),
+        (0.09996, 0.1, "0.09996"),
+        (0.1, 0.1, "0.100"),
+        (0.25, 0.1, "0.250"),
+        (-0.010001, -0.01, "−0.010001"),
+        (1.0000000001e-5, 1e-5, "1.0000000001e−05"),
+        (np.nextafter(0.98, 1), 0.98, "0.9800000000000001"),
+        (1234.4, 1230, "1234"),
+        (NAN, 0.1, "undefined"),
+        (math.inf, 0.1, "∞"),
+    ],
+)
+def test_as_many_digits_are_written_as_show_the_side_of_a_limit(value, limit, text):
+    assert spell_beside(float(value), limit) == text

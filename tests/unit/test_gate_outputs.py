@@ -208,3 +208,24 @@ def test_sarif_of_a_requirement_is_refused(record):
     content = replace(record, checks=(replace(record.checks[0], line=None),)).content()
     with pytest.raises(UsageError, match="--sarif locates every result in the budget file"):
         write_sarif(content)
+
+
+def test_every_output_shows_on_which_side_of_its_limit_a_bound_lies(content):
+    check = next(one for one in content["checks"] if one["verdict"] == "holds")
+    near = check | {
+        "kind": "at_most",
+        "limit": 0.1,
+        "verdict": "broken",
+        "value": 0.10021,
+        "joint_bound": 0.10003,
+    }
+    held = check | {"kind": "at_most", "limit": 0.1, "value": 0.09, "bound": 0.09998}
+    changed = content | {"checks": [near, held]}
+    assert "it is 0.1002, bound 0.10003" in sentence(near)
+    assert "bound 0.09998" in sentence(held)
+    shown = io.StringIO()
+    open_console(file=shown, width=300).print(check_table(changed))
+    for text in (shown.getvalue(), write_markdown(changed), write_junit(changed)):
+        assert "0.10003" in text
+        assert "0.1000 " not in text
+    assert "0.09998" in write_markdown(changed)

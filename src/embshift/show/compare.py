@@ -16,7 +16,8 @@ from embshift.core.records import Record, to_pandas, write_html
 from embshift.core.threads import limit_threads
 from embshift.runs.tables import RunTables
 from embshift.show.run import open_run
-from embshift.show.text.compared import format_compared, list_answers
+from embshift.show.text.compared import format_compared
+from embshift.show.text.compared_answers import list_answers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

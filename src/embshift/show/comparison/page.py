@@ -22,7 +22,8 @@ from embshift.show.comparison.figures import COMPARISON_FIGURES
 from embshift.show.comparison.render import render_comparison
 from embshift.show.figures import Page
 from embshift.show.figures.layout.style import use_house_style
-from embshift.show.text.compared import compared_cells, list_answers, overview_cells, space_cells
+from embshift.show.text.compared import compared_cells, overview_cells, space_cells
+from embshift.show.text.compared_answers import list_answers
 from embshift.show.text.markup import Cells
 from embshift.show.text.words import make_visible
 

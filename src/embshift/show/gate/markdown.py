@@ -4,9 +4,16 @@ import re
 from urllib.parse import quote
 
 from embshift.core.words import count_noun
-from embshift.show.gate.words import Check, Content, headline, name_check, rank_checks
+from embshift.show.gate.words import (
+    Check,
+    Content,
+    headline,
+    name_check,
+    rank_checks,
+    spell_bound,
+    spell_value,
+)
 from embshift.show.text.markup import markdown
-from embshift.show.text.numbers import spell_number
 from embshift.show.text.words import make_visible
 
 __all__ = ["MARK", "WORST", "write_markdown"]
@@ -51,14 +58,13 @@ def write_markdown(content: Content, *, link: str = "") -> str:
 
 
 def _row(check: Check) -> tuple[str, ...]:
-    bound = check["joint_bound"] if check["verdict"] == "broken" else check["bound"]
     needed = check["images_needed"]
     return (
         escape(check["budget"]),
         escape(name_check(check)),
         _SYMBOLS[check["verdict"]],
-        _spell(check["value"]),
-        _spell(bound) if check["scope"] == "transforms" else "",
+        spell_value(check),
+        spell_bound(check) if check["scope"] == "transforms" else "",
         f"{check['limit']:g}".replace("-", "−"),
         f"{check['n']:,}",
         f"{needed:,} images" if needed else escape(check["reason"]),
@@ -71,10 +77,6 @@ def _describe(content: Content) -> str:
     if baseline is not None and not content["null"]:
         line += f"\n- baseline `{_code(baseline['path'])}`, encoder `{_code(baseline['encoder'])}`"
     return line
-
-
-def _spell(value: float | None) -> str:
-    return "–" if value is None else spell_number(value)
 
 
 def escape(text: str) -> str:

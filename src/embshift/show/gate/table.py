@@ -2,9 +2,8 @@
 
 from rich.table import Table
 
-from embshift.show.gate.words import Content, headline, name_check, rank_checks
+from embshift.show.gate.words import Content, headline, name_check, rank_checks, spell_bound, spell_value
 from embshift.show.text.markup import open_table
-from embshift.show.text.numbers import spell_number
 from embshift.show.text.words import make_visible
 
 __all__ = ["check_table"]
@@ -18,13 +17,12 @@ def check_table(content: Content) -> Table:
     for name in ("value", "bound", "images", "needed"):
         table.add_column(name, justify="right")
     for check in rank_checks(content):
-        bound = check["joint_bound"] if check["verdict"] == "broken" else check["bound"]
         table.add_row(
             make_visible(check["budget"]),
             name_check(check),
             check["verdict"],
-            _spell(check["value"]),
-            _spell(bound) if check["scope"] == "transforms" else "",
+            spell_value(check),
+            spell_bound(check) if check["scope"] == "transforms" else "",
             f"{check['n']:,}",
             f"{check['images_needed']:,}" if check["images_needed"] else check["reason"],
         )
@@ -37,7 +35,3 @@ def _caption(content: Content) -> str:
         " needed: images that would decide"
     )
     return "\n".join([headline(content), *content["notes"], bounds])
-
-
-def _spell(value: float | None) -> str:
-    return "–" if value is None else spell_number(value)

@@ -4,9 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from embshift.core.words import count_noun
-from embshift.show.text.numbers import spell_number
+from embshift.show.text.numbers import spell_beside, spell_number
 
-__all__ = ["Check", "Content", "headline", "name_check", "rank_checks", "sentence"]
+__all__ = [
+    "Check",
+    "Content",
+    "headline",
+    "name_check",
+    "rank_checks",
+    "sentence",
+    "spell_bound",
+    "spell_value",
+]
 
 Content: TypeAlias = Mapping[str, Any]
 """The JSON record of a check."""
@@ -26,11 +35,11 @@ def name_check(check: Check) -> str:
 
 def sentence(check: Check) -> str:
     """Return the numbers behind a verdict."""
-    value = _spell(check["value"])
+    value = spell_value(check)
     if check["kind"] == "worse_by_at_most":
         value = f"{_spell(check['baseline_mean'])} → {_spell(check['run_mean'])}, difference {value}"
     if check["scope"] == "transforms":
-        value += f", bound {_spell(_shown_bound(check))}, {count_noun(check['n'], 'image')}"
+        value += f", bound {spell_bound(check)}, {count_noun(check['n'], 'image')}"
     else:
         value += f", {count_noun(check['n'], 'image')}"
     text = f"{check['verdict']}: {name_check(check)}; it is {value}"
@@ -41,9 +50,18 @@ def sentence(check: Check) -> str:
     return text
 
 
-def _shown_bound(check: Check) -> float | None:
-    """Return the bound that decided: the joint one shows a broken budget, the other one that it holds."""
-    return check["joint_bound"] if check["verdict"] == "broken" else check["bound"]
+def spell_value(check: Check) -> str:
+    """Return the value, with as many digits as show on which side of its limit it lies."""
+    return _spell_beside(check["value"], check)
+
+
+def spell_bound(check: Check) -> str:
+    """Return the bound that decided, likewise: the joint one of a broken budget, else the other one."""
+    return _spell_beside(check["joint_bound"] if check["verdict"] == "broken" else check["bound"], check)
+
+
+def _spell_beside(value: float | None, check: Check) -> str:
+    return "undefined" if value is None else spell_beside(value, check["limit"])
 
 
 def _spell(value: float | None) -> str:

@@ -11,6 +11,8 @@ __all__ = [
     "format_estimate",
     "format_exact",
     "format_number",
+    "shows_side",
+    "spell_beside",
     "spell_number",
     "write_json",
 ]
@@ -32,6 +34,24 @@ def spell_number(value: float) -> str:
     if value == 0:
         return "0"
     return format_number(value) if 1e-4 <= abs(value) < 1000 else f"{value:.3g}".replace("-", "−")
+
+
+def spell_beside(value: float, limit: float) -> str:
+    """Format a value as `spell_number`, with as many digits as show on which side of a limit it lies."""
+    text = spell_number(value)
+    for digits in range(4, 18):
+        if shows_side(text, value, limit):
+            break
+        text = f"{value:.{digits}g}".replace("-", "−")
+    return text
+
+
+def shows_side(text: str, value: float, limit: float) -> bool:
+    """Return whether a printed value lies on the same side of a limit as the value itself."""
+    if not math.isfinite(value):
+        return True
+    shown = float(text.replace("−", "-").replace(",", ""))
+    return (shown > limit, shown < limit) == (value > limit, value < limit)
 
 
 def format_cell(value: float, *, scientific: bool = False) -> str:
