@@ -12,6 +12,7 @@ import pytest
 import embshift
 from embshift.cli.main import main
 from embshift.core.errors import BaselineError, PlanError, RunError, UnknownNameError
+from embshift.show.text.compared import compared_cells
 from tests.synthetic_runs import Wanted, make_run
 
 THREE = ("noise", "blur", "jpeg_1")
@@ -201,9 +202,28 @@ def test_a_margin_below_twice_the_numeric_floor_is_refused(tmp_path):
     runs = [_make(tmp_path / str(seed), seed=seed, **options) for seed in (0, 1)]
     floor = embshift.compare(*runs, **FEW).found.floor
     assert floor > 0
+    assert not any("numeric floor" in note for note in embshift.compare(*runs, **FEW).found.notes)
     with pytest.raises(PlanError, match="below twice the numeric floor"):
         embshift.compare(*runs, margin=1.9 * floor, **FEW)
     assert embshift.compare(*runs, margin=2.1 * floor, **FEW).found.pairs[0].verdicts is not None
+
+
+def test_a_comparison_says_how_to_get_the_floor_that_it_lacks(first, tmp_path):
+    same = _change(first, tmp_path / "same", lambda vector, _: vector)
+    assert embshift.compare(first, same, **FEW).found.notes[-1] == (
+        "no numeric floor: the transform identity is not in all runs; measure it in each of them to tell"
+        " changes from rounding"
+    )
+
+
+def test_a_bound_beside_its_margin_is_written_with_the_digits_that_tell_them_apart(first, tmp_path):
+    other = _make(tmp_path / "other", seed=3)
+    bound = float(embshift.compare(first, other, margin=1, **FEW).found.pairs[0].verdicts.bound[1])
+    found = embshift.compare(first, other, margin=bound * (1 - 1e-6), **FEW)
+    shown = re.search(r"blur \(up to ([\d.]+)\)", " ".join(found.answers()))
+    assert float(shown[1]) > found.found.pairs[0].verdicts.margin
+    cells = compared_cells(found.found)[1][1]
+    assert float(cells[-1]) == float(shown[1])
 
 
 def test_the_command_prints_every_format(first, tmp_path, capsys):

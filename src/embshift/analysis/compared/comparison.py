@@ -122,7 +122,7 @@ def compare_runs(
         ),
         floor=floor,
         level=level,
-        notes=tuple(_write_notes(pairs, statistics, sides=sides, names=names)),
+        notes=tuple(_write_notes(pairs, statistics, sides=sides, names=names, floor=floor)),
     )
 
 
@@ -230,6 +230,7 @@ def _write_notes(
     *,
     sides: Sequence[MeasuredSide],
     names: Sequence[str],
+    floor: float,
 ) -> Iterator[str]:
     for pair in pairs:
         for note in pair.pairing.notes():
@@ -244,3 +245,8 @@ def _write_notes(
     for name, side in zip(names, sides, strict=True):
         if side.left_out:
             yield f"{name}: {side.left_out:,} originals left out, whose embedding is all zeros or not finite"
+    if np.isnan(floor) and any(pair.space is not None for pair in pairs):
+        yield (
+            "no numeric floor: the transform identity is not in all runs; measure it in each of them to tell"
+            " changes from rounding"
+        )
