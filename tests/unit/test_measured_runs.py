@@ -142,7 +142,14 @@ def test_floors_of_another_encoder_or_of_other_pictures_are_refused(tmp_path, mo
         run.floors(other)
 
 
-@pytest.mark.parametrize("unknown", [{"digest": ""}, {"digest": "code", "family": "object"}])
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"digest": ""},
+        {"digest": "of code", "family": "object"},
+        {"digest": "of a file", "family": "ingested"},
+    ],
+)
 def test_weights_that_no_run_states_are_not_taken_as_equal(tmp_path, unknown):
     make_run(tmp_path / "one", Wanted(images=12))
     make_run(tmp_path / "two", Wanted(images=12, seed=1))

@@ -43,17 +43,15 @@ def find_floors(run: RunTables, others: Sequence[RunTables] = ()) -> tuple[Floor
     found = list(_own(run))
     originals = pair_views(run)
     for other in others:
+        if other.folder.resolve() == run.folder.resolve():
+            continue
         _check_weights(run, other)
-        found += _own(other)
-        if other.folder.resolve() != run.folder.resolve():
-            found.append(_between(run, other, originals=originals))
+        found += [*_own(other), _between(run, other, originals=originals)]
     return tuple(found)
 
 
 def _check_weights(run: RunTables, other: RunTables) -> None:
-    """Raise `RunError` unless both runs state the same weights; those of a run are its own."""
-    if other.folder.resolve() == run.folder.resolve():
-        return
+    """Raise `RunError` unless both runs state the same weights."""
     for one in (run, other):
         name = one.info["encoder"]["name"]
         if read_weights_digest(one.info["encoder"]) is None:

@@ -101,9 +101,10 @@ def _shorten(chunk: pa.Table) -> pa.Array:
 def read_weights_digest(encoder: Mapping[str, Any], /) -> str | None:
     """Return the digest of an encoder's weights; None where the run does not know them.
 
-    A service states no digest, and that of one's own object may cover its code alone.
+    A service states no digest, that of one's own object may cover its code alone, and that of ingested
+    embeddings is their file's.
 
     Args:
         encoder: The encoder's record in ``run.json``.
     """
-    return None if encoder.get("family") == "object" else encoder.get("digest") or None
+    return None if encoder.get("family") in ("object", "ingested") else encoder.get("digest") or None
