@@ -99,7 +99,10 @@ def test_runs_without_a_common_transform_are_refused(tmp_path):
         embshift.compare(*runs, **FEW)
 
 
-@pytest.mark.parametrize("encoder", [{"digest": ""}, {"digest": "7" * 64, "family": "object"}])
+@pytest.mark.parametrize(
+    "encoder",
+    [{"digest": ""}, *({"digest": "7" * 64, "family": family} for family in ("object", "ingested"))],
+)
 def test_weights_that_are_not_known_are_not_called_the_same(first, tmp_path, encoder):
     rng = np.random.default_rng(0)
     one, two = (
@@ -169,6 +172,18 @@ def test_a_collapsed_encoder_is_stable_and_does_not_win(first, tmp_path):
     assert ranks["recall_at_1"]["collapsed"] == (2, 2)
     assert ranks["separation"]["collapsed"] == (2, 2)
     assert "collapsed is stable, but finds fewer originals" in compared.answers()[-1]
+
+
+def test_embeddings_without_an_angle_are_refused_or_undecided(first, tmp_path):
+    zeros = _change(first, tmp_path / "zeros", lambda vector, _: 0 * vector)
+    with pytest.raises(
+        RunError, match=r"no image has a usable embedding in all runs \(.*first: 24; .*zeros: 0\)"
+    ):
+        embshift.compare(first, zeros, **FEW)
+    with pytest.raises(RunError, match="no image has a usable embedding"):
+        embshift.check(zeros, require="relative_shift(*) <= baseline + 1", null=True)
+    (check, *_) = embshift.check(zeros, require="relative_shift(*) <= 1").checks
+    assert (check.verdict, check.reason) == ("undecided", "0 images; 10 or more are needed")
 
 
 def test_different_encoders_have_no_cosine_shift(first, tmp_path):

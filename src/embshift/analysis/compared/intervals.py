@@ -127,7 +127,7 @@ def _sample(
     *,
     draws: int,
 ) -> Sample:
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), values.shape[1] * values.shape[2])  # of no image as well
     return Sample(
         transforms=found.transforms,
         statistics=found.statistics,
