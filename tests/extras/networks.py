@@ -30,6 +30,32 @@ OPEN_CLIP = {
 }
 """Configurations in open_clip's form, by name."""
 
+READ = {**TEXT, "vocab_size": 64, "hf_tokenizer_name": "someone/tokenizer"}
+PADDED = {**READ, "no_causal_mask": True, "pool_type": "last"}
+OF_TRANSFORMERS = {
+    "hf_model_name": "someone/tower",
+    "hf_tokenizer_name": "someone/tokenizer",
+    "hf_proj_type": "linear",
+    "context_length": 16,
+}
+WITH_TOKENIZERS = {
+    "tiny-siglip": {
+        "text_cfg": {**PADDED, "proj_bias": True, "tokenizer_kwargs": {"clean": "canonicalize"}},
+        "init_logit_bias": -10,
+        "custom_text": True,
+    },
+    "tiny-clipa": {"text_cfg": {**PADDED, "tokenizer_kwargs": {"strip_sep_token": True}}},
+    "tiny-clips": {"text_cfg": {**READ, "pool_type": "last", "tokenizer_mode": "clips"}},
+    "tiny-roberta": {"text_cfg": OF_TRANSFORMERS},
+    "tiny-coca": {
+        "text_cfg": {**OF_TRANSFORMERS, "width": 32, "output_tokens": True},
+        "vision_cfg": {**VISION, "attentional_pool": True, "attn_pooler_queries": 8, "output_tokens": True},
+        "multimodal_cfg": {"context_length": 16, "width": 32, "heads": 2, "layers": 1},
+        "custom_text": True,
+    },
+}
+"""Networks that read texts with a tokenizer of Hugging Face: as SigLIP, CLIPA, CLIPS, RoBERTa and CoCa do."""
+
 WITH_CLASS_TOKEN = ("tiny", "tiny-bias", "tiny-oblong")
 WITHOUT_MAP = ("tiny-mean", "tiny-pool", "tiny-resnet")
 
@@ -40,16 +66,21 @@ TIMM_WITHOUT_MAP = ("test_vit2", "test_resnet", "test_efficientnet", "test_convn
 
 
 def describe(name):
-    return {"embed_dim": 32, "text_cfg": TEXT, **OPEN_CLIP[name]}
+    return {"embed_dim": 32, "vision_cfg": VISION, "text_cfg": TEXT, **(OPEN_CLIP | WITH_TOKENIZERS)[name]}
 
 
 def register(folder: Path, names=None, *, under=None):
     """Add small networks to open_clip's table; `under` replaces one of the table's own."""
-    folder.mkdir(exist_ok=True)
     for name in names or OPEN_CLIP:
-        file = folder / f"{under or name}.json"
-        file.write_text(json.dumps(describe(name)))
-        open_clip.add_model_config(file)
+        add(folder, under or name, describe(name))
+
+
+def add(folder: Path, name, stated):
+    """Add one network to open_clip's table."""
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps(stated))
+    open_clip.add_model_config(file)
 
 
 def restore(name):

@@ -252,6 +252,7 @@ def test_texts_are_embedded_as_the_library_does(name, open_clip_file):
     assert (texts.spec.context_length, texts.spec.dim) == (16, 32)
 
 
-def test_texts_of_another_tokenizer_are_refused(small_siglip):
-    with pytest.raises(MissingTokenizerError, match=r"does not bring.*text vectors of your own"):
+def test_a_siglip_that_states_no_tokenizer_is_refused(small_siglip):
+    told = r"'ViT-B-16-SigLIP' states no tokenizer.*state hf_tokenizer_name.*text vectors of your own"
+    with pytest.raises(MissingTokenizerError, match=told):
         open_texts(source("ViT-B-16-SigLIP", small_siglip), device="cpu")

@@ -17,7 +17,14 @@ from typing import Any, NoReturn
 from embshift.core.errors import EncoderError, OfflineError, WeightsError
 from embshift.encoders.checkpoints import PINNED
 
-__all__ = ["REPLY_S", "add_hub_files", "find_hub_file", "resolve_hub_name", "without_downloads"]
+__all__ = [
+    "REPLY_S",
+    "add_hub_files",
+    "find_hub_file",
+    "find_hub_files",
+    "resolve_hub_name",
+    "without_downloads",
+]
 
 REPLY_S = 8.0
 """Seconds that the hub has for its one answer."""
@@ -97,20 +104,43 @@ def find_hub_file(name: str, files: Sequence[str], /, *, allow_pickle: bool = Fa
     return _fetch(name, chosen)
 
 
+def find_hub_files(name: str, files: Sequence[str], /, *, enough: Collection[str]) -> Path | None:
+    """Return the folder in the cache that holds small files of a hub name; None if the hub has none of them.
+
+    The hub is asked unless the cache has all that is enough; without an answer, what the cache has is used.
+
+    Args:
+        name: A hub name, "name" or "organisation/name".
+        files: Names of the files, downloaded in this order as far as the hub has them.
+        enough: Those of them that show that an earlier download was whole.
+
+    Raises:
+        OfflineError: The cache has none of the files, and the hub does not answer.
+        EncoderError: The hub has no such repository, or refuses access to it.
+    """
+    cached = {file for file in files if _find_cached(name, file)}
+    if not cached.issuperset(enough):
+        try:
+            add_hub_files(name, files)
+        except OfflineError:
+            if not cached:
+                raise
+    return next((found.parent for file in files if (found := _find_cached(name, file))), None)
+
+
 def _find_cached(name: str, file: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = try_to_load_from_cache(name, file, cache_dir=os.environ.get("HF_HUB_CACHE"))
+    try:
+        found = try_to_load_from_cache(name, file, cache_dir=os.environ.get("HF_HUB_CACHE"))
+    except HFValidationError as error:
+        raise EncoderError(f"'{name}' is not a hub name: {error}") from error
     return Path(found) if isinstance(found, str) else None
 
 
 def _find_cached_folder(name: str) -> Path | None:
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        config = _find_cached(name, "config.json")
-    except HFValidationError as error:
-        raise EncoderError(f"'{name}' is not a hub name: {error}") from error
+    config = _find_cached(name, "config.json")
     described = any(_find_cached(name, file) for file in PREPROCESSING)
     if config is None or not described:
         return None

@@ -213,6 +213,26 @@ def test_one_file_without_a_hub_that_answers():
         hub.find_hub_file(NAME, ("model.safetensors",))
 
 
+def test_small_files_are_asked_for_until_the_last_of_them_is_there(small_hub, monkeypatch):
+    folder, asked = small_hub
+    files, enough = ("config.json", "vocab.txt", "tokenizer.json"), ("tokenizer.json",)
+    first = hub.find_hub_files(NAME, files, enough=enough)
+    assert [path.name for path in first.iterdir()] == ["config.json"]
+    (folder / "tokenizer.json").write_text("{}")  # an earlier download was stopped before it
+    assert hub.find_hub_files(NAME, files, enough=enough) == first
+    assert {path.name for path in first.iterdir()} == {"config.json", "tokenizer.json"}
+    asked.clear()
+    assert hub.find_hub_files(NAME, files, enough=enough) == first
+    assert asked == []
+    assert hub.find_hub_files(NAME, ("vocab.txt",), enough=("vocab.txt",)) is None
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert hub.find_hub_files(NAME, (*files, "merges.txt"), enough=("merges.txt",)) == first
+    with pytest.raises(OfflineError):
+        hub.find_hub_files(NAME, ("vocab.txt",), enough=("vocab.txt",))
+    with pytest.raises(EncoderError, match="'a/b/c' is not a hub name"):
+        hub.find_hub_files("a/b/c", files, enough=enough)
+
+
 @pytest.mark.usefixtures("small_hub")
 def test_a_repository_that_is_not_there():
     with pytest.raises(

@@ -12,7 +12,7 @@ import torch
 
 from embshift.core.addresses import to_one_line
 from embshift.core.encoding import Encoder
-from embshift.core.errors import EncoderError, UsageError, WeightsError
+from embshift.core.errors import EncoderError, OfflineError, UsageError, WeightsError
 from embshift.core.quiet import silence_libraries
 from embshift.core.text_files import load_json
 from embshift.encoders import encoder
@@ -28,10 +28,11 @@ from embshift.encoders.borrowed.source import (
 )
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
+from embshift.encoders.hub import find_hub_file
 from embshift.encoders.plain import check_plain
 from embshift.encoders.towers.tower import check_finite
 
-__all__ = ["import_open_clip", "open_model", "open_open_clip"]
+__all__ = ["find_local_weights", "import_open_clip", "open_model", "open_open_clip"]
 
 _SIDECAR = "open_clip_config.json"
 _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
@@ -140,8 +141,17 @@ def import_open_clip() -> Any:
     )
 
 
-def _find_weights(borrowed: Borrowed, library: Any, *, allow_pickle: bool) -> tuple[Path, Mapping[str, Any]]:
-    """Return the weight file, and what is known of the preprocessing that it was trained with."""
+def find_local_weights(borrowed: Borrowed, library: Any, /) -> Path | None:
+    """Return the weight file that a source names; None where it names a tag.
+
+    Args:
+        borrowed: The source, of a network that the library has.
+        library: The library.
+
+    Raises:
+        UsageError: It names no weights.
+        WeightsError: There is neither such a tag nor such a file, or its name does not end as one of weights.
+    """
     tags: list[str] = library.list_pretrained_tags_by_model(borrowed.name)
     listed = f"one of the tags {', '.join(tags)}" if tags else "no tag, since open_clip lists none for it"
     if not borrowed.weights:
@@ -149,9 +159,14 @@ def _find_weights(borrowed: Borrowed, library: Any, *, allow_pickle: bool) -> tu
             f"'{borrowed.source}' names no weights; expected open_clip:{borrowed.name}/TAG with {listed}, or"
             f" open_clip:{borrowed.name}/FILE with a checkpoint"
         )
-    if borrowed.weights not in tags:
-        file = find_local(borrowed, hint=f", or {listed}")
-        return file, _read_sidecar(file) or _find_common_preprocessing(borrowed, library, tags)
+    return None if borrowed.weights in tags else find_local(borrowed, hint=f", or {listed}")
+
+
+def _find_weights(borrowed: Borrowed, library: Any, *, allow_pickle: bool) -> tuple[Path, Mapping[str, Any]]:
+    """Return the weight file, and what is known of the preprocessing that it was trained with."""
+    local = find_local_weights(borrowed, library)
+    if local is not None:
+        return local, _read_sidecar(local) or _find_common_preprocessing(borrowed, library)
     stated: dict[str, Any] = library.get_pretrained_cfg(borrowed.name, borrowed.weights)
     _check_activation(borrowed, library, stated)
     repository, _, name = stated.get("hf_hub", "").rpartition("/")
@@ -193,8 +208,9 @@ def _read_sidecar(file: Path) -> Mapping[str, Any]:
         ) from error
 
 
-def _find_common_preprocessing(borrowed: Borrowed, library: Any, tags: list[str]) -> Mapping[str, Any]:
+def _find_common_preprocessing(borrowed: Borrowed, library: Any) -> Mapping[str, Any]:
     """Return the preprocessing that all weights of a network share; empty where they differ."""
+    tags: list[str] = library.list_pretrained_tags_by_model(borrowed.name)
     stated = [library.get_pretrained_cfg(borrowed.name, tag) for tag in tags]
     found = [{key: one[key] for key in _PREPROCESSING if key in one} for one in stated]
     return found[0] if found and all(one == found[0] for one in found) else {}
@@ -202,13 +218,35 @@ def _find_common_preprocessing(borrowed: Borrowed, library: Any, tags: list[str]
 
 def _build(borrowed: Borrowed, library: Any, preprocessing: Mapping[str, Any]) -> Any:
     wanted = {key: preprocessing[key] for key in (*_PREPROCESSING, "fill_color") if key in preprocessing}
+    tower = _find_text_tower(borrowed, library)
     try:
-        return library.create_model(borrowed.name, pretrained_text=False, force_preprocess_cfg=wanted)
-    # Networks with a text tower of transformers ask the hub for its configuration.
+        return library.create_model(
+            borrowed.name, pretrained_text=False, force_preprocess_cfg=wanted, **tower
+        )
     except (RuntimeError, OSError, ValueError, TypeError, AssertionError) as error:
         raise EncoderError(
             f"open_clip cannot build '{borrowed.name}': {type(error).__name__}: {to_one_line(error)[:300]}"
         ) from error
+
+
+def _find_text_tower(borrowed: Borrowed, library: Any) -> Mapping[str, Any]:
+    """Return the text tower's configuration with a folder in place of a hub name; empty without a hub name.
+
+    open_clip would have transformers ask the hub for it each time.
+    """
+    text: dict[str, Any] = library.get_model_config(borrowed.name)["text_cfg"]
+    named = text.get("hf_model_name")
+    if not named or Path(named).is_dir():
+        return {}
+    try:
+        folder = find_hub_file(named, ("config.json",)).parent
+    except OfflineError as error:
+        raise OfflineError(
+            f"the configuration of the text tower of '{borrowed.name}' is not in the local cache, and the hub"
+            f" does not answer; fetch it on a connected machine with 'hf download {named} config.json' and"
+            " copy that machine's cache, or use --encoder lite, which needs no download"
+        ) from error
+    return {"text_cfg": {**text, "hf_model_name": str(folder), "hf_model_pretrained": False}}
 
 
 def _load(model: Any, library: Any, file: Path) -> None:

@@ -1,17 +1,16 @@
-"""The text side of open_clip's networks, read with open_clip's own tokenizer."""
+"""The text side of open_clip's networks, read with the tokenizer that open_clip uses for them."""
 
-import hashlib
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float32
 
-from embshift.core.errors import MissingTokenizerError
-from embshift.encoders.forms.open_clip import import_open_clip, open_model
-from embshift.encoders.texts.encoder import TextEncoder, TextSpec
+from embshift.core.errors import EncoderError
+from embshift.encoders.borrowed.source import read_source
+from embshift.encoders.forms.open_clip import find_local_weights, import_open_clip, open_model
+from embshift.encoders.texts.encoder import Reader, TextEncoder, TextSpec
+from embshift.encoders.texts.network_tokenizer import NetworkTokenizer, open_network_tokenizer
 
 __all__ = ["open_open_clip_texts"]
 
@@ -25,25 +24,18 @@ def open_open_clip_texts(source: str, /, *, device: str, allow_pickle: bool) -> 
         allow_pickle: Whether weights may be read from a pickle that is not pinned.
 
     Raises:
-        MissingTokenizerError: The network does not use the tokenizer that open_clip brings.
+        MissingTokenizerError: The network's tokenizer is not there, or cannot be read.
         UsageError: As for the encoder.
-        EncoderError: As for the encoder.
+        EncoderError: As for the encoder, or the tokenizer is not that of the network.
         OfflineError: As for the encoder.
     """
     library = import_open_clip()
-    name = source.partition(":")[2].partition("/")[0]
-    tokenizer, digest = _open_tokenizer(name, library)
+    borrowed = read_source(source, known=library.list_models(), kind="network of open_clip")
+    local = find_local_weights(borrowed, library)
+    # The tokenizer comes first: it is small, and what is missing is told before the weights are read.
+    tokenizer = open_network_tokenizer(borrowed.name, library, beside=None if local is None else local.parent)
     model, weights = open_model(source, allow_pickle=allow_pickle)
-    model.to(device)
-    context = int(tokenizer.context_length)
-
-    def read(text: str) -> Float32[torch.Tensor, " dim"]:
-        with torch.no_grad():
-            return model.encode_text(tokenizer([text]).to(device), normalize=False)[0].float()
-
-    def is_cut(text: str) -> bool:
-        return len(tokenizer.encode(text)) > context - 2  # the start and the end take a place each
-
+    read = _make_reader(model.to(device), tokenizer, device=device)
     bias = getattr(model, "logit_bias", None)
     spec = TextSpec(
         name=source,
@@ -51,26 +43,24 @@ def open_open_clip_texts(source: str, /, *, device: str, allow_pickle: bool) -> 
         dim=len(read("a")),
         scale=math.exp(float(model.logit_scale)),
         bias=None if bias is None else float(bias),
-        context_length=context,
-        tokenizer=digest,
+        context_length=tokenizer.context,
+        tokenizer=tokenizer.digest,
         digest=weights,
     )
-    return TextEncoder(spec=spec, read=read, is_cut=is_cut)
+    return TextEncoder(spec=spec, read=read, is_cut=tokenizer.is_cut)
 
 
-def _open_tokenizer(name: str, library: Any) -> tuple[Any, str]:
-    """Return the tokenizer that open_clip brings, and a digest of its table and settings.
+def _make_reader(model: Any, tokenizer: NetworkTokenizer, *, device: str) -> Reader:
+    entries = int(getattr(model, "text", model).vocab_size)
 
-    Raises:
-        MissingTokenizerError: The network uses another one, or one that drops tokens of long texts at random.
-    """
-    text: dict[str, Any] = (library.get_model_config(name) or {}).get("text_cfg", {})
-    settings: dict[str, Any] = text.get("tokenizer_kwargs", {})
-    if text.get("hf_tokenizer_name") or "siglip" in name.lower() or settings.get("reduction_mask"):
-        raise MissingTokenizerError(
-            f"'{name}' reads texts with a tokenizer that open_clip does not bring, so embshift cannot embed"
-            " words with it; use text vectors of your own (--vectors)"
-        )
-    table = Path(str(library.tokenizer.default_bpe())).read_bytes()
-    digest = hashlib.sha256(table + json.dumps(settings, sort_keys=True).encode())
-    return library.get_tokenizer(name), digest.hexdigest()
+    def read(text: str) -> Float32[torch.Tensor, " dim"]:
+        numbers = tokenizer.tokenize(text)
+        if int(numbers.max()) >= entries:
+            raise EncoderError(
+                f"the tokenizer does not fit the network: {text!r} becomes the token {int(numbers.max())},"
+                f" and the network has {entries}; expected the tokenizer of these weights"
+            )
+        with torch.no_grad():
+            return model.encode_text(numbers.to(device), normalize=False)[0].float()
+
+    return read
