@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -21,6 +23,7 @@ from embshift.core.errors import (
 from embshift.core.types import Capture
 from embshift.encoders.open import open_encoder
 from embshift.encoders.texts.open import open_texts
+from embshift.measurement.session.encoder_files import encoder_files, same_files
 from tests.extras import networks
 from tests.loopback_hub import serve_folder
 
@@ -218,6 +221,12 @@ def test_weights_of_a_tag_come_from_the_hub_once(hub):
     asked.clear()
     open_encoder(named, device="cpu")
     assert asked == []
+    (file,) = encoder_files(named)
+    assert asked == []
+    assert Path(file["path"]).read_bytes() == (served / "open_clip_model.safetensors").read_bytes()
+    assert same_files(named, [file])
+    os.utime(file["path"], ns=(1, 1))
+    assert not same_files(named, [file])
 
 
 def test_a_tag_that_has_only_a_pickle_needs_permission(hub):

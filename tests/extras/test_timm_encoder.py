@@ -1,17 +1,24 @@
 """Encoders of timm give what the library's own calls give."""
 
+import os
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import timm
 import torch
 from PIL import Image
 
+import embshift
 from embshift.core.encoding import Encoder
 from embshift.core.errors import NoTextSideError, OfflineError, UnknownNameError, UsageError, WeightsError
 from embshift.core.types import Capture
 from embshift.encoders.open import open_encoder
 from embshift.encoders.texts.open import open_texts
+from embshift.measurement.session.encoder_files import encoder_files, same_files
 from tests.extras import networks
+from tests.integration.command import call, invoke
 from tests.loopback_hub import serve_folder
 
 BOTH = Capture.EMBEDDING | Capture.ATTENTION
@@ -176,7 +183,38 @@ def test_the_default_weights_come_from_the_hub_once(hub, timm_file):
     assert hub == []
 
 
+def test_a_finished_run_of_downloaded_weights_is_answered_without_the_library(
+    hub, samples, tmp_path, monkeypatch
+):
+    (tmp_path / "in").mkdir()
+    shutil.copy(samples / "cat.jpg", tmp_path / "in")
+    quick = ("--transform", "blur", "--metric", "cosine", "--workers", "0", "--image-size", "64")
+    asked = (
+        "run",
+        str(tmp_path / "in"),
+        "--encoder",
+        "timm:test_vit",
+        "--out",
+        str(tmp_path / "run"),
+        *quick,
+    )
+    first = invoke(*asked)
+    assert first.returncode == 0, first.stderr
+    (stated,) = embshift.open_run(tmp_path / "run").info["encoder_files"]
+    assert Path(stated["path"]).read_bytes() == (tmp_path / "served" / "model.safetensors").read_bytes()
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # every import is then a line on stderr
+    again = call(*asked)
+    assert "nothing left to do" in again.stderr
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in again.stderr.splitlines()}
+    assert "embshift" in loaded
+    assert not loaded & {"torch", "timm"}
+    assert same_files("timm:test_vit", [stated])
+    os.utime(stated["path"], ns=(1, 1))
+    assert not same_files("timm:test_vit", [stated])
+
+
 def test_weights_without_a_hub_are_told_the_way_out(hub, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(OfflineError, match=r"hf download timm/test_vit\.r160_in1k model.*timm:test_vit/FILE"):
         open_encoder("timm:test_vit", device="cpu")
+    assert encoder_files("timm:test_vit") is None

@@ -32,7 +32,13 @@ from embshift.encoders.hub import find_hub_file
 from embshift.encoders.plain import check_plain
 from embshift.encoders.towers.tower import check_finite
 
-__all__ = ["find_local_weights", "import_open_clip", "open_model", "open_open_clip"]
+__all__ = [
+    "find_local_weights",
+    "find_open_clip_weights",
+    "import_open_clip",
+    "open_model",
+    "open_open_clip",
+]
 
 _SIDECAR = "open_clip_config.json"
 _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
@@ -119,7 +125,7 @@ def open_model(source: str, /, *, allow_pickle: bool) -> tuple[Any, str]:
         OfflineError: The weights must be downloaded, and the hub does not answer.
     """
     library = import_open_clip()
-    borrowed = read_source(source, known=library.list_models(), kind="network of open_clip")
+    borrowed = _read(source, library)
     file, preprocessing = _find_weights(borrowed, library, allow_pickle=allow_pickle)
     # Read with the rule on pickles, and checked, before the library reads it as weights only.
     digest = open_weight_file(file, allow_pickle=allow_pickle).digest
@@ -139,6 +145,26 @@ def import_open_clip() -> Any:
     return import_library(
         lambda: importlib.import_module("open_clip"), package="open_clip_torch", extra="open-clip"
     )
+
+
+def _read(source: str, library: Any) -> Borrowed:
+    return read_source(source, known=library.list_models(), kind="network of open_clip")
+
+
+def find_open_clip_weights(source: str, /) -> Path:
+    """Return the weight file of an encoder of open_clip that was opened before.
+
+    Args:
+        source: As for `open_open_clip`.
+
+    Raises:
+        MissingExtraError: open_clip is not installed.
+        UsageError: open_clip has no such network, or no weights are named.
+        EncoderError: There is no such file.
+        OfflineError: The weights are not in the cache, and the hub does not answer.
+    """
+    library = import_open_clip()
+    return _find_weights(_read(source, library), library, allow_pickle=False)[0]
 
 
 def find_local_weights(borrowed: Borrowed, library: Any, /) -> Path | None:

@@ -28,7 +28,7 @@ from embshift.encoders.devices import choose_device
 from embshift.encoders.plain import check_plain
 from embshift.encoders.towers.tower import check_finite
 
-__all__ = ["open_timm"]
+__all__ = ["find_timm_weights", "open_timm"]
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -71,7 +71,7 @@ def open_timm(
     """
     check_plain(source, precision=precision, runtime=runtime)
     chosen = choose_device(device)
-    library = import_library(lambda: importlib.import_module("timm"), package="timm", extra="timm")
+    library = _import_timm()
     borrowed = read_source(source, known=_list_names(source, library), kind="network of timm")
     stated = library.get_pretrained_cfg(borrowed.name)
     file = _find_file(borrowed, stated, allow_pickle=allow_pickle)
@@ -101,6 +101,27 @@ def open_timm(
         ),
         device=chosen,
     )
+
+
+def find_timm_weights(source: str, /) -> Path:
+    """Return the weight file of an encoder of timm that was opened before.
+
+    Args:
+        source: As for `open_timm`.
+
+    Raises:
+        MissingExtraError: timm is not installed.
+        UsageError: timm has no such network or tag.
+        EncoderError: There is no such file.
+        OfflineError: The weights are not in the cache, and the hub does not answer.
+    """
+    library = _import_timm()
+    borrowed = read_source(source, known=_list_names(source, library), kind="network of timm")
+    return _find_file(borrowed, library.get_pretrained_cfg(borrowed.name), allow_pickle=False)
+
+
+def _import_timm() -> Any:
+    return import_library(lambda: importlib.import_module("timm"), package="timm", extra="timm")
 
 
 def _list_names(source: str, library: Any) -> list[str]:

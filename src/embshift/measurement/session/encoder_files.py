@@ -48,7 +48,7 @@ def _list_files(source: str) -> list[Path]:
 
         return list_model_files(Path(source))
     if source.startswith(_LIBRARIES):
-        return _list_local_weights(source)
+        return _list_local_weights(source) or [_find_downloaded_weights(source)]
     return _list_downloaded(source)
 
 
@@ -70,6 +70,18 @@ def _list_local_weights(source: str) -> list[Path]:
     beside = file.parent / _SIDECAR
     stated = source.startswith("open_clip:") and beside.is_file()
     return [file, beside] if stated else [file]
+
+
+def _find_downloaded_weights(source: str) -> Path:
+    """Return the weight file that a library's name or tag stands for, from the cache."""
+    # Importing encoders loads torch, which a finished run is answered without.
+    from embshift.encoders.forms.open_clip import find_open_clip_weights
+    from embshift.encoders.forms.timm import find_timm_weights
+    from embshift.encoders.hub import without_downloads
+
+    find = find_open_clip_weights if source.startswith("open_clip:") else find_timm_weights
+    with without_downloads():
+        return find(source)
 
 
 def _is_onnx(source: str) -> bool:
@@ -118,7 +130,8 @@ def same_files(source: str, recorded: Sequence[Mapping[str, Any]] | None) -> boo
             return encoder_files(source) == recorded
         if _is_onnx(source) and not _has_settings(Path(source), recorded):
             return False
-        # A hub name's folder, and the weights that a model names, are looked up once, when the run is made.
+        # What a hub name or a tag stands for, and the weights that a model names, are looked up once, when
+        # the run is made.
         return all(_describe_files([Path(each["path"])]) == [each] for each in recorded)
     except (ShiftError, OSError, KeyError, TypeError, ValueError):
         return False
