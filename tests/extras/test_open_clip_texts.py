@@ -200,6 +200,15 @@ def test_a_tokenizer_without_a_hub_is_told_the_way_out(hub, alone, monkeypatch):
         open_in(alone, "tiny-hub")
 
 
+def test_a_text_tower_that_names_code_is_refused(hub, alone):
+    served, _ = hub
+    stated = json.loads((served / "config.json").read_text())
+    code = {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}}
+    (served / "config.json").write_text(json.dumps({**stated, **code}))
+    with pytest.raises(EncoderError, match=r"config\.json names code of its own \(auto_map\)"):
+        open_in(alone, "tiny-hub")
+
+
 def test_a_repository_without_a_tokenizer_is_named(hub, alone):
     served, _ = hub
     (served / "tokenizer.json").unlink()

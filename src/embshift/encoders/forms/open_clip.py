@@ -12,7 +12,7 @@ import torch
 
 from embshift.core.addresses import to_one_line
 from embshift.core.encoding import Encoder
-from embshift.core.errors import EncoderError, OfflineError, UsageError, WeightsError
+from embshift.core.errors import EncoderError, UsageError, WeightsError
 from embshift.core.quiet import silence_libraries
 from embshift.core.text_files import load_json
 from embshift.encoders import encoder
@@ -26,9 +26,9 @@ from embshift.encoders.borrowed.source import (
     import_library,
     read_source,
 )
+from embshift.encoders.borrowed.text_tower import find_text_tower
 from embshift.encoders.checkpoints import open_weight_file
 from embshift.encoders.devices import choose_device
-from embshift.encoders.hub import find_hub_file
 from embshift.encoders.plain import check_plain
 from embshift.encoders.towers.tower import check_finite
 
@@ -244,7 +244,7 @@ def _find_common_preprocessing(borrowed: Borrowed, library: Any) -> Mapping[str,
 
 def _build(borrowed: Borrowed, library: Any, preprocessing: Mapping[str, Any]) -> Any:
     wanted = {key: preprocessing[key] for key in (*_PREPROCESSING, "fill_color") if key in preprocessing}
-    tower = _find_text_tower(borrowed, library)
+    tower = find_text_tower(borrowed.name, library)
     try:
         return library.create_model(
             borrowed.name, pretrained_text=False, force_preprocess_cfg=wanted, **tower
@@ -253,26 +253,6 @@ def _build(borrowed: Borrowed, library: Any, preprocessing: Mapping[str, Any]) -
         raise EncoderError(
             f"open_clip cannot build '{borrowed.name}': {type(error).__name__}: {to_one_line(error)[:300]}"
         ) from error
-
-
-def _find_text_tower(borrowed: Borrowed, library: Any) -> Mapping[str, Any]:
-    """Return the text tower's configuration with a folder in place of a hub name; empty without a hub name.
-
-    open_clip would have transformers ask the hub for it each time.
-    """
-    text: dict[str, Any] = library.get_model_config(borrowed.name)["text_cfg"]
-    named = text.get("hf_model_name")
-    if not named or Path(named).is_dir():
-        return {}
-    try:
-        folder = find_hub_file(named, ("config.json",)).parent
-    except OfflineError as error:
-        raise OfflineError(
-            f"the configuration of the text tower of '{borrowed.name}' is not in the local cache, and the hub"
-            f" does not answer; fetch it on a connected machine with 'hf download {named} config.json' and"
-            " copy that machine's cache, or use --encoder lite, which needs no download"
-        ) from error
-    return {"text_cfg": {**text, "hf_model_name": str(folder), "hf_model_pretrained": False}}
 
 
 def _load(model: Any, library: Any, file: Path) -> None:
