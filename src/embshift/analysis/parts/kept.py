@@ -1,5 +1,6 @@
 """The few images whose values are kept: the extremes of every column, a sample, and those asked for."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -57,7 +58,7 @@ def keep_images(
         wanted: Rows that are kept in any case.
         last: Greatest hash that an image of the sample may have, where that is known from other images.
     """
-    flat = values.values.reshape(len(values.rows), -1)
+    flat = values.values.reshape(len(values.rows), math.prod(values.values.shape[1:]))
     kept = choose_ends(flat) | np.isin(values.rows, np.array(sorted(wanted), np.int64))
     sampled = np.flatnonzero(hashes <= np.uint64(last))
     kept[sampled[np.argsort(hashes[sampled], kind="stable")[:SAMPLE]]] = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
-from embshift.analysis.parts.grids import count_values, make_edges
+from embshift.analysis.parts.grids import BINS, count_values, make_edges
 from embshift.analysis.parts.groups import GroupSums, add_groups, sum_groups
 from embshift.analysis.parts.kept import LAST, KeptImages, keep_images, merge_kept
 from embshift.analysis.parts.moments import Moments, measure_moments, merge_moments
@@ -122,7 +122,7 @@ def _count(flat: np.ndarray, *, metrics: Sequence[MetricSpec]) -> Int64[np.ndarr
         count_values(column[np.isfinite(column)], edges[at % len(metrics)])
         for at, column in enumerate(np.ascontiguousarray(flat.T))
     ]
-    return np.array(found, np.int64).reshape(flat.shape[1], -1)
+    return np.array(found, np.int64).reshape(flat.shape[1], BINS + 2)
 
 
 def merge_parts(one: Part, other: Part, *, wanted: Collection[int] = ()) -> Part:
