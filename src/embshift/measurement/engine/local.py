@@ -6,9 +6,10 @@ is encoded.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain, groupby
 from operator import or_
@@ -17,19 +18,20 @@ from typing import cast
 from embshift.core.encoding import Encoder
 from embshift.core.errors import EncoderError
 from embshift.core.types import Capture, FrozenRow
-from embshift.measurement.engine.pool import LIMITS, perturb_images
+from embshift.images import Decoded
+from embshift.measurement.engine.pool import LIMITS, Pool, open_pool, perturb_images
 from embshift.measurement.engine.worker import WorkerLimits
 from embshift.measurement.pipeline.batches import Mishaps
 from embshift.measurement.pipeline.compare import compare_views
 from embshift.measurement.pipeline.encode import Encoded, encode_views
 from embshift.measurement.pipeline.gpu_views import render_drafts
-from embshift.measurement.pipeline.perturb import Perturbed
+from embshift.measurement.pipeline.perturb import Drafted, Perturbed
 from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
 from embshift.measurement.pipeline.tabulate import tabulate
 from embshift.metrics import Metric
 from embshift.runs.chunks import ParquetSink
 
-__all__ = ["Work", "measure_chunks"]
+__all__ = ["Work", "encode_images", "hold_workers", "measure_chunks"]
 
 _COMMITS = 2  # chunks that are compared and written at once: a write waits for the disk most of the time
 _DRAFTED_PIXELS = 128 * 224 * 224  # of one transform's views: each pixel takes a hundred bytes meanwhile
@@ -49,6 +51,8 @@ class Work:
         open_float32: Opens the encoder in float32, for what is not finite in its precision; None where it
             runs in float32.
         fill: Gives an image's views the embeddings that were computed elsewhere; None to encode them here.
+        pool: The workers, where they are held open; None to start some for every call.
+        deadly: Rows that are not tried, since they have ended the process that encodes them.
     """
 
     build: BuildRecipe
@@ -59,6 +63,20 @@ class Work:
     limits: WorkerLimits = LIMITS
     open_float32: Callable[[], Encoder] | None = None
     fill: Callable[[Perturbed], Encoded] | None = None
+    pool: Pool | None = None
+    deadly: Set[int] = frozenset()
+
+
+@contextmanager
+def hold_workers(work: Work) -> Generator[Work]:
+    """Hold the workers of some work open, for several calls of `measure_chunks`."""
+    if not work.workers:
+        yield work
+        return
+    with open_pool(
+        build=work.build, workers=work.workers, limits=work.limits, ahead=_count_ahead(work)
+    ) as pool:
+        yield replace(work, pool=pool)
 
 
 def measure_chunks(
@@ -87,7 +105,7 @@ def measure_chunks(
     """
     mishaps, sizes = mishaps or Mishaps(), dict[int, int]()
     missing = _skip_committed(rows, sink, sizes)
-    images = _encode_images(missing, work=work, see=on_perturbed, mishaps=mishaps)
+    images = encode_images(missing, work=work, see=on_perturbed, mishaps=mishaps)
     with ThreadPoolExecutor(_COMMITS, thread_name_prefix="embshift-commit") as threads:
         writing = deque[Future[None]]()
         for chunk, encoded in groupby(images, lambda image: image.listed.chunk):
@@ -119,14 +137,23 @@ def _skip_committed(
             yield from listed
 
 
-def _encode_images(
+def encode_images(
     rows: Iterable[FrozenRow], *, work: Work, see: Callable[[Perturbed], None], mishaps: Mishaps
 ) -> Iterator[Encoded]:
+    """Make and encode the views of every image, in order.
+
+    Args:
+        rows: Rows of the listing.
+        work: What is done.
+        see: Called with every image that has views, before the encoder.
+        mishaps: Counted up.
+
+    Raises:
+        EncoderError: If the encoder fails.
+    """
     recipe, device = work.build(), work.encoder.spec.device
     in_batch = math.ceil(work.batch / recipe.views)
-    stream = perturb_images(
-        rows, build=work.build, workers=work.workers, limits=work.limits, ahead=2 * in_batch
-    )
+    stream = _perturb(rows, work)
     if work.fill is not None:
         # Stored views are never drafts.
         return map(work.fill, _show_each(cast(Iterator[Perturbed], stream), see))
@@ -141,6 +168,28 @@ def _encode_images(
         mishaps=mishaps,
     )
     return chain.from_iterable(encoded)
+
+
+def _perturb(rows: Iterable[FrozenRow], work: Work) -> Iterator[Perturbed | Drafted]:
+    for deadly, some in groupby(rows, lambda row: row.record.row in work.deadly):
+        if deadly:
+            yield from map(_report_deadly, some)
+        elif work.pool is not None:
+            yield from work.pool.perturb(some)
+        else:
+            yield from perturb_images(
+                some, build=work.build, workers=work.workers, limits=work.limits, ahead=_count_ahead(work)
+            )
+
+
+def _count_ahead(work: Work) -> int:
+    """Return how many images are made while a batch is encoded: those of two batches."""
+    return 2 * math.ceil(work.batch / work.build().views)
+
+
+def _report_deadly(listed: FrozenRow) -> Perturbed:
+    error = "it ended the process that encodes it twice; the file may be made to do so"
+    return Perturbed(listed=listed, decoded=Decoded(status="worker_died", error=error), values={})
 
 
 def _count_together(recipe: Recipe) -> int:

@@ -5,10 +5,11 @@ up all its pending work.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from typing import final
 
 from embshift.core.errors import UsageError
 from embshift.core.types import FrozenRow
@@ -20,7 +21,7 @@ from embshift.measurement.engine.worker_handle import TIMED_OUT, Watch, WorkerPr
 from embshift.measurement.pipeline.perturb import Drafted, Perturbed, perturb_or_draft
 from embshift.measurement.pipeline.recipe import BuildRecipe
 
-__all__ = ["LIMITS", "perturb_images"]
+__all__ = ["LIMITS", "Pool", "open_pool", "perturb_images"]
 
 LIMITS = WorkerLimits(memory=4 * 2**30, seconds=120.0)
 """Memory and time that one image may take by default."""
@@ -56,17 +57,28 @@ def perturb_images(
     first = next(remaining, None)
     if first is None:
         return
-    recipe, all_rows = build(), chain([first], remaining)
+    all_rows = chain([first], remaining)
     if workers == 0:
+        recipe = build()
         yield from (perturb_or_draft(listed, recipe=recipe) for listed in all_rows)
         return
+    with open_pool(build=build, workers=workers, limits=limits, ahead=ahead) as pool:
+        yield from pool.perturb(all_rows)
+
+
+@contextmanager
+def open_pool(
+    *, build: BuildRecipe, workers: int, limits: WorkerLimits = LIMITS, ahead: int = 0
+) -> Generator["Pool"]:
+    """Hold a pool open, for one stream of images after another; arguments as for `perturb_images`."""
+    recipe = build()
     shape = (recipe.views, *recipe.size, 3)
     buffer = recipe.views * recipe.size[0] * recipe.size[1] * 3
     slots = max(workers + 1, min(_AHEAD * workers + ahead, _RING // buffer))
     with closing(Ring(shape=shape, slots=slots)) as ring:
         start = Start(build=build, limits=limits, shape=shape, slots=slots)
-        with closing(_Pool(start, ring=ring, workers=workers)) as pool:
-            yield from pool.perturb(all_rows)
+        with closing(Pool(start, ring=ring, workers=workers)) as pool:
+            yield pool
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -88,8 +100,15 @@ class _Job:
     result: Perturbed | Drafted | None = None
 
 
-class _Pool:
-    """Worker processes, held open."""
+@final
+class Pool:
+    """Worker processes, held open.
+
+    Args:
+        start: The first message to each.
+        ring: The buffers for views.
+        workers: How many processes there are at most.
+    """
 
     def __init__(self, start: Start, *, ring: Ring, workers: int) -> None:
         self._start, self._ring, self._wanted = start, ring, workers
@@ -98,6 +117,7 @@ class _Pool:
         self._pauses = Pauses().start()
 
     def perturb(self, rows: Iterator[FrozenRow]) -> Iterator[Perturbed | Drafted]:
+        """Make the views of every image, in order; of a stream that was not read to its end, none is next."""
         free, jobs = deque(range(self._ring.slots)), deque[_Job]()
         while True:
             for listed in (listed for _, listed in zip(list(free), rows, strict=False)):
@@ -115,6 +135,7 @@ class _Pool:
         return job.result
 
     def close(self) -> None:
+        """End the processes."""
         for process in self._processes:
             process.end()
         self._processes.clear()

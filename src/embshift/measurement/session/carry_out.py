@@ -33,6 +33,7 @@ from embshift.show.run import Run, open_run
 if TYPE_CHECKING:  # imports torch
     from embshift.measurement.session.session import Session
     from embshift.measurement.session.stored import Stored
+    from embshift.measurement.session.work import Engine
 
 __all__ = ["carry_out", "default_folder"]
 
@@ -57,6 +58,7 @@ def carry_out(
     stored: "Stored | None" = None,
     update: bool = False,
     prepare: bool = False,
+    engine: "Engine | None" = None,
 ) -> Run:
     """Carry out a plan into a run folder, from its start or from where it was stopped.
 
@@ -70,6 +72,7 @@ def carry_out(
         stored: The views and embeddings, where both were made before; nothing is read from the sources then.
         update: Whether new images are appended.
         prepare: Whether plan and listing are written and nothing is measured, for parts that do.
+        engine: What measures; None for this process and its workers.
 
     Returns:
         The run, opened for reading.
@@ -115,7 +118,7 @@ def carry_out(
             if left_out := left.content():
                 session = replace(session, info={**session.info, "left_out": left_out})
             if not finished:
-                _work(session, reporter, prepare=prepare)
+                _work(session, reporter, prepare=prepare, engine=engine)
         else:
             check_code(info, code_content(plan, objects=own))
         if finished:
@@ -123,13 +126,13 @@ def carry_out(
     return open_run(out)
 
 
-def _work(session: "Session", reporter: Reporter, *, prepare: bool) -> None:
+def _work(session: "Session", reporter: Reporter, *, prepare: bool, engine: "Engine | None") -> None:
     from embshift.measurement.session.work import prepare_session, work_on  # imports torch
 
     if prepare:
         prepare_session(session)
         return
-    work_on(session, reporter)
+    work_on(session, reporter, engine=engine)
     if dark := describe_dark_images(open_tables(session.out)):
         reporter.note(dark)
 

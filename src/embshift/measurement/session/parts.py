@@ -27,7 +27,7 @@ from embshift.runs.lock import lock_folder, share_folder
 from embshift.runs.record import RECORD
 from embshift.runs.tables import open_tables
 
-__all__ = ["Part", "finish_parts", "measure_one_part", "read_part"]
+__all__ = ["Part", "finish_parts", "measure_one_part", "read_part", "start_part"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def measure_one_part(
         RunError: If the folder is not a prepared run, or damaged.
         UsageError: If the run cannot be measured in parts, or what it names is not trusted.
     """
-    with share_folder(folder), _start(folder, options, trust=trust, reporter=reporter) as session:
+    with share_folder(folder), start_part(folder, options, trust=trust, reporter=reporter) as session:
         _check_images(session.rows, part)
         # Smaller batches would give other bytes, and only some of the parts would have them.
         whole = replace(session, mishaps=Mishaps(may_halve=False))
@@ -95,7 +95,7 @@ def finish_parts(folder: Path, /, *, trust: Trust, reporter: Reporter) -> None:
         ResumeError: If chunks are missing, or a part is still being measured.
         RunError: If the folder is not a prepared run, or damaged.
     """
-    with lock_folder(folder), _start(folder, None, trust=trust, reporter=reporter) as session:
+    with lock_folder(folder), start_part(folder, None, trust=trust, reporter=reporter) as session:
         missing = [chunk for chunk in session.rows.chunks if not session.sink.has(chunk)]
         if missing:
             named = ", ".join(str(chunk) for chunk in missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -108,9 +108,22 @@ def finish_parts(folder: Path, /, *, trust: Trust, reporter: Reporter) -> None:
 
 
 @contextmanager
-def _start(
+def start_part(
     folder: Path, options: Mapping[str, Any] | None, *, trust: Trust, reporter: Reporter
 ) -> Generator[Session]:
+    """Open a session on a prepared run folder; whoever does holds the folder's lock, or knows who does.
+
+    Args:
+        folder: The run folder.
+        options: As for `measure_one_part`; None for those of the record.
+        trust: What of the run's record may be run.
+        reporter: Who is told.
+
+    Raises:
+        ResumeError: If this process cannot measure as the one that prepared the run.
+        RunError: If the folder is not a prepared run, or damaged.
+        UsageError: If the run cannot be measured in parts, or what it names is not trusted.
+    """
     info = open_tables(folder).info
     plan = continue_plan(_read_plan(folder, info, options, trust), info)
     with closing(open_listing(folder / "listing.parquet")) as rows:

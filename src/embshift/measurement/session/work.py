@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from embshift.core.progress import Reporter
 from embshift.core.types import FrozenRow
@@ -31,17 +31,25 @@ from embshift.runs.record import write_record_file
 from embshift.runs.seal import read_seal
 from embshift.runs.tables import open_tables
 
-__all__ = ["finish_session", "measure_part", "prepare_session", "work_on"]
+__all__ = ["Engine", "finish_session", "measure_part", "measure_rows", "prepare_session", "work_on"]
+
+Engine: TypeAlias = Callable[[Session, Reporter], None]
+"""Measures all chunks that a session lacks, and tells the reporter of every image."""
 
 
-def work_on(session: Session, reporter: Reporter, /) -> None:
+def work_on(session: Session, reporter: Reporter, /, *, engine: Engine | None = None) -> None:
     """Measure what a run folder lacks, and finish it.
+
+    Args:
+        session: The session.
+        reporter: Who is told about the progress.
+        engine: What measures; None for this process and its workers.
 
     Raises:
         StorageError: If results cannot be written.
     """
     prepare_session(session)
-    info = _measure(session, reporter)
+    info = _measure(session, reporter, engine or _measure_here)
     _finish(session, info, reporter)
 
 
@@ -62,7 +70,7 @@ def measure_part(session: Session, wanted: Callable[[int], bool], reporter: Repo
     _announce(session, reporter)
     reporter.begin(total=sum(part.values()), done=sum(done.values()))
     try:
-        _measure_rows(session, (row for row in session.rows if row.chunk in part), reporter)
+        measure_rows(session, (row for row in session.rows if row.chunk in part), reporter)
     finally:
         reporter.end()
     return len(part) - len(done)
@@ -86,13 +94,13 @@ def prepare_session(session: Session, /) -> None:
     session.sink.discard_uncommitted()
 
 
-def _measure(session: Session, reporter: Reporter) -> Mapping[str, Any]:
+def _measure(session: Session, reporter: Reporter, engine: Engine) -> Mapping[str, Any]:
     """Measure what is missing; returns ``run.json`` with the timing of this session."""
     done = _count_committed(session)
     _announce(session, reporter)
     reporter.begin(total=len(session.rows), done=done)
     try:
-        _measure_rows(session, session.rows, reporter)
+        engine(session, reporter)
     finally:
         reporter.end()
         # Also for a session that was stopped, and before views are kept.
@@ -101,7 +109,23 @@ def _measure(session: Session, reporter: Reporter) -> Mapping[str, Any]:
     return info
 
 
-def _measure_rows(session: Session, rows: Iterable[FrozenRow], reporter: Reporter) -> None:
+def _measure_here(session: Session, reporter: Reporter) -> None:
+    measure_rows(session, session.rows, reporter)
+
+
+def measure_rows(session: Session, rows: Iterable[FrozenRow], reporter: Reporter) -> None:
+    """Measure those of some chunks that are missing.
+
+    Args:
+        session: The session.
+        rows: Their rows of the listing, in order.
+        reporter: Who is told of every image.
+
+    Raises:
+        EncoderError: If the encoder fails, or a batch does not fit into memory.
+        StorageError: If results cannot be written.
+    """
+
     def keep_first(perturbed: Perturbed) -> None:
         if perturbed.listed.record.row < session.plan.keep_views:
             write_views(perturbed, folder=session.out)
