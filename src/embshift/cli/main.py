@@ -15,22 +15,12 @@ from embshift.cli.output.terminal import (
     silence_output,
 )
 from embshift.cli.parser import build_parser, parse
+from embshift.core.environment import set_environment
 from embshift.core.errors import ShiftError
 
 __all__ = ["main", "program"]
 
 _DEFECT, _INTERRUPTED, _TERMINATED, _NO_READER = 70, 130, 143, 141
-
-_ENVIRONMENT = {
-    # No library may contact a server on its own.
-    "NO_ALBUMENTATIONS_UPDATE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    # Threads that spin while they wait take the cores from the workers: ten times slower on busy machines.
-    "OMP_WAIT_POLICY": "PASSIVE",
-    # Arrow's own pool keeps the memory that writing a chunk took, beside the encoder's batches: 5 % more.
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-}
-"""Variables that libraries read when they are imported, so they are set before; the user's values stand."""
 
 
 class _Terminated(BaseException):
@@ -73,8 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit:  # after help and version
         _finish_help()
         raise
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     return _carry_out(parsed)
 
 
