@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
+from embshift.core.errors import UsageError
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
+from embshift.measurement.cluster.choice import choose_engine
+from embshift.measurement.cluster.options import RayOptions
 from embshift.measurement.plan.objects import name_objects
 from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
@@ -30,6 +33,10 @@ def measure(
     out: str | Path | None = None,
     plan: Plan | str | Path | None = None,
     update: bool = False,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    actors: int | None = None,
+    gpus_per_actor: float | None = None,
     allow_code: bool = False,
     allow_remote: bool = False,
     reporter: Reporter | None = None,
@@ -49,6 +56,11 @@ def measure(
         out: The run folder; ``runs/<time>-<encoder>`` where None.
         plan: A plan or its TOML file; options override its fields.
         update: Whether images that are new since the run was started are appended.
+        engine: ``"ray"`` hands the run's chunks out to actors of a Ray cluster; the results are the same.
+        address: The cluster, "auto" or host:port; None starts Ray on this machine, or takes the cluster that
+            this process has joined.
+        actors: How many actors; None for as many as there is room for.
+        gpus_per_actor: GPUs of an actor, also a fraction of one.
         allow_code: Whether a plan's file in a run folder, which anyone may have written, may name code.
         allow_remote: Whether such a file may name a service as encoder.
         reporter: Who is told about the progress; the module ``logging`` where None.
@@ -78,6 +90,10 @@ def measure(
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
     named, encoder = name_objects(options)
     asked = plan_call(sources, transforms=transforms, base=base, options=named)
+    cluster = RayOptions(address=address, actors=actors, gpus_per_actor=gpus_per_actor)
+    chosen = choose_engine(engine, cluster, plan=asked)
+    if chosen is not None:
+        _check_portable(objects, encoder)
     return carry_out(
         asked,
         sources=sources,
@@ -85,8 +101,20 @@ def measure(
         encoder=encoder,
         out=default_folder(asked) if out is None else output_path(out),
         update=update,
+        engine=chosen,
         reporter=reporter or Silent(),
     )
+
+
+def _check_portable(objects: Mapping[str, Any], encoder: Any) -> None:
+    """Check that other processes can make the same: they have only what the run folder names."""
+    lost = [f"transform {name}" for name, thing in objects.items() if describe(name, thing) is None]
+    lost += ["the encoder"] * (encoder is not None)
+    if lost:
+        raise UsageError(
+            f"engine='ray' measures in other processes, and {', '.join(lost)} exists in this one alone; give"
+            ' its address, "package.module:name", instead'
+        )
 
 
 def plan_call(

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embshift.cli.catalogue.checks import check_encoder, check_names, check_preset, is_bundled
+from embshift.cli.options.engine_options import ray_options
 from embshift.cli.options.plan_options import plan_options
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import UsageError
 from embshift.core.paths import output_path
+from embshift.measurement.cluster.choice import choose_engine
 from embshift.measurement.plan.plan import Plan, make_plan
 
 if TYPE_CHECKING:
+    from embshift.measurement.session.work import Engine
     from embshift.show.run import Run
 
 __all__ = ["NOTHING_READABLE", "demo", "finish", "run"]
@@ -29,7 +32,12 @@ def run(parsed: argparse.Namespace) -> int:
     if not plan.sources:
         raise _no_source()
     out = None if parsed.out is None else output_path(parsed.out)
-    found = _carry_out(plan, out, quiet=parsed.quiet, update=parsed.update, prepare=parsed.prepare)
+    engine = choose_engine(parsed.engine, ray_options(parsed), plan=plan)
+    if engine is not None and parsed.prepare:
+        raise UsageError("--prepare measures nothing, and so takes no --engine ray")
+    found = _carry_out(
+        plan, out, quiet=parsed.quiet, update=parsed.update, prepare=parsed.prepare, engine=engine
+    )
     if found.info["state"] != "finished":
         print_text(f"prepared: {found.folder}; measure it with: embshift work {found.folder} --part 0/1")
         return 0
@@ -77,7 +85,13 @@ def _base(parsed: argparse.Namespace) -> Plan | None:
 
 
 def _carry_out(
-    plan: Plan, out: Path | None, *, quiet: bool, update: bool = False, prepare: bool = False
+    plan: Plan,
+    out: Path | None,
+    *,
+    quiet: bool,
+    update: bool = False,
+    prepare: bool = False,
+    engine: "Engine | None" = None,
 ) -> "Run":
     from embshift.cli.output.progress import reporter
     from embshift.measurement.session.carry_out import carry_out, default_folder
@@ -89,6 +103,7 @@ def _carry_out(
         reporter=reporter(quiet=quiet),
         update=update,
         prepare=prepare,
+        engine=engine,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from embshift.cli.options.completers import complete, named, paths, words
+from embshift.cli.options.engine_options import add_engine_options
 from embshift.cli.options.plan_options import adder, colour, size, value_range
 from embshift.core.paths import input_path
 from embshift.core.services import read_encoder
@@ -27,6 +28,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_sources(parser, count="*")
     _add_results(parser)
     _add_execution(parser)
+    add_engine_options(parser)
 
 
 def add_sources(parser: argparse.ArgumentParser, *, count: str) -> None:
