@@ -15,10 +15,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 # Two test workers share the cores: more threads in each would wait for one another.
-test test-slow test-extras test-handover: export OPENBLAS_NUM_THREADS := 1
-test test-slow test-extras test-handover: export OMP_NUM_THREADS := 1
+test test-slow test-ray test-extras test-handover: export OPENBLAS_NUM_THREADS := 1
+test test-slow test-ray test-extras test-handover: export OMP_NUM_THREADS := 1
 
-.PHONY: demo gallery test test-slow test-extras test-handover faults simulations check docs format clean bench
+.PHONY: demo gallery test test-slow test-ray test-extras test-handover faults simulations check docs format clean bench
 
 # A fresh folder: a run is continued only by the versions that began it.
 demo: $(VENV)/demo
@@ -52,6 +52,11 @@ test:
 test-slow:
 	test -x $(TEST_VENV)/bin/python || $(MAKE) test
 	$(TEST_VENV)/bin/python -m pytest -m slow $(PYTEST)
+
+# Minutes: killed actors, drivers and nodes of Ray, on the loopback interface.
+test-ray:
+	test -x $(TEST_VENV)/bin/python || $(MAKE) test
+	$(TEST_VENV)/bin/python -m pytest --durations 15 --quiet tests/clusters
 
 # Encoders of open_clip and timm, in an environment of their own: 5.5 GB, since they need torchvision, which
 # goes with one release of torch only.
