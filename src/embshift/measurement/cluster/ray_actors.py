@@ -25,8 +25,12 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
-_LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Has Ray listen on loopback alone; otherwise it replaces 127.0.0.1 by the machine's address."""
+_LOCAL = {
+    # Has Ray listen on loopback alone; otherwise it replaces 127.0.0.1 by the machine's address.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Actors run like any other process here; Ray would have them give way to all others.
+    "RAY_worker_niceness": "0",
+}
 
 _OBJECTS = 100 * 2**20  # bytes of Ray's object store: answers are small dictionaries
 _LONGEST = 200  # characters of a reason
