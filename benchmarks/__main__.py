@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmarks import (
         accelerator,
         app,
+        clusters,
         comparing,
         explaining,
         forms,
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **comparing.STAGES,
         **many_images.STAGES,
         **app.STAGES,
+        **clusters.STAGES,
         **accelerator.STAGES,
     }
     parsed = _parse(arguments, list(every))

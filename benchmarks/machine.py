@@ -57,7 +57,7 @@ def _read_cpuinfo(name: str) -> str:
 def _optional_versions() -> dict[str, str]:
     """Return the versions of what is installed of the packages that stages may use."""
     found = dict[str, str]()
-    for name in ("openvino", "onnxruntime", "open_clip_torch", "timm"):
+    for name in ("openvino", "onnxruntime", "open_clip_torch", "timm", "ray"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

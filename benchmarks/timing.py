@@ -14,7 +14,7 @@ class Figure:
     Attributes:
         stage: What was measured.
         way: The variant.
-        unit: "ms/image", "ms/view", "images/s", "views/s", "MB", "KB/image", "s" or "1".
+        unit: "ms/image", "ms/view", "images/s", "views/s", "MB", "KB/image", "ms/chunk", "s" or "1".
         values: One for each repetition, in order.
         ratios: How many times faster than the plain variant in the same repetition; empty if there is none.
         note: What a reader must know besides the numbers.

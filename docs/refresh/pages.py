@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.report import format_table as benchmark_table
-from docs.refresh import commands, families, python_names, run_folder, tour
+from docs.refresh import commands, costs, families, python_names, run_folder, tour
 
 __all__ = ["COMMAND", "PARTS", "part_names", "refresh_text", "source_pages", "write_pages"]
 
@@ -39,6 +39,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "fast_forms": families.fast_forms,
     "device_forms": families.device_forms,
     "performance": performance,
+    "actors": costs.actors,
+    "costs": costs.costs,
     "encoders": families.encoders,
     "figures": families.figures,
     "tour": tour.render_tour,
