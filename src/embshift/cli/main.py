@@ -17,6 +17,7 @@ from embshift.cli.output.terminal import (
 from embshift.cli.parser import build_parser, parse
 from embshift.core.environment import set_environment
 from embshift.core.errors import ShiftError
+from embshift.core.stores import is_store_address
 
 __all__ = ["main", "program"]
 
@@ -108,7 +109,7 @@ def _carry_out(parsed: argparse.Namespace) -> int:
 def _find_damage(parsed: argparse.Namespace) -> str:
     """Return what is wrong with the run folder that a command has read; empty where nothing is."""
     folder = getattr(parsed, "run", None) or getattr(parsed, "out", None)
-    if not isinstance(folder, str):
+    if not isinstance(folder, str) or is_store_address(folder):  # all of it would be fetched
         return ""
     from embshift.measurement.verify import verify_run
 

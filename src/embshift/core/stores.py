@@ -4,6 +4,7 @@ An object is written whole or not at all, and is never renamed. Keys come from w
 find them: variables such as AWS_ACCESS_KEY_ID, files of settings, the machine's role.
 """
 
+import os
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -13,14 +14,24 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from embshift.core.errors import MissingExtraError, StoreError, UsageError
+from embshift.core.store_errors import (
+    ObjectChangedError,
+    ObjectExistsError,
+    StoreRefusedError,
+    explain_error,
+    explain_missing,
+    first_line,
+)
 
 __all__ = [
     "SCHEMES",
     "ObjectChangedError",
     "ObjectExistsError",
+    "StoreRefusedError",
     "StoredObject",
     "create_object",
     "is_store_address",
+    "list_folder",
     "list_objects",
     "read_object",
     "remove_object",
@@ -36,14 +47,6 @@ _ADDRESS = re.compile(rf"({'|'.join(SCHEMES)})://([^/?#\s]+)(?:/(.*))?", re.IGNO
 _ODD = re.compile(r"[\x00-\x1f\x7f]|(^|/)\.{1,2}(/|$)|//")
 _CLIENT = {"timeout": "60s", "connect_timeout": "10s"}
 _RETRIES: dict[str, Any] = {"max_retries": 6, "retry_timeout": timedelta(minutes=3)}
-
-
-class ObjectExistsError(StoreError):
-    """An object was to be created, and is there."""
-
-
-class ObjectChangedError(StoreError):
-    """An object is another one than it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +135,25 @@ def list_objects(address: str, /) -> Iterator[StoredObject]:
             yield from (_describe(root, one) for one in batch)
 
 
+def list_folder(address: str, /) -> list[StoredObject]:
+    """List the objects that lie directly in a folder, and none of those in the folders below it.
+
+    A folder below it is listed as an object without a size, a date and a name of its content, whose address
+    ends in a slash.
+
+    Raises:
+        StoreError: If the store cannot be reached, or refuses.
+        UsageError: As in `split_address`.
+    """
+    obstore = _import_obstore()
+    root, key = split_address(address)
+    with _translate(address):
+        found = obstore.list_with_delimiter(_open(root), key or None)
+    below = [f"{root}/{prefix.rstrip('/')}/" for prefix in found["common_prefixes"]]
+    folders = [StoredObject(address=one, size=0, etag="", modified_ns=0) for one in below]
+    return [_describe(root, one) for one in found["objects"]] + folders
+
+
 def read_object(address: str, /, *, start: int = 0, length: int | None = None, etag: str = "") -> bytes:
     """Read an object, or a range of it.
 
@@ -187,7 +209,19 @@ def replace_object(address: str, data: bytes, /, *, etag: str = "") -> str:
         StoreError: If the store cannot be reached, or refuses.
         UsageError: As in `split_address`.
     """
-    return _put(address, data, mode={"e_tag": etag} if etag else "overwrite")
+    return _put(address, data, mode=_find_version(address, etag) if etag else "overwrite")
+
+
+def _find_version(address: str, etag: str) -> Any:
+    """Return what must be there for a content to be replaced; Google's store asks for its version as well."""
+    root, key = split_address(address)
+    if not root.startswith("gs://"):
+        return {"e_tag": etag}
+    with _translate(address):
+        found = _import_obstore().head(_open(root), key)
+    if found["e_tag"] != etag:
+        raise ObjectChangedError(f"{address} is another object than it was")
+    return {"e_tag": etag, "version": found["version"]}
 
 
 def remove_object(address: str, /) -> None:
@@ -210,8 +244,11 @@ def _put(address: str, data: bytes, *, mode: Any) -> str:
     obstore = _import_obstore()
     root, key = split_address(address)
     with _translate(address):
-        # In one piece: only then can the store refuse it for what is there.
-        return str(obstore.put(_open(root), key, data, mode=mode, use_multipart=False)["e_tag"] or "")
+        try:
+            # In one piece: only then can the store refuse it for what is there.
+            return str(obstore.put(_open(root), key, data, mode=mode, use_multipart=False)["e_tag"] or "")
+        except FileNotFoundError as error:  # an object needs no folder
+            raise explain_missing(address, root) from error
 
 
 def _describe(root: str, found: Any) -> StoredObject:
@@ -241,9 +278,15 @@ def open_root(root: str, /) -> Any:
     """Open a store; tests put others in this function's place."""
     obstore = _import_obstore()
     try:
-        return obstore.store.from_url(root, client_options=_CLIENT, retry_config=_RETRIES)
-    except Exception as error:
-        raise StoreError(f"{root} cannot be opened: {_first_line(error)}") from error
+        return obstore.store.from_url(root, client_options=_CLIENT | _read_client(), retry_config=_RETRIES)
+    except Exception as error:  # noqa: BLE001 - obstore's errors share no class with ours
+        raise StoreError(f"{root} cannot be opened: {first_line(error)}") from None
+
+
+def _read_client() -> dict[str, Any]:
+    """Return what the environment says of connections: options of ours would take its place otherwise."""
+    stated = {os.environ.get(name, "").lower() for name in ("AWS_ALLOW_HTTP", "ALLOW_HTTP")}
+    return {"allow_http": True} if stated & {"true", "1"} else {}
 
 
 @contextmanager
@@ -253,10 +296,5 @@ def _translate(address: str) -> Generator[None]:
         yield
     except (FileNotFoundError, StoreError, MissingExtraError):
         raise
-    except Exception as error:
-        kind = {"AlreadyExistsError": ObjectExistsError, "PreconditionError": ObjectChangedError}
-        raise kind.get(type(error).__name__, StoreError)(f"{address}: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    except Exception as error:  # noqa: BLE001 - as above; and its text holds whole requests
+        raise explain_error(address, error) from None

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from embshift.core.errors import UsageError
-from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
 from embshift.measurement.cluster.choice import choose_engine
@@ -16,6 +15,7 @@ from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.session.trust import Trust, load_trusted_plan
+from embshift.runs.addresses import output_run
 from embshift.show.run import Run
 from embshift.transforms.build import describe, wrap
 from embshift.transforms.plan import TransformPlan
@@ -99,7 +99,7 @@ def measure(
         sources=sources,
         objects=objects,
         encoder=encoder,
-        out=default_folder(asked) if out is None else output_path(out),
+        out=default_folder(asked) if out is None else output_run(out),
         update=update,
         engine=chosen,
         reporter=reporter or Silent(),

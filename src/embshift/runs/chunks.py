@@ -10,7 +10,15 @@ from typing import Any
 import pyarrow as pa
 
 from embshift.runs.files import write_aside
-from embshift.runs.places import file_in, list_chunks, list_in, list_views, remove_in
+from embshift.runs.places import (
+    file_in,
+    holds_file,
+    list_chunks,
+    list_in,
+    list_views,
+    release_files,
+    remove_in,
+)
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import read_seal, write_sealed
 
@@ -43,11 +51,11 @@ class ParquetSink:
     fingerprint: str
 
     def _path(self, table: str, chunk: int) -> Path:
-        return file_in(self.folder, table, f"chunk-{chunk:06d}.parquet")
+        return file_in(self.folder, table, _name(chunk))
 
     def has(self, chunk: int) -> bool:
         """Return whether the chunk was committed and all of its files are still there."""
-        return all(self._path(name, chunk).is_file() for name in TABLES)
+        return all(holds_file(self.folder, name, _name(chunk)) for name in TABLES)
 
     def write(self, chunk: int, tables: Mapping[str, pa.Table]) -> None:
         """Commit one chunk: write all tables, and last the committing one, which states the others' seals.
@@ -60,6 +68,7 @@ class ParquetSink:
         seals = {name: read_seal(self._path(name, chunk)) for name in sorted(others)}
         committing = _add_metadata(tables[_COMMIT], {SEALS: json.dumps(seals)})
         write_aside(self._path(_COMMIT, chunk), partial(_write, name=_COMMIT, table=committing))
+        release_files(self.folder, [(name, _name(chunk)) for name in tables])
 
     def discard_uncommitted(self) -> int:
         """Remove the files that an interruption left behind; return how many were removed."""
@@ -71,6 +80,10 @@ class ParquetSink:
         for name in (*TABLES, "views", "figures"):
             left += list_in(self.folder, name, pattern=_DRAFTS)
         return sum(remove_in(self.folder, *path.relative_to(self.folder).parts) for path in left)
+
+
+def _name(chunk: int) -> str:
+    return f"chunk-{chunk:06d}.parquet"
 
 
 def _add_metadata(table: pa.Table, more: Mapping[str, str]) -> pa.Table:

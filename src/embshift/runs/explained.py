@@ -18,7 +18,7 @@ from embshift.core.errors import RunError
 from embshift.runs.arrow import as_array, read_columns
 from embshift.runs.explained_schema import EXPLAINED, FOLDER, LIST, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.files import write_aside
-from embshift.runs.places import file_in, folder_in, list_in, remove_in
+from embshift.runs.places import file_in, folder_in, holds_file, list_in, remove_in
 from embshift.runs.record import read_record_file, write_record_file
 from embshift.runs.seal import write_sealed
 
@@ -59,7 +59,7 @@ class ExplainedSink:
 
     def has(self, chunk: int) -> bool:
         """Return whether the chunk was committed and all of its files are still there."""
-        return all(_path(self.run, name, chunk).is_file() for name in EXPLAINED)
+        return all(holds_file(self.run, FOLDER, name, f"chunk-{chunk:06d}.parquet") for name in EXPLAINED)
 
     def write(self, chunk: int, tables: Mapping[str, pa.Table]) -> None:
         """Commit one chunk: write all tables, and the committing one last."""
@@ -186,7 +186,7 @@ def write_texts(run: Path, table: pa.Table, *, fingerprint: str) -> None:
         fingerprint: The run's; stored in the footer.
     """
     folder_in(run, FOLDER).mkdir(exist_ok=True)
-    file_in(run, FOLDER, TEXTS_RECORD).unlink(missing_ok=True)
+    remove_in(run, FOLDER, TEXTS_RECORD)
     written = table.cast(_TEXT_SCHEMA).replace_schema_metadata({"fingerprint": fingerprint})
     write_aside(file_in(run, FOLDER, TEXTS), partial(_write, table=written))
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from embshift.core.errors import StorageError
 from embshift.core.text_files import load_json
+from embshift.runs.addresses import find_mirror
 
 __all__ = [
     "format_json",
@@ -62,7 +63,15 @@ def name_aside(path: Path, *, ending: str = "tmp") -> Path:
 
 
 def rename_into_place(aside: Path, path: Path) -> None:
-    """Rename a file that is on the disk, and flush the rename."""
+    """Rename a file that is on the disk, and flush the rename; a run in a store is written there first.
+
+    Raises:
+        ResumeError: If another process has written something else into the store.
+        StoreError: If the store cannot be reached, or refuses.
+    """
+    if (found := find_mirror(path)) is not None:
+        mirror, names = found
+        mirror.store(names, aside)
     aside.replace(path)
     _flush(path.parent)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from embshift.core.errors import ResumeError, UsageError
+from embshift.runs.addresses import find_mirror
 from embshift.runs.files import make_storage_error
 from embshift.runs.places import file_in, list_in
 
@@ -34,7 +35,12 @@ def lock_folder(folder: Path) -> Generator[None]:
         ResumeError: If another process holds the lock; the message names the process and its machine.
         UsageError: If the folder cannot be created or written.
         StorageError: If the disk is full, or the lock cannot be taken for another reason.
+        StoreError: If the store of the run cannot be reached, refuses, or cannot keep two writers apart.
     """
+    if (found := find_mirror(folder)) is not None:
+        with found[0].hold():
+            yield
+        return
     _make(folder)
     owner = file_in(folder, OWNER)
     lock = _acquire(folder)
@@ -56,7 +62,12 @@ def share_folder(folder: Path) -> Generator[None]:
         ResumeError: If another process holds the lock for itself.
         UsageError: If the folder cannot be written.
         StorageError: If the disk is full, or the lock cannot be taken for another reason.
+        StoreError: If the store of the run cannot be reached, refuses, or cannot keep two writers apart.
     """
+    if (found := find_mirror(folder)) is not None:
+        with found[0].hold(shared=True):
+            yield
+        return
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"{folder} is not a run folder that can be written")
     path, lease = file_in(folder, LOCK), file_in(folder, LEASE)

@@ -2,29 +2,36 @@
 
 A run folder may come from someone else. A link in it could lead what is written or removed to files outside.
 The run folder itself may be reached through links: the user names it.
+
+What a run in a store holds is fetched here, when it is asked for.
 """
 
 import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from embshift.core.errors import RunError
 from embshift.core.text_files import describe_kind
+from embshift.runs.addresses import find_mirror
 from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.schema import TABLES
+from embshift.runs.stored_names import is_own
 
 __all__ = [
     "FILES",
+    "fetch_everything",
     "file_in",
     "find_misplaced",
     "folder_in",
+    "holds_file",
     "list_chunks",
     "list_in",
     "list_views",
     "read_chunk_number",
+    "release_files",
     "remove_in",
 ]
 
@@ -45,7 +52,40 @@ def file_in(folder: Path, *names: str) -> Path:
     Raises:
         RunError: If one of them is a link or something else than expected, or no name of a file.
     """
+    for name in names:
+        _check_name(name, folder)
+    if (found := find_mirror(folder)) is not None:
+        mirror, above = found
+        mirror.fetch((*above, *names))
     return _check(folder, names, stat.S_IFREG)
+
+
+def holds_file(folder: Path, *names: str) -> bool:
+    """Return whether a file is there below a run folder; of a run in a store, nothing is fetched.
+
+    Raises:
+        RunError: As in `file_in`.
+    """
+    if (found := find_mirror(folder)) is not None:
+        mirror, above = found
+        return mirror.holds((*above, *names))
+    return file_in(folder, *names).is_file()
+
+
+def fetch_everything(folder: Path) -> None:
+    """Copy every file of a run in a store onto this machine; of another run, all are here."""
+    if (found := find_mirror(folder)) is not None:
+        found[0].fetch_everything()
+
+
+def release_files(folder: Path, files: Iterable[tuple[str, ...]]) -> None:
+    """Let go of files below a run folder that this process has written and will not read.
+
+    Where a run in a store is measured in parts, their copies on this machine are removed; else nothing is.
+    """
+    if (found := find_mirror(folder)) is not None:
+        for names in files:
+            found[0].release((*found[1], *names))
 
 
 def folder_in(folder: Path, *names: str) -> Path:
@@ -66,14 +106,24 @@ def list_in(folder: Path, *names: str, pattern: str) -> list[Path]:
         RunError: As in `file_in`; or if the folder cannot be read.
     """
     place = folder_in(folder, *names)
-    try:
-        found = fnmatch.filter(os.listdir(place), pattern)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{place} cannot be read: {error.strerror}") from error
+    found = fnmatch.filter(_list_names(folder, names, place), pattern)
     shown = found if pattern.startswith(".") else [name for name in found if not name.startswith(".")]
     return [place / name for name in sorted(shown)]
+
+
+def _list_names(folder: Path, names: tuple[str, ...], place: Path) -> Iterable[str]:
+    try:
+        here = os.listdir(place)
+    except FileNotFoundError:
+        here = []
+    except OSError as error:
+        raise RunError(f"{place} cannot be read: {error.strerror}") from error
+    if (found := find_mirror(folder)) is None:
+        return here
+    mirror, above = found
+    # Of the run's files only the store tells; unfinished ones are here alone.
+    own = [name for name in here if not is_own((*above, *names, name)) and not (place / name).is_dir()]
+    return {*own, *mirror.list_names((*above, *names))}
 
 
 def list_chunks(folder: Path, table: str) -> list[Path]:
@@ -104,7 +154,8 @@ def list_views(folder: Path, *, pattern: str = _VIEWS) -> list[Path]:
 
 def _is_own(image: Path) -> bool:
     """Return whether a name among the views may be a view's folder: other programs leave files there."""
-    return not stat.S_ISREG(os.lstat(image).st_mode)
+    found = _find_mode(image)
+    return found is None or not stat.S_ISREG(found)
 
 
 def remove_in(folder: Path, *names: str) -> bool:
@@ -115,9 +166,11 @@ def remove_in(folder: Path, *names: str) -> bool:
         OSError: If it cannot be removed.
     """
     place = folder_in(folder, *names[:-1]) / _check_name(names[-1], folder)
+    stored = find_mirror(folder)
+    removed = stored is not None and stored[0].remove((*stored[1], *names))
     found = _find_mode(place)
     if found is None:
-        return False
+        return removed
     if stat.S_ISDIR(found):
         raise RunError(_describe(place, found, wanted=stat.S_IFREG))
     place.unlink()

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
 from embshift.core.errors import MissingExtraError, RunError, UnknownNameError
-from embshift.core.paths import input_path, is_text
+from embshift.core.paths import is_text
 from embshift.core.types import MetricSpec
+from embshift.runs.addresses import run_path
 from embshift.runs.arrow import as_array, read_columns
 from embshift.runs.committed import chunk_names, read_table
 from embshift.runs.fields import find_wrong_fields, read_metric
@@ -248,7 +249,7 @@ def open_tables(folder: str | Path) -> RunTables:
     Raises:
         RunError: If the folder is not a run folder, or was written by a later version.
     """
-    path = Path(input_path(folder))
+    path = run_path(folder)
     if not is_text(path):
         raise RunError(f"{str(path)!r} is not text in UTF-8, and Arrow opens no table there; rename it")
     info = _read_info(path)

@@ -12,6 +12,7 @@ from embshift.analysis.thresholds.measure import RESAMPLES
 from embshift.analysis.thresholds.result import Thresholds
 from embshift.core.progress import Reporter
 from embshift.core.threads import limit_threads
+from embshift.runs.addresses import describe_folder
 from embshift.runs.precision import MetricError, read_precision_errors
 from embshift.runs.studies import STUDIES
 from embshift.runs.tables import open_tables
@@ -199,7 +200,7 @@ class Run(MeasuredRun):
     def __repr__(self) -> str:
         counts = {"images": "?", "failed": "?"} | self.info["counts"]  # unknown before the run is finished
         return (
-            f"Run({str(self.folder)!r}: {counts['images']} images, {counts['failed']} failed,"
+            f"Run({describe_folder(self.folder)!r}: {counts['images']} images, {counts['failed']} failed,"
             f" {len(self.transforms)} transforms, encoder {self.info['encoder']['name']})"
         )
 

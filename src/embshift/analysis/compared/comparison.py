@@ -29,6 +29,7 @@ from embshift.analysis.shifts.sign_flips import flip_signs
 from embshift.core.errors import PlanError
 from embshift.core.named import find_position
 from embshift.core.types import Direction
+from embshift.runs.addresses import describe_folder
 from embshift.runs.tables import RunTables
 
 __all__ = ["MOST", "compare_runs"]
@@ -109,7 +110,7 @@ def compare_runs(
         runs=tuple(
             ComparedRun(
                 name=name,
-                folder=str(run.folder),
+                folder=describe_folder(run.folder),
                 encoder=str(run.info["encoder"]["name"]),
                 estimates=estimates,
                 sweep=side.sweep,

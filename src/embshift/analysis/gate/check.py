@@ -19,6 +19,7 @@ from embshift.analysis.gate.transforms import check_transforms
 from embshift.analysis.gate.verdicts import worst_verdict
 from embshift.core.errors import BaselineError, BudgetError
 from embshift.core.threads import limit_threads
+from embshift.runs.addresses import describe_folder
 from embshift.runs.tables import RunTables, open_tables
 
 __all__ = ["check", "list_matches"]
@@ -103,7 +104,7 @@ def _check(run: RunTables, gate: Gate, side: Side | None, *, null: bool, skipped
     found |= {} if compared is None else check_panel(gate, compared)
     checks = tuple(one for budget in gate.budgets for one in found[budget])
     return CheckRecord(
-        run=_describe(str(run.folder), run.info["encoder"], run.info.get("fingerprint")),
+        run=_describe(describe_folder(run.folder), run.info["encoder"], run.info.get("fingerprint")),
         baseline=None if compared is None else _describe_baseline(compared),
         budget=gate.path,
         level=gate.level,

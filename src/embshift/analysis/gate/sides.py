@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
@@ -17,7 +16,7 @@ from embshift.analysis.of_run import pair_views
 from embshift.analysis.pairing.pairing import Pairing
 from embshift.analysis.pairing.panels import Panel, read_panel
 from embshift.core.errors import BaselineError
-from embshift.core.paths import input_path
+from embshift.runs.addresses import describe_folder, run_path
 from embshift.runs.tables import RunTables, open_tables
 
 __all__ = ["Side", "measure_sides", "open_side", "shift_originals"]
@@ -51,7 +50,7 @@ def open_side(given: "str | os.PathLike[str] | RunTables", /) -> Side:
     """
     if isinstance(given, RunTables):
         return _side_of(given)
-    path = Path(input_path(given))
+    path = run_path(given)
     if path.is_dir():
         return _side_of(open_tables(path))
     found = read_baseline(path)
@@ -61,7 +60,7 @@ def open_side(given: "str | os.PathLike[str] | RunTables", /) -> Side:
 def _side_of(run: RunTables) -> Side:
     check_finished(run)
     return Side(
-        path=str(run.folder),
+        path=describe_folder(run.folder),
         digest=str(run.info.get("fingerprint")),
         panel=read_panel(run),
         stored=None,

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from embshift.analysis.pairing.specifications import Specification, read_specifications
 from embshift.core.types import ORIGINAL
+from embshift.runs.addresses import describe_folder
 from embshift.runs.tables import RunTables
 
 __all__ = ["ORIGINALS", "PREPARED", "Panel", "read_panel", "read_weights_digest"]
@@ -63,7 +64,7 @@ def read_panel(run: RunTables) -> Panel:
     plan = run.info["plan"]
     ids = run.image_ids()
     return Panel(
-        path=str(run.folder),
+        path=describe_folder(run.folder),
         label=run.folder.name,
         encoder=run.info["encoder"],
         specifications=read_specifications(run.info),

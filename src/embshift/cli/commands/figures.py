@@ -11,6 +11,7 @@ from embshift.cli.output.steps import Steps
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import FigureError
 from embshift.core.paths import output_path
+from embshift.runs.addresses import is_mirror, result_path
 
 if TYPE_CHECKING:
     from embshift.show.run import Run
@@ -21,7 +22,6 @@ __all__ = ["figures", "render_paper", "report"]
 def figures(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift figures``."""
     check_names("figures", parsed.only)
-    from embshift.runs.places import folder_in
     from embshift.show.figures import FIGURES
     from embshift.show.run import open_run
 
@@ -29,7 +29,7 @@ def figures(parsed: argparse.Namespace) -> int:
     names = list(dict.fromkeys(parsed.only or FIGURES))
     warn_if_unfinished(found)
     skipped = list[str]()
-    folder = folder_in(found.folder, "figures") if parsed.out is None else output_path(parsed.out)
+    folder = _own_folder(found) if parsed.out is None else output_path(parsed.out)
     options = {
         "formats": parsed.format or ("png",),
         "width": parsed.width,
@@ -66,17 +66,25 @@ def _write_report(found: "Run", out: str | None = None, *, quiet: bool) -> Path:
 
 def render_paper(found: "Run", *, quiet: bool = False) -> None:
     """Render the paper's figures, as far as the run holds enough for them, and the report."""
-    from embshift.runs.places import folder_in
     from embshift.show.figures import FIGURES
 
     # The package's own figures may resample at length: a first look does not wait for them.
     names = [name for name in FIGURES if FIGURES[name].source.startswith(("Fig.", "Sec."))]
-    folder = folder_in(found.folder, "figures")
+    folder = _own_folder(found)
     options = {"formats": ("png",), "width": 6.9, "pictures": 4}
     steps = Steps("figures", quiet=quiet)
     files = list(_render(found, names, folder=folder, skipped=[], options=options, steps=steps))
     print_text(f"figures: {folder} ({len(files)} files)")
     print_text(f"report: {_write_report(found, quiet=quiet)}")
+
+
+def _own_folder(found: "Run") -> Path:
+    """Return the folder of figures where none is named."""
+    from embshift.runs.places import folder_in
+
+    if is_mirror(found.folder):
+        return result_path(found.folder, "figures")
+    return folder_in(found.folder, "figures")
 
 
 def _render(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from embshift.cli.output.terminal import print_message, print_table, print_text
 from embshift.core.errors import BaselineError, UsageError
-from embshift.core.paths import input_path, output_file
+from embshift.core.paths import output_file
 
 if TYPE_CHECKING:
     from embshift.analysis.gate.record import CheckRecord
@@ -133,7 +133,7 @@ def baseline(parsed: argparse.Namespace) -> int:
     from embshift.runs.tables import open_tables
 
     old = read_baseline(path) if path.exists() else None
-    table = make_table(open_tables(input_path(parsed.run)), with_embeddings=parsed.with_embeddings)
+    table = make_table(open_tables(parsed.run), with_embeddings=parsed.with_embeddings)
     if old is not None:
         changes = list_changes(old, parse_table(table, path=path, digest=""))
         if not changes:

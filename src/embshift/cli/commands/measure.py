@@ -9,9 +9,9 @@ from embshift.cli.options.engine_options import ray_options
 from embshift.cli.options.plan_options import plan_options
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import UsageError
-from embshift.core.paths import output_path
 from embshift.measurement.cluster.choice import choose_engine
 from embshift.measurement.plan.plan import Plan, make_plan
+from embshift.runs.addresses import output_run
 
 if TYPE_CHECKING:
     from embshift.measurement.session.work import Engine
@@ -31,7 +31,7 @@ def run(parsed: argparse.Namespace) -> int:
     plan = make_plan(base=_base(parsed), **plan_options(parsed))
     if not plan.sources:
         raise _no_source()
-    out = None if parsed.out is None else output_path(parsed.out)
+    out = None if parsed.out is None else output_run(parsed.out)
     engine = choose_engine(parsed.engine, ray_options(parsed), plan=plan)
     if engine is not None and parsed.prepare:
         raise UsageError("--prepare measures nothing, and so takes no --engine ray")
@@ -53,7 +53,7 @@ def demo(parsed: argparse.Namespace) -> int:
 
     with as_file(files("embshift.images") / "samples") as folder:
         plan = make_plan(sources=[str(folder)], encoder="lite")
-        found = _carry_out(plan, output_path(parsed.out), quiet=parsed.quiet)
+        found = _carry_out(plan, output_run(parsed.out), quiet=parsed.quiet)
     code = finish(found, max_error_rate=plan.max_error_rate)
     if code != NOTHING_READABLE:
         ensure_explained(found, quiet=parsed.quiet)

@@ -1,11 +1,10 @@
 """``embshift work`` and ``embshift finish``: a run measured in parts."""
 
 import argparse
-from pathlib import Path
 
 from embshift.cli.commands.measure import finish as print_finished
 from embshift.cli.options.plan_options import plan_options
-from embshift.core.paths import input_path
+from embshift.runs.addresses import run_path
 
 __all__ = ["finish", "work"]
 
@@ -17,7 +16,7 @@ def work(parsed: argparse.Namespace) -> int:
     from embshift.measurement.session.trust import Trust
 
     measure_one_part(
-        Path(input_path(parsed.run)),
+        run_path(parsed.run),
         read_part(parsed.part),
         options=plan_options(parsed),
         trust=Trust(code=parsed.allow_code, remote=parsed.allow_remote),
@@ -33,7 +32,7 @@ def finish(parsed: argparse.Namespace) -> int:
     from embshift.measurement.session.trust import Trust
     from embshift.show.run import open_run
 
-    folder = Path(input_path(parsed.run))
+    folder = run_path(parsed.run)
     trust = Trust(code=parsed.allow_code, remote=parsed.allow_remote)
     finish_parts(folder, trust=trust, reporter=reporter(quiet=parsed.quiet))
     found = open_run(folder)

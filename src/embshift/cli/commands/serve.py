@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from embshift.cli.output.terminal import check_output, print_message
 from embshift.core.errors import MissingExtraError, UsageError
 from embshift.core.paths import input_path
+from embshift.core.stores import is_store_address
 
 if TYPE_CHECKING:
     from embshift.show.app.answers.requests import Desk
@@ -55,7 +56,7 @@ def _check_extra() -> None:
 def _is_run(path: str) -> bool:
     from embshift.runs.record import RECORD  # imports pyarrow
 
-    return os.path.lexists(Path(input_path(path)) / RECORD)
+    return is_store_address(path) or os.path.lexists(Path(input_path(path)) / RECORD)
 
 
 def _check_wish(parsed: argparse.Namespace, runs: Sequence[str]) -> None:
@@ -115,6 +116,8 @@ def _open_sides(parsed: argparse.Namespace, runs: Sequence[str]) -> "Generator[l
 
 
 def _name(path: str) -> str:
+    if is_store_address(path):
+        return path.rstrip("/").split("/")[-1]
     return Path(os.path.abspath(input_path(path))).name or path
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from embshift.core.errors import StorageError
+from embshift.runs.addresses import name_addresses
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -37,8 +38,11 @@ _FILE_WIDTH = 200
 
 
 def harmless(text: str) -> str:
-    """Return the text with U+FFFD in place of control characters, which a file's name may hold."""
-    return _CONTROLS.sub("\ufffd", text)
+    """Return the text with U+FFFD in place of control characters, which a file's name may hold.
+
+    Runs in stores are called by their addresses, whose copies nobody has named.
+    """
+    return _CONTROLS.sub("\ufffd", name_addresses(text))
 
 
 def replace_unknown_characters() -> None:

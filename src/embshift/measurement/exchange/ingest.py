@@ -9,7 +9,7 @@ from pathlib import Path
 
 from embshift.core.addresses import INGESTED
 from embshift.core.errors import PlanError, UsageError
-from embshift.core.paths import input_path, output_path
+from embshift.core.paths import input_path
 from embshift.core.progress import Reporter, Silent
 from embshift.core.types import Capture
 from embshift.measurement.exchange.ingested import IngestedEncoder, state_spec
@@ -20,6 +20,7 @@ from embshift.measurement.exchange.vectors import digest_file
 from embshift.measurement.plan.plan import DEFAULT_METRICS, Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.session.stored import Stored
+from embshift.runs.addresses import output_run
 from embshift.show.run import Run
 
 __all__ = ["ingest"]
@@ -81,7 +82,7 @@ def ingest(
             workers=workers,
         )
         _check_metrics(asked)
-        folder = default_folder(asked) if out is None else output_path(out)
+        folder = default_folder(asked) if out is None else output_run(out)
         digest = digest_file(file)
         told = reporter or Silent()
         told.note(f"{tables.about.views:,} views of {tables.about.images:,} images; embeddings from {file}")

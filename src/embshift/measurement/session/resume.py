@@ -1,6 +1,5 @@
 """Resume: start a run folder or continue one; results made in different ways are never mixed."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from embshift.measurement.plan.files import list_differences, plan_from_content
 from embshift.measurement.plan.plan import DEFAULT_METRICS, Plan
 from embshift.measurement.session.provenance import versions
 from embshift.runs.fields import find_wrong_fields
-from embshift.runs.places import file_in
+from embshift.runs.places import file_in, list_in
 from embshift.runs.record import RECORD, read_record_file
 
 __all__ = ["NEW_FOLDER", "check_code", "check_encoder", "continue_plan", "other_versions", "read_record"]
@@ -30,10 +29,11 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """
     path = file_in(folder, RECORD)
     if not path.exists():
-        others = [name for name in os.listdir(folder) if not name.startswith(".")]
+        others = list_in(folder, pattern="*")
         if others:
             raise UsageError(
-                f"'{folder}' is neither empty nor a run folder (it holds '{others[0]}'); give another --out"
+                f"'{folder}' is neither empty nor a run folder (it holds '{others[0].name}');"
+                " give another --out"
             )
         return None
     try:

@@ -9,7 +9,6 @@ from typing import Any, Unpack
 
 from embshift.analysis.strength.solved import DISPLACEMENT, SSIM, Solved, SolvedLevel
 from embshift.core.errors import PlanError, SourceError
-from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.core.seeding import make_generator
 from embshift.core.types import ImageRecord
@@ -22,6 +21,7 @@ from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.studies.solve import DamagedImage, choose_damage, solve
 from embshift.measurement.studies.sweep import chosen_transforms
+from embshift.runs.addresses import output_run
 from embshift.runs.record import MATCH, write_record_file
 from embshift.show.run import Run
 from embshift.transforms.presets import TransformPlan, load_preset
@@ -94,7 +94,7 @@ def measure_matched(
         raise SourceError("no transform reaches any of the targets on these images; ask for milder ones")
     named = tuple(str(one) if isinstance(one, (str, Path)) else "memory" for one in sources)
     plan = replace(plan, sources=named, transforms=(*levels, *_list_unmatched(chosen)))
-    folder = default_folder(plan) if out is None else output_path(out)
+    folder = default_folder(plan) if out is None else output_run(out)
     run = carry_out(plan, sources=sources, encoder=encoder, out=folder, reporter=progress)
     found = {
         "fingerprint": run.info["fingerprint"],

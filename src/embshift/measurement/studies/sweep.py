@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from embshift.core.errors import PlanError
-from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
 from embshift.images.objects import expand_source
 from embshift.measurement.plan.objects import name_objects
 from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
+from embshift.runs.addresses import output_run
 from embshift.show.run import Run
 from embshift.transforms import SEVERITIES, TRANSFORMS
 from embshift.transforms.plan import TransformPlan
@@ -125,6 +125,6 @@ def measure_sweep(
         plan,
         sources=sources,
         encoder=encoder,
-        out=default_folder(plan) if out is None else output_path(out),
+        out=default_folder(plan) if out is None else output_run(out),
         reporter=reporter or Silent(),
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from embshift.core.errors import RunError
-from embshift.core.paths import input_path
 from embshift.core.types import FrozenRow
 from embshift.core.words import count_noun
 from embshift.measurement.session.trust import Trust
@@ -32,8 +31,9 @@ from embshift.measurement.verify.record import (
 from embshift.measurement.verify.repair import drop_damaged
 from embshift.measurement.verify.verdict import Fault, Verdict
 from embshift.measurement.verify.views import check_views
+from embshift.runs.addresses import run_path
 from embshift.runs.lock import lock_folder
-from embshift.runs.places import find_misplaced, list_chunks
+from embshift.runs.places import fetch_everything, file_in, find_misplaced, list_chunks
 from embshift.runs.record import MATCH, RECORD, read_record_file
 from embshift.runs.schema import SCHEMA_VERSION, TABLES
 from embshift.runs.tables import open_tables
@@ -73,11 +73,12 @@ def verify_run(
         >>> verify_run("run").sound  # doctest: +SKIP
         True
     """
-    path = Path(input_path(folder))
-    if not os.path.exists(path / RECORD):
+    path = run_path(folder, fresh=True)
+    if not os.path.exists(file_in(path, RECORD)):
         open_tables(path)  # which says what was expected
     trust = Trust(code=allow_code, remote=allow_remote) if inputs else None
     with lock_folder(path) if repair else nullcontext():
+        fetch_everything(path)
         verdict = _check(path, trust=trust)
         return _repair(verdict) if repair else verdict
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from embshift.core.types import Direction
+from embshift.runs.addresses import call_folder
 from embshift.show.report.facts.run import Facts, find_main_metric
 from embshift.show.text.words import make_visible
 
@@ -38,7 +39,7 @@ def write_app_command(folder: Path, facts: Facts, *, row: int, at: int) -> str:
     place = shlex.quote(
         f"{row}/{facts.transforms[most]}{_spell_strength(facts.info['plan']['transforms'][most])}"
     )
-    return make_visible(f"embshift serve {shlex.quote(folder.resolve().name)} --at {place}")
+    return make_visible(f"embshift serve {shlex.quote(call_folder(folder))} --at {place}")
 
 
 def _spell_strength(transform: Mapping[str, Any]) -> str:

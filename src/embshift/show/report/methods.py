@@ -7,6 +7,8 @@ from typing import Any
 
 from embshift.analysis.parts.distributions import describe_error
 from embshift.core.version import __version__
+from embshift.runs.addresses import call_folder
+from embshift.runs.places import file_in
 from embshift.runs.tables import RunTables
 from embshift.show.report.facts.run import Facts
 from embshift.show.text.words import format_percent, make_visible
@@ -180,9 +182,9 @@ def list_commands(run: RunTables, *, explain: str = "") -> list[str]:
         run: The run.
         explain: The command that explains the run ``again``; empty for none.
     """
-    if not (run.folder / "plan.toml").is_file():
+    if not file_in(run.folder, "plan.toml").is_file():
         return []
-    plan = shlex.quote(f"{run.folder.resolve().name}/plan.toml")
+    plan = shlex.quote(f"{call_folder(run.folder)}/plan.toml")
     lines = (f"embshift run --plan {plan} --out again", explain, "embshift report again")
     return [make_visible(line) for line in lines if line]
 

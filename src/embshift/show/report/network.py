@@ -8,6 +8,7 @@ from embshift.analysis.explanation import Explanation, open_explanation
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.core.errors import RunError, ShiftError
 from embshift.core.progress import OnStep, ignore_step
+from embshift.runs.addresses import call_folder
 from embshift.runs.explained import find_explained
 from embshift.runs.tables import RunTables
 from embshift.show.report.embedded_figures import embed_figures
@@ -134,4 +135,4 @@ def hint_at_explain(run: RunTables) -> str:
         return ""
     if not run.transforms or "memory" in info["plan"].get("sources", []):
         return ""
-    return make_visible(f"embshift explain {shlex.quote(run.folder.resolve().name)}")
+    return make_visible(f"embshift explain {shlex.quote(call_folder(run.folder))}")

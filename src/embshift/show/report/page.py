@@ -15,6 +15,7 @@ from embshift.core.paths import output_file
 from embshift.core.progress import OnStep, ignore_step
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
+from embshift.runs.addresses import is_mirror, result_path
 from embshift.runs.files import write_text
 from embshift.runs.places import file_in
 from embshift.runs.tables import RunTables
@@ -76,6 +77,8 @@ def write_report(run: RunTables, out: str | Path | None = None, *, on_step: OnSt
 
 
 def _find_path(run: RunTables, out: str | Path | None) -> Path:
+    if out is None and is_mirror(run.folder):
+        out = result_path(run.folder, "report.html")
     if out is None:  # the run's own file, which may be damaged as well as any other of them
         return file_in(run.folder, "report.html")
     return check_target(output_file(out), kind="html")

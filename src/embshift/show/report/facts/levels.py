@@ -9,6 +9,8 @@ from embshift.analysis.strength.solved import DISPLACEMENT
 from embshift.analysis.strength.sweep import Sweep
 from embshift.core.errors import RunError
 from embshift.core.progress import OnStep, ignore_step
+from embshift.runs.places import file_in
+from embshift.runs.record import MATCH
 from embshift.runs.tables import RunTables
 from embshift.show.report.facts.embeddings import MOST_IMAGES
 
@@ -46,7 +48,7 @@ def measure_levels(
     if not 2 <= images <= MOST_IMAGES:
         return LevelFacts()
     on_step("levels")
-    if (run.folder / "match.json").is_file():
+    if file_in(run.folder, MATCH).is_file():
         try:
             return LevelFacts(matched=analyse_matched(run, resamples=resamples))
         except RunError:  # a report shows what the folder holds, and the other numbers are still valid
