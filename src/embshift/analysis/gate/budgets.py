@@ -13,6 +13,7 @@ from embshift.analysis.gate.toml_lines import find_key, find_tables
 from embshift.analysis.sampling.bootstrap import FEWEST, LEVEL
 from embshift.core.errors import BudgetError
 from embshift.core.paths import input_path
+from embshift.core.stores import is_store_address
 from embshift.core.text_files import parse_toml, read_text
 
 __all__ = ["Budget", "Gate", "Refuse", "make_budget", "read_gate"]
@@ -152,12 +153,17 @@ def _read_settings(top: _Place, table: Any, budgets: Sequence[Budget], *, folder
         place.refuse("min_images", f"{least!r}; expected a whole number, 1 or more")
     return Gate(
         path=top.path,
-        baseline=None if baseline is None else str(folder / input_path(baseline)),
+        baseline=None if baseline is None else _place_baseline(baseline, folder),
         level=float(level),
         undecided=undecided,
         min_images=least,
         budgets=tuple(budgets),
     )
+
+
+def _place_baseline(baseline: str, folder: Path) -> str:
+    """Return the path of a baseline that stands against the file's folder, or the address of a run."""
+    return baseline if is_store_address(baseline) else str(folder / input_path(baseline))
 
 
 def _read_budget(place: _Place, table: Mapping[str, Any], *, number: int) -> Budget:

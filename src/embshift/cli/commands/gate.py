@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from embshift.cli.output.terminal import print_message, print_table, print_text
 from embshift.core.errors import BaselineError, UsageError
 from embshift.core.paths import output_file
+from embshift.core.stores import is_store_address
 
 if TYPE_CHECKING:
     from embshift.analysis.gate.record import CheckRecord
@@ -118,7 +119,9 @@ def budget(parsed: argparse.Namespace) -> int:
 
 
 def _relative(side: "Side", path: Path) -> str:
-    """Return the baseline's path as the budget file names it: from its own folder."""
+    """Return the baseline's path as the budget file names it: from its own folder; addresses stay."""
+    if is_store_address(side.path):
+        return side.path
     return os.path.relpath(side.path, path.parent).replace(os.sep, "/")
 
 
