@@ -34,6 +34,8 @@ def explain_error(address: str, error: Exception, /) -> StoreError:
     name, said = type(error).__name__, str(error)
     if "NoSuchBucket" in said:
         return explain_missing(address, "/".join(address.split("/")[:3]))
+    if any(place in said for place in _ASKED_FOR_KEYS):
+        return StoreRefusedError(f"{address}: {_NO_KEYS}")
     if name in _REFUSED:
         return StoreRefusedError(f"{address}: {_REFUSED[name]}")
     kind = {"AlreadyExistsError": ObjectExistsError, "PreconditionError": ObjectChangedError}
@@ -44,6 +46,14 @@ def explain_missing(address: str, root: str, /) -> StoreRefusedError:
     """Return the error for a bucket that is not there."""
     return StoreRefusedError(f"{address}: there is no {root}; create it, or correct the name")
 
+
+_ASKED_FOR_KEYS = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
+"""Where clients ask a machine in a cloud for its role's keys, once they have found no others."""
+
+_NO_KEYS = (
+    "no keys were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store, in the"
+    " environment"
+)
 
 _REFUSED = {
     "PermissionDeniedError": "the store refuses access (403): these keys may not do this; ask for a policy"
