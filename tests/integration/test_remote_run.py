@@ -116,18 +116,13 @@ def measure_one_part_of(local, part):
     )
 
 
-FILES = [
-    "run.json",
-    "plan.toml",
-    "listing.parquet",
-    "chunk-000001.parquet",
-    "images/chunk-000000.parquet",
-    ".lease",
-]
+LOST = ["run.json", "plan.toml", "listing.parquet", "chunk-000001.parquet", ".lease"]
 
 
-@pytest.mark.parametrize("ending", FILES)
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("when", "ending"),
+    [("before", "run.json"), ("before", "images/chunk-000000.parquet"), *(("after", name) for name in LOST)],
+)
 def test_a_request_that_fails_once_changes_nothing(store, local, tmp_path, when, ending):
     setattr(store, when, once("put", ending))
     run(local)
@@ -135,9 +130,15 @@ def test_a_request_that_fails_once_changes_nothing(store, local, tmp_path, when,
 
 
 @pytest.mark.parametrize(
-    "ending", ["run.json", "plan.toml", "embeddings/chunk-000001.parquet", "images/chunk-000001.parquet"]
+    ("when", "ending"),
+    [
+        ("after", "run.json"),
+        ("before", "embeddings/chunk-000001.parquet"),
+        ("after", "embeddings/chunk-000001.parquet"),
+        ("before", "images/chunk-000001.parquet"),
+        ("after", "images/chunk-000001.parquet"),
+    ],
 )
-@pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_died_between_two_objects_is_continued(store, local, tmp_path, when, ending):
     dead = []
 
@@ -208,9 +209,7 @@ def stored(store, local):
 
 
 READ = {
-    "summarise": [
-        ["--show", what] for what in ("shifts", "calibration", "retrieval", "direction", "structure")
-    ],
+    "summarise": [["--show", what] for what in ("shifts", "retrieval")],
     "clusters": [[]],
     "compare": [["OTHER"]],
     "figures": [["--only", "dendrogram", "--out", "OUT/figures"]],
@@ -245,7 +244,15 @@ def parser_of(name):
     return argparse.Namespace(metavars=see(parsers.choices[name]))
 
 
-@pytest.mark.parametrize(("command", "options"), [(name, one) for name in READ for one in READ[name]])
+SLOW = ("figures", "report", "verify")
+TRIED = [
+    pytest.param(name, one, marks=[pytest.mark.slow] if name in SLOW else [])
+    for name in READ
+    for one in READ[name]
+]
+
+
+@pytest.mark.parametrize(("command", "options"), TRIED)
 def test_a_command_says_of_a_run_in_a_store_what_it_says_of_one_in_a_folder(
     stored, local, tmp_path, command, options
 ):
@@ -269,6 +276,7 @@ def test_reading_fetches_only_the_tables_that_are_needed(stored, tmp_path):
     assert {path.parent.name for path in (tmp_path / "cache").rglob("chunk-*")} == {"images", "shifts"}
 
 
+@pytest.mark.slow
 def test_a_report_and_figures_go_into_the_working_folder(stored, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert invoke("report", RUN).stdout == "a-report.html\n"
