@@ -323,7 +323,7 @@ def edit_about(folder, edit):
 
 ABOUTS = {
     "no plan": lambda c: c.pop("plan"),
-    "another version": lambda c: c.update(embshift_views=2),
+    "another version": lambda c: c.update(embshift_views=3),
     "no number": lambda c: c.update(images="3"),
     "counts": lambda c: c.update(views=10),
     "a name": lambda c: c["plan"]["transforms"][0].update(name="../up"),

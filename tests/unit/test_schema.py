@@ -12,7 +12,8 @@ SPECIFIED = {
     "shifts": "row image_id transform severity strength draw metric value",
     "attention": "row image_id transform draw rows columns field map",
 }
-MORE = {"images": {"path_bytes", "flags", "sampled", "perceptual_hash"}}
+_PARTS = {"offset", "length", "column", "source_id", "caption", "label"}
+MORE = {"images": {"path_bytes", "flags", "sampled", "perceptual_hash", *_PARTS}}
 """What the implementation adds, and documents in the column's own words."""
 
 

@@ -7,10 +7,23 @@ from pathlib import Path
 
 from embshift.core.errors import UsageError
 
-__all__ = ["expand_path", "find_path", "input_path", "is_text", "output_file", "output_path"]
+__all__ = [
+    "expand_path",
+    "find_path",
+    "input_path",
+    "is_text",
+    "is_url",
+    "output_file",
+    "output_path",
+]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _ESCAPED = re.compile(r"\\(?=[^A-Za-z0-9_])")
+
+
+def is_url(path: str, /) -> bool:
+    """Return whether a recorded path is an address, such as s3://bucket/key, and no file of a system."""
+    return _ADDRESS.match(path) is not None
 
 
 def expand_path(path: str | os.PathLike[str], /) -> str:

@@ -1,6 +1,7 @@
 """Frozen records and protocols of the pipeline: data only. Never imports torch."""
 
 import enum
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -16,6 +17,7 @@ __all__ = [
     "EncoderSpec",
     "Field",
     "FrozenRow",
+    "Identity",
     "ImageRecord",
     "Measure",
     "MetricSpec",
@@ -74,14 +76,24 @@ class Direction(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """One input as listed: its row, which joins all tables, and where its bytes are.
+    """One input as listed: its row, which joins all tables, where its bytes are, and what is said of it.
 
     Attributes:
-        row: Position in the sorted listing, from 0.
+        row: Position in the listing, from 0.
         source: The SOURCE argument that the input belongs to.
-        member: Path below a folder source, or the file's own name.
-        index: Position inside a file that holds several images; 0 for an image file.
-        path: Absolute path of the file; None for an image handed over in memory.
+        member: Path below a folder source or inside an archive, or the file's own name.
+        index: Position inside a file that holds several images, such as a row of a table; 0 for an image
+            file.
+        path: Absolute path of the file, or its address; None for an image handed over in memory.
+        offset: First byte of the image in its file: of a member of an archive; 0 for a whole file.
+        length: Bytes of the image, where the listing knows them; -1 for those that the file has when it is
+            read.
+        column: The column of a table that holds the image; empty for an image that is in no table.
+        etag: What tells that the content is still the listed one: a store's name for it, or a digest of what
+            describes it in its archive or table; empty for a file, which is measured as it is.
+        source_id: The source's own name for the image; None if it gives none.
+        caption: The source's caption; None likewise.
+        label: The source's label; None likewise.
         content: The image itself if it was handed over in memory (an array).
     """
 
@@ -90,7 +102,35 @@ class ImageRecord:
     member: str
     index: int = 0
     path: str | None = None
+    offset: int = 0
+    length: int = -1
+    column: str = ""
+    etag: str = ""
+    source_id: str | None = None
+    caption: str | None = None
+    label: str | None = None
     content: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the image is a part of its file: a member of an archive, or a cell of a table."""
+        return bool(self.offset or self.column)
+
+    @property
+    def name(self) -> str:
+        """The path that names the image: its member's where it is a part of a file, else its file's."""
+        return self.member if self.is_part else self.path or ""
+
+    @property
+    def identity(self) -> "Identity":
+        """What tells one input from another, in the order in which one source lists them."""
+        path = b"" if self.path is None else os.fsencode(self.path).replace(os.sep.encode(), b"/")
+        # An image from memory has no name; its index is its only identity.
+        return path, self.column, self.index, self.offset, self.member if self.offset else ""
+
+
+Identity: TypeAlias = tuple[bytes, str, int, int, str]
+"""Path, column, index, first byte and member of an input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +141,10 @@ class FrozenRow:
         record: The record.
         sampled: Whether the row belongs to the metric sample.
         chunk: The chunk in which the row is committed.
-        size: Bytes of the file when it was listed; -1 without a readable file.
-        mtime_ns: Modification time of the file then, in nanoseconds; -1 without a readable file.
+        size: Bytes of the file when it was listed, or of the image where it is a range of a file or has an
+            address; -1 without a readable file.
+        mtime_ns: Modification time of the file then, in nanoseconds; -1 without a readable file, and where
+            the record's etag tells changes.
     """
 
     record: ImageRecord

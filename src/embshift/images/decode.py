@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import stat
 import warnings
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from embshift.core.types import ImageRecord, Pixels
 from embshift.images.bare import strip_metadata
 from embshift.images.bare_jpeg import count_scans
 from embshift.images.colour import BAD_METADATA, to_rgb
+from embshift.images.contents import read_content
 from embshift.images.orientation import Turn, list_complaints, read_turn
 
 __all__ = ["FORMATS", "Decoded", "Limits", "decode"]
@@ -102,8 +101,8 @@ def decode(record: ImageRecord, /, *, limits: Limits) -> Decoded:
         limits: The limits within which the image is decoded.
 
     Returns:
-        The image, or one of these statuses: "missing", "not_a_file", "unreadable", "empty", "too_large",
-        "unsupported", "damaged".
+        The image, or one of these statuses: "missing", "not_a_file", "unreadable", "empty", "changed",
+        "too_large", "unsupported", "damaged".
     """
     facts = dict[str, Any]()
     try:
@@ -116,7 +115,7 @@ def _decode(record: ImageRecord, limits: Limits, facts: dict[str, Any]) -> dict[
     if record.content is not None:
         with _catch_decoder_errors():
             return _from_memory(record.content, limits, facts)
-    data = _read_bytes(str(record.path), limits, facts)
+    data = read_content(record, most=limits.bytes, facts=facts)
     facts |= {"sha256": hashlib.sha256(data).hexdigest()}
     try:
         with _catch_decoder_errors():
@@ -148,28 +147,6 @@ def _catch_decoder_errors() -> Generator[None]:
 
 def _describe(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]
-
-
-def _read_bytes(path: str, limits: Limits, facts: dict[str, Any]) -> bytes:
-    try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            os.scandir(path).close()  # the listing names a folder only if it could not read it
-        if not stat.S_ISREG(found.st_mode):
-            raise ImageError("not a regular file; expected an image file", status="not_a_file")
-        facts |= {"bytes": found.st_size}
-        if found.st_size > limits.bytes:
-            message = f"the file has {found.st_size:,} bytes; at most {limits.bytes:,} are read"
-            raise ImageError(message, status="too_large")
-        with open(path, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
-        raise ImageError("the file does not exist (any more)", status="missing") from None
-    except (OSError, ValueError) as error:  # ValueError: a name that is not valid for a file
-        raise ImageError(_describe(error), status="unreadable") from error
-    if not data:
-        raise ImageError("the file is empty (zero bytes)", status="empty")
-    return data
 
 
 def _from_bytes(data: bytes, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:

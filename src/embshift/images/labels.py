@@ -74,7 +74,7 @@ def _check(found: Labels, *, source: str) -> Labels:
 
 
 def _read_folders(records: Sequence[ImageRecord]) -> Labels:
-    folders = ["" if record.path is None else Path(record.path).parent.name for record in records]
+    folders = [Path(record.name).parent.name for record in records]
     names = tuple(sorted(set(folders) - {""}))
     places = {name: at for at, name in enumerate(names)}
     return Labels(names=names, truth=tuple(places.get(name, -1) for name in folders))

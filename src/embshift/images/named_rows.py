@@ -121,9 +121,9 @@ def find_images(written: Sequence[str], records: Sequence[ImageRecord], *, folde
         records: The images.
         folder: The folder of the file that names them.
     """
-    paths = {record.path: at for at, record in enumerate(records) if record.path is not None}
+    paths = {one.path: at for at, one in enumerate(records) if one.path is not None and not one.is_part}
     members = _only_ones([record.member for record in records])
-    names = _only_ones([os.path.basename(record.path or "") for record in records])
+    names = _only_ones([os.path.basename(record.name) for record in records])
 
     def find(one: str) -> int | None:
         path = _find_path(one, folder=folder)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from embshift.core.errors import PlanError, SourceError
 from embshift.core.paths import expand_path, find_path
-from embshift.core.types import ImageRecord
+from embshift.core.types import Identity, ImageRecord
 from embshift.images.folders import Links, walk_folder
 from embshift.images.globs import find_top, list_glob
 from embshift.images.kinds import SUFFIXES, explain_left_out
@@ -101,12 +101,12 @@ def _list_some(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageRec
 
 
 def _drop_repeats(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
-    seen = set[str]()
+    seen = set[Identity]()
     for record in records:
-        if record.path is None or record.path not in seen:
+        if record.path is None or record.identity not in seen:
             yield record
         if record.path is not None:
-            seen.add(record.path)
+            seen.add(record.identity)
 
 
 def _list_one(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageRecord]:

@@ -9,20 +9,25 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, final, overload
+from typing import Any, NamedTuple, final, overload
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from embshift.core.paths import is_url
 from embshift.core.seeding import choose_positions, make_generator
 from embshift.core.types import FrozenRow, ImageRecord
 from embshift.runs.arrow import as_array
 from embshift.runs.files import write_aside
+from embshift.runs.record_columns import RECORD, make_record, record_columns
 from embshift.runs.seal import write_sealed_parts
 
 __all__ = [
+    "LISTED",
+    "ListedRow",
     "Listing",
+    "describe_row",
     "freeze_listing",
     "list_rows",
     "stat_record",
@@ -72,9 +77,14 @@ def _sample(count: int, wanted: int, *, seed: int, part: int) -> Container[int]:
 
 
 def stat_record(record: ImageRecord) -> tuple[int, int]:
-    """Return size in bytes and modification time in nanoseconds; both -1 without a readable file."""
+    """Return size in bytes and modification time in nanoseconds; both -1 without a readable file.
+
+    Of a range of a file, and of an address, the listing knows the size, and the etag tells changes.
+    """
     if record.path is None:
         return _held(record.content)
+    if record.length >= 0 or is_url(record.path):
+        return record.length, -1
     try:
         found = os.stat(record.path)
     except (OSError, ValueError):  # ValueError: a name that no file can have
@@ -89,19 +99,24 @@ def _held(content: Any) -> tuple[int, int]:
     return pixels.nbytes, int.from_bytes(digest, "little")
 
 
-_SCHEMA = pa.schema(
-    [
-        ("row", pa.int64()),
-        ("source", pa.binary()),
-        ("member", pa.binary()),
-        ("index", pa.int64()),
-        ("path", pa.binary()),
-        ("sampled", pa.bool_()),
-        ("chunk", pa.int64()),
-        ("size", pa.int64()),
-        ("mtime_ns", pa.int64()),
-    ]
-)
+_OWN = [
+    ("sampled", pa.bool_()),
+    ("chunk", pa.int64()),
+    ("size", pa.int64()),
+    ("mtime_ns", pa.int64()),
+]
+_SCHEMA = pa.schema([*RECORD, *map(pa.field, *zip(*_OWN, strict=True))])
+
+_NUMBERS = ("row", "index", "offset", "length", "chunk", "size", "mtime_ns")
+_NAMES = ("member", "path", "source_id")
+_ENCODINGS = dict.fromkeys(_NUMBERS, "DELTA_BINARY_PACKED") | dict.fromkeys(_NAMES, "DELTA_BYTE_ARRAY")
+"""What is near to the value above it is stored as the difference; the other columns repeat few values."""
+
+_OPTIONS: Mapping[str, Any] = {
+    "compression": "zstd",
+    "column_encoding": _ENCODINGS,
+    "use_dictionary": ["source", "column", "etag", "caption", "label"],
+}
 
 
 ROWS_IN_GROUP = 8192
@@ -112,20 +127,12 @@ def write_listing(path: Path, rows: Iterable[FrozenRow]) -> None:
     """Write a listing as one Parquet file; paths are stored as bytes, since they need not be valid text."""
     remaining = iter(rows)
     parts = (_table(part) for part in iter(lambda: list(islice(remaining, ROWS_IN_GROUP)), []))
-    write_aside(path, lambda aside: write_sealed_parts(aside, parts, _SCHEMA, compression="zstd"))
+    write_aside(path, lambda aside: write_sealed_parts(aside, parts, _SCHEMA, **_OPTIONS))
 
 
 def _table(rows: Sequence[FrozenRow]) -> pa.Table:
-    columns = {
-        "row": [row.record.row for row in rows],
-        "source": [os.fsencode(row.record.source) for row in rows],
-        "member": [os.fsencode(row.record.member) for row in rows],
-        "index": [row.record.index for row in rows],
-        "path": [None if row.record.path is None else os.fsencode(row.record.path) for row in rows],
-        "sampled": [row.sampled for row in rows],
-        "chunk": [row.chunk for row in rows],
-        "size": [row.size for row in rows],
-        "mtime_ns": [row.mtime_ns for row in rows],
+    columns = record_columns([row.record for row in rows]) | {
+        name: [getattr(row, name) for row in rows] for name, _ in _OWN
     }
     return pa.table(columns, schema=_SCHEMA)
 
@@ -207,13 +214,7 @@ class Listing(Sequence[FrozenRow]):
 
 
 def _frozen(line: Mapping[str, Any], content: Mapping[int, ImageRecord]) -> FrozenRow:
-    record = ImageRecord(
-        row=line["row"],
-        source=os.fsdecode(line["source"]),
-        member=os.fsdecode(line["member"]),
-        index=line["index"],
-        path=None if line["path"] is None else os.fsdecode(line["path"]),
-    )
+    record = make_record(line)
     return FrozenRow(
         record=record if record.path is not None else content.get(record.index, record),
         sampled=line["sampled"],
@@ -223,13 +224,54 @@ def _frozen(line: Mapping[str, Any], content: Mapping[int, ImageRecord]) -> Froz
     )
 
 
-def list_rows(images: pa.Table) -> list[tuple[int, str | None, bool]]:
-    """Return row, path and membership in the metric sample for every row of a table ``images``."""
+class ListedRow(NamedTuple):
+    """What a row of the table ``images`` shares with its row of the listing.
+
+    Attributes:
+        row: Position in the listing.
+        path: Path of the file.
+        place: Position in the file.
+        offset: First byte in the file; None unless the image is a member of an archive.
+        column: Column of the table; None unless the image is in one.
+        sampled: Whether it belongs to the metric sample.
+    """
+
+    row: int
+    path: str | None
+    place: int
+    offset: int | None
+    column: str | None
+    sampled: bool
+
+
+LISTED = ("row", "path", "path_bytes", "index", "sampled", "offset", "column")
+"""Columns of ``images`` that `list_rows` takes; those of `TABLES` that are later may lack."""
+
+
+def list_rows(images: pa.Table) -> list[ListedRow]:
+    """Return what every row of a table ``images`` shares with the listing."""
+    there = [name for name in LISTED if name in images.column_names]
     return [
-        (
-            line["row"],
-            os.fsdecode(line["path_bytes"]) if line["path_bytes"] else line["path"],
-            line["sampled"],
+        ListedRow(
+            row=line["row"],
+            path=os.fsdecode(line["path_bytes"]) if line["path_bytes"] else line["path"],
+            place=line["index"],
+            offset=line.get("offset"),
+            column=line.get("column"),
+            sampled=line["sampled"],
         )
-        for line in images.select(["row", "path", "path_bytes", "sampled"]).to_pylist()
+        for line in images.select(there).to_pylist()
     ]
+
+
+def describe_row(frozen: FrozenRow) -> ListedRow:
+    """Return what a row of the listing shares with its row of ``images``."""
+    record = frozen.record
+    return ListedRow(
+        row=record.row,
+        path=record.path,
+        place=record.index,
+        offset=record.offset or None,
+        column=record.column or None,
+        sampled=frozen.sampled,
+    )

@@ -1,10 +1,9 @@
 """Changes at the sources since a run's listing was frozen."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, pairwise, zip_longest
 from typing import TypeAlias
 
 from embshift.core.types import FrozenRow, ImageRecord
@@ -33,7 +32,7 @@ class ListingChange:
     Attributes:
         new: Images that were not listed then.
         gone: Images that are no longer there.
-        changed: Images whose file has another size or modification time.
+        changed: Images whose file has another size or modification time, or whose etag is another.
         altered: Row of the first image from memory that is now another image; None if there is none.
     """
 
@@ -54,7 +53,7 @@ def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingCha
     counts, names, altered = Counter[str](), defaultdict[str, list[str]](list), None
     for row, record in _side_by_side(frozen, records):
         if row is not None and record is not None:
-            kind = "" if stat_record(record) == (row.size, row.mtime_ns) else "changed"
+            kind = "" if _is_same(row, record) else "changed"
             if kind and record.path is None and altered is None:
                 altered = row.record.row
         else:
@@ -67,6 +66,10 @@ def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingCha
         NamedImages(count=counts[kind], first=tuple(names[kind])) for kind in ("new", "gone", "changed")
     )
     return ListingChange(new=new, gone=gone, changed=changed, altered=altered)
+
+
+def _is_same(row: FrozenRow, record: ImageRecord) -> bool:
+    return (*stat_record(record), record.etag) == (row.size, row.mtime_ns, row.record.etag)
 
 
 def new_records(frozen: Iterable[FrozenRow], records: Records) -> Iterator[ImageRecord]:
@@ -82,27 +85,37 @@ Pair: TypeAlias = tuple[FrozenRow | None, ImageRecord | None]
 def _side_by_side(frozen: Iterable[FrozenRow], records: Records) -> Iterator[Pair]:
     """Pair each frozen row with its current record; None stands for a missing side.
 
-    Where both are sorted, as for one folder, they are merged row by row. Otherwise the records are held in
-    memory;
-    there are few of them in such cases.
+    Where the records begin with the frozen ones, as of a list that has grown, or where both are sorted, as
+    for one folder, they are paired row by row. Otherwise the records are held in memory.
     """
     found = records()
     if isinstance(found, tuple):
         return _looked_up(frozen, found)
+    if _begin_with(frozen, records()):
+        return zip_longest(frozen, records())
     if _is_sorted(row.record for row in frozen) and _is_sorted(records()):
         return _merged(frozen, records())
     return _looked_up(frozen, records())
 
 
+def _begin_with(frozen: Iterable[FrozenRow], records: Iterable[ImageRecord]) -> bool:
+    found = iter(records)
+    for row in frozen:
+        record = next(found, None)
+        if record is None or record.identity != row.record.identity:
+            return False
+    return True
+
+
 def _is_sorted(records: Iterable[ImageRecord]) -> bool:
-    return all(one < other for one, other in pairwise(map(_identity, records)))
+    return all(one < other for one, other in pairwise(record.identity for record in records))
 
 
 def _merged(frozen: Iterable[FrozenRow], records: Iterable[ImageRecord]) -> Iterator[Pair]:
     left, right = iter(frozen), iter(records)
     row, record = next(left, None), next(right, None)
     while row is not None and record is not None:
-        before, now = _identity(row.record), _identity(record)
+        before, now = row.record.identity, record.identity
         yield (row if before <= now else None, record if now <= before else None)
         row = next(left, None) if before <= now else row
         record = next(right, None) if now <= before else record
@@ -111,13 +124,7 @@ def _merged(frozen: Iterable[FrozenRow], records: Iterable[ImageRecord]) -> Iter
 
 
 def _looked_up(frozen: Iterable[FrozenRow], records: Iterable[ImageRecord]) -> Iterator[Pair]:
-    now = {_identity(record): record for record in records}
+    now = {record.identity: record for record in records}
     for row in frozen:
-        yield row, now.pop(_identity(row.record), None)
+        yield row, now.pop(row.record.identity, None)
     yield from ((None, record) for record in now.values())
-
-
-def _identity(record: ImageRecord) -> tuple[bytes, int]:
-    # An image from memory has no name; its index is its only identity.
-    path = b"" if record.path is None else os.fsencode(record.path).replace(os.sep.encode(), b"/")
-    return (path, record.index)

@@ -7,10 +7,11 @@ import pyarrow as pa
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "Column", "Table"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Increases when a reader of an older version would misread a table, or vouch for what it cannot check.
 
 2: the ``images`` file of a chunk states the seals of the chunk's other files.
+3: an image may be a part of the file at its path: a member of an archive, or a cell of a table.
 """
 
 
@@ -80,6 +81,10 @@ def _column(name: str, kind: pa.DataType, meaning: str) -> Column:
     return Column(name=name, type=kind, meaning=meaning)
 
 
+def _later(name: str, kind: pa.DataType, meaning: str) -> Column:
+    return Column(name=name, type=kind, meaning=meaning, later=True)
+
+
 _ROW = _column("row", pa.int64(), "position in the frozen listing, from 0; joins all tables")
 _IMAGE_ID = _column(
     "image_id", pa.string(), "first 32 hexadecimal digits of sha256; equal images have equal ids"
@@ -99,10 +104,22 @@ IMAGES = Table(
         _IMAGE_ID,
         _column("source", pa.string(), "the SOURCE argument that the input belongs to"),
         _column("member", pa.string(), "path below the source"),
-        _column("index", pa.int64(), "position inside a file that holds several images; 0 otherwise"),
-        _column("path", pa.string(), "absolute path, undecodable bytes shown as U+FFFD; null for memory"),
+        _column(
+            "index",
+            pa.int64(),
+            "position inside a file that holds several images, e.g. a row of a table; else 0",
+        ),
+        _column(
+            "path",
+            pa.string(),
+            "absolute path of its file, undecodable bytes shown as U+FFFD; null for memory",
+        ),
         _column("path_bytes", pa.binary(), "the path's bytes if `path` is not exact; null otherwise"),
-        _column("bytes", pa.int64(), "size of the file in bytes; null if it could not be read"),
+        _column(
+            "bytes",
+            pa.int64(),
+            "size of the image as stored: of its file, or of its part of one; null if it could not be read",
+        ),
         _column("sha256", pa.string(), "SHA-256 of the file's content, 64 hexadecimal digits"),
         _column("width", pa.int64(), "pixels, before orientation; null if the header could not be read"),
         _column("height", pa.int64(), "pixels, before orientation"),
@@ -118,6 +135,12 @@ IMAGES = Table(
             " image without detail, one that could not be used, and in chunks of an earlier version",
             later=True,
         ),
+        _later("offset", pa.int64(), "first byte in the archive at `path`; null unless it is in one"),
+        _later("length", pa.int64(), "bytes in the archive; null likewise"),
+        _later("column", pa.string(), "column of the table at `path`; null unless it is in one"),
+        _later("source_id", pa.string(), "the source's own name for the image; null if it gives none"),
+        _later("caption", pa.string(), "the source's caption; null if it gives none"),
+        _later("label", pa.string(), "the source's label; null if it gives none"),
     ),
 )
 

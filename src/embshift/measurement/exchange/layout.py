@@ -15,6 +15,7 @@ from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.provenance import plan_content
 from embshift.runs.fields import find_wrong_fields
 from embshift.runs.record import VIEWS
+from embshift.runs.record_columns import RECORD
 from embshift.transforms.plan import check_name
 
 __all__ = [
@@ -36,7 +37,7 @@ Form: TypeAlias = Literal["parquet", "tar", "folder"]
 ABOUT, PLAN, IMAGES, KEYS = VIEWS, "plan.toml", "images.parquet", "keys.parquet"
 """Names of what stands beside the views; in the Parquet form the first three are in the file's metadata."""
 
-_VERSION = 1
+_VERSION = 2  # 1: images are never a part of a file
 _OTHER_SUFFIXES = frozenset({".csv", ".tsv", ".zip", ".gz", ".tgz", ".xz", ".npy", ".json", ".h5", ".arrow"})
 _KEYS = [
     ("image_id", pa.string()),
@@ -49,11 +50,7 @@ _KEYS = [
 
 IMAGE_SCHEMA = pa.schema(
     [
-        ("row", pa.int64()),
-        ("source", pa.binary()),
-        ("member", pa.binary()),
-        ("index", pa.int64()),
-        ("path", pa.binary()),
+        *RECORD,
         ("size", pa.int64()),
         ("mtime_ns", pa.int64()),
         ("sha256", pa.string()),
@@ -69,7 +66,8 @@ IMAGE_SCHEMA = pa.schema(
         ("failed", pa.string()),
     ]
 )
-"""Columns of the images: where each was, what was read, and which rows of the keys are its views."""
+"""Columns of the images: where each was, what was read, and which rows of the keys are its views. What the
+first version wrote lacks those of `LATER`."""
 
 
 def key_schema(form: Form, /) -> pa.Schema:

@@ -1,7 +1,6 @@
 """Images while their views are packed, and the table of them."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from embshift.measurement.exchange.layout import IMAGE_SCHEMA
 from embshift.measurement.exchange.packing import Packer
 from embshift.measurement.pipeline.perturb import Attempt, Perturbed
+from embshift.runs.record_columns import record_columns
 from embshift.runs.view_files import encode_png, view_name
 
 __all__ = ["PackedImages", "write_images"]
@@ -72,11 +72,7 @@ def _describe_image(perturbed: Perturbed) -> dict[str, Any]:
     facts = decoded._asdict()
     del facts["pixels"]
     return facts | {
-        "row": record.row,
-        "source": os.fsencode(record.source),
-        "member": os.fsencode(record.member),
-        "index": record.index,
-        "path": None if record.path is None else os.fsencode(record.path),
+        **{name: values[0] for name, values in record_columns([record]).items()},
         "size": perturbed.listed.size,
         "mtime_ns": perturbed.listed.mtime_ns,
     }

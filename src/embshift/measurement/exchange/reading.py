@@ -6,7 +6,7 @@ import os
 import tarfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, final
 
@@ -17,7 +17,7 @@ from jaxtyping import Int64
 
 from embshift.core.errors import ShiftError, UsageError
 from embshift.core.text_files import parse_json, read_text
-from embshift.core.types import ImageRecord
+from embshift.core.types import Identity, ImageRecord
 from embshift.measurement.exchange.layout import (
     ABOUT,
     IMAGE_SCHEMA,
@@ -32,6 +32,7 @@ from embshift.measurement.exchange.layout import (
 from embshift.measurement.exchange.packing import TAR_INDEX
 from embshift.runs.arrow import as_array
 from embshift.runs.places import file_in
+from embshift.runs.record_columns import LATER, RECORD, make_record
 
 __all__ = ["WrittenTables", "is_views", "open_views"]
 
@@ -68,19 +69,14 @@ class WrittenTables:
         """Yield every image as it was listed; one from memory is known by its digest alone."""
         for line in self.list_images():
             held = None if line["path"] is not None else np.frombuffer(str(line["sha256"]).encode(), np.uint8)
-            yield ImageRecord(
-                row=line["row"],
-                source=os.fsdecode(line["source"]),
-                member=os.fsdecode(line["member"]),
-                index=line["index"],
-                path=None if line["path"] is None else os.fsdecode(line["path"]),
-                content=held,
-            )
+            yield replace(make_record(line), content=held)
 
-    def list_files(self) -> Iterator[tuple[bytes, int, int]]:
-        """Yield path, size and time of every image's file when it was read."""
-        for part in self._parts(self.images, ["path", "size", "mtime_ns"]):
-            yield from ((line["path"] or b"", line["size"], line["mtime_ns"]) for line in part.to_pylist())
+    def list_files(self) -> Iterator[tuple[Identity, str, int, int]]:
+        """Yield identity, etag, size and time of every image when it was read."""
+        for part in self._parts(self.images, [*RECORD.names, "size", "mtime_ns"]):
+            for line in part.to_pylist():
+                record = make_record(line)
+                yield record.identity, record.etag, line["size"], line["mtime_ns"]
 
     def list_keys(self, names: list[str]) -> Iterator[pa.Table]:
         """Yield some columns of the keys, part by part."""
@@ -104,9 +100,10 @@ class WrittenTables:
         return np.concatenate([np.empty(0, np.int64), *parts])
 
     def _parts(self, file: pq.ParquetFile, names: list[str]) -> Iterator[pa.Table]:
+        there = [name for name in names if name in file.schema_arrow.names or name not in LATER]
         try:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=names)
+                yield file.read_row_group(group, columns=there)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise _damaged(self.path, error) from error
 
@@ -221,7 +218,8 @@ def _check(tables: WrittenTables) -> None:
     wanted = {"images": (tables.images, IMAGE_SCHEMA), "keys": (tables.keys, key_schema(tables.form))}
     counts = {"images": tables.about.images, "keys": tables.about.views}
     for name, (file, schema) in wanted.items():
-        if not file.schema_arrow.equals(schema):
+        lacking = LATER - set(file.schema_arrow.names) if name == "images" else ()
+        if not file.schema_arrow.equals(pa.schema(one for one in schema if one.name not in lacking)):
             raise _damaged(tables.path, f"the table of {name} has other columns")
         if file.metadata.num_rows != counts[name]:
             raise _damaged(

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 from embshift.core.errors import PlanError, UsageError
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
-from embshift.core.types import FrozenRow
+from embshift.core.types import FrozenRow, Identity
 from embshift.core.words import count_noun
 from embshift.images import LeftOut, stream_sources
 from embshift.images.objects import expand_source
@@ -176,8 +176,8 @@ def _find_before(path: Path, about: About, rows: Iterable[FrozenRow], *, form: F
     return None
 
 
-def _identify(row: FrozenRow) -> tuple[bytes, int, int]:
-    return os.fsencode(row.record.path or ""), row.size, row.mtime_ns
+def _identify(row: FrozenRow) -> tuple[Identity, str, int, int]:
+    return row.record.identity, row.record.etag, row.size, row.mtime_ns
 
 
 @contextmanager

@@ -77,6 +77,12 @@ def _image_row(result: Compared) -> tuple[Any, ...]:
         decoded.status,
         decoded.error,
         decoded.perceptual_hash,
+        record.offset or None,
+        record.length if record.offset else None,
+        _replace_surrogates(record.column) or None,
+        record.source_id,
+        record.caption,
+        record.label,
     )
 
 

@@ -16,9 +16,10 @@ from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.resume import NEW_FOLDER
 from embshift.runs.arrow import describe_damage, read_columns
 from embshift.runs.files import rename_into_place
-from embshift.runs.listing import Listing, freeze_listing, list_rows, write_listing
+from embshift.runs.listing import LISTED, Listing, describe_row, freeze_listing, list_rows, write_listing
 from embshift.runs.listing_changes import ListingChange, NamedImages, Records, compare_listing, new_records
 from embshift.runs.places import file_in, list_chunks, read_chunk_number, remove_in
+from embshift.runs.schema import TABLES
 from embshift.runs.seal import BROKEN, check_seal
 
 __all__ = ["hold_draft", "open_listing", "save_listing", "settle_listing"]
@@ -116,18 +117,15 @@ def hold_draft(path: Path) -> Generator[None]:
         remove_in(path.parent, _draft_path(path).name)
 
 
-_ROW = ["row", "path", "path_bytes", "sampled"]
-
-
 def _check_committed(folder: Path, rows: Listing) -> None:
     """Check that listing the sources again gives the rows of the committed chunks, whose listing is gone."""
     starts = dict(zip(rows.chunks, accumulate(rows.chunks.values(), initial=0), strict=False))
     for file in list_chunks(folder, "images"):
-        images = read_columns(file_in(folder, "images", file.name), _ROW)
+        images = read_columns(file_in(folder, "images", file.name), LISTED, later=TABLES["images"].later)
         chunk = read_chunk_number(file)
         start = starts.get(chunk, len(rows))
         now = rows[start : start + rows.chunks.get(chunk, 0)]
-        if list_rows(images) != [(r.record.row, r.record.path, r.sampled) for r in now]:
+        if list_rows(images) != [describe_row(row) for row in now]:
             raise ResumeError(
                 f"listing.parquet is missing, and the sources do not give the rows of {file.name} again;"
                 f" {NEW_FOLDER}"

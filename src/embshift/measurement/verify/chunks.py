@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from embshift.core.types import ORIGINAL, Capture, FrozenRow
 from embshift.measurement.verify.verdict import Fault
 from embshift.runs.chunks import SEALS
-from embshift.runs.listing import list_rows
+from embshift.runs.listing import describe_row, list_rows
 from embshift.runs.places import list_chunks, read_chunk_number
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import BROKEN, UNSEALED, check_seal, read_seal
@@ -141,13 +141,16 @@ def _check_footers(tables: Tables, wanted: Expected) -> Iterator[str]:
 
 def _check_images(tables: Tables, rows: Sequence[FrozenRow]) -> Iterator[str]:
     found = list_rows(tables["images"])
-    wanted = [(row.record.row, row.record.path, row.sampled) for row in rows]
+    wanted = [describe_row(row) for row in rows]
     if [one[0] for one in found] != [one[0] for one in wanted]:
         yield f"images holds {len(found)} rows, which are not the {len(wanted)} rows of the listing"
         return
     for one, other in zip(found, wanted, strict=True):
         if one != other:
-            yield f"row {one[0]} is {one[1]} in images but {other[1]} in the listing, or sampled in one alone"
+            yield (
+                f"row {one.row} is {one.path} in images but {other.path} in the listing, or another part of"
+                " it, or sampled in one alone"
+            )
 
 
 def _check_embeddings(tables: Tables, wanted: Expected) -> Iterator[str]:

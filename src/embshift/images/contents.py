@@ -1,0 +1,129 @@
+"""Contents: the bytes of a listed image, wherever they are; the only place that reads them.
+
+A record says where they are: a file, a range of a file (a member of a tar archive), a cell of a table, or an
+address. Each kind has one reader here.
+"""
+
+import os
+import stat
+import zlib
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeAlias
+
+from embshift.core.errors import ImageError
+from embshift.core.paths import is_url
+from embshift.core.types import ImageRecord
+
+__all__ = ["CHANGED", "Facts", "Reader", "check_size", "describe_header", "read_content"]
+
+Facts: TypeAlias = dict[str, Any]
+"""What is known of an image so far; a reader adds ``bytes``, the image's size, as soon as it knows it."""
+
+Reader: TypeAlias = Callable[[ImageRecord, int, Facts], bytes]
+"""Returns the bytes of a record; the second argument is how many bytes are read at most."""
+
+CHANGED = "changed"
+"""Status of an image whose place holds something else than when it was listed."""
+
+_BLOCK = 512  # bytes of a tar archive's block, which a member's header fills
+
+
+def read_content(record: ImageRecord, /, *, most: int, facts: Facts | None = None) -> bytes:
+    """Read the bytes of an image that is not in memory.
+
+    Args:
+        record: One row of the listing.
+        most: The most bytes that are read.
+        facts: Receives the image's size as ``bytes``, also where it is too large.
+
+    Raises:
+        ImageError: With the status "missing", "not_a_file", "unreadable", "empty", "too_large" or "changed".
+    """
+    known: Facts = {} if facts is None else facts
+    try:
+        data = _choose_reader(record)(record, most, known)
+    except FileNotFoundError:
+        raise ImageError("the file does not exist (any more)", status="missing") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that is not valid for a file
+        told = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        raise ImageError(told, status="unreadable") from error
+    if not data:
+        what = "image" if record.is_part else "file"
+        raise ImageError(f"the {what} is empty (zero bytes)", status="empty")
+    return data
+
+
+def _choose_reader(record: ImageRecord) -> Reader:
+    if is_url(str(record.path)):
+        return _read_address
+    if record.column:
+        return _read_cell
+    return _read_member if record.offset else _read_file
+
+
+def _read_address(record: ImageRecord, most: int, facts: Facts) -> bytes:
+    raise ImageError(f"{record.path} is an address, which is not read", status="unreadable")
+
+
+def _read_cell(record: ImageRecord, most: int, facts: Facts) -> bytes:
+    raise ImageError(f"{record.path} is a table, which is not read", status="unreadable")
+
+
+def check_size(size: int, most: int, facts: Facts, *, what: str = "file") -> None:
+    """Note an image's size, and check it.
+
+    Raises:
+        ImageError: If it is more than is read.
+    """
+    facts |= {"bytes": size}
+    if size > most:
+        message = f"the {what} has {size:,} bytes; at most {most:,} are read"
+        raise ImageError(message, status="too_large")
+
+
+def _read_file(record: ImageRecord, most: int, facts: Facts) -> bytes:
+    path = str(record.path)
+    check_size(_check_kind(path).st_size, most, facts)
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _check_kind(path: str) -> os.stat_result:
+    found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        os.scandir(path).close()  # the listing names a folder only if it could not read it
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageError("not a regular file; expected an image file", status="not_a_file")
+    return found
+
+
+def _read_member(record: ImageRecord, most: int, facts: Facts) -> bytes:
+    """Read a member of a tar archive, if the header before it is still the listed one."""
+    path = str(record.path)
+    check_size(record.length, most, facts, what="member")
+    _check_kind(path)
+    with open(path, "rb") as file:
+        data = _read_after_header(file, record)
+    if len(data) != record.length:
+        raise ImageError(
+            f"the archive ends after {len(data):,} of the member's {record.length:,} bytes; it was cut off"
+            " since it was listed",
+            status=CHANGED,
+        )
+    return data
+
+
+def _read_after_header(file: BinaryIO, record: ImageRecord) -> bytes:
+    file.seek(record.offset - _BLOCK)
+    if describe_header(file.read(_BLOCK)) != record.etag:
+        raise ImageError(
+            f"byte {record.offset:,} of the archive no longer begins the listed member: the archive was"
+            " written again since it was listed",
+            status=CHANGED,
+        )
+    return file.read(record.length)
+
+
+def describe_header(header: bytes, /) -> str:
+    """Return what tells a member's header in an archive: a checksum of its name, size, time and owner."""
+    return f"{zlib.crc32(header):08x}"
