@@ -177,7 +177,7 @@ class TestTextFile:
 def test_a_source_that_does_not_exist(tmp_path, monkeypatch, name):
     touch(tmp_path, "a.jpg")
     monkeypatch.chdir(tmp_path)
-    wanted = "does not exist; expected a folder, an image file, a glob or a text file of paths"
+    wanted = "does not exist; expected a folder, an image file, a glob, a list of paths"
     with pytest.raises(PlanError, match=f"source '.*' {wanted}"):
         list_sources([name])
 

@@ -7,8 +7,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from embshift.images.folders import Links, is_in_run_folder, sort_key, walk_folder
-from embshift.images.kinds import explain_left_out
-from embshift.images.left_out import IN_RUN, MATCHED_FOLDER, SHUT_FOLDER, LeftOut
+from embshift.images.kinds import explain_left_out, is_container
+from embshift.images.left_out import CONTAINER, IN_RUN, MATCHED_FOLDER, SHUT_FOLDER, LeftOut
 
 __all__ = ["find_top", "list_glob"]
 
@@ -27,6 +27,8 @@ def _split(pattern: str) -> tuple[Path, tuple[str, ...]]:
 def list_glob(pattern: str, *, links: Links, left: LeftOut) -> Iterator[str]:
     """Yield the paths of the images that match, in the order of the paths' bytes.
 
+    Archives and tables that hold images match a pattern that ends as they do.
+
     Args:
         pattern: With ``*``, ``?``, ``[…]`` or ``**``.
         links: The links followed so far.
@@ -37,7 +39,7 @@ def list_glob(pattern: str, *, links: Links, left: LeftOut) -> Iterator[str]:
     )
     for path in found:
         reason = explain_left_out(path)
-        if reason is None:
+        if reason is None or (reason is CONTAINER and is_container(pattern)):
             yield path
         else:
             left.add(reason, path)

@@ -2,10 +2,28 @@
 
 import os
 import stat
+from collections.abc import Callable
 
-from embshift.images.left_out import HEIC, NOT_AN_IMAGE, OTHER_FORMAT, RAW, SPECIAL, UNREADABLE, Reason
+from embshift.images.left_out import (
+    COMPRESSED,
+    CONTAINER,
+    HEIC,
+    NOT_AN_IMAGE,
+    OTHER_FORMAT,
+    RAW,
+    SPECIAL,
+    UNREADABLE,
+    Reason,
+)
 
-__all__ = ["SUFFIXES", "explain_left_out"]
+__all__ = [
+    "CONTAINERS",
+    "SUFFIXES",
+    "explain_left_out",
+    "explain_named",
+    "is_compressed",
+    "is_container",
+]
 
 
 def _suffixes(*groups: str) -> frozenset[str]:
@@ -15,6 +33,10 @@ def _suffixes(*groups: str) -> frozenset[str]:
 SUFFIXES = _suffixes("avif bmp gif jpeg jpg png tif tiff webp")
 """Suffixes of the files that count as images in a folder or a glob, in upper or lower case."""
 
+CONTAINERS = (".tar",)
+"""Suffixes of files that hold images inside, in upper or lower case."""
+
+_COMPRESSED = (".tgz", ".tbz", ".tbz2", ".txz", *(f".tar.{one}" for one in ("gz", "bz2", "xz", "zst", "lz4")))
 _HEIC = _suffixes("heic heif hif")
 _RAW = _suffixes("3fr arw cr2 cr3 crw dcr dng erf iiq kdc mrw nef nrw orf pef raf raw rw2 sr2 srf srw x3f")
 _OTHER = _suffixes("exr hdr icns ico j2k jp2 jpf jpx jxl pam pbm pcx pgm pnm ppm psb psd svg tga xcf")
@@ -45,13 +67,46 @@ def explain_left_out(path: str) -> Reason | None:
     Args:
         path: The file.
     """
+    known = _explain_suffix(path)
+    return _explain_content(path) if known is _UNKNOWN else known
+
+
+def explain_named(name: str, read_start: Callable[[], bytes], /) -> Reason | None:
+    """Return why a member of an archive is not taken for an image, as `explain_left_out` does for a file.
+
+    Args:
+        name: Its path in the archive.
+        read_start: Returns its first bytes.
+    """
+    known = _explain_suffix(name)
+    return _explain_start(read_start()) if known is _UNKNOWN else known
+
+
+def is_container(path: str) -> bool:
+    """Return whether a file's name says that it holds images inside."""
+    return path.lower().endswith(CONTAINERS)
+
+
+def is_compressed(path: str) -> bool:
+    """Return whether a file's name says that it is a compressed archive."""
+    return path.lower().endswith(_COMPRESSED)
+
+
+_UNKNOWN = Reason("file", "of an unknown suffix")
+
+
+def _explain_suffix(path: str) -> Reason | None:
     suffix = os.path.splitext(path)[1].lower()
     if suffix in SUFFIXES:
         return None
+    if is_compressed(path):
+        return COMPRESSED
+    if is_container(path):
+        return CONTAINER
     for suffixes, reason in ((_NO_IMAGE, NOT_AN_IMAGE), (_HEIC, HEIC), (_RAW, RAW), (_OTHER, OTHER_FORMAT)):
         if suffix in suffixes:
             return reason
-    return _explain_content(path)
+    return _UNKNOWN
 
 
 def _explain_content(path: str) -> Reason | None:

@@ -7,17 +7,27 @@ from typing import Any, NamedTuple
 from embshift.core.words import count_noun
 
 __all__ = [
+    "COMPRESSED",
+    "CONTAINER",
+    "CUT_OFF",
+    "DEVICE",
     "HEIC",
     "IN_RUN",
     "LINK",
+    "LONELY_TEXT",
     "MATCHED_FOLDER",
+    "MEMBER_LINK",
     "NOT_AN_IMAGE",
+    "ODD_MEMBER",
     "OTHER_FORMAT",
+    "OUTSIDE",
     "RAW",
     "RUN_FOLDER",
     "SHUT_FOLDER",
+    "SPARSE",
     "SPECIAL",
     "UNREADABLE",
+    "UNREADABLE_TEXT",
     "LeftOut",
     "Reason",
 ]
@@ -44,6 +54,23 @@ UNREADABLE = Reason("file", "cannot be read")
 RUN_FOLDER = Reason("folder", "a run folder, which holds results of embshift")
 SHUT_FOLDER = Reason("folder", "cannot be read")
 IN_RUN = Reason("file", "in a run folder, which holds results of embshift")
+CONTAINER = Reason(
+    "file", "an archive or a table, which is read only as a source of its own, e.g. 'folder/*.tar'"
+)
+COMPRESSED = Reason(
+    "file",
+    "a compressed archive, of which no member can be read alone; unpack it to a .tar first, e.g. gunzip",
+)
+CUT_OFF = Reason("archive", "damaged or cut off; what it holds up to there is listed, the rest is not")
+DEVICE = Reason("member", "a device or a pipe")
+MEMBER_LINK = Reason("member", "a link, whose target is measured where it is stored")
+SPARSE = Reason("member", "stored with holes, which is not read; pack it again without --sparse")
+ODD_MEMBER = Reason("member", "of a kind or with a header that is not read; pack it again")
+OUTSIDE = Reason("member", "its name is empty or leads out of the archive")
+LONELY_TEXT = Reason(
+    "text", "stands beside no image; in an archive the members of a sample follow each other"
+)
+UNREADABLE_TEXT = Reason("text", "not UTF-8, not JSON, or too long; what it says of its image is not used")
 LINK = Reason("link", "leads to a folder that is searched anyway, or to one above it")
 MATCHED_FOLDER = Reason("folder", "matched by a glob, which takes files; give the folder itself, or use **")
 

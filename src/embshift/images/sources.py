@@ -13,16 +13,18 @@ from PIL import Image
 from embshift.core.errors import PlanError, SourceError
 from embshift.core.paths import expand_path, find_path
 from embshift.core.types import Identity, ImageRecord
+from embshift.images.braces import expand_braces
+from embshift.images.containers import list_container
 from embshift.images.folders import Links, walk_folder
 from embshift.images.globs import find_top, list_glob
-from embshift.images.kinds import SUFFIXES, explain_left_out
-from embshift.images.left_out import LeftOut
+from embshift.images.kinds import SUFFIXES, explain_left_out, is_compressed, is_container
+from embshift.images.left_out import COMPRESSED, CONTAINER, LeftOut
 from embshift.images.lists import is_list, read_list
 from embshift.images.objects import read_array
 
 __all__ = ["list_sources", "stream_sources"]
 
-_EXPECTED = "expected a folder, an image file, a glob or a text file of paths"
+_EXPECTED = "expected a folder, an image file, a glob, a list of paths or an archive .tar"
 
 
 def list_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> tuple[ImageRecord, ...]:
@@ -39,9 +41,11 @@ def stream_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> It
     named twice.
 
     Args:
-        sources: Folders (searched recursively), image files, globs, lists of paths (text with one per line,
-            or a table, relative to the list's folder), or images in memory (PIL images, arrays of
-            height x width x 3 or height x width, of uint8 or of floats from 0 to 1, tensors of torch).
+        sources: Folders (searched recursively), image files, tar archives, globs, numbered files such as
+            ``shard-{000..099}.tar``, lists of paths (text with one per line, or a table, relative to the
+            list's folder), or images in memory (PIL images, arrays of height x width x 3 or height x width,
+            of uint8 or of floats from 0 to 1, tensors of torch). A folder without images, but with archives,
+            stands for what they hold.
         left: Counts what is left out, and why.
 
     Yields:
@@ -56,7 +60,7 @@ def stream_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> It
     left = LeftOut() if left is None else left
     links = Links(_list_roots(sources))
     found = (record for source in sources for record in _list_some(source, links=links, left=left))
-    for row, record in enumerate(found if _is_one_folder(sources) else _drop_repeats(found)):
+    for row, record in enumerate(found if _has_no_repeats(sources) else _drop_repeats(found)):
         yield replace(record, row=row, index=row if record.path is None else record.index)
 
 
@@ -80,12 +84,12 @@ def _find(source: str | os.PathLike[str]) -> Path | None:
     return None if found is None else Path(found)
 
 
-def _is_one_folder(sources: Sequence[Any]) -> bool:
-    """Return whether the sources are a single folder, in which no file can be named twice."""
+def _has_no_repeats(sources: Sequence[Any]) -> bool:
+    """Return whether the sources are a single folder or file of images, in which none can be named twice."""
     if len(sources) != 1 or not isinstance(sources[0], (str, os.PathLike)):
         return False
     path = _find(sources[0])
-    return path is not None and path.is_dir()
+    return path is not None and (path.is_dir() or is_container(str(path)))
 
 
 def _list_some(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageRecord]:
@@ -119,6 +123,10 @@ def _list_one(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageReco
             yield from _list_missing(text, links=links, left=left)
         elif path.is_dir():
             yield from _list_folder(text, path, links=links, left=left)
+        elif is_compressed(str(path)):
+            raise PlanError(f"source '{text}' is {COMPRESSED.why}")
+        elif is_container(str(path)):
+            yield from list_container(text, path, left=left)
         elif path.is_file() and path.suffix.lower() not in SUFFIXES and is_list(path):
             yield from (_make_file_record(text, Path(at), name) for name, at in read_list(path))
         else:
@@ -128,12 +136,20 @@ def _list_one(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageReco
 
 
 def _list_missing(text: str, *, links: Links, left: LeftOut) -> Iterator[ImageRecord]:
-    """Yield what a source stands for that is no path: the images that a glob matches."""
-    pattern = expand_path(text)
-    if not glob.has_magic(pattern):
-        raise PlanError(f"source '{text}' does not exist; {_EXPECTED}")
-    for path in list_glob(pattern, links=links, left=left):
-        yield _make_file_record(text, Path(path), path)
+    """Yield what a source stands for that is no path: the images that a glob or numbered files name."""
+    for pattern in expand_braces(expand_path(text)):
+        if glob.has_magic(pattern):
+            found = list_glob(pattern, links=links, left=left)
+        elif os.path.exists(pattern):
+            found = [pattern]
+        else:
+            of = "" if pattern == expand_path(text) else f": '{pattern}'"
+            raise PlanError(f"source '{text}' does not exist{of}; {_EXPECTED}")
+        for path in found:
+            if is_container(path):
+                yield from list_container(text, Path(path), left=left)
+            else:
+                yield _make_file_record(text, Path(path), path)
 
 
 def _make_memory_record(image: Any) -> ImageRecord:
@@ -160,12 +176,20 @@ def _make_file_record(source: str, path: Path, member: str | None = None) -> Ima
 
 
 def _list_folder(source: str, folder: Path, *, links: Links, left: LeftOut) -> Iterator[ImageRecord]:
-    top = os.path.abspath(folder)
+    top, closed, is_bare = os.path.abspath(folder), list[Path](), True
     for member, is_shut in walk_folder(folder, links=links, left=left):
         path = os.path.normpath(os.path.join(top, member))
         # An unreadable folder may hide images: it becomes a row that says so.
         reason = None if is_shut else explain_left_out(path)
         if reason is None:
+            is_bare = False
             yield ImageRecord(row=0, source=source, member=member, path=path)
+        elif reason is CONTAINER and is_bare:
+            closed.append(Path(path))
         else:
             left.add(reason, member)
+    for path in closed:
+        if is_bare:  # a folder of shards, and of nothing else
+            yield from list_container(source, path, left=left)
+        else:
+            left.add(CONTAINER, os.path.relpath(path, top))

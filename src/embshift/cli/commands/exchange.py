@@ -16,7 +16,9 @@ __all__ = ["ingest", "views"]
 def views(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift views``."""
     if not parsed.sources and parsed.plan is None:
-        raise UsageError("no source given; expected a folder, an image, a glob or a text file of paths")
+        raise UsageError(
+            "no source given; expected a folder, an image, a glob, a list of paths or an archive .tar"
+        )
     check_preset(parsed.preset)
     if parsed.plan is None and is_bundled(parsed.preset):
         check_names("transforms", parsed.transforms)

@@ -73,7 +73,9 @@ def _check_names(parsed: argparse.Namespace) -> None:
 
 
 def _no_source() -> UsageError:
-    return UsageError("no source given; expected a folder, an image, a glob or a text file of paths")
+    return UsageError(
+        "no source given; expected a folder, an image, a glob, a list of paths or an archive .tar"
+    )
 
 
 def _base(parsed: argparse.Namespace) -> Plan | None:
