@@ -29,6 +29,7 @@ __all__ = [
     "Listing",
     "describe_row",
     "freeze_listing",
+    "is_there",
     "list_rows",
     "stat_record",
     "write_listing",
@@ -90,6 +91,16 @@ def stat_record(record: ImageRecord) -> tuple[int, int]:
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return -1, -1
     return found.st_size, found.st_mtime_ns
+
+
+def is_there(record: ImageRecord) -> bool:
+    """Return whether the file of an image is there; an address is asked only when it is read."""
+    if record.path is None or is_url(record.path):
+        return True
+    try:
+        return os.path.exists(record.path)
+    except ValueError:  # a name that no file can have
+        return False
 
 
 def _held(content: Any) -> tuple[int, int]:

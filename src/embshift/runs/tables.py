@@ -123,11 +123,15 @@ class RunTables:
         return read_table(self.folder, table, info=self.info, **options)
 
     def _read_chunk(self, table: str, name: str, columns: Sequence[str]) -> pa.Table:
-        path = file_in(self.folder, table, name)
-        return read_columns(path, columns, fingerprint=self.info.get("fingerprint"))
+        path, later = file_in(self.folder, table, name), TABLES[table].later
+        found = read_columns(path, columns, fingerprint=self.info.get("fingerprint"), later=later)
+        for lacking in [column for column in columns if column not in found.column_names]:
+            kind = TABLES[table].arrow().field(lacking).type
+            found = found.append_column(lacking, pa.nulls(len(found), kind))
+        return found.select(list(columns))
 
     def chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Read some columns of one table, chunk by chunk."""
+        """Read some columns of one table, chunk by chunk; null where an earlier version wrote none."""
         for name in self.chunk_names():
             yield self._read_chunk(table, name, columns)
 

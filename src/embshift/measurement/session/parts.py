@@ -22,7 +22,7 @@ from embshift.measurement.session.resume import continue_plan
 from embshift.measurement.session.session import Session, start_session
 from embshift.measurement.session.trust import Trust, check_trust
 from embshift.measurement.session.work import finish_session, measure_part
-from embshift.runs.listing import Listing, stat_record
+from embshift.runs.listing import Listing, is_there
 from embshift.runs.lock import lock_folder, share_folder
 from embshift.runs.record import RECORD
 from embshift.runs.tables import open_tables
@@ -160,7 +160,7 @@ def _read_plan(
 def _check_images(rows: Listing, part: Part) -> None:
     """Check that the first image of the part is here: one after another would be recorded as missing."""
     first = next((row for row in rows if part.holds(row.chunk)), None)
-    if first is not None and first.size >= 0 and stat_record(first.record)[0] < 0:
+    if first is not None and first.size >= 0 and not is_there(first.record):
         raise RunError(
             f"{first.record.path} cannot be read here, and could be where the run was prepared; mount the"
             " images under the same path"

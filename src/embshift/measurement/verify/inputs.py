@@ -1,7 +1,6 @@
 """Check what a run was made from: images are hashed again, and the encoder is opened again."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,16 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from embshift.core.addresses import INGESTED
-from embshift.core.errors import ShiftError
-from embshift.core.types import FrozenRow
+from embshift.core.errors import ImageError, ShiftError
+from embshift.core.paths import is_url
+from embshift.core.types import FrozenRow, ImageRecord
 from embshift.core.words import count_noun
+from embshift.images.contents import CHANGED, read_content
+from embshift.images.decode import Limits
 from embshift.measurement.session.provenance import encoder_content
 from embshift.measurement.session.trust import Trust
 from embshift.measurement.verify.verdict import Fault
+from embshift.runs.listing import stat_record
 
 __all__ = ["check_encoder", "check_inputs"]
 
@@ -29,41 +32,50 @@ def check_inputs(
     """
     hashed, gone, faults = 0, list[str](), list[Fault]()
     for line in _read_recorded(folder, chunks):
-        path = line["path_bytes"] or line["path"].encode()
-        found = _digest(path)
+        frozen = rows[line["row"]]
+        found = _digest(frozen.record)
         if found is None:
             gone.append(line["member"])
             continue
         hashed += 1
         if found != line["sha256"]:
-            faults.append(_report_change(line, found=found, frozen=rows[line["row"]]))
+            faults.append(_report_change(line, found=found, frozen=frozen))
     return hashed, faults, [_report_missing(gone)] if gone else []
 
 
 def _read_recorded(folder: Path, chunks: Iterable[int]) -> Iterator[dict[str, Any]]:
-    columns = ["row", "member", "path", "path_bytes", "sha256"]
+    columns = ["row", "member", "path", "sha256"]
     for chunk in sorted(chunks):
         table = pq.read_table(folder / "images" / f"chunk-{chunk:06d}.parquet", columns=columns)
         yield from (line for line in table.to_pylist() if line["path"] and line["sha256"])
 
 
-def _digest(path: bytes) -> str | None:
+def _digest(record: ImageRecord) -> str | None:
+    """Return the SHA-256 of an image's bytes; None where it is gone, empty where its place holds another."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        if not record.is_part and not is_url(str(record.path)):  # of any size: it is read piece by piece
+            with open(str(record.path), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(read_content(record, most=Limits().bytes)).hexdigest()
+    except ImageError as error:
+        return "" if error.status == CHANGED else None
     except OSError:
         return None
 
 
 def _report_change(line: Mapping[str, Any], *, found: str, frozen: FrozenRow) -> Fault:
-    now = os.stat(os.fsencode(str(frozen.record.path)))
-    same = (now.st_size, now.st_mtime_ns) == (frozen.size, frozen.mtime_ns)
-    how = "size and time are unchanged, so the file is damaged" if same else "it was written since"
+    now = f"is {found[:12]}…" if found else "its place holds something else"
     text = (
-        f"{line['member']} (row {line['row']}): SHA-256 was {line['sha256'][:12]}… and is {found[:12]}…;"
-        f" {how}; the run's values are those of the image as it was"
+        f"{line['member']} (row {line['row']}): SHA-256 was {line['sha256'][:12]}… and {now};"
+        f" {_explain(frozen)}; the run's values are those of the image as it was"
     )
     return Fault(kind="input changed", message=text)
+
+
+def _explain(frozen: FrozenRow) -> str:
+    record = frozen.record
+    same = not record.is_part and stat_record(record) == (frozen.size, frozen.mtime_ns)
+    return "size and time are unchanged, so the file is damaged" if same else "it was written since"
 
 
 def _report_missing(members: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ __all__ = ["MOST_POINTS", "Points", "gather_points"]
 MOST_POINTS = 20_000
 """Number of points up to which all images are taken by default, and a seeded sample of them beyond."""
 
+_PARTS = ("offset", "column")  # not null for an image that is a part of its file
 _KEYS = ["row", "image_id", "transform", "draw", "status", "embedding"]
 
 
@@ -34,7 +35,8 @@ class Points:
         rows: Row of each point's image in the listing.
         ids: Its image id.
         members: Name of its image below the source.
-        sources: Path of its image; None for one from memory, or whose name is not text.
+        sources: Path of its image's file; None for an image from memory or inside another file, or whose
+            name is not text.
         transforms: "original", or the name of the transform.
         draws: Draw of the view; 0 for an original.
         embeddings: Raw embeddings.
@@ -99,7 +101,7 @@ def gather_points(run: RunTables, *, images: int | None = None, seed: int = 0) -
         rows=own,
         ids=tuple(str(key["image_id"]) for key in keys),
         members=tuple(_name_image(key) for key in keys),
-        sources=tuple(None if key["path_bytes"] is not None else key["path"] for key in keys),
+        sources=tuple(_find_file(key) for key in keys),
         transforms=names,
         draws=draws,
         embeddings=values[angled],
@@ -117,13 +119,19 @@ def gather_points(run: RunTables, *, images: int | None = None, seed: int = 0) -
 
 def _usable_images(run: RunTables) -> dict[int, dict[str, Any]]:
     """Return the usable, different images by row."""
-    columns = ["row", "image_id", "source", "member", "index", "path", "path_bytes", "status"]
+    columns = ["row", "image_id", "source", "member", "index", "path", "path_bytes", "status", *_PARTS]
     skip, found = run.repeated(), dict[int, dict[str, Any]]()
     for chunk in run.chunks("images", columns):
         for line in chunk.to_pylist():
             if line["status"] == "ok" and line["row"] not in skip:
                 found[line["row"]] = line
     return found
+
+
+def _find_file(line: Mapping[str, Any]) -> str | None:
+    """Return the file that holds an image and nothing else."""
+    is_part = any(line[name] is not None for name in _PARTS)
+    return None if is_part or line["path_bytes"] is not None else line["path"]
 
 
 def _most_images(run: RunTables) -> int:

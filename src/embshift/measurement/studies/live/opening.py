@@ -1,6 +1,5 @@
 """Opening of what is live in a run; where nothing is, the reason in one sentence."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
@@ -20,7 +19,7 @@ from embshift.measurement.session.trust import Trust
 from embshift.measurement.studies.live.live_run import LiveRun
 from embshift.measurement.studies.live.pictures import Pictures
 from embshift.measurement.studies.live.reach import list_reaches
-from embshift.runs.listing import Listing
+from embshift.runs.listing import Listing, is_there
 from embshift.runs.places import file_in
 from embshift.runs.tables import RunTables
 from embshift.show.app.served.live import Reach
@@ -84,12 +83,12 @@ def _open_listing(run: RunTables) -> Listing:
     """Open the listing, and look for some of its files."""
     try:
         listing = Listing(file_in(run.folder, "listing.parquet"))
-        paths = [row.record.path for row in islice(listing, _TRIED)]
+        records = [row.record for row in islice(listing, _TRIED)]
     except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
         raise RunError(f"the listing of {run.folder} cannot be read: {to_one_line(error)}") from error
-    if "memory" in run.info["plan"].get("sources", ()) and not any(paths):
+    if "memory" in run.info["plan"].get("sources", ()) and not any(record.path for record in records):
         raise RunError("the images were in the memory of the process that measured them")
-    if not any(path is not None and os.path.isfile(path) for path in paths):
+    if not any(record.path is not None and is_there(record) for record in records):
         raise RunError("the images are no longer where they were measured; put them back, then start again")
     return listing
 

@@ -1,0 +1,140 @@
+"""The same images in a folder and in files that hold them: same rows, ids and values, bit for bit."""
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import embshift
+from embshift.measurement.session.parts import Part, finish_parts, measure_one_part
+from embshift.measurement.session.trust import NO_TRUST
+from embshift.measurement.verify import verify_run
+from embshift.runs.schema import TABLES
+from tests.faults.sessions import quickly
+from tests.integration.command import invoke
+from tests.integration.test_parts import Silent
+
+COUNT = 8
+OPTIONS = {"encoder": "lite", "transforms": ["noise", "horizontal_flip"], "chunk": 3, "workers": 0}
+OPTIONS |= {"keep_views": 2, "image_size": (16, 16), "batch": 4, "metric_sample": 5}
+QUICK = ("--encoder", "lite", "--image-size", "16", "--transform", "noise", "--transform", "horizontal_flip")
+QUICK += (
+    "--chunk",
+    "3",
+    "--workers",
+    "0",
+    "--keep-views",
+    "2",
+    "--batch",
+    "4",
+    "--metric-sample",
+    "5",
+    "--quiet",
+)
+
+
+def image_bytes(seed):
+    draw = np.random.default_rng(seed)
+    pixels = draw.integers(0, 256, (40 + seed, 50, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(held := io.BytesIO(), "PNG" if seed % 2 else "JPEG")
+    return held.getvalue()
+
+
+NAMES = [f"{at:03d}.{'png' if at % 2 else 'jpg'}" for at in range(COUNT)]
+
+
+def in_folder(top, count):
+    folder = top / "photos"
+    folder.mkdir(exist_ok=True)
+    for at, name in enumerate(NAMES[:count]):
+        if not (folder / name).exists():
+            (folder / name).write_bytes(image_bytes(at))
+    return folder
+
+
+def in_tar(top, count):
+    with tarfile.open(top / "photos.tar", "w") as archive:
+        for at, name in enumerate(NAMES[:count]):
+            data = image_bytes(at)
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return top / "photos.tar"
+
+
+PACKINGS = {"folder": in_folder, "tar": in_tar}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    top = tmp_path_factory.mktemp("plain")
+    return measure(in_folder(top, COUNT), top / "run")
+
+
+def measure(source, out, **options):
+    with quickly():
+        return embshift.measure(source, out=out, **OPTIONS, **options)
+
+
+def check(run):
+    with quickly():
+        return verify_run(run)
+
+
+def tables(run):
+    """Return what does not depend on where the images were."""
+    places = {"source", "member", "index", "path", "path_bytes", "offset", "length", "column"}
+    said = {"source_id", "caption", "label"}
+    images = run.images()
+    values = {name: run.embeddings(name).values.tobytes() for name in ("original", *run.transforms)}
+    return [
+        images.select([name for name in images.column_names if name not in places | said]).to_pylist(),
+        values,
+        run.shifts().to_pylist(),
+        run.attention().to_pylist(),
+    ]
+
+
+def chunk_files(run):
+    return {(name, path.name): path.read_bytes() for name in TABLES for path in (run / name).glob("chunk-*")}
+
+
+def views(run):
+    return {path.relative_to(run): path.read_bytes() for path in sorted(run.glob("views/*/*.png"))}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_the_same_images_are_the_same_run(plain, tmp_path, packing):
+    source, out = PACKINGS[packing](tmp_path, COUNT), tmp_path / "run"
+    run = measure(source, out)
+    assert tables(run) == tables(plain)
+    assert views(out) == views(plain.folder)
+    verdict = check(out)
+    assert (verdict.faults, verdict.inputs) == ((), COUNT)
+
+    before = chunk_files(out)  # what is lost is made again from the listing
+    (out / "images" / "chunk-000001.parquet").unlink()
+    measure(source, out)
+    assert chunk_files(out) == before
+
+    with quickly():  # in parts, by others
+        assert (
+            invoke("run", str(source), *QUICK, "--prepare", "--out", str(tmp_path / "parts")).returncode == 0
+        )
+        for number in (1, 0):
+            part = Part(number=number, count=2)
+            measure_one_part(tmp_path / "parts", part, options={}, trust=NO_TRUST, reporter=Silent())
+        finish_parts(tmp_path / "parts", trust=NO_TRUST, reporter=Silent())
+    assert chunk_files(tmp_path / "parts") == before
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_new_images_are_appended(plain, tmp_path, packing):
+    measure(PACKINGS[packing](tmp_path, 5), tmp_path / "run")
+    run = measure(PACKINGS[packing](tmp_path, COUNT), tmp_path / "run", update=True)
+    wanted = plain.images()["image_id"].to_pylist()
+    assert run.images()["image_id"].to_pylist() == wanted
+    assert run.embeddings("noise").values.tobytes() == plain.embeddings("noise").values.tobytes()
+    assert not check(tmp_path / "run").faults
