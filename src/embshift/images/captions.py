@@ -1,5 +1,6 @@
 """Captions of images, and the images that they belong to."""
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def read_captions(path: str | os.PathLike[str], /, *, records: Sequence[ImageRec
         raise PlanError(f"file of captions '{file}'; expected a name that ends in .csv, .tsv or .jsonl")
     pairs = [
         (str(row[find_column(row, file=file, known=COLUMNS, what="images")]), caption)
-        for number, row in read_rows(file, text)
+        for number, row in read_rows(file, io.StringIO(text, newline=""))
         for caption in _read_captions(row, file=file, number=number)
     ]
     found = find_images([image for image, _ in pairs], records, folder=file.parent)

@@ -1,5 +1,6 @@
 """Labels of images: the names to choose from, and which of them is true of an image."""
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,10 @@ class _Row:
 
 
 def _read_table(file: Path, text: str, *, records: Sequence[ImageRecord], column: str) -> Labels:
-    rows = [_read_row(row, file=file, line=line, column=column) for line, row in read_rows(file, text)]
+    rows = [
+        _read_row(row, file=file, line=line, column=column)
+        for line, row in read_rows(file, io.StringIO(text, newline=""))
+    ]
     names = tuple(dict.fromkeys(row.label for row in rows))
     images = [row.image for row in rows if row.image is not None]
     if len(images) not in (0, len(rows)):

@@ -15,6 +15,7 @@ __all__ = [
     "IN_RUN",
     "LINK",
     "LONELY_TEXT",
+    "LONG_TEXT",
     "MATCHED_FOLDER",
     "MEMBER_LINK",
     "NOT_AN_IMAGE",
@@ -22,7 +23,9 @@ __all__ = [
     "OTHER_FORMAT",
     "OUTSIDE",
     "RAW",
+    "REPEATED",
     "RUN_FOLDER",
+    "SAME_ID",
     "SHUT_FOLDER",
     "SPARSE",
     "SPECIAL",
@@ -39,10 +42,12 @@ class Reason(NamedTuple):
     Attributes:
         noun: What it is: "file", "folder" or "link".
         why: The reason, and what the user can do.
+        is_note: Whether it is kept all the same, and only told.
     """
 
     noun: str
     why: str
+    is_note: bool = False
 
 
 NOT_AN_IMAGE = Reason("file", "not an image")
@@ -71,6 +76,11 @@ LONELY_TEXT = Reason(
     "text", "stands beside no image; in an archive the members of a sample follow each other"
 )
 UNREADABLE_TEXT = Reason("text", "not UTF-8, not JSON, or too long; what it says of its image is not used")
+REPEATED = Reason("line", "names an image that an earlier line names, whose caption, label and id count")
+LONG_TEXT = Reason(
+    "line", "its caption, label or id takes more than 32,768 bytes and is not used", is_note=True
+)
+SAME_ID = Reason("line", "its id is that of an earlier line, too", is_note=True)
 LINK = Reason("link", "leads to a folder that is searched anyway, or to one above it")
 MATCHED_FOLDER = Reason("folder", "matched by a glob, which takes files; give the folder itself, or use **")
 
@@ -102,11 +112,11 @@ class LeftOut:
             self._first[reason] = [*self._first.get(reason, ()), *other._first[reason]][:_NAMED]
 
     def lines(self) -> Iterator[str]:
-        """Yield one line for each reason, the most frequent first."""
+        """Yield one line for each reason, the most frequent first; also for what is kept and told."""
         for reason, count in self._sorted():
             named = self._first[reason]
             more = f" and {count - len(named):,} more" if count > len(named) else ""
-            left = f"{count_noun(count, reason.noun)} left out"
+            left = f"{count_noun(count, reason.noun)} {'kept' if reason.is_note else 'left out'}"
             yield f"{left}: {reason.why} ({', '.join(named)}{more})"
 
     def content(self) -> list[dict[str, Any]]:
@@ -114,6 +124,7 @@ class LeftOut:
         return [
             {"kind": reason.noun, "reason": reason.why, "count": count, "first": self._first[reason]}
             for reason, count in self._sorted()
+            if not reason.is_note
         ]
 
     def _sorted(self) -> list[tuple[Reason, int]]:

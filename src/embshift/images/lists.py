@@ -10,13 +10,13 @@ from embshift.core.errors import PlanError
 from embshift.core.paths import find_path
 from embshift.images.folders import sort_key
 
-__all__ = ["COLUMNS", "TABLES", "is_list", "read_list"]
+__all__ = ["COLUMNS", "TABLES", "is_list", "locate", "read_list"]
 
 _PROBE = 4096  # bytes read to tell a list of paths from an image whose name has no known suffix
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TABLES = {".csv": ",", ".tsv": "\t"}
 """Suffixes of tables, and what separates their columns."""
-_DOCUMENTS = frozenset({".htm", ".html", ".json", ".jsonl", ".xml", ".yaml", ".yml"})
+_DOCUMENTS = frozenset({".htm", ".html", ".json", ".xml", ".yaml", ".yml"})
 _TEXTS = frozenset({".txt", ".lst", *TABLES})
 COLUMNS = frozenset(
     {"file", "file_name", "file_path", "filename", "filepath", "image", "image_path", "img", "path"}
@@ -58,10 +58,11 @@ def read_list(file: Path) -> list[tuple[str, str]]:
     lines = _read_lines(file)
     delimiter = TABLES.get(file.suffix.lower())
     written = {line.strip() for line in (_read_column(lines, delimiter, file) if delimiter else lines)}
-    return [(one, _locate(one, file.parent)) for one in sorted(written - {""}, key=sort_key)]
+    return [(one, locate(one, file.parent)) for one in sorted(written - {""}, key=sort_key)]
 
 
-def _locate(written: str, folder: Path) -> str:
+def locate(written: str, folder: Path) -> str:
+    """Return where a path leads that a list in a folder holds; to itself where nothing is there."""
     try:
         found = find_path(written, below=folder)
     except OSError:  # a name that no file can have: `decode` reports it
@@ -81,7 +82,10 @@ def _read_lines(file: Path) -> list[str]:
 
 def _read_column(lines: Iterable[str], delimiter: str, file: Path) -> list[str]:
     """Return the column of paths: the only one, or the one whose name in the first line says so."""
-    rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(row)]
+    try:
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(row)]
+    except csv.Error as error:
+        raise PlanError(f"table '{file}' cannot be read: {error}") from error
     names = [name.strip().lower() for name in rows[0]] if rows else []
     known = [at for at, name in enumerate(names) if name in COLUMNS]
     if len(known) == 1:

@@ -1,11 +1,10 @@
 """Tables and JSON Lines that say something about images, and which images of a listing their rows mean."""
 
 import csv
-import io
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,14 +14,15 @@ from embshift.core.text_files import parse_json, read_typed_text
 from embshift.core.types import ImageRecord
 from embshift.images.lists import TABLES
 
-__all__ = ["find_column", "find_images", "is_table", "read_rows", "read_typed_file"]
+__all__ = ["JSON_LINES", "find_column", "find_images", "is_table", "read_rows", "read_typed_file"]
 
-_JSON_LINES = frozenset({".jsonl", ".ndjson"})
+JSON_LINES = frozenset({".jsonl", ".ndjson"})
+"""Suffixes of files with one JSON object a line."""
 
 
 def is_table(file: Path) -> bool:
     """Return whether a file's suffix says that it holds named columns."""
-    return file.suffix.lower() in TABLES or file.suffix.lower() in _JSON_LINES
+    return file.suffix.lower() in TABLES or file.suffix.lower() in JSON_LINES
 
 
 def read_typed_file(path: str | os.PathLike[str], *, what: str) -> tuple[Path, str]:
@@ -39,23 +39,27 @@ def read_typed_file(path: str | os.PathLike[str], *, what: str) -> tuple[Path, s
         raise PlanError(f"{what} '{file}' cannot be read: {told}") from error
 
 
-def read_rows(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def read_rows(file: Path, lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the rows of a table or of JSON Lines: number of the line, and values by column.
 
-    Names of columns are in lower case, without spaces around them.
+    Names of columns are in lower case, without spaces around them. Rows are read one after another.
+
+    Args:
+        file: The file, whose suffix tells its form.
+        lines: Its lines, with their ends.
 
     Raises:
         PlanError: A line cannot be read, a row has more or fewer values than there are columns, or two
             columns have one name.
     """
-    if file.suffix.lower() in _JSON_LINES:
-        yield from _read_json_lines(file, text)
+    if file.suffix.lower() in JSON_LINES:
+        yield from _read_json_lines(file, lines)
     else:
-        yield from _read_table(file, text, delimiter=TABLES[file.suffix.lower()])
+        yield from _read_table(file, lines, delimiter=TABLES[file.suffix.lower()])
 
 
-def _read_json_lines(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(io.StringIO(text), start=1):
+def _read_json_lines(file: Path, lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -67,8 +71,10 @@ def _read_json_lines(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, 
         yield number, {str(name).strip().lower(): one for name, one in cast("dict[str, Any]", row).items()}
 
 
-def _read_table(file: Path, text: str, *, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _read_table(
+    file: Path, lines: Iterable[str], *, delimiter: str
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         names = [name.strip().lower() for name in next(rows, [])]
         twice = [name for name, count in Counter(names).items() if count > 1]

@@ -14,6 +14,7 @@ from embshift.core.errors import PlanError, SourceError
 from embshift.core.paths import expand_path, find_path
 from embshift.core.types import Identity, ImageRecord
 from embshift.images.braces import expand_braces
+from embshift.images.captioned_lists import LISTS, is_captioned, list_captioned
 from embshift.images.containers import list_container
 from embshift.images.folders import Links, walk_folder
 from embshift.images.globs import find_top, list_glob
@@ -89,7 +90,7 @@ def _has_no_repeats(sources: Sequence[Any]) -> bool:
     if len(sources) != 1 or not isinstance(sources[0], (str, os.PathLike)):
         return False
     path = _find(sources[0])
-    return path is not None and (path.is_dir() or is_container(str(path)))
+    return path is not None and (path.is_dir() or is_container(str(path)) or _is_captioned(path))
 
 
 def _list_some(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageRecord]:
@@ -123,16 +124,28 @@ def _list_one(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageReco
             yield from _list_missing(text, links=links, left=left)
         elif path.is_dir():
             yield from _list_folder(text, path, links=links, left=left)
-        elif is_compressed(str(path)):
-            raise PlanError(f"source '{text}' is {COMPRESSED.why}")
-        elif is_container(str(path)):
-            yield from list_container(text, path, left=left)
-        elif path.is_file() and path.suffix.lower() not in SUFFIXES and is_list(path):
-            yield from (_make_file_record(text, Path(at), name) for name, at in read_list(path))
         else:
-            yield _make_file_record(text, path)
+            yield from _list_file(text, path, left=left)
     except OSError as error:
         raise PlanError(f"source '{text}' cannot be read: {error.strerror}; {_EXPECTED}") from error
+
+
+def _list_file(text: str, path: Path, *, left: LeftOut) -> Iterator[ImageRecord]:
+    """Yield what a file stands for: the images that it holds or lists, or itself."""
+    if is_compressed(str(path)):
+        raise PlanError(f"source '{text}' is {COMPRESSED.why}")
+    if is_container(str(path)):
+        yield from list_container(text, path, left=left)
+    elif _is_captioned(path):
+        yield from list_captioned(text, path, left=left)
+    elif path.is_file() and path.suffix.lower() not in SUFFIXES and is_list(path):
+        yield from (_make_file_record(text, Path(at), name) for name, at in read_list(path))
+    else:
+        yield _make_file_record(text, path)
+
+
+def _is_captioned(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in LISTS and is_captioned(path)
 
 
 def _list_missing(text: str, *, links: Links, left: LeftOut) -> Iterator[ImageRecord]:
