@@ -125,7 +125,7 @@ def test_completion_imports_nothing_heavy(tmp_path):
         (["sweep", "x", "--transforms", "blr"], "unknown transform 'blr'; did you mean 'blur'"),
         (["match", "x", "--metric", "cosin"], "unknown metric 'cosin'"),
         (["figures", "x", "--only", "dendogram"], "unknown figure 'dendogram'; did you mean 'dendrogram'?"),
-        (["run"], "no source given; expected a folder, an image, a glob, a list of paths or an archive .tar"),
+        (["run"], "no source given; expected a folder, an image, a glob, a list of paths, .tar or .parquet"),
     ],
 )
 def test_mistakes_are_named(arguments, said, capsys):

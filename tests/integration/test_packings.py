@@ -1,9 +1,12 @@
 """The same images in a folder and in files that hold them: same rows, ids and values, bit for bit."""
 
 import io
+import json
 import tarfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -64,7 +67,44 @@ def in_tar(top, count):
     return top / "photos.tar"
 
 
-PACKINGS = {"folder": in_folder, "tar": in_tar}
+def in_parquet(top, count):
+    cells = [{"bytes": image_bytes(at), "path": name} for at, name in enumerate(NAMES[:count])]
+    columns = {"label": list(range(count)), "image": cells}
+    pq.write_table(pa.table(columns), top / "photos.parquet", row_group_size=3)
+    return top / "photos.parquet"
+
+
+def in_arrow(top, count):
+    (top / "saved").mkdir(exist_ok=True)
+    table = pa.table({"image": [{"bytes": image_bytes(at), "path": None} for at in range(count)]})
+    place = str(top / "saved" / "data-00000-of-00001.arrow")
+    with pa.OSFile(place, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=3)
+    return top / "saved"
+
+
+def in_csv(top, count):
+    in_folder(top, count)
+    lines = ["path,caption,id", *(f"photos/{name},photo {name},{name}" for name in NAMES[:count])]
+    (top / "list.csv").write_text("\n".join(lines))
+    return top / "list.csv"
+
+
+def in_json_lines(top, count):
+    in_folder(top, count)
+    lines = [json.dumps({"image": f"photos/{name}", "label": "a"}) for name in NAMES[:count]]
+    (top / "list.jsonl").write_text("\n".join(lines))
+    return top / "list.jsonl"
+
+
+PACKINGS = {
+    "folder": in_folder,
+    "tar": in_tar,
+    "parquet": in_parquet,
+    "arrow": in_arrow,
+    "csv": in_csv,
+    "jsonl": in_json_lines,
+}
 
 
 @pytest.fixture(scope="module")

@@ -8,22 +8,17 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from embshift.core.errors import ImageError
 from embshift.core.paths import is_url
 from embshift.core.types import ImageRecord
+from embshift.images.facts import CHANGED, Facts, check_size
 
-__all__ = ["CHANGED", "Facts", "Reader", "check_size", "describe_header", "read_content"]
-
-Facts: TypeAlias = dict[str, Any]
-"""What is known of an image so far; a reader adds ``bytes``, the image's size, as soon as it knows it."""
+__all__ = ["Reader", "describe_header", "read_content"]
 
 Reader: TypeAlias = Callable[[ImageRecord, int, Facts], bytes]
 """Returns the bytes of a record; the second argument is how many bytes are read at most."""
-
-CHANGED = "changed"
-"""Status of an image whose place holds something else than when it was listed."""
 
 _BLOCK = 512  # bytes of a tar archive's block, which a member's header fills
 
@@ -66,19 +61,9 @@ def _read_address(record: ImageRecord, most: int, facts: Facts) -> bytes:
 
 
 def _read_cell(record: ImageRecord, most: int, facts: Facts) -> bytes:
-    raise ImageError(f"{record.path} is a table, which is not read", status="unreadable")
+    from embshift.images.cells import read_cell  # imports pyarrow, which a worker may not need
 
-
-def check_size(size: int, most: int, facts: Facts, *, what: str = "file") -> None:
-    """Note an image's size, and check it.
-
-    Raises:
-        ImageError: If it is more than is read.
-    """
-    facts |= {"bytes": size}
-    if size > most:
-        message = f"the {what} has {size:,} bytes; at most {most:,} are read"
-        raise ImageError(message, status="too_large")
+    return read_cell(record, most, facts)
 
 
 def _read_file(record: ImageRecord, most: int, facts: Facts) -> bytes:

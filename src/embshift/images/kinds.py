@@ -33,7 +33,7 @@ def _suffixes(*groups: str) -> frozenset[str]:
 SUFFIXES = _suffixes("avif bmp gif jpeg jpg png tif tiff webp")
 """Suffixes of the files that count as images in a folder or a glob, in upper or lower case."""
 
-CONTAINERS = (".tar",)
+CONTAINERS = (".tar", ".parquet", ".arrow")
 """Suffixes of files that hold images inside, in upper or lower case."""
 
 _COMPRESSED = (".tgz", ".tbz", ".tbz2", ".txz", *(f".tar.{one}" for one in ("gz", "bz2", "xz", "zst", "lz4")))
@@ -44,8 +44,8 @@ _OTHER = _suffixes("exr hdr icns ico j2k jp2 jpf jpx jxl pam pbm pcx pgm pnm ppm
 _NO_IMAGE = _suffixes(
     "bib cfg conf css csv db doc docx htm html ini ipynb js json jsonl log md pdf py rst sh tex toml tsv txt",
     "xls xlsx xml xmp yaml yml",
-    "bin ckpt h5 hdf5 mat msgpack npy npz onnx parquet pickle pkl pt pth safetensors tfrecord",
-    "7z bz2 gz rar tar tgz xz zip zst",
+    "bin ckpt h5 hdf5 mat msgpack npy npz onnx pickle pkl pt pth safetensors tfrecord",
+    "7z bz2 gz rar tgz xz zip zst",
     "aac avi flac m4a m4v mkv mov mp3 mp4 mpeg mpg ogg wav webm",
     "bak crdownload download part partial swp tmp",
 )

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from embshift.core.words import count_noun
 
 __all__ = [
+    "BAD_TABLE",
+    "CACHE",
     "COMPRESSED",
     "CONTAINER",
     "CUT_OFF",
@@ -19,6 +21,7 @@ __all__ = [
     "MATCHED_FOLDER",
     "MEMBER_LINK",
     "NOT_AN_IMAGE",
+    "NO_IMAGES",
     "ODD_MEMBER",
     "OTHER_FORMAT",
     "OUTSIDE",
@@ -76,6 +79,9 @@ LONELY_TEXT = Reason(
     "text", "stands beside no image; in an archive the members of a sample follow each other"
 )
 UNREADABLE_TEXT = Reason("text", "not UTF-8, not JSON, or too long; what it says of its image is not used")
+NO_IMAGES = Reason("table", "no column holds images: bytes, or a structure with a field 'bytes'")
+BAD_TABLE = Reason("table", "cannot be read, or not further")
+CACHE = Reason("file", "a cache of the library datasets; only the data set itself is read")
 REPEATED = Reason("line", "names an image that an earlier line names, whose caption, label and id count")
 LONG_TEXT = Reason(
     "line", "its caption, label or id takes more than 32,768 bytes and is not used", is_note=True

@@ -25,7 +25,7 @@ from embshift.images.objects import read_array
 
 __all__ = ["list_sources", "stream_sources"]
 
-_EXPECTED = "expected a folder, an image file, a glob, a list of paths or an archive .tar"
+_EXPECTED = "expected a folder, an image file, a glob, a list of paths, or a file .tar, .parquet or .arrow"
 
 
 def list_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> tuple[ImageRecord, ...]:
@@ -203,6 +203,6 @@ def _list_folder(source: str, folder: Path, *, links: Links, left: LeftOut) -> I
             left.add(reason, member)
     for path in closed:
         if is_bare:  # a folder of shards, and of nothing else
-            yield from list_container(source, path, left=left)
+            yield from list_container(source, path, left=left, lists=False)
         else:
             left.add(CONTAINER, os.path.relpath(path, top))

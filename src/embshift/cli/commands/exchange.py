@@ -17,7 +17,7 @@ def views(parsed: argparse.Namespace) -> int:
     """Carry out ``embshift views``."""
     if not parsed.sources and parsed.plan is None:
         raise UsageError(
-            "no source given; expected a folder, an image, a glob, a list of paths or an archive .tar"
+            "no source given; expected a folder, an image, a glob, a list of paths, .tar or .parquet"
         )
     check_preset(parsed.preset)
     if parsed.plan is None and is_bundled(parsed.preset):

@@ -74,7 +74,7 @@ def _check_names(parsed: argparse.Namespace) -> None:
 
 def _no_source() -> UsageError:
     return UsageError(
-        "no source given; expected a folder, an image, a glob, a list of paths or an archive .tar"
+        "no source given; expected a folder, an image, a glob, a list of paths, .tar or .parquet"
     )
 
 

@@ -12,8 +12,9 @@ from embshift.core.errors import ImageError, ShiftError
 from embshift.core.paths import is_url
 from embshift.core.types import FrozenRow, ImageRecord
 from embshift.core.words import count_noun
-from embshift.images.contents import CHANGED, read_content
+from embshift.images.contents import read_content
 from embshift.images.decode import Limits
+from embshift.images.facts import CHANGED
 from embshift.measurement.session.provenance import encoder_content
 from embshift.measurement.session.trust import Trust
 from embshift.measurement.verify.verdict import Fault
