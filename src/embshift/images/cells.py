@@ -69,7 +69,11 @@ def read_cell(record: ImageRecord, most: int, facts: Facts) -> bytes:
     path = str(record.path)
     try:
         table = open_table(path)
-        if table.etag != record.etag or record.index >= table.rows or record.column not in table.schema.names:
+        if (
+            record.etag not in ("", table.etag)
+            or record.index >= table.rows
+            or record.column not in table.schema.names
+        ):
             message = "the table is another than the listed one: it was written again since it was listed"
             raise ImageError(message, status=CHANGED)
         data = table.cell(record.index, record.column, most=most)

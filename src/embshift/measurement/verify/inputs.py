@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ def _digest(record: ImageRecord) -> str | None:
         if not record.is_part and not is_url(str(record.path)):  # of any size: it is read piece by piece
             with open(str(record.path), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
-        return hashlib.sha256(read_content(record, most=Limits().bytes)).hexdigest()
+        # Whatever is there now: an archive that has grown since holds the same images.
+        now = read_content(replace(record, etag=""), most=Limits().bytes)
+        return hashlib.sha256(now).hexdigest()
     except ImageError as error:
         return "" if error.status == CHANGED else None
     except OSError:
