@@ -229,3 +229,45 @@ def test_a_record_never_stands_beside_other_vectors(run, tmp_path):
     assert not has_texts(folder)
     explain_run(folder, images=1, patch_images=0)
     assert has_texts(folder)
+
+
+def test_labels_and_captions_of_the_sources_stand_in(samples, tmp_path):
+    write_crops(samples, tmp_path / "in", count=4, side=64)
+    names = sorted(str(path) for path in (tmp_path / "in").rglob("*") if path.is_file())
+    said = [
+        {"path": name, "label": "cat" if at else "dog", "caption": f"photo {at}"}
+        for at, name in enumerate(names)
+    ]
+    del said[3]["caption"]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, said)))
+    run = tmp_path / "run"
+    embshift.measure(tmp_path / "list.jsonl", encoder="lite", out=run, metric_sample=2, **OPTIONS)
+    sampled = open_run(run).images()["sampled"].to_pylist()
+    result = invoke("explain", str(run))
+    assert result.returncode == 0, result.stderr
+    assert "2 labels of the sources are used; --labels gives others" in result.stderr
+    tables = open_run(run).explanation().tables
+    assert list(tables.texts("label")[0]) == ["cat", "dog"]
+    assert list(tables.texts("truth")[1]) == ["0", "1", "2", "3"]
+    assert list(tables.texts("caption")[0]) == [f"photo {at}" for at in range(3) if sampled[at]]
+    (tmp_path / "labels.txt").write_text("bird\nfish\n")
+    assert invoke("explain", str(run), "--labels", str(tmp_path / "labels.txt")).returncode == 0
+    assert list(open_run(run).explanation().tables.texts("label")[0]) == ["bird", "fish"]
+
+
+def test_more_labels_than_can_be_chosen_from_are_not_used_unasked(tmp_path, monkeypatch):
+    from embshift.core.types import FrozenRow, ImageRecord
+    from embshift.measurement.studies.explain import source_texts
+
+    rows = [
+        FrozenRow(record=ImageRecord(row=at, source="s", member="", label=str(at)), sampled=False, chunk=0)
+        for at in range(4)
+    ]
+    told = []
+    reporter = type("Told", (), {"note": lambda self, line: told.append(line)})()
+    monkeypatch.setattr(source_texts, "_MOST_LABELS", 3)
+    assert source_texts.choose_labels(rows, None, unasked=True, reporter=reporter) is None
+    assert told == ["4 labels of the sources are not used; --labels takes as many"]
+    assert source_texts.choose_captions(rows, None, unasked=True, reporter=reporter) is None
+    monkeypatch.setattr(source_texts, "_MOST_LABELS", 4)
+    assert source_texts.choose_labels(rows, None, unasked=False, reporter=reporter) is None

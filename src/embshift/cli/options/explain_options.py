@@ -53,9 +53,14 @@ def add_explain_options(parser: argparse.ArgumentParser) -> None:
     labels = add(
         "--labels",
         metavar="FILE",
-        help="labels to choose from: one a line, a CSV column, or 'folders' for the images' folders",
+        help="labels to choose from: one a line, a CSV column, or 'folders' for the images' folders"
+        " (default: the sources' labels)",
     )
-    captions = add("--captions", metavar="FILE", help="captions of the images: CSV, TSV or JSON Lines")
+    captions = add(
+        "--captions",
+        metavar="FILE",
+        help="captions of the images: CSV, TSV or JSON Lines (default: the sources' captions)",
+    )
     prompt = add(
         "--prompt",
         metavar="TEXT",

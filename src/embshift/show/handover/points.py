@@ -17,12 +17,15 @@ from embshift.runs.arrow import as_array
 from embshift.runs.tables import RunTables, to_matrix
 from embshift.runs.view_files import find_view
 
-__all__ = ["MOST_POINTS", "Points", "gather_points"]
+__all__ = ["MOST_POINTS", "SAID", "Points", "gather_points"]
 
 MOST_POINTS = 20_000
 """Number of points up to which all images are taken by default, and a seeded sample of them beyond."""
 
 _PARTS = ("offset", "column")  # not null for an image that is a part of its file
+SAID = ("source_id", "caption", "label")
+"""Columns of what the sources say of an image."""
+
 _KEYS = ["row", "image_id", "transform", "draw", "status", "embedding"]
 
 
@@ -37,6 +40,7 @@ class Points:
         members: Name of its image below the source.
         sources: Path of its image's file; None for an image from memory or inside another file, or whose
             name is not text.
+        said: What the sources say of its image, by column: source_id, caption, label.
         transforms: "original", or the name of the transform.
         draws: Draw of the view; 0 for an original.
         embeddings: Raw embeddings.
@@ -53,6 +57,7 @@ class Points:
     ids: tuple[str, ...]
     members: tuple[str, ...]
     sources: tuple[str | None, ...]
+    said: Mapping[str, tuple[str | None, ...]]
     transforms: tuple[str, ...]
     draws: Int64[np.ndarray, " points"]
     embeddings: Float32[np.ndarray, "points dim"]
@@ -102,6 +107,7 @@ def gather_points(run: RunTables, *, images: int | None = None, seed: int = 0) -
         ids=tuple(str(key["image_id"]) for key in keys),
         members=tuple(_name_image(key) for key in keys),
         sources=tuple(_find_file(key) for key in keys),
+        said=_list_said(keys),
         transforms=names,
         draws=draws,
         embeddings=values[angled],
@@ -119,13 +125,19 @@ def gather_points(run: RunTables, *, images: int | None = None, seed: int = 0) -
 
 def _usable_images(run: RunTables) -> dict[int, dict[str, Any]]:
     """Return the usable, different images by row."""
-    columns = ["row", "image_id", "source", "member", "index", "path", "path_bytes", "status", *_PARTS]
+    columns = ["row", "image_id", "source", "member", "index", "path", "path_bytes", "status", *_PARTS, *SAID]
     skip, found = run.repeated(), dict[int, dict[str, Any]]()
     for chunk in run.chunks("images", columns):
         for line in chunk.to_pylist():
             if line["status"] == "ok" and line["row"] not in skip:
                 found[line["row"]] = line
     return found
+
+
+def _list_said(lines: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str | None, ...]]:
+    """Return what the sources say of each image, by column; only columns in which they say something."""
+    columns = {name: tuple(line[name] for line in lines) for name in SAID}
+    return {name: held for name, held in columns.items() if any(one is not None for one in held)}
 
 
 def _find_file(line: Mapping[str, Any]) -> str | None:

@@ -13,9 +13,10 @@ from embshift.analysis.words.vectors import label_vectors
 from embshift.core.errors import MissingTokenizerError, NoTextSideError, PlanError, RunError
 from embshift.core.progress import Reporter
 from embshift.core.words import count_noun
-from embshift.images.captions import Captions, read_captions
-from embshift.images.labels import Labels, read_labels
+from embshift.images.captions import Captions
+from embshift.images.labels import Labels
 from embshift.measurement.plan.files import plan_from_content
+from embshift.measurement.studies.explain.source_texts import choose_captions, choose_labels
 from embshift.runs.explained import (
     has_texts,
     read_texts,
@@ -38,8 +39,8 @@ class TextRequest:
 
     Attributes:
         words: A list of words; None for the one that ships, or for none beside vectors of the user's own.
-        labels: A file of labels, or "folders"; None for none.
-        captions: A file of captions; None for none.
+        labels: A file of labels, or "folders"; None for those of the sources.
+        captions: A file of captions; None for those of the sources.
         prompts: Texts with ``{}`` that words and labels are put into; none for "a photo of a {}".
         vectors: A Parquet file with the vectors of all texts, in place of a text side; None for none.
     """
@@ -90,12 +91,15 @@ def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
     prompts = request.prompts or _keep_prompts(stored, request) or (PROMPT,)
     kept = _keep_rows(stored, request, prompts, reporter=reporter)
     # A user's own vectors need not hold the words that ship.
-    no_words = "word" in kept or (request.vectors is not None and request.words is None)
+    own = request.vectors is not None
+    no_words = "word" in kept or (own and request.words is None)
     family = run.info["encoder"]["family"]
     words, left_out = ((), 0) if no_words else choose_words(read_words(request.words), family=family)
-    records = [row.record for row in Listing(file_in(run.folder, "listing.parquet"))]
-    labels = None if request.labels is None else read_labels(request.labels, records=records)
-    captions = None if request.captions is None else read_captions(request.captions, records=records)
+    rows = list(Listing(file_in(run.folder, "listing.parquet")))
+    labels = choose_labels(rows, request.labels, unasked=not own and "label" not in kept, reporter=reporter)
+    captions = choose_captions(
+        rows, request.captions, unasked=not own and "caption" not in kept, reporter=reporter
+    )
     source = _open_source(run, request)
     names = [word.text for word in words]
     rows = [
@@ -119,7 +123,7 @@ def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
             "bias": source.bias,
             "prompts": list(prompts),
             **of_words,
-            "own_vectors": request.vectors is not None,
+            "own_vectors": own,
         },
     )
 

@@ -14,7 +14,7 @@ from embshift.analysis.embeddings.neighbours import half_squared_distances, scan
 from embshift.core.version import __version__
 from embshift.core.words import count_noun
 from embshift.show.handover import exporter
-from embshift.show.handover.points import Points
+from embshift.show.handover.points import SAID, Points
 from embshift.show.handover.projection import project
 from embshift.show.handover.thumbnails import encode_jpeg, read_small
 
@@ -29,7 +29,19 @@ SIDE = 128
 MOST_BYTES = 128 * 2**20
 """Size of all thumbnails together, beyond which no more are added."""
 
-_COLUMNS = ("x", "y", "neighbors", "image", "row", "image_id", "member", "transform", "draw", "embedding")
+_COLUMNS = (
+    "x",
+    "y",
+    "neighbors",
+    "image",
+    "row",
+    "image_id",
+    "member",
+    "transform",
+    "draw",
+    "embedding",
+    *SAID,
+)
 _NEIGHBOURS = pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float64()))])
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -58,6 +70,7 @@ def write_atlas(points: Points, path: Path) -> tuple[str, ...]:
             pa.array(points.embeddings.ravel()), points.embeddings.shape[1]
         ),
     }
+    columns |= {name: pa.array(held, pa.string()) for name, held in points.said.items()}
     columns |= {
         name if name not in _COLUMNS else f"metric_{name}": pa.array(values, mask=np.isnan(values))
         for name, values in points.shifts.items()

@@ -16,7 +16,7 @@ from jaxtyping import Float32
 from embshift.core.version import __version__
 from embshift.core.words import count_noun
 from embshift.show.handover import exporter
-from embshift.show.handover.points import Points
+from embshift.show.handover.points import SAID, Points
 
 __all__ = ["write_fiftyone"]
 
@@ -54,7 +54,7 @@ def write_fiftyone(points: Points, path: Path) -> tuple[str, ...]:
     A view that was not kept points at its original, which the field ``shown`` says; one without any file is
     left out.
     """
-    names = {name: f"metric_{name}" if name in {*_OWN, *_FIELDS} else name for name in points.shifts}
+    names = {name: f"metric_{name}" if name in {*_OWN, *_FIELDS, *SAID} else name for name in points.shifts}
     samples = list(_list_samples(points, names))
     (path / "metadata.json").write_text(json.dumps(_describe(points, list(names.values()))), encoding="utf-8")
     (path / "samples.json").write_text(json.dumps({"samples": samples}), encoding="utf-8")
@@ -96,6 +96,7 @@ def _sample(
         "draw": int(points.draws[at]),
         "shown": shown,
         "embedding": _encode_vector(points.embeddings[at]),
+        **{name: held[at] for name, held in points.said.items()},
         **{names[name]: _number(float(column[at])) for name, column in points.shifts.items()},
     }
 
@@ -114,7 +115,12 @@ def _encode_vector(vector: Float32[np.ndarray, " dim"]) -> Mapping[str, Any]:
 
 def _describe(points: Points, metrics: list[str]) -> Mapping[str, Any]:
     """Return the description of the dataset with its fields."""
-    kinds = {**_OWN, **_FIELDS, **dict.fromkeys(metrics, "FloatField")}
+    kinds = {
+        **_OWN,
+        **_FIELDS,
+        **dict.fromkeys(points.said, "StringField"),
+        **dict.fromkeys(metrics, "FloatField"),
+    }
     return {
         "name": points.run.folder.resolve().name,
         "version": _FORM,

@@ -54,7 +54,14 @@ def write_projector(points: Points, path: Path) -> tuple[str, ...]:
 
 
 def _list_cells(points: Points) -> Iterator[list[str]]:
-    yield ["member", "transform", "draw", "row", *(make_visible(name) for name in points.shifts)]
+    yield [
+        "member",
+        "transform",
+        "draw",
+        "row",
+        *points.said,
+        *(make_visible(name) for name in points.shifts),
+    ]
     for at in range(len(points)):
         values = (column[at] for column in points.shifts.values())
         yield [
@@ -62,6 +69,7 @@ def _list_cells(points: Points) -> Iterator[list[str]]:
             points.transforms[at],
             str(points.draws[at]),
             str(points.rows[at]),
+            *(make_visible(column[at] or "") for column in points.said.values()),
             *("" if math.isnan(value) else f"{value:.6g}" for value in values),
         ]
 
