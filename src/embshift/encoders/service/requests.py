@@ -7,23 +7,19 @@ import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import final
 
 import numpy as np
 from jaxtyping import Float32
 
 from embshift.core.errors import EncoderError
+from embshift.core.remote.faults import PASSING, read_wait
 from embshift.encoders.service.answers import WrongAnswerError, read_embeddings
 from embshift.encoders.service.exchange import Exchange, NoAnswerError, Reply
 from embshift.encoders.service.settings import Settings
 from embshift.encoders.service.templates import fill_template
 
 __all__ = ["Requests"]
-
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Statuses for which another try can fare better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +97,8 @@ class Requests:
         if reply.status in (401, 403):
             hint = "the key is refused" if self._settings.key else "it needs a key: see key_variable"
         text = f"status {reply.status}" + (f" ({hint})" if hint else "") + (f": {said}" if said else "")
-        wait = _read_wait(reply.headers.get("retry-after", ""))
-        return _Failure(text=text, passing=reply.status in _PASSING, wait=wait)
+        wait = read_wait(reply.headers.get("retry-after", ""))
+        return _Failure(text=text, passing=reply.status in PASSING, wait=wait)
 
     def _choose_wait(self, failure: _Failure, attempt: int, jitter: random.Random) -> float | None:
         """Return the seconds before the next try; None where it is given up."""
@@ -131,16 +127,3 @@ _HINTS = {
     422: "the request is not as it expects: see template",
     429: "too many requests",
 }
-
-
-def _read_wait(text: str) -> float:
-    """Return the seconds of a header Retry-After, which states seconds or a date; 0 for anything else."""
-    text = text.strip()
-    if text.isascii() and text.isdecimal() and len(text) < 10:
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return 0.0
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())

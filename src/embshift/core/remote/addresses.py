@@ -1,0 +1,109 @@
+"""Remote addresses: told from paths, and checked for secrets, since listings and records hold them."""
+
+import re
+
+from embshift.core.errors import UsageError
+from embshift.core.services import strip_address
+from embshift.core.stores import SCHEMES as STORES
+from embshift.core.stores import split_address
+
+__all__ = ["check_remote_address", "is_remote_address", "is_web_address", "redact_address"]
+
+_SCHEMES = frozenset({*STORES, "http", "https", "hf"})
+_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_SECRETS = frozenset(
+    {
+        "apikey",
+        "auth",
+        "authorization",
+        "bearer",
+        "credential",
+        "credentials",
+        "hmac",
+        "jwt",
+        "key",
+        "pass",
+        "passphrase",
+        "passwd",
+        "password",
+        "policy",
+        "pwd",
+        "secret",
+        "session",
+        "sig",
+        "signature",
+        "token",
+    }
+)
+"""Words that tell a field of a query that holds a secret, such as X-Amz-Signature or access_token."""
+
+
+def is_remote_address(text: str, /) -> bool:
+    """Return whether a text starts as an address of another machine that images can be read from."""
+    scheme, mark, _ = text.partition("://")
+    return bool(mark) and scheme.lower() in _SCHEMES
+
+
+def is_web_address(text: str, /) -> bool:
+    """Return whether a text starts as "http://" or "https://"."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def redact_address(text: str, /) -> str:
+    """Return an address without user name, password and query, for messages."""
+    return "".join(letter for letter in strip_address(text) if letter.isprintable())[:300]
+
+
+def check_remote_address(text: str, /) -> None:
+    """Check that an address can be written into a listing.
+
+    Raises:
+        UsageError: If it holds a user name, a password, a signature or another secret, a fragment, or cannot
+            be an address. The message repeats none of these.
+    """
+    _check_query(text)
+    if is_web_address(text):
+        _check_web(text)
+    elif text.lower().startswith("hf://"):
+        if "@" in text.removeprefix("hf://").split("/")[0]:
+            raise UsageError(f"{redact_address(text)} holds a user name or password; leave it out")
+    else:
+        split_address(text)
+
+
+def _check_query(text: str) -> None:
+    _, mark, query = text.partition("?")
+    if not mark:
+        return
+    from urllib.parse import unquote  # only now: it delays every start of the command
+
+    for field in re.split("[&;]", query):
+        name = unquote(field.partition("=")[0])
+        if _SECRETS & {word.lower() for word in _WORDS.findall(name)}:
+            raise UsageError(
+                f"the address {redact_address(text)} holds a signature or key in the field"
+                f" '{redact_address(name)[:40]}', which would be written into the run; give an address"
+                " without it (s3://, gs:// and az:// take keys from the environment), or download the file"
+            )
+
+
+def _check_web(text: str) -> None:
+    from urllib.parse import urlsplit  # only now: it delays every start of the command
+
+    shown = redact_address(text)
+    if not text.isprintable() or " " in text:
+        raise UsageError(f"the address {shown} holds a space or control character; write it as %20")
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, None
+    if not host or parts is None:
+        raise UsageError(f"'{shown}' is no web address; expected https://host/path")
+    if "@" in parts.netloc:
+        raise UsageError(
+            f"the address {shown} holds a user name or password, which would be written into the run; give"
+            " one without, or download the file first"
+        )
+    if "#" in text:
+        raise UsageError(f"the address {shown} holds a fragment (#…), which servers never see; leave it out")
