@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeAlias
 
 from embshift.core.errors import ImageError
 from embshift.core.paths import is_url
+from embshift.core.remote import read_address
 from embshift.core.types import ImageRecord
 from embshift.images.facts import CHANGED, Facts, check_size
 
@@ -57,7 +58,24 @@ def _choose_reader(record: ImageRecord) -> Reader:
 
 
 def _read_address(record: ImageRecord, most: int, facts: Facts) -> bytes:
-    raise ImageError(f"{record.path} is an address, which is not read", status="unreadable")
+    """Read the object at an address, or a range of it; its name when it was listed tells changes."""
+    whole = not record.is_part
+    if record.length >= 0:
+        check_size(record.length, most, facts, what="file" if whole else "member")
+    data = read_address(
+        str(record.path),
+        offset=record.offset,
+        length=None if whole else record.length,
+        etag=record.etag,
+        most=most,
+    )
+    if record.length not in (-1, len(data)):
+        raise ImageError(
+            f"it changed since it was listed: it had {record.length:,} bytes, and has {len(data):,} now",
+            status=CHANGED,
+        )
+    facts |= {"bytes": len(data)}
+    return data
 
 
 def _read_cell(record: ImageRecord, most: int, facts: Facts) -> bytes:

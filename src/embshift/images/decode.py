@@ -3,7 +3,7 @@
 import hashlib
 import io
 import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -91,7 +91,7 @@ class Decoded(NamedTuple):
         return None if self.sha256 is None else self.sha256[:32]
 
 
-def decode(record: ImageRecord, /, *, limits: Limits) -> Decoded:
+def decode(record: ImageRecord, /, *, limits: Limits, read: Callable[..., bytes] = read_content) -> Decoded:
     """Decode the image of a record to 8-bit RGB: frame 0, upright, transparent pixels on the background.
 
     No content of a file raises an error: an image that cannot be used is returned as a status and a reason.
@@ -99,6 +99,7 @@ def decode(record: ImageRecord, /, *, limits: Limits) -> Decoded:
     Args:
         record: One row of the listing.
         limits: The limits within which the image is decoded.
+        read: Reads the bytes of a record, as `read_content` does.
 
     Returns:
         The image, or one of these statuses: "missing", "not_a_file", "unreadable", "empty", "changed",
@@ -106,16 +107,18 @@ def decode(record: ImageRecord, /, *, limits: Limits) -> Decoded:
     """
     facts = dict[str, Any]()
     try:
-        return Decoded(**_decode(record, limits, facts), status="ok")
+        return Decoded(**_decode(record, limits, facts, read), status="ok")
     except ImageError as error:
         return Decoded(**facts, status=error.status, error=str(error))
 
 
-def _decode(record: ImageRecord, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:
+def _decode(
+    record: ImageRecord, limits: Limits, facts: dict[str, Any], read: Callable[..., bytes]
+) -> dict[str, Any]:
     if record.content is not None:
         with _catch_decoder_errors():
             return _from_memory(record.content, limits, facts)
-    data = read_content(record, most=limits.bytes, facts=facts)
+    data = read(record, most=limits.bytes, facts=facts)
     facts |= {"sha256": hashlib.sha256(data).hexdigest()}
     try:
         with _catch_decoder_errors():

@@ -5,27 +5,30 @@ up all its pending work.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from typing import final
 
 from embshift.core.errors import UsageError
-from embshift.core.types import FrozenRow
+from embshift.core.remote import current_access
+from embshift.core.types import FrozenRow, ImageRecord
 from embshift.images import Decoded
+from embshift.images.remote.ahead import ReadAhead, flatten_groups, group_rows
 from embshift.measurement.engine.pauses import Pauses
 from embshift.measurement.engine.ring import Ring
 from embshift.measurement.engine.worker import Answer, Start, WorkerLimits
 from embshift.measurement.engine.worker_handle import TIMED_OUT, Watch, WorkerProcess, describe_exit
 from embshift.measurement.pipeline.perturb import Drafted, Perturbed, perturb_or_draft
-from embshift.measurement.pipeline.recipe import BuildRecipe
+from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
 
 __all__ = ["LIMITS", "Pool", "open_pool", "perturb_images"]
 
 LIMITS = WorkerLimits(memory=4 * 2**30, seconds=120.0)
 """Memory and time that one image may take by default."""
 
+_READ_HERE = 32  # images read at once where no worker is
 _AHEAD = 8  # images in flight for each worker: enough to keep it busy while this process encodes
 _RING = 256 * 2**20  # bytes of all buffers at most, unless one for each worker and one more take more
 
@@ -59,8 +62,7 @@ def perturb_images(
         return
     all_rows = chain([first], remaining)
     if workers == 0:
-        recipe = build()
-        yield from (perturb_or_draft(listed, recipe=recipe) for listed in all_rows)
+        yield from _perturb_here(all_rows, build())
         return
     with open_pool(build=build, workers=workers, limits=limits, ahead=ahead) as pool:
         yield from pool.perturb(all_rows)
@@ -76,9 +78,20 @@ def open_pool(
     buffer = recipe.views * recipe.size[0] * recipe.size[1] * 3
     slots = max(workers + 1, min(_AHEAD * workers + ahead, _RING // buffer))
     with closing(Ring(shape=shape, slots=slots)) as ring:
-        start = Start(build=build, limits=limits, shape=shape, slots=slots)
+        access = current_access()
+        start = Start(build=build, limits=limits, shape=shape, slots=slots, access=access)
         with closing(Pool(start, ring=ring, workers=workers)) as pool:
             yield pool
+
+
+def _perturb_here(rows: Iterable[FrozenRow], recipe: Recipe) -> Iterator[Perturbed | Drafted]:
+    """Make views in this process; while one group of remote images is worked on, the next is read."""
+    with closing(ReadAhead(most=recipe.limits.bytes)) as ahead:
+        own = replace(recipe, read=ahead.read)
+        for group, following in pairwise(chain(group_rows(rows, most=_READ_HERE), [[]])):
+            ahead.start(listed.record for listed in (*group, *following))
+            for listed in group:
+                yield perturb_or_draft(listed, recipe=own)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -113,16 +126,18 @@ class Pool:
     def __init__(self, start: Start, *, ring: Ring, workers: int) -> None:
         self._start, self._ring, self._wanted = start, ring, workers
         self._processes = dict[WorkerProcess, deque[_Job]]()  # with what each has been given, in order
+        self._latest: WorkerProcess | None = None  # which was given an image last
         self._watch = Watch()
         self._pauses = Pauses().start()
 
     def perturb(self, rows: Iterator[FrozenRow]) -> Iterator[Perturbed | Drafted]:
         """Make the views of every image, in order; of a stream that was not read to its end, none is next."""
         free, jobs = deque(range(self._ring.slots)), deque[_Job]()
+        tasks = flatten_groups(group_rows(rows, most=_AHEAD))
         while True:
-            for listed in (listed for _, listed in zip(list(free), rows, strict=False)):
+            for listed, ahead in (task for _, task in zip(list(free), tasks, strict=False)):
                 jobs.append(_Job(listed=listed, slot=free.popleft()))
-                self._give(jobs[-1])
+                self._give(jobs[-1], ahead)
             if not jobs:
                 return
             job = jobs.popleft()
@@ -142,15 +157,18 @@ class Pool:
         self._watch.close()
         self._pauses.close()
 
-    def _give(self, job: _Job) -> None:
+    def _give(self, job: _Job, ahead: Sequence[ImageRecord] | None) -> None:
+        """Send an image to the worker with the least to do; what is read together goes to one worker."""
         if len(self._processes) < self._wanted:
             self._open()
-        self._send(job, min(self._processes, key=lambda one: len(self._processes[one])))
+        if ahead is not None or self._latest not in self._processes:
+            self._latest = min(self._processes, key=lambda one: len(self._processes[one]))
+        self._send(job, self._latest, ahead or ())
 
-    def _send(self, job: _Job, process: WorkerProcess) -> None:
+    def _send(self, job: _Job, process: WorkerProcess, ahead: Sequence[ImageRecord] = ()) -> None:
         job.paused = self._pauses.total()
         self._processes[process].append(job)
-        process.send((job.listed, job.slot))
+        process.send((job.listed, job.slot, tuple(ahead)))
 
     def _open(self) -> WorkerProcess:
         process = WorkerProcess(self._start, memory=self._ring.handle)

@@ -13,15 +13,17 @@ import sys
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from embshift.core.types import Coordinates, FrozenRow
+from embshift.core.remote import NO_ACCESS, Access, grant_access
+from embshift.core.types import Coordinates, FrozenRow, ImageRecord
 from embshift.images import Decoded
+from embshift.images.remote.ahead import HELD, ReadAhead
 from embshift.measurement.engine.ring import Ring
 from embshift.measurement.pipeline.perturb import Attempt, Draft, Drafted, Perturbed, perturb_or_draft
 from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe
@@ -31,8 +33,8 @@ __all__ = ["READY", "Answer", "Start", "Task", "WorkerLimits", "serve"]
 READY = "ready"
 """A worker's first message, when it has built its recipe."""
 
-Task = tuple[FrozenRow, int]
-"""A row of the listing, and the buffer that the image's views go to."""
+Task = tuple[FrozenRow, int, Sequence[ImageRecord]]
+"""A row of the listing, the buffer that the image's views go to, and records to be read ahead with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +59,14 @@ class Start:
         limits: Memory and time that one image may take.
         shape: Views, height, width and 3, of one buffer.
         slots: Number of buffers.
+        access: What may be read from other machines.
     """
 
     build: BuildRecipe
     limits: WorkerLimits
     shape: tuple[int, int, int, int]
     slots: int
+    access: Access = NO_ACCESS
 
 
 class Answer(NamedTuple):
@@ -107,11 +111,28 @@ def serve(tasks_at: int, answers_at: int, memory_at: int) -> None:
         importlib.import_module("albumentations")
     start: Start = tasks.recv()
     ring, recipe = Ring(shape=start.shape, slots=start.slots, handle=memory_at), start.build()
-    waiting = _receive(tasks)
-    _limit_memory(start.limits.memory)
+    with grant_access(start.access):
+        _work(start, ring, recipe, tasks=tasks, answers=answers)
+
+
+def _work(
+    start: Start,
+    ring: Ring,
+    recipe: Recipe,
+    *,
+    tasks: "Connection[Any, Any]",
+    answers: "Connection[Any, Any]",
+) -> None:
+    ahead = ReadAhead(most=recipe.limits.bytes)
+    if start.access.remote:
+        ahead.open()  # now, since the threads' own memory is none of an image
+    recipe = replace(recipe, read=ahead.read)
+    waiting = _receive(tasks, ahead)
+    _limit_memory(start.limits.memory + HELD * start.access.remote)
     answers.send(READY)
     while True:
-        listed, slot = waiting.get()
+        listed, slot, _ = waiting.get()
+        ahead.prepare(listed.record)  # waiting for a server takes none of the image's time
         with _limit_time(start.limits.seconds):
             answer = _answer(listed, recipe, ring[slot], limits=start.limits)
         _send(answers, answer)
@@ -132,7 +153,7 @@ def _hide_torch() -> Generator[None]:
         del hidden["torch"]
 
 
-def _receive(tasks: "Connection[Any, Any]") -> "queue.SimpleQueue[Task]":
+def _receive(tasks: "Connection[Any, Any]", ahead: ReadAhead) -> "queue.SimpleQueue[Task]":
     """Queue tasks as they come: the parent never waits for a worker that is busy.
 
     A parent that is killed cannot say so; its pipe closes, and the worker ends.
@@ -142,7 +163,9 @@ def _receive(tasks: "Connection[Any, Any]") -> "queue.SimpleQueue[Task]":
     def listen() -> None:
         while True:
             try:
-                waiting.put(tasks.recv())
+                task: Task = tasks.recv()
+                ahead.start(task[2])
+                waiting.put(task)
             except (EOFError, OSError):
                 os._exit(1)
 

@@ -188,7 +188,7 @@ def _make_views(listed: FrozenRow, *, recipe: Recipe, into: Views | None) -> Dra
     """Make, draw or read every view of an image; `Decoded` alone where the image cannot be read."""
     if recipe.stored is not None:
         return _place(recipe.stored(listed), into)
-    decoded = decode(listed.record, limits=recipe.limits)
+    decoded = decode(listed.record, limits=recipe.limits, read=recipe.read)
     if decoded.pixels is None:
         return decoded
     original = resize(decoded.pixels, size=recipe.size, rule=recipe.rule)

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from embshift.core.errors import TransformError
 from embshift.core.types import FrozenRow, Pixels, Transform, View, Views
 from embshift.images import Limits
+from embshift.images.contents import read_content
 from embshift.measurement.plan.plan import Plan
 from embshift.transforms.build import build, wrap
 from embshift.transforms.fast import list_without_fast_form, to_fast_form
@@ -57,6 +58,7 @@ class Recipe:
         aligned: The pixel metrics that take the views' coordinate maps; computed for the metric sample.
         mapped: Whether the coordinate maps of the sample's views are kept for metrics on encodings.
         stored: Reads the views where they were made before; no transform is called then.
+        read: Reads the bytes of an image, as `read_content` does.
     """
 
     limits: Limits
@@ -69,6 +71,7 @@ class Recipe:
     aligned: Mapping[str, AlignedMetric] = field(default_factory=dict[str, AlignedMetric])
     mapped: bool = False
     stored: ReadViews | None = None
+    read: Callable[..., bytes] = read_content
 
     @property
     def views(self) -> int:
