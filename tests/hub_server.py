@@ -55,7 +55,8 @@ def serve_hub(files):
     server = FaultServer()
     server.RequestHandlerClass = HubHandler
     server.files, server.revisions = dict(files), []
-    server.objects.update({f"/datasets/o/n/resolve/{COMMIT}/{quote(path)}": data for path, data in files.items()})
+    below = f"/datasets/o/n/resolve/{COMMIT}"
+    server.objects.update({f"{below}/{quote(path)}": data for path, data in files.items()})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

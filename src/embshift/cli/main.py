@@ -81,7 +81,7 @@ def _finish_help() -> None:
 def _carry_out(parsed: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = parsed.command(parsed)
+        code = _call(parsed)
         finish_output()
         return code
     except ShiftError as error:
@@ -104,6 +104,15 @@ def _carry_out(parsed: argparse.Namespace) -> int:
         return _fail("this is a defect of embshift; please report it with the lines above", _DEFECT)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _call(parsed: argparse.Namespace) -> int:
+    if not getattr(parsed, "allow_private", False):
+        return parsed.command(parsed)
+    from embshift.core.remote import allow_private_addresses  # only now: it delays every start
+
+    with allow_private_addresses(True):
+        return parsed.command(parsed)
 
 
 def _find_damage(parsed: argparse.Namespace) -> str:

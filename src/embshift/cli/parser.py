@@ -85,7 +85,7 @@ def _fill_run(parser: argparse.ArgumentParser) -> Command:
         " continues an interrupted run and returns at once when the run is finished."
     )
     add_run_options(parser)
-    add_trust_options(parser, "code", "remote")
+    add_trust_options(parser, "code", "remote", "private")
     return run
 
 
@@ -101,7 +101,7 @@ def _fill_work(parser: argparse.ArgumentParser) -> Command:
     )
     _add_run(parser)
     add_work_options(parser)
-    add_trust_options(parser, "code", "remote")
+    add_trust_options(parser, "code", "remote", "private")
     return work
 
 
@@ -114,7 +114,7 @@ def _fill_finish(parser: argparse.ArgumentParser) -> Command:
         " missing is named."
     )
     _add_run(parser)
-    add_trust_options(parser, "code", "remote")
+    add_trust_options(parser, "code", "remote", "private")
     return finish
 
 
@@ -167,7 +167,7 @@ def _fill_explain(parser: argparse.ArgumentParser) -> Command:
     )
     _add_run(parser)
     add_explain_options(parser)
-    add_trust_options(parser, "code")
+    add_trust_options(parser, "code", "remote", "private")
     add_format(parser)
     return explain
 
@@ -335,7 +335,7 @@ def _fill_verify(parser: argparse.ArgumentParser) -> Command:
         help="remove broken files that can be made again; the next embshift run makes them again",
     )
     add("--folder-only", action="store_true", help="do not read the images and the encoder again")
-    add_trust_options(parser, "code", "remote")
+    add_trust_options(parser, "code", "remote", "private")
     return verify
 
 

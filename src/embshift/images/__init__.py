@@ -6,7 +6,7 @@ from embshift.images.kinds import SUFFIXES
 from embshift.images.left_out import LeftOut
 from embshift.images.perceptual import HASH_BYTES, hash_pixels
 from embshift.images.resize import RESIZE_RULES, resize
-from embshift.images.sources import list_sources, stream_sources
+from embshift.images.sources import lead_elsewhere, list_sources, stream_sources
 
 __all__ = [
     "DARK",
@@ -18,6 +18,7 @@ __all__ = [
     "Limits",
     "decode",
     "hash_pixels",
+    "lead_elsewhere",
     "list_sources",
     "resize",
     "stream_sources",

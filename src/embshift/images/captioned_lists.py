@@ -4,7 +4,6 @@ Rows keep their order, and are read one after another, so that a list may be of 
 """
 
 import codecs
-import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any, TextIO
 from embshift.core.errors import PlanError
 from embshift.core.types import ImageRecord
 from embshift.images.left_out import LONG_TEXT, REPEATED, SAME_ID, LeftOut
-from embshift.images.lists import COLUMNS, TABLES, is_list, locate
+from embshift.images.lists import COLUMNS, TABLES, choose_columns, is_list, locate
 from embshift.images.named_rows import JSON_LINES, find_column, read_rows
 from embshift.images.said import CAPTION_COLUMNS, ID_COLUMNS, LABEL_COLUMNS, NOTHING, Said, read_said
 
@@ -37,28 +36,34 @@ def is_captioned(file: Path, /) -> bool:
         return False
     with _open_text(file) as text:
         names = {name.strip(' "\r\n').lower() for name in text.readline(_LONGEST).split(TABLES[suffix])}
-    return len(names & COLUMNS) == 1 and bool(names & _SAID)
+    return len(choose_columns(names)) == 1 and bool(names & _SAID)
 
 
-def list_captioned(source: str, file: Path, *, left: LeftOut) -> Iterator[ImageRecord]:
+def list_captioned(source: str, file: Path, *, left: LeftOut, base: str = "") -> Iterator[ImageRecord]:
     """Yield the images of a list, in its order.
 
     Args:
         source: The SOURCE argument.
         file: The list.
         left: Counts images that are named again, texts that are too long, and names that two images have.
+        base: The address of the list's folder, where the list is from another machine.
 
     Raises:
-        PlanError: If a line cannot be read, or names no image.
+        PlanError: If a line cannot be read, or names no image; or for a reason of `locate`.
         OSError: If the file cannot be read.
     """
     with _open_text(file) as text:
         rows = read_rows(file, _read_lines(file, text))
-        yield from list_rows(source, file, _name_images(file, rows), left=left)
+        yield from list_rows(source, file, _name_images(file, rows), left=left, base=base)
 
 
 def list_rows(
-    source: str, file: Path, rows: Iterable[tuple[int, str, Mapping[str, Any]]], *, left: LeftOut
+    source: str,
+    file: Path,
+    rows: Iterable[tuple[int, str, Mapping[str, Any]]],
+    *,
+    left: LeftOut,
+    base: str = "",
 ) -> Iterator[ImageRecord]:
     """Yield the images of rows: number, path as written, and what is said by column.
 
@@ -69,10 +74,11 @@ def list_rows(
         file: The list, from whose folder paths start.
         rows: The rows.
         left: As in `list_captioned`.
+        base: As in `list_captioned`.
     """
     seen, ids = set[str](), set[int]()
     for number, written, values in rows:
-        path = os.path.abspath(locate(written, file.parent))
+        path = locate(written, file.parent, base=base)
         place = f"{file.name}, line {number:,}"
         if path in seen:
             left.add(REPEATED, place)
@@ -99,7 +105,7 @@ def _name_images(
     file: Path, rows: Iterable[tuple[int, Mapping[str, Any]]]
 ) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     for number, row in rows:
-        named = row[find_column(row, file=file, known=COLUMNS, what="images")]
+        named = row[find_column(row, file=file, known=choose_columns(row) or COLUMNS, what="images")]
         if not isinstance(named, str) or not named.strip():
             raise PlanError(f"line {number} of '{file}' names the image {named!r}; expected a path")
         texts = (row[name] for name in row.keys() & _SAID)

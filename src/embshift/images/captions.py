@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from embshift.core.errors import PlanError
 from embshift.core.types import ImageRecord
-from embshift.images.lists import COLUMNS
+from embshift.images.lists import COLUMNS, choose_columns
 from embshift.images.named_rows import find_column, find_images, is_table, read_rows, read_typed_file
 
 __all__ = ["Captions", "read_captions"]
@@ -52,7 +52,7 @@ def read_captions(path: str | os.PathLike[str], /, *, records: Sequence[ImageRec
     if not is_table(file):
         raise PlanError(f"file of captions '{file}'; expected a name that ends in .csv, .tsv or .jsonl")
     pairs = [
-        (str(row[find_column(row, file=file, known=COLUMNS, what="images")]), caption)
+        (str(row[find_column(row, file=file, known=choose_columns(row) or COLUMNS, what="images")]), caption)
         for number, row in read_rows(file, io.StringIO(text, newline=""))
         for caption in _read_captions(row, file=file, number=number)
     ]

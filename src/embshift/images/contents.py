@@ -16,12 +16,22 @@ from embshift.core.remote import read_address
 from embshift.core.types import ImageRecord
 from embshift.images.facts import CHANGED, Facts, check_size
 
-__all__ = ["Reader", "describe_header", "read_content"]
+__all__ = [
+    "BLOCK",
+    "Reader",
+    "describe_header",
+    "has_tag",
+    "is_tagged",
+    "read_content",
+    "tag_header",
+]
 
 Reader: TypeAlias = Callable[[ImageRecord, int, Facts], bytes]
 """Returns the bytes of a record; the second argument is how many bytes are read at most."""
 
-_BLOCK = 512  # bytes of a tar archive's block, which a member's header fills
+_HEADER = "header "  # how the etag of a member begins where the server has no name for the archive
+BLOCK = 512
+"""Bytes of a tar archive's block, which a member's header fills."""
 
 
 def read_content(record: ImageRecord, /, *, most: int, facts: Facts | None = None) -> bytes:
@@ -59,16 +69,13 @@ def _choose_reader(record: ImageRecord) -> Reader:
 
 def _read_address(record: ImageRecord, most: int, facts: Facts) -> bytes:
     """Read the object at an address, or a range of it; its name when it was listed tells changes."""
-    whole = not record.is_part
+    path, whole = str(record.path), not record.is_part
     if record.length >= 0:
         check_size(record.length, most, facts, what="file" if whole else "member")
-    data = read_address(
-        str(record.path),
-        offset=record.offset,
-        length=None if whole else record.length,
-        etag=record.etag,
-        most=most,
-    )
+    if is_tagged(record):
+        return _read_tagged(record)
+    length = None if whole else record.length
+    data = read_address(path, offset=record.offset, length=length, etag=record.etag, most=most)
     if record.length not in (-1, len(data)):
         raise ImageError(
             f"it changed since it was listed: it had {record.length:,} bytes, and has {len(data):,} now",
@@ -76,6 +83,15 @@ def _read_address(record: ImageRecord, most: int, facts: Facts) -> bytes:
         )
     facts |= {"bytes": len(data)}
     return data
+
+
+def _read_tagged(record: ImageRecord) -> bytes:
+    """Read a member with its header, which alone tells whether the archive is the listed one."""
+    length = BLOCK + record.length
+    data = read_address(str(record.path), offset=record.offset - BLOCK, length=length, most=length)
+    if not has_tag(data[:BLOCK], record):
+        raise ImageError("the archive was written again since it was listed", status=CHANGED)
+    return data[BLOCK:]
 
 
 def _read_cell(record: ImageRecord, most: int, facts: Facts) -> bytes:
@@ -117,8 +133,8 @@ def _read_member(record: ImageRecord, most: int, facts: Facts) -> bytes:
 
 
 def _read_after_header(file: BinaryIO, record: ImageRecord) -> bytes:
-    file.seek(record.offset - _BLOCK)
-    header = file.read(_BLOCK)
+    file.seek(record.offset - BLOCK)
+    header = file.read(BLOCK)
     if record.etag not in ("", describe_header(header)):
         raise ImageError(
             f"byte {record.offset:,} of the archive no longer begins the listed member: the archive was"
@@ -131,3 +147,18 @@ def _read_after_header(file: BinaryIO, record: ImageRecord) -> bytes:
 def describe_header(header: bytes, /) -> str:
     """Return what tells a member's header in an archive: a checksum of its name, size, time and owner."""
     return f"{zlib.crc32(header):08x}"
+
+
+def tag_header(etag: str, /) -> str:
+    """Return `describe_header` in the form that it has for an archive to which its server gives no name."""
+    return f"{_HEADER}{etag}"
+
+
+def is_tagged(record: ImageRecord, /) -> bool:
+    """Return whether a member's header alone tells changes: its server gives the archive no name."""
+    return record.etag.startswith(_HEADER)
+
+
+def has_tag(header: bytes, record: ImageRecord, /) -> bool:
+    """Return whether a header is the one that a tagged member was listed with."""
+    return tag_header(describe_header(header)) == record.etag

@@ -7,9 +7,9 @@ from typing import NamedTuple, final
 
 from embshift.images.left_out import LINK, RUN_FOLDER, LeftOut
 
-__all__ = ["Links", "is_in_run_folder", "is_run_folder", "sort_key", "walk_folder"]
+__all__ = ["MARKS", "Links", "is_in_run_folder", "is_run_folder", "sort_key", "walk_folder"]
 
-_MARKS = (("listing.parquet", "plan.toml"), ("keys.parquet", "views.json"))
+MARKS = (("listing.parquet", "plan.toml"), ("keys.parquet", "views.json"))
 """Files that together tell a run folder, or a folder of written views."""
 
 _RECORD = 4096  # bytes of run.json that hold its first fields
@@ -75,7 +75,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 def is_run_folder(folder: str | Path) -> bool:
     """Return whether a folder holds written views, or a run: its record, or its listing and its plan."""
-    if any(all(os.path.isfile(os.path.join(folder, name)) for name in names) for names in _MARKS):
+    if any(all(os.path.isfile(os.path.join(folder, name)) for name in names) for names in MARKS):
         return True
     record = os.path.join(folder, "run.json")
     try:

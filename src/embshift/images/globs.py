@@ -10,7 +10,7 @@ from embshift.images.folders import Links, is_in_run_folder, sort_key, walk_fold
 from embshift.images.kinds import explain_left_out, is_container
 from embshift.images.left_out import CONTAINER, IN_RUN, MATCHED_FOLDER, SHUT_FOLDER, LeftOut
 
-__all__ = ["find_top", "list_glob"]
+__all__ = ["find_top", "list_glob", "match_parts"]
 
 
 def find_top(pattern: str) -> Path | None:
@@ -50,7 +50,7 @@ def _expand_deep(pattern: str, *, links: Links, left: LeftOut) -> Iterator[str]:
     for member, is_shut in walk_folder(top, links=links, left=left):
         if is_shut:
             left.add(SHUT_FOLDER, str(top / member))
-        elif _matches(Path(member).parts, parts):
+        elif match_parts(Path(member).parts, parts):
             yield str(top / member)
 
 
@@ -65,9 +65,10 @@ def _expand(pattern: str, *, left: LeftOut) -> Iterator[str]:
             yield path
 
 
-def _matches(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+def match_parts(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Return whether the parts of a path match those of a pattern; "**" stands for any number."""
     if not pattern or not path:
         return not path and all(part == "**" for part in pattern)
     if pattern[0] == "**":
-        return _matches(path, pattern[1:]) or _matches(path[1:], pattern)
-    return fnmatch(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
+        return match_parts(path, pattern[1:]) or match_parts(path[1:], pattern)
+    return fnmatch(path[0], pattern[0]) and match_parts(path[1:], pattern[1:])

@@ -9,7 +9,7 @@ from typing import Any
 
 from embshift.core.errors import PlanError
 from embshift.core.types import ImageRecord
-from embshift.images.lists import COLUMNS
+from embshift.images.lists import choose_columns
 from embshift.images.named_rows import find_column, find_images, is_table, read_rows, read_typed_file
 
 __all__ = ["FOLDERS", "Labels", "read_labels"]
@@ -119,6 +119,6 @@ def _read_row(row: Mapping[str, Any], *, file: Path, line: int, column: str) -> 
     label = " ".join(str(stated).split()) if known else ""
     if not label:
         raise PlanError(f"line {line} of '{file}' has no label; expected one in column '{name}'")
-    named = COLUMNS & row.keys()
-    image = str(row[find_column(row, file=file, known=COLUMNS, what="images")]) if named else None
+    named = choose_columns(row)
+    image = str(row[find_column(row, file=file, known=named, what="images")]) if named else None
     return _Row(line=line, label=label, image=image)

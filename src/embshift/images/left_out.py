@@ -23,6 +23,7 @@ __all__ = [
     "NOT_AN_IMAGE",
     "NO_IMAGES",
     "ODD_MEMBER",
+    "ODD_NAME",
     "OTHER_FORMAT",
     "OUTSIDE",
     "RAW",
@@ -59,6 +60,7 @@ OTHER_FORMAT = Reason("file", "an image format that is not read; convert it to P
 RAW = Reason("file", "a camera's raw file, which is not read; convert it to TIFF, PNG or JPEG")
 SPECIAL = Reason("file", "not a regular file")
 UNREADABLE = Reason("file", "cannot be read")
+ODD_NAME = Reason("file", "a name that holds an empty part, '.', '..' or a control character")
 RUN_FOLDER = Reason("folder", "a run folder, which holds results of embshift")
 SHUT_FOLDER = Reason("folder", "cannot be read")
 IN_RUN = Reason("file", "in a run folder, which holds results of embshift")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from embshift.core.errors import PlanError
 from embshift.core.paths import find_path
+from embshift.core.remote import check_listed_address, is_remote_address, join_address
 from embshift.images.folders import sort_key
 
-__all__ = ["COLUMNS", "TABLES", "is_list", "locate", "read_list"]
+__all__ = ["COLUMNS", "TABLES", "URLS", "choose_columns", "is_list", "locate", "read_list"]
 
 _PROBE = 4096  # bytes read to tell a list of paths from an image whose name has no known suffix
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -22,6 +23,14 @@ COLUMNS = frozenset(
     {"file", "file_name", "file_path", "filename", "filepath", "image", "image_path", "img", "path"}
 )
 """Names of columns that hold paths, in lower case."""
+URLS = frozenset({"url", "image_url"})
+"""Names of columns that hold addresses; they count where no column of paths is there."""
+
+
+def choose_columns(names: Iterable[str], /) -> frozenset[str]:
+    """Return the names, of those of a list's columns, that hold paths: addresses where there are no paths."""
+    found = frozenset(names)
+    return found & COLUMNS or found & URLS
 
 
 def is_list(path: Path) -> bool:
@@ -45,29 +54,48 @@ def _is_text(start: bytes) -> bool:
     return True
 
 
-def read_list(file: Path) -> list[tuple[str, str]]:
+def read_list(file: Path, *, base: str = "") -> list[tuple[str, str]]:
     """Return the paths in a list as they are written, sorted and each once, and where they lead.
 
     A relative path starts from the list's folder. A path that leads nowhere is returned all the same.
 
+    Args:
+        file: The list.
+        base: The address of the list's folder, where the list is from another machine.
+
     Raises:
         PlanError: If the list is not text, or a table of which no column is known to hold paths.
+        UsageError: If it names what lists may not: see `locate`.
     """
     if file.suffix.lower() in _DOCUMENTS:
         raise PlanError(f"source '{file}' is no list of paths; expected a text file with one path a line")
     lines = _read_lines(file)
     delimiter = TABLES.get(file.suffix.lower())
     written = {line.strip() for line in (_read_column(lines, delimiter, file) if delimiter else lines)}
-    return [(one, locate(one, file.parent)) for one in sorted(written - {""}, key=sort_key)]
+    return [(one, locate(one, file.parent, base=base)) for one in sorted(written - {""}, key=sort_key)]
 
 
-def locate(written: str, folder: Path) -> str:
-    """Return where a path leads that a list in a folder holds; to itself where nothing is there."""
+def locate(written: str, folder: Path, *, base: str = "") -> str:
+    """Return where a path leads that a list holds: an absolute path, or an address.
+
+    Args:
+        written: The path; to itself where nothing is there.
+        folder: The list's folder.
+        base: The folder's address, where the list is from another machine; it leads to no file of this one.
+
+    Raises:
+        PlanError: If a list from another machine names a file of this one.
+        UsageError: If it is an address that may not be written into a listing.
+    """
+    if is_remote_address(written):
+        return check_listed_address(written)
+    if base:
+        return join_address(base, written)
     try:
         found = find_path(written, below=folder)
     except OSError:  # a name that no file can have: `decode` reports it
         found = None
-    return os.path.join(folder, written) if found is None else found
+    return os.path.abspath(os.path.join(folder, written) if found is None else found)
 
 
 def _read_lines(file: Path) -> list[str]:
@@ -87,12 +115,13 @@ def _read_column(lines: Iterable[str], delimiter: str, file: Path) -> list[str]:
     except csv.Error as error:
         raise PlanError(f"table '{file}' cannot be read: {error}") from error
     names = [name.strip().lower() for name in rows[0]] if rows else []
-    known = [at for at, name in enumerate(names) if name in COLUMNS]
+    wanted = choose_columns(names)
+    known = [at for at, name in enumerate(names) if name in wanted]
     if len(known) == 1:
         return [row[known[0]] for row in rows[1:] if len(row) > known[0]]
     if all(len(row) == 1 for row in rows):
         return [row[0] for row in rows]
     raise PlanError(
-        f"table '{file}' has the columns {', '.join(names)}; expected one named path, file or image,"
+        f"table '{file}' has the columns {', '.join(names)}; expected one named path, file, image or url,"
         " or a single column"
     )

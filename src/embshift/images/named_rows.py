@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from embshift.core.errors import PlanError
 from embshift.core.paths import find_path, input_path
+from embshift.core.remote import is_remote_address
 from embshift.core.text_files import parse_json, read_typed_text
 from embshift.core.types import ImageRecord
 from embshift.images.lists import TABLES
@@ -149,6 +150,8 @@ def _only_ones(names: Sequence[str]) -> dict[str, int]:
 
 
 def _find_path(written: str, *, folder: Path) -> str | None:
+    if is_remote_address(written):
+        return written
     try:
         found = find_path(written, below=folder)
     except OSError:  # a name that no file can have

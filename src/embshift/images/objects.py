@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from embshift.core.errors import PlanError
-from embshift.images.lists import COLUMNS
+from embshift.images.lists import choose_columns
 
 __all__ = ["expand_source", "read_array"]
 
@@ -37,10 +37,11 @@ def _is_of(package: str, thing: Any, kind: str) -> bool:
 
 
 def _choose_column(columns: list[Any]) -> Any:
-    found = [name for name in columns if str(name).lower() in COLUMNS]
+    wanted = choose_columns(str(name).lower() for name in columns)
+    found = [name for name in columns if str(name).lower() in wanted]
     if len(found) == 1:
         return found[0]
-    what = f"the columns {', '.join(map(str, found))}" if found else "no column path, image or file"
+    what = f"the columns {', '.join(map(str, found))}" if found else "no column path, image, file or url"
     raise PlanError(
         f"a table has {what} (of {', '.join(map(str, columns)) or 'none'}); pass one column: table['path']"
     )

@@ -12,6 +12,7 @@ from PIL import Image
 
 from embshift.core.errors import PlanError, SourceError
 from embshift.core.paths import expand_path, find_path
+from embshift.core.remote import is_remote_address
 from embshift.core.types import Identity, ImageRecord
 from embshift.images.braces import expand_braces
 from embshift.images.captioned_lists import LISTS, is_captioned, list_captioned
@@ -22,10 +23,25 @@ from embshift.images.kinds import SUFFIXES, explain_left_out, is_compressed, is_
 from embshift.images.left_out import COMPRESSED, CONTAINER, LeftOut
 from embshift.images.lists import is_list, read_list
 from embshift.images.objects import read_array
+from embshift.images.remote.listing import list_remote
 
-__all__ = ["list_sources", "stream_sources"]
+__all__ = ["lead_elsewhere", "list_sources", "stream_sources"]
 
 _EXPECTED = "expected a folder, an image file, a glob, a list of paths, or a file .tar, .parquet or .arrow"
+
+
+def lead_elsewhere(sources: Sequence[Any], /) -> bool:
+    """Return whether sources are, or may name, images on other machines, as lists may."""
+    texts = [source for source in sources if isinstance(source, (str, os.PathLike))]
+    return any(_is_remote(one) or _may_be_list(_find(one)) for one in texts)
+
+
+def _may_be_list(path: Path | None) -> bool:
+    return path is not None and path.suffix.lower() not in SUFFIXES and path.is_file()
+
+
+def _is_remote(source: str | os.PathLike[str]) -> bool:
+    return isinstance(source, str) and is_remote_address(source)
 
 
 def list_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> tuple[ImageRecord, ...]:
@@ -46,7 +62,8 @@ def stream_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> It
             ``shard-{000..099}.tar``, lists of paths (text with one per line, or a table, relative to the
             list's folder), or images in memory (PIL images, arrays of height x width x 3 or height x width,
             of uint8 or of floats from 0 to 1, tensors of torch). A folder without images, but with archives,
-            stands for what they hold.
+            stands for what they hold. Folders, files, globs and lists may be addresses, such as
+            ``s3://bucket/folder``; they are read inside `grant_sources` alone.
         left: Counts what is left out, and why.
 
     Yields:
@@ -68,7 +85,7 @@ def stream_sources(sources: Sequence[Any], *, left: LeftOut | None = None) -> It
 def _list_roots(sources: Sequence[Any]) -> Iterator[Path]:
     """Yield the folders that are searched."""
     for source in sources:
-        if isinstance(source, (str, os.PathLike)):
+        if isinstance(source, (str, os.PathLike)) and not _is_remote(source):
             path, top = _find(source), find_top(expand_path(source))
             if path is not None and path.is_dir():
                 yield path
@@ -87,7 +104,7 @@ def _find(source: str | os.PathLike[str]) -> Path | None:
 
 def _has_no_repeats(sources: Sequence[Any]) -> bool:
     """Return whether the sources are a single folder or file of images, in which none can be named twice."""
-    if len(sources) != 1 or not isinstance(sources[0], (str, os.PathLike)):
+    if len(sources) != 1 or not isinstance(sources[0], (str, os.PathLike)) or _is_remote(sources[0]):
         return False
     path = _find(sources[0])
     return path is not None and (path.is_dir() or is_container(str(path)) or _is_captioned(path))
@@ -96,7 +113,8 @@ def _has_no_repeats(sources: Sequence[Any]) -> bool:
 def _list_some(source: Any, *, links: Links, left: LeftOut) -> Iterator[ImageRecord]:
     """Yield the images of a source; raise `SourceError` if there is none."""
     record, own = None, LeftOut()
-    for record in _list_one(source, links=links, left=own):
+    elsewhere = isinstance(source, str) and is_remote_address(source)
+    for record in list_remote(source, left=own) if elsewhere else _list_one(source, links=links, left=own):
         yield record
     left.join(own)
     if record is None:
@@ -139,7 +157,8 @@ def _list_file(text: str, path: Path, *, left: LeftOut) -> Iterator[ImageRecord]
     elif _is_captioned(path):
         yield from list_captioned(text, path, left=left)
     elif path.is_file() and path.suffix.lower() not in SUFFIXES and is_list(path):
-        yield from (_make_file_record(text, Path(at), name) for name, at in read_list(path))
+        for name, at in read_list(path):
+            yield ImageRecord(row=0, source=text, member=name, path=at)
     else:
         yield _make_file_record(text, path)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack
 
 from embshift.core.errors import UsageError
 from embshift.core.progress import Reporter, Silent
+from embshift.core.remote import allow_private_addresses
 from embshift.images.objects import expand_source
 from embshift.measurement.cluster.choice import choose_engine
 from embshift.measurement.cluster.options import RayOptions
@@ -39,6 +40,7 @@ def measure(
     gpus_per_actor: float | None = None,
     allow_code: bool = False,
     allow_remote: bool = False,
+    allow_private: bool = False,
     reporter: Reporter | None = None,
     **options: Unpack[PlanOptions],
 ) -> Run:
@@ -62,7 +64,8 @@ def measure(
         actors: How many actors; None for as many as there is room for.
         gpus_per_actor: GPUs of an actor, also a fraction of one.
         allow_code: Whether a plan's file in a run folder, which anyone may have written, may name code.
-        allow_remote: Whether such a file may name a service as encoder.
+        allow_remote: Whether such a file may name a service as encoder, or images on other machines.
+        allow_private: Whether images may be at web addresses in private networks and on this machine.
         reporter: Who is told about the progress; the module ``logging`` where None.
         **options: Fields of `Plan`: encoder, preset, seed, draws, image_size, … The encoder may also be an
             object: a function of images (uint8, RGB, n × height × width × 3) to embeddings (n × dim), a pair
@@ -94,16 +97,17 @@ def measure(
     chosen = choose_engine(engine, cluster, plan=asked)
     if chosen is not None:
         _check_portable(objects, encoder)
-    return carry_out(
-        asked,
-        sources=sources,
-        objects=objects,
-        encoder=encoder,
-        out=default_folder(asked) if out is None else output_run(out),
-        update=update,
-        engine=chosen,
-        reporter=reporter or Silent(),
-    )
+    with allow_private_addresses(allow_private):
+        return carry_out(
+            asked,
+            sources=sources,
+            objects=objects,
+            encoder=encoder,
+            out=default_folder(asked) if out is None else output_run(out),
+            update=update,
+            engine=chosen,
+            reporter=reporter or Silent(),
+        )
 
 
 def _check_portable(objects: Mapping[str, Any], encoder: Any) -> None:

@@ -1,10 +1,12 @@
 """Algorithm 1 of the paper as a data set: each item is an image with all of its views."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
 from embshift.core.errors import ImageError
+from embshift.core.remote import current_access, grant_access
 from embshift.core.types import ORIGINAL, Pixels, Transform, ViewKey
 from embshift.images import LeftOut, Limits, decode, list_sources, resize
 from embshift.transforms.build import build, wrap
@@ -50,7 +52,9 @@ class ImageTransformDataset:
         self.seed = seed
         self.transforms_dict = _build_transforms(transforms_dict)
         left = LeftOut()
-        self._records = list_sources([image_dir], left=left)
+        self._access = replace(current_access(), remote=True)  # for `DataLoader`, which reads elsewhere
+        with grant_access(self._access):
+            self._records = list_sources([image_dir], left=left)
         self.image_paths = [Path(str(record.path)) for record in self._records]
         print(f"{len(self.image_paths):,} images in {image_dir}")  # noqa: T201 - line 5 of Algorithm 1
         for line in left.lines():
@@ -70,7 +74,8 @@ class ImageTransformDataset:
             TransformError: If a transform fails on it.
         """
         record = self._records[index]
-        decoded = decode(record, limits=Limits())
+        with grant_access(self._access):
+            decoded = decode(record, limits=Limits())
         if decoded.pixels is None:
             raise ImageError(f"{record.path}: {decoded.error}", status=decoded.status)
         original = resize(decoded.pixels, size=self.image_size, rule="linear")

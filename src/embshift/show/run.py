@@ -139,6 +139,8 @@ class Run(MeasuredRun):
         prompts: Sequence[str] = (),
         vectors: str | Path | None = None,
         allow_code: bool = False,
+        allow_remote: bool = False,
+        allow_private: bool = False,
         reporter: Reporter | None = None,
     ) -> Explanation:
         """Measure where in the network of its encoder the run's shifts arise; see ``embshift explain``.
@@ -158,6 +160,8 @@ class Run(MeasuredRun):
             prompts: Texts with ``{}`` that words and labels are put into; "a photo of a {}" if empty.
             vectors: A Parquet file with the columns text and vector, for an encoder without a text side.
             allow_code: Whether code that the run's record names, which anyone may have written, may run.
+            allow_remote: Whether images that it names on other machines are read.
+            allow_private: Whether also at web addresses in private networks and on this machine.
             reporter: Who is told about the progress; the module ``logging`` where None.
 
         Raises:
@@ -168,7 +172,7 @@ class Run(MeasuredRun):
             RunError: If the run is not finished, or its images cannot be read again.
             StorageError: If results cannot be written.
             UnknownNameError: If there is no such kind of patch.
-            UsageError: If the record names code, and that is not allowed.
+            UsageError: If the record names code or images on other machines, and that is not allowed.
         """
         STUDIES["explain"](
             self,
@@ -182,6 +186,8 @@ class Run(MeasuredRun):
             prompts=(prompts,) if isinstance(prompts, str) else tuple(prompts),
             vectors=vectors,
             allow_code=allow_code,
+            allow_remote=allow_remote,
+            allow_private=allow_private,
             reporter=reporter,
         )
         return self.explanation()

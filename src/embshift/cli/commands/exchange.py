@@ -27,7 +27,7 @@ def views(parsed: argparse.Namespace) -> int:
 
     options = plan_options(parsed)
     sources, told = _choose_sources(parsed, options), reporter(quiet=parsed.quiet)
-    options |= {"plan": parsed.plan, "allow_code": parsed.allow_code}
+    options |= {"plan": parsed.plan, "allow_code": parsed.allow_code, "allow_remote": parsed.allow_remote}
     written = write_views(sources, out=parsed.out, reporter=told, **options)
     print_text(
         f"{count_noun(written.views, 'view')} of {count_noun(written.images, 'image')}: {written.path}"

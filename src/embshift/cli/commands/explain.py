@@ -81,6 +81,7 @@ def _measure(run: "RunTables", parsed: argparse.Namespace) -> None:
         prompts=tuple(parsed.prompt or ()),
         vectors=parsed.vectors,
         allow_code=parsed.allow_code,
+        allow_remote=parsed.allow_remote,
         reporter=reporter(quiet=parsed.quiet),
     )
 

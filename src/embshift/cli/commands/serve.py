@@ -54,9 +54,21 @@ def _check_extra() -> None:
 
 
 def _is_run(path: str) -> bool:
+    from embshift.core.remote import is_remote_address
     from embshift.runs.record import RECORD  # imports pyarrow
 
-    return is_store_address(path) or os.path.lexists(Path(input_path(path)) / RECORD)
+    if is_store_address(path):
+        return _is_stored_run(path)
+    if is_remote_address(path):
+        return False
+    return os.path.lexists(Path(input_path(path)) / RECORD)
+
+
+def _is_stored_run(address: str) -> bool:
+    from embshift.core.stores import stat_object
+    from embshift.runs.record import RECORD  # imports pyarrow
+
+    return stat_object(f"{address.rstrip('/')}/{RECORD}") is not None
 
 
 def _check_wish(parsed: argparse.Namespace, runs: Sequence[str]) -> None:
@@ -98,7 +110,7 @@ def _open_sides(parsed: argparse.Namespace, runs: Sequence[str]) -> "Generator[l
     from embshift.measurement.studies.live.opening import open_served
     from embshift.runs.tables import open_tables
 
-    trust = Trust(code=parsed.allow_code)
+    trust = Trust(code=parsed.allow_code, remote=parsed.allow_remote)
     if runs:
         yield [open_served(open_tables(one), title=_name(one), trust=trust) for one in runs]
         return
@@ -112,11 +124,13 @@ def _open_sides(parsed: argparse.Namespace, runs: Sequence[str]) -> "Generator[l
         reporter=reporter(quiet=parsed.quiet),
     ) as run:
         # Its plan is the user's own.
-        yield [open_served(run, title=_name(parsed.what[0]), trust=Trust(code=True))]
+        yield [open_served(run, title=_name(parsed.what[0]), trust=Trust(code=True, remote=True))]
 
 
 def _name(path: str) -> str:
-    if is_store_address(path):
+    from embshift.core.remote import is_remote_address
+
+    if is_remote_address(path):
         return path.rstrip("/").split("/")[-1]
     return Path(os.path.abspath(input_path(path))).name or path
 
@@ -133,7 +147,8 @@ def _make_desk(parsed: argparse.Namespace, sides: "list[ServedRun]") -> "Desk":
 def _write_command(parsed: argparse.Namespace) -> str:
     options = [f"--encoder {shlex.quote(parsed.encoder)}"] if parsed.encoder else []
     options += [f"--limit {parsed.limit}"] if parsed.limit else []
-    options += ["--allow-code"] if parsed.allow_code else []
+    allowed = [one for one in ("code", "remote", "private") if getattr(parsed, f"allow_{one}")]
+    options += [f"--allow-{one}" for one in allowed]
     return " ".join(["embshift serve", *map(shlex.quote, parsed.what), *options])
 
 

@@ -38,7 +38,7 @@ def add_views_options(parser: argparse.ArgumentParser) -> None:
     _add_workers(add)
     add("worker_memory", "MIB", "memory that one image may use in a worker (default: as for run)")
     add("timeout", "S", "seconds that one image may take in a worker (default: as for run)")
-    add_trust_options(parser, "code")
+    add_trust_options(parser, "code", "remote", "private")
 
 
 def add_ingest_options(parser: argparse.ArgumentParser) -> None:

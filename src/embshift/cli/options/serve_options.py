@@ -40,4 +40,4 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     complete(encoder, named("encoders", files="/"))
     for action in (port, at, limit):
         complete(action, no_words)
-    add_trust_options(parser, "code")
+    add_trust_options(parser, "code", "remote", "private")

@@ -6,6 +6,7 @@ from embshift.cli.options.completers import complete, named, no_words, paths, wo
 from embshift.cli.options.format_options import add_format
 from embshift.cli.options.plan_options import adder
 from embshift.cli.options.run_options import add_sources
+from embshift.cli.options.trust_options import add_trust_options
 from embshift.core.services import read_encoder
 
 __all__ = ["add_match_options", "add_sweep_options"]
@@ -54,6 +55,7 @@ def add_match_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add_sources(parser, count="+")
+    add_trust_options(parser, "private")
     add = parser.add_argument
     transforms = add(
         "--transforms",

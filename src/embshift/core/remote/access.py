@@ -3,11 +3,20 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from embshift.core.errors import UsageError
 
-__all__ = ["ACCESS", "NO_ACCESS", "Access", "check_access", "current_access", "grant_access"]
+__all__ = [
+    "ACCESS",
+    "NO_ACCESS",
+    "Access",
+    "allow_private_addresses",
+    "check_access",
+    "current_access",
+    "grant_access",
+    "grant_sources",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,21 @@ def grant_access(access: Access, /) -> Generator[None]:
         yield
     finally:
         _granted.reset(before)
+
+
+@contextmanager
+def grant_sources() -> Generator[None]:
+    """Let addresses be read that the user named."""
+    with grant_access(replace(current_access(), remote=True)):
+        yield
+
+
+@contextmanager
+def allow_private_addresses(allowed: bool, /) -> Generator[None]:
+    """Let addresses in private networks be read inside, where any are; what was allowed before stays so."""
+    before = current_access()
+    with grant_access(replace(before, private=before.private or allowed)):
+        yield
 
 
 def check_access(shown: str, /) -> Access:

@@ -2,15 +2,23 @@
 
 import re
 
-from embshift.core.errors import UsageError
+from embshift.core.errors import PlanError, UsageError
 from embshift.core.services import strip_address
 from embshift.core.stores import SCHEMES as STORES
 from embshift.core.stores import split_address
 
-__all__ = ["check_remote_address", "is_remote_address", "is_web_address", "redact_address"]
+__all__ = [
+    "check_listed_address",
+    "check_remote_address",
+    "is_remote_address",
+    "is_web_address",
+    "join_address",
+    "redact_address",
+]
 
 _SCHEMES = frozenset({*STORES, "http", "https", "hf"})
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_PINNED = re.compile(r"^hf://datasets/[^/@]+/[^/@]+@[0-9a-f]{40}/", re.IGNORECASE)
 _SECRETS = frozenset(
     {
         "apikey",
@@ -71,6 +79,52 @@ def check_remote_address(text: str, /) -> None:
         split_address(text)
 
 
+def check_listed_address(text: str, /) -> str:
+    """Return an address that a list holds, if it may be written into a listing.
+
+    One on the web that cannot be an address becomes a row with a status, as a path does that leads nowhere.
+
+    Raises:
+        UsageError: As `check_remote_address`; and if it is on the hub without the commit that it means.
+    """
+    if is_web_address(text):
+        _check_query(text)
+        _check_user(text)
+        return text
+    check_remote_address(text)
+    if text.lower().startswith("hf://") and not _PINNED.search(text):
+        raise UsageError(
+            f"a list names {redact_address(text)} without a commit; write"
+            " hf://datasets/OWNER/NAME@COMMIT/path, since a branch may move while the images are measured"
+        )
+    return text
+
+
+def join_address(base: str, written: str, /) -> str:
+    """Return where a path leads that a list on another machine holds.
+
+    Args:
+        base: The address of the list's folder.
+        written: A relative path, of which ".." does not lead out of the folder.
+
+    Raises:
+        PlanError: If it is no such path: such a list names no file of this machine.
+    """
+    parts = written.split("/")
+    plain = written.isprintable() and "\\" not in written and "://" not in written
+    if not plain or parts[0] in ("", "~") or ".." in parts or written.lower().startswith("file:"):
+        raise PlanError(
+            f"the list at {redact_address(base)} names {written[:100]!r}; a list from another machine names"
+            " addresses, or paths below its own folder"
+        )
+    below = "/".join(part for part in parts if part not in ("", "."))
+    if not is_web_address(base):
+        return f"{base}/{below}"
+    from urllib.parse import quote  # only now: it delays every start of the command
+
+    return check_listed_address(f"{base}/{quote(below)}")
+
+
 def _check_query(text: str) -> None:
     _, mark, query = text.partition("?")
     if not mark:
@@ -87,6 +141,14 @@ def _check_query(text: str) -> None:
             )
 
 
+def _check_user(text: str) -> None:
+    if "@" in re.split("[/?#]", text.partition("://")[2])[0]:
+        raise UsageError(
+            f"the address {redact_address(text)} holds a user name or password, which would be written into"
+            " the run; give one without, or download the file first"
+        )
+
+
 def _check_web(text: str) -> None:
     from urllib.parse import urlsplit  # only now: it delays every start of the command
 
@@ -100,10 +162,6 @@ def _check_web(text: str) -> None:
         host, parts = None, None
     if not host or parts is None:
         raise UsageError(f"'{shown}' is no web address; expected https://host/path")
-    if "@" in parts.netloc:
-        raise UsageError(
-            f"the address {shown} holds a user name or password, which would be written into the run; give"
-            " one without, or download the file first"
-        )
+    _check_user(text)
     if "#" in text:
         raise UsageError(f"the address {shown} holds a fragment (#…), which servers never see; leave it out")

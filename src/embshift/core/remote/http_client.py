@@ -3,6 +3,7 @@
 No proxy is used, since it would look up names itself, behind the back of the check.
 """
 
+import atexit
 import http.client
 import socket
 import ssl
@@ -155,6 +156,13 @@ def _send_once(request: Request, url: str, *, place: Place, own: bool, until: fl
             f"its certificate cannot be verified ({error.verify_message}); set SSL_CERT_FILE to the authority"
         )
         raise ImageError(f"{redact_address(url)}: {text} that you trust", status="unreadable") from None
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise PassingError(f"no answer from the name server ({error.strerror})") from None
+        text = f"{redact_address(url)}: no machine of that name ({error.strerror})"
+        raise ImageError(text, status="unreadable") from None
+    except (UnicodeError, http.client.InvalidURL) as error:  # a name that no machine can have
+        raise ImageError(f"{redact_address(url)} is no web address: {error}", status="unreadable") from None
     except (OSError, http.client.HTTPException) as error:
         raise PassingError(_explain(error)) from None
 
@@ -275,13 +283,12 @@ class _Idle:
 
 
 _idle = _Idle()
+atexit.register(_idle.clear)
 
 
 def _explain(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, socket.gaierror):
-        return f"no machine of that name ({error.strerror})"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there (connection refused)"
     text = " ".join(str(error).split())[:200]

@@ -12,7 +12,7 @@ from typing import TypeAlias, final
 from embshift.core.errors import ImageError
 from embshift.core.remote import is_remote_address, read_address
 from embshift.core.types import FrozenRow, ImageRecord
-from embshift.images.contents import Facts, read_content
+from embshift.images.contents import BLOCK, Facts, has_tag, is_tagged, read_content
 
 __all__ = ["HELD", "ReadAhead", "flatten_groups", "group_rows", "is_remote"]
 
@@ -167,7 +167,8 @@ def _join_neighbours(records: Sequence[ImageRecord]) -> Iterator[list[ImageRecor
 
 def _is_neighbour(part: Sequence[ImageRecord], record: ImageRecord) -> bool:
     first, last = part[0], part[-1]
-    within = record.is_part and last.is_part and (record.path, record.etag) == (last.path, last.etag)
+    named = record.etag == last.etag or (is_tagged(record) and is_tagged(last))
+    within = record.is_part and last.is_part and record.path == last.path and named
     gap = record.offset - last.offset - last.length
     return within and 0 <= gap <= _GAP and record.offset + record.length - first.offset <= _RANGE
 
@@ -202,10 +203,19 @@ def _read_alone(record: ImageRecord, *, most: int) -> bytes | None:
 
 
 def _read_together(part: Sequence[ImageRecord]) -> list[bytes | None]:
-    start = part[0].offset
-    length = _measure(part)
-    data = read_address(str(part[0].path), offset=start, length=length, etag=part[0].etag, most=length)
-    return [data[one.offset - start : one.offset - start + one.length] for one in part]
+    first, tagged = part[0], is_tagged(part[0])
+    start, length = first.offset - BLOCK * tagged, _measure(part) + BLOCK * tagged
+    etag = "" if tagged else first.etag
+    data = read_address(str(first.path), offset=start, length=length, etag=etag, most=length)
+    return [_cut(data, one, start=start) for one in part]
+
+
+def _cut(data: bytes, record: ImageRecord, *, start: int) -> bytes | None:
+    """Return a member; None, which has it read alone, where the archive no longer is the listed one."""
+    at = record.offset - start
+    if is_tagged(record) and not has_tag(data[at - BLOCK : at], record):
+        return None
+    return data[at : at + record.length]
 
 
 def flatten_groups(

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, zip_longest
@@ -13,9 +13,10 @@ from typing import Any, Unpack
 from embshift.core.errors import PlanError, UsageError
 from embshift.core.paths import output_path
 from embshift.core.progress import Reporter, Silent
+from embshift.core.remote import allow_private_addresses, grant_sources
 from embshift.core.types import FrozenRow, Identity
 from embshift.core.words import count_noun
-from embshift.images import LeftOut, stream_sources
+from embshift.images import LeftOut, lead_elsewhere, stream_sources
 from embshift.images.objects import expand_source
 from embshift.measurement.api import plan_call
 from embshift.measurement.engine.pool import perturb_images
@@ -80,6 +81,8 @@ def write_views(
     transforms: Mapping[str, Any] | Sequence[str] | None = None,
     plan: Plan | str | Path | None = None,
     allow_code: bool = False,
+    allow_remote: bool = False,
+    allow_private: bool = False,
     reporter: Reporter | None = None,
     **options: Unpack[PlanOptions],
 ) -> WrittenViews:
@@ -93,6 +96,8 @@ def write_views(
         plan: A plan or its TOML file; options override its fields.
         allow_code: Whether a plan's file in a run folder or beside views, which anyone may have written, may
             name code.
+        allow_remote: Whether such a file may name images on other machines.
+        allow_private: Whether images may be at web addresses in private networks and on this machine.
         reporter: Who is told about the progress; the module ``logging`` where None.
         **options: Fields of `Plan` that decide images and views: preset, seed, draws, image_size, …
 
@@ -108,10 +113,19 @@ def write_views(
     objects = dict(transforms) if isinstance(transforms, Mapping) else {}
     _check_options(options)
     # No service is asked here, whatever encoder the plan names.
-    trust = Trust(code=allow_code, remote=True)
-    base = load_trusted_plan(plan, trust) if isinstance(plan, (str, Path)) else plan
+    trust = Trust(code=allow_code, remote=allow_remote)
+    base = load_trusted_plan(plan, trust, encodes=False) if isinstance(plan, (str, Path)) else plan
     asked = _check_plan(plan_call(sources, transforms=transforms, base=base, options=options))
-    path = output_path(out)
+    with (
+        allow_private_addresses(allow_private),
+        grant_sources() if lead_elsewhere(sources) else nullcontext(),
+    ):
+        return _write_views(sources, asked, objects=objects, path=output_path(out), told=told)
+
+
+def _write_views(
+    sources: Sequence[Any], asked: Plan, *, objects: Mapping[str, Any], path: Path, told: Reporter
+) -> WrittenViews:
     form, left = choose_form(path), LeftOut()
     count = sum(1 for _ in islice(stream_sources(sources, left=left), asked.limit))
     told.note(f"{count_noun(count, 'image')} found; views: {path}")

@@ -5,7 +5,7 @@ A finished run is answered from here without torch and without the encoder's wei
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embshift.core.progress import Reporter
+from embshift.core.remote import grant_sources
 from embshift.core.types import ImageRecord
 from embshift.core.words import count_noun
-from embshift.images import LeftOut, stream_sources
+from embshift.images import LeftOut, lead_elsewhere, stream_sources
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.dark_images import describe_dark_images
 from embshift.measurement.session.encoder_files import same_files
@@ -84,7 +85,33 @@ def carry_out(
         StorageError: If results cannot be written.
         UsageError: If the folder is not empty and not a run folder.
     """
-    own = objects or {}
+    with grant_sources() if lead_elsewhere(sources) else nullcontext():
+        return _carry_out(
+            asked,
+            sources=sources,
+            out=out,
+            reporter=reporter,
+            objects=objects or {},
+            encoder=encoder,
+            stored=stored,
+            update=update,
+            prepare=prepare,
+        )
+
+
+def _carry_out(
+    asked: Plan,
+    *,
+    sources: Sequence[Any],
+    out: Path,
+    reporter: Reporter,
+    objects: Mapping[str, Any],
+    encoder: Any,
+    stored: "Stored | None",
+    update: bool,
+    prepare: bool,
+) -> Run:
+    own = objects
     records, count, left = _list_images(sources, stored)
     fewer = asked.limit is not None and asked.limit < count
     within = f", using the first {asked.limit:,}" if fewer else ""

@@ -13,6 +13,7 @@ from typing import Any
 
 from embshift.core.errors import ResumeError, RunError, UsageError
 from embshift.core.progress import Reporter
+from embshift.core.remote import grant_access
 from embshift.core.words import count_noun
 from embshift.measurement.pipeline.batches import Mishaps
 from embshift.measurement.plan.files import plan_from_content
@@ -20,7 +21,7 @@ from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.frozen_listing import open_listing
 from embshift.measurement.session.resume import continue_plan
 from embshift.measurement.session.session import Session, start_session
-from embshift.measurement.session.trust import Trust, check_trust
+from embshift.measurement.session.trust import Trust, check_remote_images, check_trust
 from embshift.measurement.session.work import finish_session, measure_part
 from embshift.runs.listing import Listing, is_there
 from embshift.runs.lock import lock_folder, share_folder
@@ -79,7 +80,11 @@ def measure_one_part(
         RunError: If the folder is not a prepared run, or damaged.
         UsageError: If the run cannot be measured in parts, or what it names is not trusted.
     """
-    with share_folder(folder), start_part(folder, options, trust=trust, reporter=reporter) as session:
+    with (
+        share_folder(folder),
+        grant_access(trust.access()),
+        start_part(folder, options, trust=trust, reporter=reporter) as session,
+    ):
         _check_images(session.rows, part)
         # Smaller batches would give other bytes, and only some of the parts would have them.
         whole = replace(session, mishaps=Mishaps(may_halve=False))
@@ -95,7 +100,11 @@ def finish_parts(folder: Path, /, *, trust: Trust, reporter: Reporter) -> None:
         ResumeError: If chunks are missing, or a part is still being measured.
         RunError: If the folder is not a prepared run, or damaged.
     """
-    with lock_folder(folder), start_part(folder, None, trust=trust, reporter=reporter) as session:
+    with (
+        lock_folder(folder),
+        grant_access(trust.access()),
+        start_part(folder, None, trust=trust, reporter=reporter) as session,
+    ):
         missing = [chunk for chunk in session.rows.chunks if not session.sink.has(chunk)]
         if missing:
             named = ", ".join(str(chunk) for chunk in missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -131,6 +140,7 @@ def start_part(
             raise UsageError(
                 f"the images of {folder} were in the memory of another process; a run in parts needs files"
             )
+        check_remote_images(rows, trust, where=str(folder))
         session = start_session(
             plan, info=info, rows=rows, out=folder, objects={}, encoder=None, note=reporter.note
         )

@@ -1,16 +1,18 @@
 """Trust: what a run's record names is not run, and not sent to, unless the user says so."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embshift.core.errors import UsageError
 from embshift.core.paths import input_path
+from embshift.core.remote import Access, current_access, is_remote_address, redact_address
+from embshift.core.types import FrozenRow
 from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.plan import Plan
 from embshift.runs.record import RECORD, VIEWS
 
-__all__ = ["NO_TRUST", "Trust", "check_trust", "load_trusted_plan"]
+__all__ = ["NO_TRUST", "Trust", "check_remote_images", "check_trust", "load_trusted_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +21,17 @@ class Trust:
 
     Attributes:
         code: Whether functions and objects that it names are imported and called.
-        remote: Whether images are sent to services that it names.
+        remote: Whether images are sent to services that it names, and read from other machines.
+        private: Whether they are also read from web addresses in private networks and on this machine.
     """
 
     code: bool = False
     remote: bool = False
+    private: bool = False
+
+    def access(self) -> Access:
+        """Return what may be read from other machines."""
+        return Access(remote=self.remote, private=self.private or current_access().private)
 
 
 NO_TRUST = Trust()
@@ -38,8 +46,9 @@ def check_trust(plan: Plan, trust: Trust, /, *, where: str) -> None:
         where: Where it was recorded, for the error.
 
     Raises:
-        UsageError: If it names code or a service, and that is not allowed.
+        UsageError: If it names code, a service or sources on other machines, and that is not allowed.
     """
+    _check_sources(plan, trust, where=where)
     wanted = () if trust.code else tuple(_list_code(plan))
     if wanted:
         raise UsageError(
@@ -53,12 +62,39 @@ def check_trust(plan: Plan, trust: Trust, /, *, where: str) -> None:
         )
 
 
-def load_trusted_plan(path: str | Path, trust: Trust, /) -> Plan:
+def check_remote_images(rows: Iterable[FrozenRow], trust: Trust, /, *, where: str) -> None:
+    """Check that a recorded listing names no image on another machine, unless the user allows it.
+
+    Raises:
+        UsageError: If it does, and that is not allowed.
+    """
+    if trust.remote:
+        return
+    for row in rows:
+        if row.record.path is not None and is_remote_address(row.record.path):
+            raise UsageError(
+                f"{where} names images on other machines, first {redact_address(row.record.path)}, which are"
+                " not read unasked: anyone may have written the listing; if you trust it, give --allow-remote"
+                " (allow_remote=True)"
+            )
+
+
+def _check_sources(plan: Plan, trust: Trust, *, where: str) -> None:
+    named = next((source for source in plan.sources if is_remote_address(source)), None)
+    if named is not None and not trust.remote:
+        raise UsageError(
+            f"{where} names images on another machine, {redact_address(named)}, which are not read unasked:"
+            " anyone may have written the record; if you trust it, give --allow-remote (allow_remote=True)"
+        )
+
+
+def load_trusted_plan(path: str | Path, trust: Trust, /, *, encodes: bool = True) -> Plan:
     """Read a plan from TOML; one in a run folder or beside views may ask for no more than is allowed.
 
     Args:
         path: The file.
         trust: What is allowed.
+        encodes: Whether the plan's encoder is going to be asked.
 
     Raises:
         PlanError: If the plan cannot be used.
@@ -66,7 +102,10 @@ def load_trusted_plan(path: str | Path, trust: Trust, /) -> Plan:
     """
     folder = Path(input_path(path)).parent
     if any((folder / name).exists() for name in (RECORD, VIEWS)):
-        check_trust(load_plan(path, build=False), trust, where=str(path))
+        plan = load_plan(path, build=False)
+        _check_sources(plan, trust, where=str(path))
+        # Nothing is sent to a service that is not asked.
+        check_trust(plan, trust if encodes else replace(trust, remote=True), where=str(path))
     return load_plan(path)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from embshift.analysis.strength.solved import DISPLACEMENT, SSIM, Solved, SolvedLevel
 from embshift.core.errors import PlanError, SourceError
 from embshift.core.progress import Reporter, Silent
+from embshift.core.remote import allow_private_addresses, grant_sources
 from embshift.core.seeding import make_generator
 from embshift.core.types import ImageRecord
 from embshift.core.words import count_noun
@@ -47,6 +48,7 @@ def measure_matched(
     ssim: Sequence[float] | None = None,
     displacement: Sequence[float] | None = None,
     out: str | Path | None = None,
+    allow_private: bool = False,
     reporter: Reporter | None = None,
     **options: Unpack[PlanOptions],
 ) -> Run:
@@ -62,6 +64,7 @@ def measure_matched(
         ssim: Mean structural similarities; 0.9, 0.7 and 0.5 where None.
         displacement: Mean pixel displacements, in pixels; 4, 10 and 20 where None.
         out: The run folder; ``runs/<time>-<encoder>`` where None.
+        allow_private: Whether images may be at web addresses in private networks and on this machine.
         reporter: Who is told about the progress; nobody where None.
         **options: Fields of `Plan`.
 
@@ -83,7 +86,8 @@ def measure_matched(
     plan = make_plan(metrics=metrics, **values)
     targets = _check_targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)
     chosen = chosen_transforms(transforms)
-    images = _read_images(_shuffle(list_sources(sources)[: plan.limit], seed=plan.seed), plan)
+    with allow_private_addresses(allow_private), grant_sources():
+        images = _read_images(_shuffle(list_sources(sources)[: plan.limit], seed=plan.seed), plan)
     progress.note(
         f"solving the strengths of {count_noun(len(chosen), 'transform')}"
         f" on {count_noun(len(images), 'image')}"
@@ -95,7 +99,8 @@ def measure_matched(
     named = tuple(str(one) if isinstance(one, (str, Path)) else "memory" for one in sources)
     plan = replace(plan, sources=named, transforms=(*levels, *_list_unmatched(chosen)))
     folder = default_folder(plan) if out is None else output_run(out)
-    run = carry_out(plan, sources=sources, encoder=encoder, out=folder, reporter=progress)
+    with allow_private_addresses(allow_private):
+        run = carry_out(plan, sources=sources, encoder=encoder, out=folder, reporter=progress)
     found = {
         "fingerprint": run.info["fingerprint"],
         "images": [one.image_id for one in images],

@@ -29,6 +29,8 @@ def explain(
     prompts: tuple[str, ...] = (),
     vectors: str | Path | None = None,
     allow_code: bool = False,
+    allow_remote: bool = False,
+    allow_private: bool = False,
     reporter: Reporter | None = None,
 ) -> ExplainedTables:
     """Explain a run; see `explain_run`, and `TextRequest` for the texts.
@@ -45,6 +47,8 @@ def explain(
         prompts: Texts with ``{}`` that words and labels are put into.
         vectors: A Parquet file with the vectors of all texts.
         allow_code: Whether code that the run's record names may run.
+        allow_remote: Whether images that it names on other machines are read.
+        allow_private: Whether also at web addresses in private networks and on this machine.
         reporter: Who is told about the progress.
     """
     texts = TextRequest(words=words, labels=labels, captions=captions, prompts=prompts, vectors=vectors)
@@ -55,7 +59,7 @@ def explain(
         patch_images=patch_images,
         seed=seed,
         texts=texts,
-        trust=Trust(code=allow_code),
+        trust=Trust(code=allow_code, remote=allow_remote, private=allow_private),
         reporter=reporter,
     )
 

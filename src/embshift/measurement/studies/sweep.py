@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from embshift.core.errors import PlanError
 from embshift.core.progress import Reporter, Silent
+from embshift.core.remote import allow_private_addresses
 from embshift.images.objects import expand_source
 from embshift.measurement.plan.objects import name_objects
 from embshift.measurement.plan.options import PlanOptions
@@ -92,6 +93,7 @@ def measure_sweep(
     severities: Sequence[int] | None = None,
     strengths: Sequence[float] | None = None,
     out: str | Path | None = None,
+    allow_private: bool = False,
     reporter: Reporter | None = None,
     **options: Unpack[PlanOptions],
 ) -> Run:
@@ -103,6 +105,7 @@ def measure_sweep(
         severities: Levels; all five where neither is given.
         strengths: In place of severities: strengths of one transform, in its unit.
         out: The run folder; ``runs/<time>-<encoder>`` where None.
+        allow_private: Whether images may be at web addresses in private networks and on this machine.
         reporter: Who is told about the progress; nobody where None.
         **options: Fields of `Plan`.
 
@@ -121,10 +124,11 @@ def measure_sweep(
     named = [str(one) if isinstance(one, (str, Path)) else "memory" for one in sources]
     values, encoder = name_objects(options)
     plan = sweep_plan(transforms, severities=severities, strengths=strengths, sources=named, **values)
-    return carry_out(
-        plan,
-        sources=sources,
-        encoder=encoder,
-        out=default_folder(plan) if out is None else output_run(out),
-        reporter=reporter or Silent(),
-    )
+    with allow_private_addresses(allow_private):
+        return carry_out(
+            plan,
+            sources=sources,
+            encoder=encoder,
+            out=default_folder(plan) if out is None else output_run(out),
+            reporter=reporter or Silent(),
+        )

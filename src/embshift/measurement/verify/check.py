@@ -48,6 +48,7 @@ def verify_run(
     inputs: bool = True,
     allow_code: bool = False,
     allow_remote: bool = False,
+    allow_private: bool = False,
 ) -> Verdict:
     """Check a run folder, its inputs and its encoder.
 
@@ -60,7 +61,8 @@ def verify_run(
             makes it again. Results are never changed otherwise.
         inputs: Whether the input images are hashed again, and the encoder is opened.
         allow_code: Whether an encoder that the record names by its Python address is opened, too.
-        allow_remote: Whether an encoder that is a service is asked, too.
+        allow_remote: Whether an encoder that is a service is asked, and images are read from other machines.
+        allow_private: Whether images are also read from web addresses in private networks and on this one.
 
     Returns:
         The findings; ``print`` shows them.
@@ -76,7 +78,7 @@ def verify_run(
     path = run_path(folder, fresh=True)
     if not os.path.exists(file_in(path, RECORD)):
         open_tables(path)  # which says what was expected
-    trust = Trust(code=allow_code, remote=allow_remote) if inputs else None
+    trust = Trust(code=allow_code, remote=allow_remote, private=allow_private) if inputs else None
     with lock_folder(path) if repair else nullcontext():
         fetch_everything(path)
         verdict = _check(path, trust=trust)
@@ -149,7 +151,7 @@ def _check_files(folder: Path, info: Mapping[str, Any], *, found: _Findings, tru
     found.verdict = replace(found.verdict, chunks=len(chunks), images=len(rows), sealed=sealed)
     if trust is not None and rows:
         sound = [chunk for chunk, whole in chunks.items() if whole]
-        hashed, changed, gone = check_inputs(folder, chunks=sound, rows=rows)
+        hashed, changed, gone = check_inputs(folder, chunks=sound, rows=rows, trust=trust)
         others, said = check_encoder(info, trust)
         found.faults += [*changed, *others]
         found.notes += [*gone, *said]

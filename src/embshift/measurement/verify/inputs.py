@@ -18,6 +18,7 @@ from embshift.images.decode import Limits
 from embshift.images.facts import CHANGED
 from embshift.measurement.session.provenance import encoder_content
 from embshift.measurement.session.trust import Trust
+from embshift.measurement.verify.remote_inputs import RemoteInputs
 from embshift.measurement.verify.verdict import Fault
 from embshift.runs.listing import stat_record
 
@@ -25,16 +26,25 @@ __all__ = ["check_encoder", "check_inputs"]
 
 
 def check_inputs(
-    folder: Path, *, chunks: Iterable[int], rows: Sequence[FrozenRow]
+    folder: Path, *, chunks: Iterable[int], rows: Sequence[FrozenRow], trust: Trust
 ) -> tuple[int, list[Fault], list[str]]:
     """Compare every image that still exists with the SHA-256 of what was measured.
 
+    Args:
+        folder: The run folder.
+        chunks: Its sound chunks.
+        rows: Its listing.
+        trust: Whether images are read from other machines.
+
     Returns:
-        Number of hashed images, the changed ones, and a note on the missing ones.
+        Number of hashed images, the changed ones, and notes on the others.
     """
-    hashed, gone, faults = 0, list[str](), list[Fault]()
+    hashed, gone, faults, elsewhere = 0, list[str](), list[Fault](), RemoteInputs(trust)
     for line in _read_recorded(folder, chunks):
         frozen = rows[line["row"]]
+        if is_url(str(frozen.record.path)):
+            elsewhere.check(frozen.record, line)
+            continue
         found = _digest(frozen.record)
         if found is None:
             gone.append(line["member"])
@@ -42,7 +52,8 @@ def check_inputs(
         hashed += 1
         if found != line["sha256"]:
             faults.append(_report_change(line, found=found, frozen=frozen))
-    return hashed, faults, [_report_missing(gone)] if gone else []
+    notes = [*([_report_missing(gone)] if gone else []), *elsewhere.list_notes()]
+    return hashed + elsewhere.hashed, [*faults, *elsewhere.faults], notes
 
 
 def _read_recorded(folder: Path, chunks: Iterable[int]) -> Iterator[dict[str, Any]]:
@@ -55,7 +66,7 @@ def _read_recorded(folder: Path, chunks: Iterable[int]) -> Iterator[dict[str, An
 def _digest(record: ImageRecord) -> str | None:
     """Return the SHA-256 of an image's bytes; None where it is gone, empty where its place holds another."""
     try:
-        if not record.is_part and not is_url(str(record.path)):  # of any size: it is read piece by piece
+        if not record.is_part:  # of any size: it is read piece by piece
             with open(str(record.path), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         # Whatever is there now: an archive that has grown since holds the same images.

@@ -12,6 +12,7 @@ import numpy as np
 
 from embshift.core.errors import EncoderError, ResumeError, RunError
 from embshift.core.progress import Reporter, Silent
+from embshift.core.remote import grant_access
 from embshift.core.version import __version__
 from embshift.core.words import count_noun
 from embshift.encoders.inside import Inside, open_inside
@@ -20,7 +21,7 @@ from embshift.measurement.plan.files import plan_from_content
 from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.provenance import code_content, encoder_content
 from embshift.measurement.session.resume import check_code, check_encoder
-from embshift.measurement.session.trust import NO_TRUST, Trust, check_trust
+from embshift.measurement.session.trust import NO_TRUST, Trust, check_remote_images, check_trust
 from embshift.measurement.studies.explain.measured import MeasuredImage, count_views, measure_image
 from embshift.measurement.studies.explain.options import ExplainOptions, make_options
 from embshift.measurement.studies.explain.remade import Digests, read_digests, remake_image
@@ -62,7 +63,7 @@ def explain_run(
         run: The run, or its folder.
         texts: Words, labels and captions to store with it; None for the words that ship, where the encoder
             has a text side.
-        trust: Whether code that the run's record names may run.
+        trust: Whether code that the run's record names may run, and images be read from other machines.
         reporter: Who is told about the progress; nobody where None.
         **options: Fields of `ExplainOptions`; where None, those of the stored explanation, or else the
             defaults.
@@ -75,7 +76,7 @@ def explain_run(
         ResumeError: If the folder holds an explanation with other options.
         RunError: If the run is not finished, or its images cannot be read again.
         StorageError: If results cannot be written.
-        UsageError: If the record names code, and that is not allowed.
+        UsageError: If the record names code or images on other machines, and that is not allowed.
     """
     tables = run if isinstance(run, RunTables) else open_tables(run)
     make_options(**options)  # what is out of range is told first
@@ -93,7 +94,8 @@ def explain_run(
         if study is None:
             told.note("nothing left to do: the run is explained")
         else:
-            _explain(study, reporter=told)
+            with grant_access(trust.access()):
+                _explain(study, reporter=told)
     return open_explained(tables.folder, fingerprint=tables.info["fingerprint"])
 
 
@@ -199,6 +201,8 @@ def _open_study(run: RunTables, options: ExplainOptions, *, trust: Trust) -> _St
         recipe=recipe,
         sink=ExplainedSink(run=run.folder, fingerprint=""),
     )
+    rows = map(study.listing.__getitem__, images.rows)
+    check_remote_images(rows, trust, where=str(run.folder))
     return replace(study, sink=ExplainedSink(run=run.folder, fingerprint=_digest(study)))
 
 

@@ -15,7 +15,7 @@ from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.assignment import select_metrics
 from embshift.measurement.session.provenance import code_content, encoder_content
 from embshift.measurement.session.resume import check_code, check_encoder
-from embshift.measurement.session.trust import Trust
+from embshift.measurement.session.trust import Trust, check_remote_images
 from embshift.measurement.studies.live.live_run import LiveRun
 from embshift.measurement.studies.live.pictures import Pictures
 from embshift.measurement.studies.live.reach import list_reaches
@@ -40,7 +40,7 @@ def open_served(run: RunTables, *, title: str, trust: Trust) -> ServedRun:
     Args:
         run: The run.
         title: What the user called it.
-        trust: Whether code that the record names may run.
+        trust: Whether code that the record names may run, and images be read from other machines.
 
     Raises:
         RunError: If the run cannot be shown at all.
@@ -61,7 +61,7 @@ def open_served(run: RunTables, *, title: str, trust: Trust) -> ServedRun:
 def _open_live(run: RunTables, plan: Plan, reaches: Mapping[str, Reach], *, trust: Trust) -> LiveRun:
     if trust.code:
         check_code(run.info, code_content(plan, objects={}))
-    listing = _open_listing(run)
+    listing = _open_listing(run, trust)
     encoder = _open_encoder(run, plan, trust=trust)
     safe = replace(plan, transforms=())
     recipe = build_recipe(
@@ -72,22 +72,24 @@ def _open_live(run: RunTables, plan: Plan, reaches: Mapping[str, Reach], *, trus
     )
     return LiveRun(
         run,
-        pictures=Pictures(run, plan=plan, listing=listing, reaches=reaches),
+        pictures=Pictures(run, plan=plan, listing=listing, reaches=reaches, access=trust.access()),
         encoder=encoder,
         metrics=select_metrics(plan, "pair"),
         recipe=recipe,
     )
 
 
-def _open_listing(run: RunTables) -> Listing:
+def _open_listing(run: RunTables, trust: Trust) -> Listing:
     """Open the listing, and look for some of its files."""
     try:
         listing = Listing(file_in(run.folder, "listing.parquet"))
-        records = [row.record for row in islice(listing, _TRIED)]
+        first = list(islice(listing, _TRIED))
+        records = [row.record for row in first]
     except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
         raise RunError(f"the listing of {run.folder} cannot be read: {to_one_line(error)}") from error
     if "memory" in run.info["plan"].get("sources", ()) and not any(record.path for record in records):
         raise RunError("the images were in the memory of the process that measured them")
+    check_remote_images(first, trust, where=str(run.folder))
     if not any(record.path is not None and is_there(record) for record in records):
         raise RunError("the images are no longer where they were measured; put them back, then start again")
     return listing

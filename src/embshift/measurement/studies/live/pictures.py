@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, final
 
 from embshift.core.errors import TransformError, UsageError
+from embshift.core.remote import NO_ACCESS, Access, grant_access
 from embshift.core.types import ORIGINAL, Pixels, Transform, View, ViewKey
 from embshift.images import decode, resize
 from embshift.measurement.plan.plan import Plan
@@ -90,10 +91,20 @@ class Pictures:
         plan: Its plan.
         listing: Its listing.
         reaches: How far each transform can be turned; one that must not be built says why.
+        access: What may be read from other machines.
     """
 
-    def __init__(self, run: RunTables, *, plan: Plan, listing: Listing, reaches: Mapping[str, Reach]) -> None:
+    def __init__(
+        self,
+        run: RunTables,
+        *,
+        plan: Plan,
+        listing: Listing,
+        reaches: Mapping[str, Reach],
+        access: Access = NO_ACCESS,
+    ) -> None:
         self._run, self._plan, self._listing, self._reaches = run, plan, listing, reaches
+        self._access = access
         self._kept = Kept[LivePicture](_PICTURES)
         self._built = Kept[Transform](_TRANSFORMS)
         self._lock = threading.Lock()  # a listing reads its file with one position
@@ -159,7 +170,8 @@ class Pictures:
             if not 0 <= row < len(self._listing):
                 raise UsageError(f"the run has no image in row {row}")
             listed = self._listing[row]
-        decoded = decode(listed.record, limits=self._plan.limits)
+        with grant_access(self._access):  # for the threads of the server, which have none
+            decoded = decode(listed.record, limits=self._plan.limits)
         if decoded.pixels is None:
             raise NotLiveError(f"the image cannot be read where it was measured: {decoded.error}")
         pixels = resize(decoded.pixels, size=self._plan.image_size, rule=self._plan.resize)
