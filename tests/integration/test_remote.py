@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
@@ -327,3 +328,56 @@ def test_lists_hold_no_secrets_and_pinned_addresses(tmp_path):
     (tmp_path / "list.txt").write_text("https://h/a b.jpg?w=1\nhttps://h x/\n")
     with grant_sources():
         assert len(list_sources([str(tmp_path / "list.txt")])) == 2
+
+
+@pytest.fixture(scope="module")
+def table(folder, tmp_path_factory):
+    """A data set as the library datasets writes it, in three row groups."""
+    images = [path.read_bytes() for path in sorted(folder.glob("**/*.jpg"))] * 2
+    rows = [
+        {"image": {"bytes": one, "path": None}, "caption": f"number {at}"} for at, one in enumerate(images)
+    ]
+    file = tmp_path_factory.mktemp("table") / "train.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), file, row_group_size=4)
+    return file
+
+
+def test_a_table_in_a_store_gives_the_same_run(table, bucket, tmp_path):
+    put(bucket, "tables/train.parquet", table.read_bytes())
+    before = embshift.measure(str(table), out=tmp_path / "local", workers=0, **OPTIONS)
+    run = embshift.measure("s3://images/tables", out=tmp_path / "run", workers=0, **OPTIONS)
+    assert_same(run, before)
+    assert [row["caption"] for row in read(run, "images")] == [f"number {at}" for at in range(10)]
+
+
+def test_a_table_on_the_web_is_read_by_ranges(table, web):
+    web.objects["/train.parquet"] = table.read_bytes()
+    web.etags["/train.parquet"] = '"one"'
+    with grant_access(Access(remote=True, private=True)):
+        records = list_sources([f"{web.url}/train.parquet"])
+        listing = len(web.asked)
+        found = [decode(record, limits=Limits()) for record in records]
+        assert {one.status for one in found} == {"ok"}
+        here = [decode(record, limits=Limits()).sha256 for record in list_sources([str(table)])]
+        assert [one.sha256 for one in found] == here
+        assert listing <= 10
+        assert len(web.asked) - listing <= 6
+        assert all(one[2] for one in web.asked[1:]), "never whole"
+        web.etags["/train.parquet"] = '"two"'
+        later = [decode(record, limits=Limits()) for record in records]
+        again = list_sources([f"{web.url}/train.parquet"])
+        assert decode(again[0], limits=Limits()).status == "ok"
+        assert decode(records[0], limits=Limits()).status == "changed"
+    assert "changed" in [one.status for one in later]
+    assert all(one.sha256 in (None, sha) for one, sha in zip(later, here, strict=True)), "never the other's"
+
+
+def test_a_table_of_addresses_is_a_list(web, tmp_path):
+    urls = [f"{web.url}/{name}.jpg" for name in "ba"]
+    pq.write_table(pa.table({"url": urls, "caption": ["one", "two"]}), tmp_path / "list.parquet")
+    with grant_access(Access(remote=True, private=True)):
+        here = list_sources([str(tmp_path / "list.parquet")])
+        web.objects["/list.parquet"] = (tmp_path / "list.parquet").read_bytes()
+        there = list_sources([f"{web.url}/list.parquet"])
+    assert [record.path for record in here] == [record.path for record in there] == urls
+    assert [record.caption for record in there] == ["one", "two"]

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from threading import Lock
-from typing import Any, Protocol, final
+from typing import Any, BinaryIO, Protocol, cast, final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embshift.core.errors import ImageError
+from embshift.core.remote import RangeFile, StoredObject, is_remote_address, stat_address
 from embshift.core.types import ImageRecord
 from embshift.images.facts import CHANGED, Facts, check_size
 
@@ -98,8 +99,42 @@ def open_table(path: str) -> ImageTable:
         OSError: If it cannot be read.
         pyarrow.ArrowException: If it is none.
     """
+    if is_remote_address(path):
+        return open_stored_table(path)
     found = os.stat(path)
     return _open(path, (found.st_size, found.st_mtime_ns, found.st_ino))
+
+
+def open_stored_table(address: str, found: StoredObject | None = None) -> ImageTable:
+    """Open a Parquet file at an address, or return it if it is open; it is read by ranges.
+
+    Args:
+        address: The address.
+        found: What is said of it now; where None, what was said when the process opened it first.
+
+    Raises:
+        OSError: If it cannot be read.
+        ImageError: If it is missing.
+        pyarrow.ArrowException: If it is none.
+    """
+    if found is None and address not in _stored:
+        found = stat_address(address)
+        if found is None:
+            raise ImageError(f"{address} does not exist (any more)", status="missing")
+    if found is not None:
+        _stored[address] = found
+    now = _stored[address]
+    return _open_stored(address, now.size, now.etag)
+
+
+_stored = dict[str, StoredObject]()
+
+
+@lru_cache(maxsize=_OPEN)
+def _open_stored(address: str, size: int, etag: str) -> ImageTable:
+    if not address.partition("?")[0].lower().endswith(".parquet"):
+        raise pa.ArrowInvalid("Arrow files are read from this machine alone; write it as Parquet")
+    return _ParquetTable(RangeFile(address, size=size, etag=etag), name=etag)
 
 
 @lru_cache(maxsize=_OPEN)
@@ -120,13 +155,17 @@ def _take(batch: pa.RecordBatch, row: int) -> bytes | None:
 class _ParquetTable:
     """A Parquet file, and the batch of images that was read last."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str | RangeFile, *, name: str = "") -> None:
         self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
         described = self._file.metadata
         self.schema, self.rows = self._file.schema_arrow, described.num_rows
         groups = range(described.num_row_groups)
         self._ends = list(accumulate(described.row_group(at).num_rows for at in groups))
-        self.etag = _digest_footer(path)
+        if isinstance(path, RangeFile):
+            self.etag = _digest_footer(cast(BinaryIO, path), name=name)
+        else:
+            with open(path, "rb") as file:
+                self.etag = _digest_footer(file)
         self._lock = Lock()
         self._forget()
 
@@ -178,14 +217,18 @@ class _ParquetTable:
         return sum(sizes) // max(described.num_rows, 1)
 
 
-def _digest_footer(path: str) -> str:
-    """Return the digest of a Parquet file's description: where each part of it is, and how large."""
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 8))
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(max(0, size - 8 - length))
-        return hashlib.sha256(file.read(length)).hexdigest()[:16]
+def _digest_footer(file: BinaryIO, *, name: str = "") -> str:
+    """Return the digest of a Parquet file's description: where each part of it is, and how large.
+
+    Args:
+        file: The file.
+        name: What its server calls its content.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 8))
+    length = int.from_bytes(file.read(4), "little")
+    file.seek(max(0, size - 8 - length))
+    return hashlib.sha256(name.encode() + file.read(length)).hexdigest()[:16]
 
 
 @final

@@ -32,6 +32,6 @@ def list_container(source: str, path: Path, *, left: LeftOut, lists: bool = True
         else:
             from embshift.images.image_tables import list_table  # imports pyarrow
 
-            yield from list_table(source, path, left=left, lists=lists)
+            yield from list_table(source, os.path.abspath(path), left=left, lists=lists)
     except OSError:
         left.add(UNREADABLE, str(path))

@@ -69,6 +69,8 @@ def _choose_reader(record: ImageRecord) -> Reader:
 
 def _read_address(record: ImageRecord, most: int, facts: Facts) -> bytes:
     """Read the object at an address, or a range of it; its name when it was listed tells changes."""
+    if record.column:
+        return _read_stored_cell(record, most, facts)
     path, whole = str(record.path), not record.is_part
     if record.length >= 0:
         check_size(record.length, most, facts, what="file" if whole else "member")
@@ -83,6 +85,15 @@ def _read_address(record: ImageRecord, most: int, facts: Facts) -> bytes:
         )
     facts |= {"bytes": len(data)}
     return data
+
+
+def _read_stored_cell(record: ImageRecord, most: int, facts: Facts) -> bytes:
+    try:
+        return _read_cell(record, most, facts)
+    except OSError as error:
+        if isinstance(error.__cause__, ImageError):  # raised by the file that reads ranges
+            raise error.__cause__ from None
+        raise
 
 
 def _read_tagged(record: ImageRecord) -> bytes:

@@ -16,7 +16,7 @@ from embshift.core.types import ImageRecord
 from embshift.images.captioned_lists import list_rows
 from embshift.images.cells import BYTES, PATH, ImageTable, open_table
 from embshift.images.left_out import BAD_TABLE, LONG_TEXT, NO_IMAGES, LeftOut
-from embshift.images.lists import COLUMNS
+from embshift.images.lists import choose_columns
 from embshift.images.said import (
     CAPTION_COLUMNS,
     ID_COLUMNS,
@@ -50,30 +50,34 @@ class _Texts(NamedTuple):
     names: Sequence[str]
 
 
-def list_table(source: str, path: Path, *, left: LeftOut, lists: bool) -> Iterator[ImageRecord]:
+def list_table(
+    source: str, path: str, *, left: LeftOut, lists: bool, base: str = ""
+) -> Iterator[ImageRecord]:
     """Yield the images of a table, in the order of its rows.
 
     Args:
         source: The SOURCE argument.
-        path: The file.
+        path: Its absolute path or its address.
         left: Counts tables, or their ends, that cannot be read.
         lists: Whether a table of paths is read as a list.
+        base: The address of its folder, where it is on another machine.
 
     Raises:
         OSError: If the file cannot be read.
     """
-    row, where = 0, os.path.abspath(path)
+    row = 0
     try:
-        table = open_table(where)
+        table = open_table(path)
         image = _choose_image(table.schema)
         if image is not None:
-            for record in _list_cells(source, where, table, image, left):
+            for record in _list_cells(source, path, table, image, left):
                 row += 1
                 yield record
             return
-        named = [one for one in table.schema.names if one.lower() in COLUMNS and _is_text(table.schema, one)]
+        texts = {one.lower(): one for one in table.schema.names if _is_text(table.schema, one)}
+        named = [texts[one] for one in choose_columns(texts)]
         if lists and len(named) == 1:
-            yield from list_rows(source, Path(where), _read_paths(table, named[0]), left=left)
+            yield from list_rows(source, Path(path), _read_paths(table, named[0]), left=left, base=base)
             return
         left.add(NO_IMAGES, f"{path}: {', '.join(table.schema.names)[:200]}")
     except (pa.ArrowException, ValueError, MemoryError) as error:

@@ -86,11 +86,30 @@ def _list_object(source: str, found: StoredObject, *, left: LeftOut) -> Iterator
     if is_compressed(name):
         raise PlanError(f"source '{redact_address(source)}' is {COMPRESSED.why}")
     if is_container(name):
-        yield from _list_archive(source, found, left=left)
+        yield from _list_container(source, found, left=left, lists=True)
     elif is_remote_list(name):
         yield from read_remote_list(source, found, left=left)
     else:
         yield _make_record(source, found, member=basename(name))
+
+
+def _list_container(
+    source: str, found: StoredObject, *, left: LeftOut, lists: bool = False
+) -> Iterator[ImageRecord]:
+    name = _name(found.address)
+    if found.size < 0:
+        raise PlanError(
+            f"source {redact_address(source)}: its server does not say how large it is; download it"
+        )
+    if name.lower().endswith(".tar"):
+        yield from _list_archive(source, found, left=left)
+        return
+    from embshift.images.cells import open_stored_table  # both import pyarrow
+    from embshift.images.image_tables import list_table
+
+    if name.lower().endswith(".parquet"):
+        open_stored_table(found.address, found)
+    yield from list_table(source, found.address, left=left, lists=lists, base=dirname(name))
 
 
 def _list_archive(source: str, found: StoredObject, *, left: LeftOut) -> Iterator[ImageRecord]:
@@ -122,14 +141,14 @@ def _list_folder(source: str, text: str, *, left: LeftOut) -> Iterator[ImageReco
             is_bare = False
             yield _make_record(source, found, member=found.address if pattern else member)
         elif reason is CONTAINER and pattern and is_container(text):
-            yield from _list_archive(source, found, left=left)
+            yield from _list_container(source, found, left=left)
         elif reason is CONTAINER and is_bare and not pattern:
             closed.append(found)
         else:
             left.add(reason, member)
     for found in closed:
         if is_bare:  # a folder of shards, and of nothing else
-            yield from _list_archive(source, found, left=left)
+            yield from _list_container(source, found, left=left)
         else:
             left.add(CONTAINER, found.address.removeprefix(f"{top}/"))
 
