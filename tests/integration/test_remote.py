@@ -21,7 +21,7 @@ from embshift.core.remote import Access, faults, grant_access, grant_sources
 from embshift.core.remote.faults import Patience
 from embshift.core.types import FrozenRow
 from embshift.images import LeftOut, Limits, decode, list_sources
-from embshift.images.remote.ahead import ReadAhead, group_rows
+from embshift.images.ahead import ReadAhead, group_rows
 from embshift.measurement.session.parts import Part, measure_one_part
 from embshift.measurement.session.trust import Trust
 from embshift.measurement.studies.live.opening import open_served

@@ -23,7 +23,7 @@ from embshift.images.kinds import SUFFIXES, explain_left_out, is_compressed, is_
 from embshift.images.left_out import COMPRESSED, CONTAINER, LeftOut
 from embshift.images.lists import is_list, read_list
 from embshift.images.objects import read_array
-from embshift.images.remote.listing import list_remote
+from embshift.images.remote_sources import list_remote
 
 __all__ = ["lead_elsewhere", "list_sources", "stream_sources"]
 

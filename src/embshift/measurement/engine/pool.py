@@ -15,7 +15,7 @@ from embshift.core.errors import UsageError
 from embshift.core.remote import current_access
 from embshift.core.types import FrozenRow, ImageRecord
 from embshift.images import Decoded
-from embshift.images.remote.ahead import ReadAhead, flatten_groups, group_rows
+from embshift.images.ahead import ReadAhead, flatten_groups, group_rows
 from embshift.measurement.engine.pauses import Pauses
 from embshift.measurement.engine.ring import Ring
 from embshift.measurement.engine.worker import Answer, Start, WorkerLimits

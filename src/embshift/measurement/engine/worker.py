@@ -23,7 +23,7 @@ import numpy as np
 from embshift.core.remote import NO_ACCESS, Access, grant_access
 from embshift.core.types import Coordinates, FrozenRow, ImageRecord
 from embshift.images import Decoded
-from embshift.images.remote.ahead import HELD, ReadAhead
+from embshift.images.ahead import HELD, ReadAhead
 from embshift.measurement.engine.ring import Ring
 from embshift.measurement.pipeline.perturb import Attempt, Draft, Drafted, Perturbed, perturb_or_draft
 from embshift.measurement.pipeline.recipe import BuildRecipe, Recipe

@@ -27,7 +27,7 @@ from embshift.images.folders import MARKS
 from embshift.images.globs import match_parts
 from embshift.images.kinds import explain_named, is_compressed, is_container
 from embshift.images.left_out import COMPRESSED, CONTAINER, IN_RUN, ODD_NAME, RUN_FOLDER, LeftOut, Reason
-from embshift.images.remote.lists import is_remote_list, read_remote_list
+from embshift.images.remote_lists import is_remote_list, read_remote_list
 
 __all__ = ["list_remote"]
 

@@ -1,1 +1,0 @@
-"""Images at addresses: listed, read, and read ahead of where they are needed."""
