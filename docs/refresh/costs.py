@@ -144,7 +144,11 @@ def _input_table(measured: Measured, prices: Prices) -> str:
     rows = [
         ("`lite`, float32, as in the paper", f"{measured.lite:.2f} images/s and core", "measured"),
         ("ViT-B/32, the same", f"{measured.vit_b:.2f} images/s and core", "measured"),
-        ("ViT-L/14, bfloat16, compiled, fast views, scaled decode", f"{measured.vit_l_gpu:.0f} images/s and H100", "measured"),
+        (
+            "ViT-L/14, bfloat16, compiled, fast views, scaled decode",
+            f"{measured.vit_l_gpu:.0f} images/s and H100",
+            "measured",
+        ),
         (
             "`lite`: numbers of an embedding; views of an image",
             f"{measured.dim}; {VIEWS}",

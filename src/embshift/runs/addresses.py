@@ -16,6 +16,7 @@ __all__ = [
     "call_folder",
     "describe_folder",
     "find_mirror",
+    "forget_listed",
     "is_mirror",
     "name_addresses",
     "output_run",
@@ -69,6 +70,12 @@ def find_mirror(path: Path, /) -> "tuple[Mirror, tuple[str, ...]] | None":
 def is_mirror(folder: Path, /) -> bool:
     """Return whether a folder is the copy of a run in a store."""
     return folder in _MIRRORS
+
+
+def forget_listed(folder: Path, /) -> None:
+    """Forget what the store of a run was seen to hold: other processes have written there since."""
+    if (found := _MIRRORS.get(folder)) is not None:
+        found.refresh()
 
 
 def describe_folder(folder: Path, /) -> str:

@@ -10,11 +10,11 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from embshift.core.environment import set_environment
 from embshift.core.errors import RunError, ShiftError
+from embshift.core.remote import NO_ACCESS, Access, grant_access
 from embshift.measurement.cluster.items import Item
 
 if TYPE_CHECKING:  # imports torch
@@ -29,14 +29,16 @@ class Order:
     """What every actor of a run is told.
 
     Attributes:
-        folder: The run folder, an absolute path.
+        folder: The run folder: an absolute path, or an address in a store.
         own: Workers, and what one image may take; None where the actor decides.
         path: The driver's import path; folders that are not here are left out.
+        access: What the driver may read from other machines.
     """
 
     folder: str
     own: Mapping[str, Any]
     path: Sequence[str]
+    access: Access = NO_ACCESS
 
 
 @final
@@ -56,11 +58,11 @@ class Measurer:
 
     def open(self) -> dict[str, Any]:
         """Open the encoder and the listing, and start the workers."""
-        return _answer(self._open)
+        return _answer(self._open, self._order.access)
 
     def measure(self, item: Item) -> dict[str, Any]:
         """Measure a chunk and commit it, or try some of its images."""
-        return _answer(lambda: self._measure(item))
+        return _answer(lambda: self._measure(item), self._order.access)
 
     def _open(self) -> dict[str, Any]:
         self._find_session()
@@ -78,11 +80,12 @@ class Measurer:
         from embshift.measurement.engine.local import hold_workers
         from embshift.measurement.session.parts import start_part
         from embshift.measurement.session.trust import Trust
+        from embshift.runs.addresses import run_path
 
         # The driver has carried out this plan, so that it was trusted there.
         trust = Trust(code=True, remote=True)
         with ExitStack() as held:
-            part = start_part(Path(self._order.folder), self._order.own, trust=trust, reporter=Counted())
+            part = start_part(run_path(self._order.folder), self._order.own, trust=trust, reporter=Counted())
             session = held.enter_context(part)
             work = held.enter_context(hold_workers(session.work))
             self._held = held.pop_all()
@@ -156,10 +159,10 @@ def _work_on(work: "Work", item: Item) -> "Work":
 
 def _check_images(session: "Session", item: Item) -> None:
     """Check that an image of the chunk is here: otherwise all would be recorded as missing, one by one."""
-    from embshift.runs.listing import stat_record
+    from embshift.runs.listing import is_there
 
     listed = [row for row in session.rows[item.first : item.first + item.count] if row.size >= 0]
-    if listed and all(stat_record(row.record)[0] < 0 for row in listed):
+    if listed and not any(is_there(row.record) for row in listed):
         raise RunError(
             f"{listed[0].record.path} and the rest of chunk {item.chunk} cannot be read here, and could be"
             " where the run was listed; mount the images under the same path"
@@ -174,9 +177,10 @@ def _find_modules(path: Sequence[str]) -> None:
     sys.path[:] = order_path([*sys.path, *more])
 
 
-def _answer(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _answer(do: Callable[[], dict[str, Any]], access: Access) -> dict[str, Any]:
     try:
-        return do()
+        with grant_access(access):
+            return do()
     except ShiftError as error:
         return {"error": str(error), "kind": type(error).__name__, "where": _name_machine()}
     except Exception:  # noqa: BLE001 - a defect, which the driver raises

@@ -10,6 +10,7 @@ from typing import Any
 
 from embshift.core.errors import UsageError
 from embshift.core.progress import Reporter
+from embshift.core.remote import current_access
 from embshift.core.words import count_noun
 from embshift.measurement.cluster.actor import Order
 from embshift.measurement.cluster.hand_out import Actors, hand_out
@@ -17,6 +18,7 @@ from embshift.measurement.cluster.items import Item
 from embshift.measurement.cluster.options import RayOptions
 from embshift.measurement.cluster.ray_actors import Needs, RayActors, join_cluster, list_nodes
 from embshift.measurement.session.session import Session
+from embshift.runs.addresses import describe_folder, forget_listed, is_mirror
 
 __all__ = ["measure_on_ray"]
 
@@ -53,6 +55,7 @@ def measure_on_ray(
         with join_cluster(options.address) as ray:
             _measure(ray, items, session, reporter, options=options, own=own)
     finally:
+        forget_listed(session.out)
         session.sink.discard_uncommitted()  # of actors that were ended while they wrote
 
 
@@ -75,8 +78,9 @@ def _measure(
         f"Ray: {count_noun(wanted, 'actor')} of {_describe_needs(needs)}, each with"
         f" {count_noun(workers, 'worker process', 'worker processes')}"
     )
-    folder = os.path.abspath(session.out)
-    order = Order(folder=folder, own={**own, "workers": workers}, path=list(sys.path))
+    folder = describe_folder(session.out) if is_mirror(session.out) else os.path.abspath(session.out)
+    own = {**own, "workers": workers}
+    order = Order(folder=folder, own=own, path=list(sys.path), access=current_access())
     with closing(RayActors(ray, order, needs)) as actors:
         _hand_out(items, actors, wanted=wanted, session=session, reporter=reporter)
 

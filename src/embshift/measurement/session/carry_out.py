@@ -96,6 +96,7 @@ def carry_out(
             stored=stored,
             update=update,
             prepare=prepare,
+            engine=engine,
         )
 
 
@@ -110,8 +111,8 @@ def _carry_out(
     stored: "Stored | None",
     update: bool,
     prepare: bool,
+    engine: "Engine | None",
 ) -> Run:
-    own = objects
     records, count, left = _list_images(sources, stored)
     fewer = asked.limit is not None and asked.limit < count
     within = f", using the first {asked.limit:,}" if fewer else ""
@@ -137,7 +138,7 @@ def _carry_out(
                 info=info,
                 rows=rows,
                 out=out,
-                objects=own,
+                objects=objects,
                 encoder=encoder,
                 stored=stored,
                 note=reporter.note,
@@ -147,7 +148,7 @@ def _carry_out(
             if not finished:
                 _work(session, reporter, prepare=prepare, engine=engine)
         else:
-            check_code(info, code_content(plan, objects=own))
+            check_code(info, code_content(plan, objects=objects))
         if finished:
             reporter.note("nothing left to do: the run is finished")
     return open_run(out)

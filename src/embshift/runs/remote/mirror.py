@@ -57,7 +57,7 @@ class Mirror:
             StoreError: If the store cannot be reached, refuses, or cannot keep two writers apart.
         """
         with (share_lease if shared else hold_lease)(self.address) as lease:
-            self._refresh()  # another process may have written until now
+            self.refresh()  # another process may have written until now
             self.lease, self._shared = lease, shared
             try:
                 yield
@@ -147,7 +147,8 @@ class Mirror:
             self._forget("/".join(names))
             self.folder.joinpath(*names).unlink(missing_ok=True)
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Forget what the store was seen to hold."""
         self._inventory.clear()
         with self._lock:
             self._sound.clear()

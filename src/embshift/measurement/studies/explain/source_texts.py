@@ -63,8 +63,8 @@ def _find_captions(rows: Sequence[FrozenRow], *, reporter: Reporter) -> Captions
     if not owners:
         return None
     reporter.note(
-        f"{count_noun(len(owners), 'caption')} of the sources used, of images in the metric sample; --captions"
-        " gives others"
+        f"{count_noun(len(owners), 'caption')} of the sources used, of images in the metric sample;"
+        " --captions gives others"
     )
     texts = tuple(str(rows[at].record.caption) for at in owners)
     return Captions(texts=texts, owners=tuple(owners), unmatched=0, images=len(owners))
