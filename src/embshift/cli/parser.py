@@ -199,7 +199,7 @@ def _fill_summarise(parser: argparse.ArgumentParser) -> Command:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    complete(parser.add_argument("run", metavar="RUN", help="a run folder"), paths)
+    complete(parser.add_argument("run", metavar="RUN", help="a run folder, or its address in a store"), paths)
 
 
 def _fill_compare(parser: argparse.ArgumentParser) -> Command:
@@ -262,7 +262,14 @@ def _fill_report(parser: argparse.ArgumentParser) -> Command:
         " opens without a network. Only the run folder is read."
     )
     _add_run(parser)
-    complete(parser.add_argument("--out", metavar="FILE", help="the file (default: RUN/report.html)"), paths)
+    complete(
+        parser.add_argument(
+            "--out",
+            metavar="FILE",
+            help="the file (default: RUN/report.html; of a run in a store, NAME-report.html here)",
+        ),
+        paths,
+    )
     return report
 
 

@@ -55,7 +55,7 @@ def measure(
         transforms: Names of the preset's transforms, or a dictionary of transforms by name: albumentations
             objects, registered functions, "package.module:function", or callables ``(pixels)`` or
             ``(pixels, *, rng)``. None or an empty dictionary means the preset.
-        out: The run folder; ``runs/<time>-<encoder>`` where None.
+        out: The run folder, or its address in a store; ``runs/<time>-<encoder>`` where None.
         plan: A plan or its TOML file; options override its fields.
         update: Whether images that are new since the run was started are appended.
         engine: ``"ray"`` hands the run's chunks out to actors of a Ray cluster; the results are the same.

@@ -248,7 +248,7 @@ def open_tables(folder: str | Path) -> RunTables:
     """Open a run folder for reading its tables.
 
     Args:
-        folder: The output folder of ``embshift run``.
+        folder: The output folder of ``embshift run``, or its address in a store.
 
     Raises:
         RunError: If the folder is not a run folder, or was written by a later version.

@@ -103,7 +103,8 @@ class Run(MeasuredRun):
         """Write the report, one HTML file that opens without a network, and return its path.
 
         Args:
-            out: Path of the file; ``report.html`` in the run folder if None.
+            out: Path of the file; ``report.html`` in the run folder if None, and of a run in a store
+            ``<name>-report.html`` in the working folder.
         """
         from embshift.show.report.page import write_report
 
@@ -215,7 +216,8 @@ def open_run(folder: str | Path) -> Run:
     """Open a run folder for reading.
 
     Args:
-        folder: A run folder, e.g. the one that ``embshift run`` printed.
+        folder: A run folder, e.g. the one that ``embshift run`` printed; or its address in a store, such as
+            "s3://bucket/runs/a".
 
     Raises:
         RunError: If the folder is not a run folder, or a later version wrote it.

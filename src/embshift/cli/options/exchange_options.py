@@ -56,7 +56,9 @@ def add_ingest_options(parser: argparse.ArgumentParser) -> None:
         " with one row for each view, in the order of the keys",
     )
     complete(embeddings, paths)
-    out = parser.add_argument("--out", metavar="RUN", help="the run folder (default: runs/<time>-<file>)")
+    out = parser.add_argument(
+        "--out", metavar="RUN", help="the run folder, or an address in a store (default: runs/<time>-<file>)"
+    )
     complete(out, paths)
     add = adder(parser)
     add_metrics(add)

@@ -22,7 +22,11 @@ def add_figures_options(parser: argparse.ArgumentParser) -> None:
     )
     complete(only, named("figures"))
     add_look_options(parser)
-    out = add("--out", metavar="FOLDER", help="folder of the files (default: RUN/figures)")
+    out = add(
+        "--out",
+        metavar="FOLDER",
+        help="folder of the files (default: RUN/figures; of a run in a store, NAME-figures here)",
+    )
     complete(out, paths)
     pictures = add(
         "--pictures",

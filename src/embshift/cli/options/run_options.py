@@ -125,7 +125,11 @@ def add_image_options(add: Callable[..., None]) -> None:
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is computed")
-    out = group.add_argument("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
+    out = group.add_argument(
+        "--out",
+        metavar="RUN",
+        help="the run folder, or an address in a store (default: runs/<time>-<encoder>)",
+    )
     complete(out, paths)
     add = adder(group)
     add("batch", "N", "views in one encoder batch (default: 32 on a CPU, 64 with openvino, else 256)")

@@ -64,7 +64,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="registered transforms that have a strength; 'all' for every one (default: the paper's eight)",
     )
     complete(transforms, named("transforms", "all"))
-    out = add("--out", metavar="RUN", help="the run folder (default: runs/<time>-<encoder>)")
+    out = add(
+        "--out",
+        metavar="RUN",
+        help="the run folder, or an address in a store (default: runs/<time>-<encoder>)",
+    )
     complete(out, paths)
     add_format(parser)
 

@@ -56,7 +56,7 @@ def verify_run(
     completeness; the kept views; and, where they still exist, the input images and the encoder.
 
     Args:
-        folder: A run folder.
+        folder: A run folder, or its address in a store, all of which is then fetched.
         repair: Whether what is damaged and can be made again is removed, so that the next ``embshift run``
             makes it again. Results are never changed otherwise.
         inputs: Whether the input images are hashed again, and the encoder is opened.
