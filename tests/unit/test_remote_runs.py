@@ -401,6 +401,14 @@ def test_a_removed_file_is_gone_in_both_places(store):
     assert list_chunks(folder, "images") == []
 
 
+def test_a_writer_sees_what_was_written_before_it_began(store):
+    folder = run_path(RUN)
+    assert not holds_file(folder, *CHUNK.split("/"))
+    create_object(f"{RUN}/{CHUNK}", b"x")
+    with lock_folder(folder):
+        assert holds_file(folder, *CHUNK.split("/"))
+
+
 def test_drafts_stay_on_this_machine(store):
     folder = run_path(RUN)
     write_text(folder / ".listing.parquet.new.tmp", "draft")
