@@ -1,6 +1,7 @@
 """A run in a store is the run in a folder, byte for byte; and every command that reads runs reads it."""
 
 import argparse
+import os
 import re
 import shutil
 
@@ -310,6 +311,19 @@ def test_verifying_reads_the_store_and_repairing_changes_it(stored):
     left = objects(stored)
     assert not [name for name in left if name.endswith("chunk-000000.parquet")]
     assert b'"state": "running"' in left["run.json"]
+
+
+def test_verifying_trusts_no_copy(stored):
+    assert embshift.open_run(RUN).summary()
+    copy = run_path(RUN) / "shifts" / "chunk-000000.parquet"
+    before, data = copy.stat(), bytearray(copy.read_bytes())
+    data[100] ^= 1
+    copy.write_bytes(data)
+    os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns))
+    addresses._MIRRORS.clear()
+    with pytest.raises(RunError, match="do not match its seal"):
+        embshift.open_run(RUN).summary()
+    assert embshift.verify_run(RUN, inputs=False).sound
 
 
 def test_a_run_is_served_from_a_store(stored):

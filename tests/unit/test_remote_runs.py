@@ -34,6 +34,14 @@ def store(tmp_path, monkeypatch):
         yield faulty
 
 
+def wait_until(happened):
+    for _ in range(4000):
+        if happened():
+            return
+        time.sleep(0.005)
+    pytest.fail("it never happened")
+
+
 def reopen():
     """Open the run as another process does."""
     addresses._MIRRORS.clear()
@@ -188,8 +196,7 @@ def test_of_many_writers_at_once_one_holds_the_run(store):
     threads = [threading.Thread(target=write) for _ in range(8)]
     for thread in threads:
         thread.start()
-    while len(held) + len(refused) < 8:
-        time.sleep(0.005)
+    wait_until(lambda: len(held) + len(refused) == 8)
     done.set()
     for thread in threads:
         thread.join()
@@ -200,8 +207,7 @@ def test_of_many_writers_at_once_one_holds_the_run(store):
 def test_a_lease_is_renewed(store, monkeypatch):
     monkeypatch.setattr(lease, "RENEWED", 0.005)
     with lock_folder(run_path(RUN)):
-        while json.loads(read_object(f"{RUN}/.lease"))["renewed"] < 2:
-            time.sleep(0.005)
+        wait_until(lambda: json.loads(read_object(f"{RUN}/.lease"))["renewed"] >= 2)
 
 
 def test_a_lease_that_has_ended_is_taken_over_and_its_holder_writes_nothing_more(store, monkeypatch):
@@ -227,8 +233,7 @@ def test_a_holder_learns_that_another_has_taken_over(store, monkeypatch):
     folder = run_path(RUN)
     with lock_folder(folder):
         replace_object(f"{RUN}/.lease", json.dumps({"owner": "process 7 on node9", "id": "x"}).encode())
-        while not OPENED[-1].lease._lost:
-            time.sleep(0.005)
+        wait_until(lambda: OPENED[-1].lease._lost)
         with pytest.raises(ResumeError, match="taken over by process 7 on node9"):
             write_text(file_in(folder, "run.json"), "{}")
     assert json.loads(read_object(f"{RUN}/.lease"))["id"] == "x"  # the other's stays
@@ -239,8 +244,7 @@ def test_a_renewal_whose_answer_is_lost_keeps_the_lease(store, monkeypatch):
     with lock_folder(run_path(RUN)):
         store.after = once("put", ".lease", "timed out")
         now = json.loads(read_object(f"{RUN}/.lease"))["renewed"]
-        while json.loads(read_object(f"{RUN}/.lease"))["renewed"] < now + 4:
-            time.sleep(0.005)
+        wait_until(lambda: json.loads(read_object(f"{RUN}/.lease"))["renewed"] >= now + 4)
         OPENED[-1].lease.check()
     assert objects(store) == {}
 
