@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 import embshift
+from embshift.images import list_sources
+from embshift.measurement.exchange.reading import open_views
 from embshift.measurement.session.parts import Part, finish_parts, measure_one_part
 from embshift.measurement.session.trust import NO_TRUST
 from embshift.measurement.verify import verify_run
@@ -18,6 +20,7 @@ from embshift.runs.schema import TABLES
 from tests.faults.sessions import quickly
 from tests.integration.command import invoke
 from tests.integration.test_parts import Silent
+from tests.served import serve_runs
 
 COUNT = 8
 OPTIONS = {"encoder": "lite", "transforms": ["noise", "horizontal_flip"], "chunk": 3, "workers": 0}
@@ -182,3 +185,42 @@ def test_new_images_are_appended(plain, tmp_path, packing):
     assert run.images()["image_id"].to_pylist() == wanted
     assert run.embeddings("noise").values.tobytes() == plain.embeddings("noise").values.tobytes()
     assert not check(tmp_path / "run").faults
+
+
+@pytest.mark.parametrize("packing", ["tar", "parquet"])
+def test_the_app_opens_images_where_they_are_packed(tmp_path, packing):
+    source = PACKINGS[packing](tmp_path, 3)
+    run = embshift.measure(
+        source, out=tmp_path / "run", encoder="lite", transforms=["noise"], image_size=(64, 64)
+    )
+    served = serve_runs(run.folder)
+    for row in (2, 0, 1):
+        content, _ = served.view(row, "noise").frame
+        assert content["recorded"] is True
+
+
+def test_what_sources_say_is_in_the_tables_and_exports(tmp_path):
+    run = measure(in_csv(tmp_path, COUNT), tmp_path / "run")
+    images = run.images()
+    assert images["caption"].to_pylist() == [f"photo {name}" for name in NAMES]
+    assert images["source_id"].to_pylist() == NAMES
+    assert images["label"].null_count == COUNT
+    assert (
+        invoke(
+            "export", str(run.folder), "--to", "embedding-atlas", "--out", str(tmp_path / "a.parquet")
+        ).returncode
+        == 0
+    )
+    assert set(pq.read_table(tmp_path / "a.parquet")["source_id"].to_pylist()) == set(NAMES)
+    assert "label" not in pq.read_table(tmp_path / "a.parquet").column_names
+
+
+@pytest.mark.parametrize("packing", ["tar", "parquet"])
+def test_views_of_packed_images_are_ingested(tmp_path, packing):
+    source = PACKINGS[packing](tmp_path, 4)
+    views = tmp_path / "views.parquet"
+    for _ in range(2):  # the second call finds them
+        done = invoke("views", str(source), "--transform", "blur", "--image-size", "16", "--out", str(views))
+        assert done.returncode == 0, done.stderr
+    with open_views(views) as tables:
+        assert list(tables.list_records()) == list(list_sources([source]))
