@@ -240,6 +240,20 @@ def test_a_damaged_table_never_ends_the_listing(tmp_path, suffix):
         }
 
 
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_a_page_too_large_to_decode_is_refused_with_the_remedy(tmp_path, monkeypatch, dictionary):
+    data = [np.random.default_rng(at).bytes(9000) for at in range(10)]
+    found, _ = listed(
+        put(tmp_path / "p.parquet", {"image": data}, compression=None, use_dictionary=dictionary)
+    )
+    monkeypatch.setattr("embshift.images.cells._MOST_PAGE", 90_039)
+    assert statuses(found[:1]) == ["too_large"]
+    size = 90_040 if dictionary else 90_046  # with the levels of the values
+    assert f"a page of its row group has {size:,} bytes" in read(found[0]).error
+    monkeypatch.setattr("embshift.images.cells._MOST_PAGE", size)
+    assert statuses(found[:1]) == ["unsupported"]
+
+
 @pytest.mark.slow
 def test_a_huge_row_group_takes_little_memory(tmp_path):
     draw = np.random.default_rng(0)

@@ -8,7 +8,8 @@ anyone.
 import hashlib
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import accumulate
 from threading import Lock
@@ -31,6 +32,7 @@ PATH = ".path"
 """Behind a column's name: the field that holds the name of an image's file."""
 
 _BATCH = 32 * 2**20  # bytes of images that are decoded at once, by the mean size in their row group
+_MOST_PAGE = 2**29  # bytes of a page, which Arrow decodes whole and holds twice meanwhile
 _MOST_ROWS = 64  # images that are decoded at once
 _ROWS = 1024  # rows whose texts are read at once
 _BUFFER = 2**20
@@ -79,10 +81,10 @@ def read_cell(record: ImageRecord, most: int, facts: Facts) -> bytes:
             raise ImageError(message, status=CHANGED)
         data = table.cell(record.index, record.column, most=most)
     except (pa.ArrowException, MemoryError) as error:
+        status = "too_large" if isinstance(error, MemoryError) else "damaged"
         told = " ".join(str(error).split())[:300]
-        raise ImageError(
-            f"row {record.index} of column '{record.column}' cannot be read: {told}", status="damaged"
-        ) from error
+        message = f"row {record.index} of column '{record.column}' cannot be read: {told}"
+        raise ImageError(message, status=status) from error
     if data is None:
         raise ImageError(
             f"row {record.index} of column '{record.column}' is null; expected the bytes of an image",
@@ -156,16 +158,14 @@ class _ParquetTable:
     """A Parquet file, and the batch of images that was read last."""
 
     def __init__(self, path: str | RangeFile, *, name: str = "") -> None:
+        self._path = path
         self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
         described = self._file.metadata
         self.schema, self.rows = self._file.schema_arrow, described.num_rows
         groups = range(described.num_row_groups)
         self._ends = list(accumulate(described.row_group(at).num_rows for at in groups))
-        if isinstance(path, RangeFile):
-            self.etag = _digest_footer(cast(BinaryIO, path), name=name)
-        else:
-            with open(path, "rb") as file:
-                self.etag = _digest_footer(file)
+        with _open_file(path) as file:
+            self.etag = _digest_footer(file, name=name)
         self._lock = Lock()
         self._forget()
 
@@ -202,19 +202,57 @@ class _ParquetTable:
         self._forget()
         kind = self.schema.field(column).type
         leaf = f"{column}.{BYTES}" if pa.types.is_struct(kind) else column
-        size = self._mean_size(group, leaf)
-        if size > most:
-            message = f"the images of its row group have {size:,} bytes each; at most {most:,} are read"
-            raise ImageError(message, status="too_large")
+        parts = self._find_parts(group, leaf)
+        size = sum(part.total_uncompressed_size for part in parts) // max(self._count(group), 1)
+        pages = {part.data_page_offset for part in parts}
+        pages |= {part.dictionary_page_offset for part in parts if part.has_dictionary_page}
+        with _open_file(self._path) as file:
+            largest = max((_read_page_size(file, at) for at in pages if at), default=0)
+        if size > most or largest > _MOST_PAGE:
+            raise ImageError(
+                f"a page of its row group has {largest:,} bytes, and its images {size:,} each; at most"
+                f" {_MOST_PAGE:,} are decoded at once; write the file with smaller row groups",
+                status="too_large",
+            )
         rows = max(1, min(_MOST_ROWS, _BATCH // max(size, 1)))
         self._place = group, column
         self._rest = self._file.iter_batches(rows, row_groups=[group], columns=[leaf], use_threads=False)
 
-    def _mean_size(self, group: int, leaf: str) -> int:
+    def _find_parts(self, group: int, leaf: str) -> list[Any]:
         described = self._file.metadata.row_group(group)
         parts = (described.column(at) for at in range(described.num_columns))
-        sizes = [part.total_uncompressed_size for part in parts if part.path_in_schema == leaf]
-        return sum(sizes) // max(described.num_rows, 1)
+        return [part for part in parts if part.path_in_schema == leaf]
+
+    def _count(self, group: int) -> int:
+        return self._ends[group] - (self._ends[group - 1] if group else 0)
+
+
+@contextmanager
+def _open_file(path: str | RangeFile) -> Generator[BinaryIO]:
+    """Open a file for reading; one at an address is open as long as its table."""
+    if isinstance(path, RangeFile):
+        yield cast(BinaryIO, path)
+        return
+    with open(path, "rb") as file:
+        yield file
+
+
+def _read_page_size(file: BinaryIO, at: int) -> int:
+    """Return the size of a page when it is decoded, from the first fields of its header.
+
+    They are two whole numbers in Thrift's compact form, each after a byte that tells its field and type: the
+    kind of the page, and its size. A header that does not begin so is left to Arrow to complain about.
+    """
+    file.seek(max(at, 0))
+    held = file.read(16)
+    if held[:1] != b"\x15" or held[2:3] != b"\x15":
+        return 0
+    number = 0
+    for place, byte in enumerate(held[3:8]):
+        number |= (byte & 127) << (7 * place)
+        if byte < 128:
+            break
+    return number >> 1  # zigzag; sizes are not below zero
 
 
 def _digest_footer(file: BinaryIO, *, name: str = "") -> str:

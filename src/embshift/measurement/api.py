@@ -49,7 +49,8 @@ def measure(
     The same call on the same folder continues an interrupted run, and returns at once when it is finished.
 
     Args:
-        source: A folder, an image file, a glob, a text file of paths, a PIL image, an array of height x
+        source: A folder, an image file, a glob, a list of paths (text, CSV, JSON Lines or Parquet), an
+            archive .tar or a table .parquet or .arrow of images, a PIL image, an array of height x
             width x 3 (uint8, or floats from 0 to 1), a tensor of torch (3 colours first or last), a list or
             pandas column of these, or a pandas table with a column named path, image or file.
         transforms: Names of the preset's transforms, or a dictionary of transforms by name: albumentations

@@ -24,7 +24,7 @@ class ImageTransformDataset:
     seed and the image's content alone, so they are the same in any order and in any worker.
 
     Args:
-        image_dir: A folder (searched recursively), a file, a glob, or a text file of paths.
+        image_dir: A folder (searched recursively), a file, a glob, or a list of paths.
         transforms_dict: Transforms by name: albumentations objects, registered functions, or callables
             ``(pixels)`` or ``(pixels, *, rng)``. None or an empty dictionary means the paper's nine.
         image_size: Height and width of every item, in pixels.

@@ -18,7 +18,10 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     complete(
         add(
-            "what", nargs="+", metavar="RUN|SOURCE", help="one or two run folders; or folders and image files"
+            "what",
+            nargs="+",
+            metavar="RUN|SOURCE",
+            help="one or two run folders; or sources of images, as for embshift run",
         ),
         paths,
     )

@@ -44,7 +44,7 @@ def choose_captions(
 
 
 def _find_labels(rows: Sequence[FrozenRow], *, reporter: Reporter) -> Labels | None:
-    """Return the labels that the sources give; None if they give fewer than two, or very many."""
+    """Return the sources' labels; None if they give fewer than two, or very many."""
     stated = [row.record.label for row in rows]
     names = sorted({name for name in stated if name is not None})
     if len(names) < 2:
