@@ -81,7 +81,7 @@ def test_cells_are_read_in_any_order(tmp_path, kind):
 
 def test_a_row_group_is_decoded_once_for_rows_in_their_order(tmp_path, monkeypatch):
     path = put(tmp_path / "p.parquet", {"image": cells(9)}, row_group_size=3)
-    monkeypatch.setattr("embshift.images.cells._MOST_ROWS", 2)
+    monkeypatch.setattr("embshift.images.parquet_cells._MOST_ROWS", 2)
     found, _ = listed(path)
     kind, begun = type(open_table(str(path))), list[int]()
     begin = kind._begin
@@ -246,11 +246,11 @@ def test_a_page_too_large_to_decode_is_refused_with_the_remedy(tmp_path, monkeyp
     found, _ = listed(
         put(tmp_path / "p.parquet", {"image": data}, compression=None, use_dictionary=dictionary)
     )
-    monkeypatch.setattr("embshift.images.cells._MOST_PAGE", 90_039)
+    monkeypatch.setattr("embshift.images.parquet_cells._MOST_PAGE", 90_039)
     assert statuses(found[:1]) == ["too_large"]
     size = 90_040 if dictionary else 90_046  # with the levels of the values
     assert f"a page of its row group has {size:,} bytes" in read(found[0]).error
-    monkeypatch.setattr("embshift.images.cells._MOST_PAGE", size)
+    monkeypatch.setattr("embshift.images.parquet_cells._MOST_PAGE", size)
     assert statuses(found[:1]) == ["unsupported"]
 
 

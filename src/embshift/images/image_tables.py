@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from embshift.core.text_files import parse_json
 from embshift.core.types import ImageRecord
+from embshift.images.batches import BYTES, PATH
 from embshift.images.captioned_lists import list_rows
-from embshift.images.cells import BYTES, PATH, ImageTable, open_table
+from embshift.images.cells import ImageTable, open_table
 from embshift.images.left_out import BAD_TABLE, LONG_TEXT, NO_IMAGES, LeftOut
 from embshift.images.lists import choose_columns
 from embshift.images.said import (

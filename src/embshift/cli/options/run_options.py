@@ -42,8 +42,9 @@ def add_sources(parser: argparse.ArgumentParser, *, count: str) -> None:
         "sources",
         nargs=count,
         metavar="SOURCE",
-        help="a folder (searched recursively), an image, a glob in quotes, a list (text, CSV, JSON Lines, Parquet),"
-        " images in .tar, .parquet or .arrow files, or an address (s3://, gs://, az://, https://, hf://)",
+        help="a folder (searched recursively), an image, a glob in quotes, a list (text, CSV, JSON Lines,"
+        " Parquet), images in .tar, .parquet or .arrow files, or an address of one (s3://, gs://, az://,"
+        " https://, hf://)",
     )
     complete(sources, paths)
 
