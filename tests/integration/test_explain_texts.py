@@ -10,13 +10,14 @@ import pytest
 
 import embshift
 from embshift.cli.options.explain_options import SHOWN as OFFERED
-from embshift.cli.options.explain_options import WORST
+from embshift.cli.options.explain_options import TEXTS, WORST
 from embshift.core.errors import NoTextSideError, PlanError, RunError
 from embshift.measurement.studies.explain import TextRequest, explain_run
 from embshift.measurement.verify import verify_run
-from embshift.runs.explained import has_texts, write_texts
+from embshift.runs.explained import find_explained, has_texts, read_texts, write_texts
 from embshift.show.run import open_run
-from embshift.show.text.explained import SHOWN
+from embshift.show.text.explained import SHOWN as OF_NETWORK
+from embshift.show.text.stored_texts import SHOWN as OF_TEXTS
 from tests.integration.command import invoke
 from tests.integration.crops import write_crops
 from tests.unit.encoders.families import make_checkpoint
@@ -53,7 +54,8 @@ def dino(pictures, tmp_path_factory):
 
 
 def test_what_is_offered_can_be_shown():
-    assert (*SHOWN, WORST) == OFFERED
+    assert (*OF_NETWORK, *OF_TEXTS, WORST) == OFFERED
+    assert OF_TEXTS == TEXTS
 
 
 def test_words_are_stored_by_themselves_and_tested_on_all_images(run):
@@ -62,11 +64,12 @@ def test_words_are_stored_by_themselves_and_tested_on_all_images(run):
     assert "66 words left out: encoder 'lite' knows words only as far as" in result.stderr
     rows = json.loads(result.stdout)["words"]
     assert len(rows) == 2 * 150
-    found = open_run(run).explanation()
-    words = found.words()
+    info = open_run(run).info
+    assert not find_explained(run)  # the network was not run
+    words = open_run(run).texts().words()
     assert words.images.tolist() == [12, 12]
     # Written from the definition: texts centred, one shift an image.
-    texts, _, vectors = found.tables.texts("word")
+    texts, _, vectors = read_texts(run, "word", fingerprint=info["fingerprint"])
     centred = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
     pairs = open_run(run).pairs()
     (draw,), _ = pairs.views("noise")

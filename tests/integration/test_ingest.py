@@ -170,11 +170,13 @@ def test_the_command_ends_to_end(place, mine, tmp_path):
 def test_it_cannot_be_explained_or_run(ingested):
     for command in (
         ("explain", str(ingested.folder)),
+        ("explain", str(ingested.folder), "--show", "words"),
         ("run", "--plan", str(ingested.folder / "plan.toml"), "--out", str(ingested.folder)),
     ):
         told = invoke(*command)
         assert told.returncode == 2
         assert "computed elsewhere and ingested from mine.parquet" in told.stderr
+        assert command[0] != "explain" or "--vectors" in told.stderr
 
 
 def test_an_interrupted_ingestion_continues(place, mine, usual, tmp_path):

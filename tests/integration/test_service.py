@@ -182,6 +182,9 @@ def test_a_service_cannot_be_explained_and_is_sent_nothing(service, three, tmp_p
     done = invoke("explain", str(out))
     assert (done.returncode, "does not see its network" in done.stderr) == (2, True)
     assert "--allow-remote" not in done.stderr, "explain has no such option"
+    assert "--show words, labels or captions, with --vectors FILE" in done.stderr
+    done = invoke("explain", str(out), "--show", "words")
+    assert (done.returncode, "use text vectors of your own (--vectors)" in done.stderr) == (2, True)
     assert len(service.requests) == asked
 
 

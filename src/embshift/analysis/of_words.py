@@ -148,9 +148,9 @@ def _read_stored(run: RunTables, kind: str) -> tuple[list[str], list[str], Float
 def _require_texts(run: RunTables, kind: str) -> tuple[list[str], Float64[np.ndarray, "texts dim"]]:
     texts, _, vectors = _read_stored(run, kind)
     if not texts:
-        options = {"word": "--words FILE", "label": "--labels FILE", "caption": "--captions FILE"}
         raise RunError(
-            f"{run.folder} holds no {kind}s; store some with: embshift explain {run.folder} {options[kind]}"
+            f"{run.folder} holds no {kind}s; store some with: embshift explain {run.folder} --show {kind}s"
+            f" --{kind}s FILE"
         )
     if read_texts_record(run.folder)["fingerprint"] != run.info["fingerprint"]:
         raise RunError(f"the texts of {run.folder} are those of another run; explain the run again")

@@ -162,8 +162,10 @@ def _fill_explain(parser: argparse.ArgumentParser) -> Command:
     parser.description = (
         "Show where in the network of its encoder the shifts of a finished run arise: by head and layer, by"
         " patch of the image, each beside what exchanging it does. Views are made again from their seeds and"
-        " checked; results go into RUN/explain. The same command continues an interrupted explanation. For a"
-        " folder of embshift sweep, show how far apart an image and its views are over all severities."
+        " checked; results go into RUN/explain. The same command continues an interrupted explanation. Words,"
+        " labels and captions are compared with the embeddings of the run, for every encoder, without running"
+        " its network. For a folder of embshift sweep, show how far apart an image and its views are over all"
+        " severities."
     )
     _add_run(parser)
     add_explain_options(parser)

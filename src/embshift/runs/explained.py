@@ -168,7 +168,7 @@ def read_texts_record(run: Path) -> dict[str, Any]:
         return read_record_file(folder_in(run, FOLDER), name=TEXTS_RECORD)
     except FileNotFoundError:
         raise RunError(
-            f"the explanation of {run} holds no texts; store some with: embshift explain {run} --words FILE"
+            f"{run} holds no words, labels or captions; store some with: embshift explain {run} --show words"
         ) from None
     except (OSError, ValueError) as error:
         raise RunError(f"{run / FOLDER / TEXTS_RECORD} cannot be read: {error}; explain again") from error

@@ -33,7 +33,7 @@ def study(name: str) -> Callable[[Study], Study]:
     """Register a study of a run folder.
 
     Args:
-        name: Its name, also that of the command.
+        name: Its name, which says what it stores.
     """
 
     def register(function: Study) -> Study:

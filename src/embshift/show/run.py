@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from embshift.analysis.explanation import Explanation, open_explanation
 from embshift.analysis.of_thresholds import analyse_thresholds
 from embshift.analysis.sampling.bootstrap import LEVEL
+from embshift.analysis.stored_texts import StoredTexts, open_stored_texts
 from embshift.analysis.thresholds.measure import RESAMPLES
 from embshift.analysis.thresholds.result import Thresholds
 from embshift.core.progress import Reporter
@@ -192,6 +193,53 @@ class Run(MeasuredRun):
             reporter=reporter,
         )
         return self.explanation()
+
+    def store_texts(
+        self,
+        *,
+        words: str | Path | None = None,
+        labels: str | Path | None = None,
+        captions: str | Path | None = None,
+        prompts: Sequence[str] = (),
+        vectors: str | Path | None = None,
+        reporter: Reporter | None = None,
+    ) -> StoredTexts:
+        """Store words, labels and captions with the run, whose network is not run: for every encoder.
+
+        What is stored stays where nothing is asked for. Encoding texts loads torch.
+
+        Args:
+            words: A file of words, one a line; those that ship if None, or none beside `vectors`.
+            labels: A file of labels, or "folders" for the images' folders; none if None.
+            captions: A file of captions: CSV, TSV or JSON Lines; none if None.
+            prompts: Texts with ``{}`` that words and labels are put into; "a photo of a {}" if empty.
+            vectors: A Parquet file with the columns text and vector, for an encoder without a text side.
+            reporter: Who is told what is left out; the module ``logging`` where None.
+
+        Raises:
+            EncoderError: If the encoder cannot read texts, and no vectors are given.
+            PlanError: If a file of texts cannot be used.
+            RunError: If the run is not finished.
+            StorageError: If results cannot be written.
+        """
+        STUDIES["texts"](
+            self,
+            words=words,
+            labels=labels,
+            captions=captions,
+            prompts=(prompts,) if isinstance(prompts, str) else tuple(prompts),
+            vectors=vectors,
+            reporter=reporter,
+        )
+        return self.texts()
+
+    def texts(self) -> StoredTexts:
+        """Open the words, labels and captions that are stored with the run, explained or not.
+
+        Raises:
+            RunError: If no texts are stored.
+        """
+        return open_stored_texts(self)
 
     def explanation(self) -> Explanation:
         """Open what ``embshift explain`` has stored: where in the network the shifts arise.

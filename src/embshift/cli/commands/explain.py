@@ -1,9 +1,9 @@
 """``embshift explain``, and the explanation of the demo."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from embshift.cli.options.explain_options import WORST
+from embshift.cli.options.explain_options import TEXTS, WORST
 from embshift.cli.output.formatted import print_formatted
 from embshift.cli.output.terminal import print_message, print_table, print_text
 from embshift.core.errors import PlanError
@@ -26,6 +26,8 @@ def explain(parsed: argparse.Namespace) -> int:
     show = parsed.show or (WORST if is_sweep(run) else "shares")
     if show == WORST:
         _show_worst_case(run, parsed)
+    elif show in TEXTS:
+        _show_texts(run, show, parsed)
     else:
         _show_explanation(run, show, parsed)
     return 0
@@ -38,7 +40,6 @@ def _show_explanation(run: "RunTables", show: str, parsed: argparse.Namespace) -
     if parsed.read_only:
         _check_read_only(parsed, _NETWORK + _TEXTS)
     else:
-        _check_stored(run, show, parsed)
         _measure(run, parsed)
     found = open_explanation(run)
     if parsed.format == "table":
@@ -47,11 +48,35 @@ def _show_explanation(run: "RunTables", show: str, parsed: argparse.Namespace) -
         print_formatted(format_explained(found, show=show, style=parsed.format), parsed)
 
 
-def _check_stored(run: "RunTables", show: str, parsed: argparse.Namespace) -> None:
-    """Raise `RunError` before the network runs where what is to be shown would still be missing after it."""
+def _show_texts(run: "RunTables", show: str, parsed: argparse.Namespace) -> None:
+    """Print what words, labels or captions say of the run; the network is not run, but for texts."""
+    from embshift.analysis.stored_texts import open_stored_texts
+    from embshift.show.text.stored_texts import format_texts, texts_table
+
+    if parsed.read_only:
+        _check_read_only(parsed, _NETWORK + _TEXTS)
+    else:
+        _check_text_options(run, show, parsed)
+        _store_texts(run, parsed)
+    found = open_stored_texts(run)
+    if parsed.format == "table":
+        print_table(texts_table(found, show=show))
+    else:
+        print_formatted(format_texts(found, show=show, style=parsed.format), parsed)
+
+
+def _check_text_options(run: "RunTables", show: str, parsed: argparse.Namespace) -> None:
+    """Raise an error before texts are encoded where what is to be shown would still be missing after it."""
     from embshift.analysis.of_words import check_texts
 
-    if show in ("labels", "captions") and getattr(parsed, show) is None:
+    for name in _NETWORK:
+        if getattr(parsed, name) is not None:
+            raise PlanError(
+                f"--{name.replace('_', '-')} is given, and {show} have no use for it: they are compared on"
+                " all images; leave it out, or add --show shares"
+            )
+    shipped = show == "words" and parsed.vectors is None  # words ship for encoders with a text side
+    if getattr(parsed, show) is None and not shipped:
         check_texts(run, show.removesuffix("s"))
 
 
@@ -75,11 +100,7 @@ def _measure(run: "RunTables", parsed: argparse.Namespace) -> None:
         patch=parsed.patch,
         patch_images=parsed.patch_images,
         seed=parsed.seed,
-        words=parsed.words,
-        labels=parsed.labels,
-        captions=parsed.captions,
-        prompts=tuple(parsed.prompt or ()),
-        vectors=parsed.vectors,
+        **_request_texts(parsed),
         allow_code=parsed.allow_code,
         allow_remote=parsed.allow_remote,
         reporter=reporter(quiet=parsed.quiet),
@@ -97,7 +118,7 @@ def _show_worst_case(run: "RunTables", parsed: argparse.Namespace) -> None:
     if parsed.read_only:
         _check_read_only(parsed, _TEXTS)
     elif parsed.labels is not None:
-        _store_labels(run, parsed)
+        _store_texts(run, parsed)
     found = open_run(run.folder).worst_case(images=parsed.images, seed=parsed.seed or 0)
     if parsed.format == "table":
         print_table(worst_case_table(found))
@@ -125,17 +146,21 @@ def _check_options(parsed: argparse.Namespace) -> None:
             raise PlanError(f"{name} is given without --labels; add --labels FILE, or leave it out")
 
 
-def _store_labels(run: "RunTables", parsed: argparse.Namespace) -> None:
+def _store_texts(run: "RunTables", parsed: argparse.Namespace) -> None:
     from embshift.cli.output.progress import reporter
-    from embshift.measurement.studies.of_run import store_labels
+    from embshift.measurement.studies.of_run import store_texts
 
-    store_labels(
-        run,
-        labels=parsed.labels,
-        prompts=tuple(parsed.prompt or ()),
-        vectors=parsed.vectors,
-        reporter=reporter(quiet=parsed.quiet),
-    )
+    store_texts(run, **_request_texts(parsed), reporter=reporter(quiet=parsed.quiet))
+
+
+def _request_texts(parsed: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "words": parsed.words,
+        "labels": parsed.labels,
+        "captions": parsed.captions,
+        "prompts": tuple(parsed.prompt or ()),
+        "vectors": parsed.vectors,
+    }
 
 
 def ensure_explained(run: "RunTables", *, quiet: bool) -> None:

@@ -4,12 +4,15 @@ import argparse
 
 from embshift.cli.options.completers import complete, no_words, paths
 
-__all__ = ["SHOWN", "WORST", "add_explain_options"]
+__all__ = ["SHOWN", "TEXTS", "WORST", "add_explain_options"]
 
 WORST = "worst"
 """Name for ``--show`` of a sweep's table."""
 
-SHOWN = ("shares", "layers", "heads", "words", "labels", "captions", WORST)
+TEXTS = ("words", "labels", "captions")
+"""Names for ``--show`` of the tables for which the network is not run."""
+
+SHOWN = ("shares", "layers", "heads", *TEXTS, WORST)
 """Names for ``--show``; a test holds them to those of the tables."""
 
 
@@ -23,8 +26,8 @@ def add_explain_options(parser: argparse.ArgumentParser) -> None:
         " how far originals and views are apart after each layer; heads: how differently each head looks;"
         " words: what names the direction of the shift; labels: whether views keep their label; captions:"
         " whether views keep their caption; worst: how far apart an image and its views are over all"
-        " severities, for a folder of embshift sweep, without running the network (default: worst for such a"
-        " folder, else shares)",
+        " severities, for a folder of embshift sweep (default: worst for such a folder, else shares). Only"
+        " shares, layers and heads run the network; the others take any run",
     )
     images = add(
         "--images",

@@ -19,7 +19,13 @@ from embshift.encoders.inside.tower_network import TowerInside
 from embshift.encoders.lite.encoder import LiteEncoder
 from embshift.encoders.towers.vision import VisionEncoder
 
-__all__ = ["Inside", "open_inside"]
+__all__ = ["WITHOUT_NETWORK", "Inside", "open_inside"]
+
+WITHOUT_NETWORK = (
+    "words, labels and captions work without it: embshift explain RUN --show words, labels or captions, with"
+    " --vectors FILE where the encoder has no text side (store_texts of the run in Python)"
+)
+"""What is left to a user whose encoder's network is not explained."""
 
 Seen = TypeVar("Seen")
 
@@ -104,7 +110,8 @@ def open_inside(encoder: Encoder, /) -> Inside[Any]:
     if not isinstance(encoder, LiteEncoder | VisionEncoder):
         raise EncoderError(
             f"the network of encoder '{spec.name}' is not open to embshift, so it cannot be explained;"
-            " explained are lite and checkpoints of the families that 'embshift list encoders' names"
+            " explained are lite and checkpoints of the families that 'embshift list encoders' names;"
+            f" {WITHOUT_NETWORK}"
         )
     if spec.precision != "float32" or spec.runtime != "torch":
         raise EncoderError(

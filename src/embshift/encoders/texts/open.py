@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from embshift.core.addresses import INGESTED
 from embshift.core.errors import MissingTokenizerError, NoTextSideError, OfflineError
 from embshift.encoders.checkpoints import read_config
 from embshift.encoders.devices import choose_device
@@ -33,6 +34,11 @@ def open_texts(source: str, /, *, device: str, allow_pickle: bool = False) -> Te
         EncoderError: The checkpoint cannot be opened.
         OfflineError: The checkpoint must be downloaded and the hub does not answer.
     """
+    if source.startswith(INGESTED):
+        raise NoTextSideError(
+            f"the embeddings were computed elsewhere and ingested from {source.removeprefix(INGESTED)}: there"
+            " is no text side; use text vectors of your own (--vectors)"
+        )
     entry = find_entry(source, allow_pickle=allow_pickle)
     if entry.name == "lite":
         return open_lite_texts(source, device=choose_device(device))
@@ -41,6 +47,7 @@ def open_texts(source: str, /, *, device: str, allow_pickle: bool = False) -> Te
     if not entry.model_types:
         raise NoTextSideError(
             f"encoder '{source}' has no text side, so it cannot embed words; use text vectors of your own"
+            " (--vectors)"
         )
     folder = _find_folder(source, allow_pickle=allow_pickle)
     stated = read_config(folder)

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+from embshift.core.errors import RunError
 from embshift.core.progress import Reporter, Silent
 from embshift.measurement.session.trust import Trust
 from embshift.measurement.studies.explain import TextRequest, explain_run
-from embshift.measurement.studies.explain.texts import store_texts
+from embshift.measurement.studies.explain.texts import store_texts as write_texts
 from embshift.runs.explained import ExplainedTables
 from embshift.runs.lock import lock_folder
 from embshift.runs.studies import study
 from embshift.runs.tables import RunTables
 
-__all__ = ["explain", "store_labels"]
+__all__ = ["explain", "store_texts"]
 
 
 @study("explain")
@@ -64,24 +65,36 @@ def explain(
     )
 
 
-def store_labels(
+@study("texts")
+def store_texts(
     run: RunTables,
     /,
     *,
-    labels: str | Path,
+    words: str | Path | None = None,
+    labels: str | Path | None = None,
+    captions: str | Path | None = None,
     prompts: tuple[str, ...] = (),
     vectors: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> None:
-    """Encode labels and store them with a run, explained or not; see `store_texts`.
+    """Encode texts and store them with a finished run, whose network is not run; see `TextRequest`.
 
     Args:
-        run: The run.
+        run: The run, explained or not.
+        words: A list of words.
         labels: A file of labels, or "folders".
-        prompts: Texts with ``{}`` that labels are put into.
+        captions: A file of captions.
+        prompts: Texts with ``{}`` that words and labels are put into.
         vectors: A Parquet file with the vectors of all texts.
         reporter: Who is told what is left out.
+
+    Raises:
+        EncoderError: If the encoder cannot read texts, and no vectors are given.
+        PlanError: If a file cannot be used.
+        RunError: If the run is not finished.
     """
-    request = TextRequest(labels=labels, prompts=prompts, vectors=vectors)
+    if not run.finished:
+        raise RunError(f"{run.folder} is not finished; finish the run, then explain it")
+    texts = TextRequest(words=words, labels=labels, captions=captions, prompts=prompts, vectors=vectors)
     with lock_folder(run.folder):
-        store_texts(run, request, reporter=reporter or Silent())
+        write_texts(run, texts, reporter=reporter or Silent())

@@ -36,7 +36,7 @@ def check_explained(folder: Path, info: Mapping[str, Any]) -> Iterator[Fault]:
     if not find_explained(folder):
         if left := _list_files(folder):
             yield _report(folder / FOLDER, "has chunks and no explain.json", files=left)
-        # Labels are stored without an explanation for the worst case of a sweep.
+        # Words, labels and captions are stored without an explanation of the network.
         yield from _check_texts(folder, fingerprint=str(info["fingerprint"]))
         return
     path = file_in(folder, FOLDER, RECORD)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embshift.core.errors import EncoderError, ResumeError, RunError
+from embshift.core.errors import MissingTokenizerError, NoTextSideError, RunError
 from embshift.core.progress import Reporter, Silent
 from embshift.core.remote import grant_access
 from embshift.core.version import __version__
@@ -18,10 +18,10 @@ from embshift.core.words import count_noun
 from embshift.encoders.inside import Inside, open_inside
 from embshift.measurement.pipeline.recipe import Recipe, build_recipe, without_drafts
 from embshift.measurement.plan.files import plan_from_content
-from embshift.measurement.plan.plan import Plan
 from embshift.measurement.session.provenance import code_content, encoder_content
 from embshift.measurement.session.resume import check_code, check_encoder
 from embshift.measurement.session.trust import NO_TRUST, Trust, check_remote_images, check_trust
+from embshift.measurement.studies.explain.checks import check_network, check_options, check_sources
 from embshift.measurement.studies.explain.measured import MeasuredImage, count_views, measure_image
 from embshift.measurement.studies.explain.options import ExplainOptions, make_options
 from embshift.measurement.studies.explain.remade import Digests, read_digests, remake_image
@@ -86,11 +86,11 @@ def explain_run(
     with lock_folder(tables.folder):
         before = read_explained_record(tables.folder) if find_explained(tables.folder) else None
         asked = make_options(before.get("plan") if before else None, **options)
-        _check_options(before, asked, run=tables)
+        check_options(before, asked, run=tables)
         done = before is not None and is_complete(tables.folder, before)
         study = None if done else _open_study(tables, asked, trust=trust)
         # Texts come first: a file that cannot be used is told before the network runs for hours.
-        store_texts(tables, texts or TextRequest(), reporter=told)
+        _store_texts(tables, texts or TextRequest(), reporter=told)
         if study is None:
             told.note("nothing left to do: the run is explained")
         else:
@@ -99,19 +99,14 @@ def explain_run(
     return open_explained(tables.folder, fingerprint=tables.info["fingerprint"])
 
 
-def _check_options(before: Mapping[str, Any] | None, asked: ExplainOptions, *, run: RunTables) -> None:
-    """Raise `ResumeError` where the folder holds an explanation of another run or with other options."""
-    if before is None:
-        return
-    remedy = f"remove {run.folder / 'explain'} to explain anew"
-    if before.get("fingerprint") != run.info["fingerprint"] or before.get("version") != __version__:
-        raise ResumeError(f"{run.folder} holds an explanation of another run or version; {remedy}")
-    for name, value in asked.content().items():
-        if before.get("plan", {}).get(name) != value:
-            was = before.get("plan", {}).get(name)
-            raise ResumeError(
-                f"{run.folder} holds an explanation with {name} {was}, and {value} is asked for; {remedy}"
-            )
+def _store_texts(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
+    """Store texts; where none are asked for, an encoder that cannot read them costs a line."""
+    try:
+        store_texts(run, request, reporter=reporter)
+    except (NoTextSideError, MissingTokenizerError) as error:
+        if request.asked:
+            raise
+        reporter.note(f"no words: {error}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -167,16 +162,12 @@ def _explain(study: _Study, *, reporter: Reporter) -> None:
 
 
 def _open_study(run: RunTables, options: ExplainOptions, *, trust: Trust) -> _Study:
-    from embshift.encoders.open import find_trust, open_encoder
+    from embshift.encoders.open import open_encoder
 
     plan = plan_from_content(run.info["plan"])
-    if find_trust(plan.encoder) == "remote":
-        raise EncoderError(
-            f"the encoder of {run.folder} is a service, {plan.encoder}: embshift does not see its network, so"
-            " it cannot be explained"
-        )
+    check_network(run, plan)
     check_trust(plan, trust, where=str(run.folder))
-    _check_sources(run, plan)
+    check_sources(run, plan)
     encoder = open_encoder(
         plan.encoder,
         device=plan.device,
@@ -204,14 +195,6 @@ def _open_study(run: RunTables, options: ExplainOptions, *, trust: Trust) -> _St
     rows = map(study.listing.__getitem__, images.rows)
     check_remote_images(rows, trust, where=str(run.folder))
     return replace(study, sink=ExplainedSink(run=run.folder, fingerprint=_digest(study)))
-
-
-def _check_sources(run: RunTables, plan: Plan) -> None:
-    if "memory" in plan.sources:
-        raise RunError(
-            f"images of {run.folder} were in the memory of the process that measured them, so their views"
-            " cannot be made again; measure files to explain them"
-        )
 
 
 def _digest(study: _Study) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from jaxtyping import Float64
 
 from embshift.analysis.words.vectors import label_vectors
-from embshift.core.errors import MissingTokenizerError, NoTextSideError, PlanError, RunError
+from embshift.core.errors import PlanError, RunError
 from embshift.core.progress import Reporter
 from embshift.core.words import count_noun
 from embshift.images.captions import Captions
@@ -53,7 +53,7 @@ class TextRequest:
 
     @property
     def asked(self) -> bool:
-        """Whether any text was asked for: without, a missing text side is no error."""
+        """Whether any text was asked for: without, those that are stored stay."""
         return any(each is not None for each in (self.words, self.labels, self.captions, self.vectors))
 
 
@@ -61,8 +61,8 @@ def store_texts(run: RunTables, request: TextRequest, *, reporter: Reporter) -> 
     """Encode the texts of an explanation and store their vectors.
 
     Words, labels and captions that are stored stay until others of their kind, other prompts, or vectors from
-    elsewhere are asked for; what goes is told in a line, and so is an encoder without a text side where
-    nothing is asked for.
+    elsewhere are asked for; what goes is told in a line. The encoder's network is not run, except for the
+    text side.
 
     Args:
         run: The run.
@@ -70,20 +70,11 @@ def store_texts(run: RunTables, request: TextRequest, *, reporter: Reporter) -> 
         reporter: Who is told what is left out.
 
     Raises:
-        EncoderError: If texts are asked for and the encoder cannot read them.
+        EncoderError: If the encoder cannot read texts, and no vectors are given.
         PlanError: If a file cannot be used.
     """
     if not request.asked and not request.prompts and has_texts(run.folder):
         return
-    try:
-        _store(run, request, reporter=reporter)
-    except (NoTextSideError, MissingTokenizerError) as error:
-        if request.asked:
-            raise
-        reporter.note(f"no words: {error}")
-
-
-def _store(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
     from embshift.encoders.texts.lite import LITE_QUALITIES
     from embshift.encoders.texts.word_list import PROMPT, choose_words, read_words
 
