@@ -14,6 +14,7 @@ import embshift
 from embshift.core.errors import EncoderError, NoTextSideError, PlanError, RunError
 from embshift.measurement.verify import verify_run
 from embshift.runs.explained import find_explained
+from embshift.show.report.network import build_network
 from embshift.show.run import open_run
 from tests.integration.command import invoke
 from tests.integration.crops import write_crops
@@ -150,3 +151,33 @@ def test_a_run_that_is_not_finished_is_refused(run, files):
     with pytest.raises(RunError, match="is not finished; finish the run"):
         open_run(run).store_texts(**files)
     assert not (run / "explain").exists()
+
+
+def test_the_report_and_figures_show_texts_alone(run, files, tmp_path):
+    found = open_run(run).store_texts(**files)
+    section = build_network(found.run, resamples=200)
+    assert section["title"] == "Words, labels and captions"
+    assert [one["title"] for one in section["tables"]] == [
+        "Which words name the direction of the shift?",
+        "Do views keep their label, of 3 labels?",
+        "Do views keep their caption?",
+    ]
+    assert [one["about"] for one in section["findings"]] == ["words", "labels", "captions"]
+    assert [one["name"] for one in section["figures"]] == ["word_bars", "label_flips"]
+    assert section["command"] == (
+        "embshift explain again --show words --words WORDS --labels LABELS --captions CAPTIONS"
+        " --vectors VECTORS"
+    )
+    assert [one["title"] for one in section["caveats"]] == ["A word is no reason."]
+    assert section["card"] is None
+    page = open_run(run).report(tmp_path / "report.html").read_text()
+    assert "Do views keep their caption?" in page
+
+
+def test_the_report_of_damaged_texts_says_so(run, files):
+    found = open_run(run).store_texts(labels=files["labels"], vectors=files["vectors"])
+    path = run / "explain" / "texts.parquet"
+    path.write_bytes(b"not a table")
+    section = build_network(found.run, resamples=200)
+    assert [one["about"] for one in section["findings"]] == ["texts"]
+    assert (section["tables"], section["figures"], section["command"]) == ([], [], "")

@@ -19,6 +19,7 @@ from embshift.analysis.parts.statistics import compute_part_statistics
 from embshift.analysis.parts.summary import summarise_part
 from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
+from embshift.analysis.stored_texts import StoredTexts, open_stored_texts
 from embshift.core.errors import FigureError, PlanError, RunError
 from embshift.core.seeding import make_generator
 from embshift.core.types import ORIGINAL, Capture, Field, MetricSpec, Pixels
@@ -134,6 +135,15 @@ class Material:
             return open_explanation(self.run)
         except RunError as error:
             raise FigureError(str(error)) from error
+
+    @cached_property
+    def texts(self) -> StoredTexts:
+        """The words, labels and captions that are stored with the run, explained or not.
+
+        Raises:
+            RunError: If no texts are stored.
+        """
+        return open_stored_texts(self.run)
 
     @property
     def map_name(self) -> str:

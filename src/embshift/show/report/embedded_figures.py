@@ -22,9 +22,12 @@ from embshift.show.figures.material import Material
 from embshift.show.figures.render import render_pages
 from embshift.show.text.words import make_visible
 
-__all__ = ["BYTES", "CONTEXT", "CONTEXT_BYTES", "NAMES", "embed_figures"]
+__all__ = ["BYTES", "CONTEXT", "CONTEXT_BYTES", "NAMES", "OF_TEXTS", "embed_figures"]
 
-NAMES = ("network_shares", "layer_profile", "shift_map", "word_bars", "label_flips")
+OF_TEXTS = ("word_bars", "label_flips")
+"""Figures that belong to stored texts alone."""
+
+NAMES = ("network_shares", "layer_profile", "shift_map", *OF_TEXTS)
 """Figures that belong to an explanation, in the order of the page; those not registered are left out."""
 
 BYTES = 1_400_000

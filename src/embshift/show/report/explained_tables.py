@@ -15,11 +15,12 @@ from embshift.analysis.words.shares import WordShares
 from embshift.core.words import count_noun
 from embshift.show.report.cells import Cell, format_ends, make_cell, make_head
 from embshift.show.report.facts.explained import ExplainedFacts
+from embshift.show.report.facts.texts import HoldsTexts
 from embshift.show.report.findings.network import KINDS, ROUNDING
 from embshift.show.text.numbers import format_counts, spell_number
 from embshift.show.text.words import format_percent
 
-__all__ = ["build_explained_tables"]
+__all__ = ["build_explained_tables", "build_text_tables"]
 
 _WORDS = 5
 """Words on either side of a transform."""
@@ -43,7 +44,12 @@ Table = dict[str, Any]
 
 def build_explained_tables(facts: ExplainedFacts) -> list[Table]:
     """Return all tables that apply to an explanation: title, note, header and rows of cells."""
-    found, texts = [_build_components(facts)], facts.texts
+    return [_build_components(facts), *build_text_tables(facts)]
+
+
+def build_text_tables(facts: HoldsTexts) -> list[Table]:
+    """Return all tables that apply to stored texts."""
+    found, texts = list[Table](), facts.texts
     if texts and texts.words:
         found.append(_build_words(texts.words, texts.word_shares))
     if texts and texts.labels:

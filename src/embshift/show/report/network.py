@@ -1,7 +1,8 @@
 """The section on where in the network a run's shifts arise; one line where its explanation is damaged."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from embshift.analysis.explanation import Explanation, open_explanation
@@ -9,12 +10,13 @@ from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.core.errors import RunError, ShiftError
 from embshift.core.progress import OnStep, ignore_step
 from embshift.runs.addresses import call_folder
-from embshift.runs.explained import find_explained
+from embshift.runs.explained import find_explained, has_texts
 from embshift.runs.tables import RunTables
-from embshift.show.report.embedded_figures import embed_figures
-from embshift.show.report.explained_tables import build_explained_tables
+from embshift.show.report.embedded_figures import OF_TEXTS, embed_figures
+from embshift.show.report.explained_tables import build_explained_tables, build_text_tables
 from embshift.show.report.facts.explained import ExplainedFacts, gather_explained
-from embshift.show.report.findings.explained import list_explained_findings
+from embshift.show.report.facts.texts import HoldsTexts, gather_texts
+from embshift.show.report.findings.explained import list_explained_findings, list_text_findings
 from embshift.show.report.first.network_card import make_network_card
 from embshift.show.text.words import make_visible
 
@@ -53,7 +55,7 @@ _CAVEATS = (
 def build_network(
     run: RunTables, *, resamples: int = RESAMPLES, on_step: OnStep = ignore_step
 ) -> dict[str, Any] | None:
-    """Return what the page shows of an explanation; None for a run without one.
+    """Return what the page shows of an explanation, or of texts alone; None for a run without either.
 
     Args:
         run: The run.
@@ -61,12 +63,15 @@ def build_network(
         on_step: Receives each step as it begins.
 
     Returns:
-        Sentences, tables, figures, lines of methods, caveats and the command that makes the explanation
+        Title, sentences, tables, figures, lines of methods, caveats and the command that makes all of it
         again; where it cannot be read, only one sentence that says why.
     """
-    if not _is_explained(run):
+    explained = _is_explained(run)
+    if not (explained or _finds(has_texts, run)):
         return None
     try:
+        if not explained:
+            return _build_texts(run, resamples=resamples, on_step=on_step)
         return _build(run, open_explanation(run), resamples=resamples, on_step=on_step)
     except _DAMAGE as error:
         return _tell_damage(run, error)
@@ -74,8 +79,12 @@ def build_network(
 
 def _is_explained(run: RunTables) -> bool:
     """Return whether a run was explained; true where something else has the explanation's place."""
+    return _finds(find_explained, run)
+
+
+def _finds(find: Callable[[Path], bool], run: RunTables) -> bool:
     try:
-        return find_explained(run.folder)
+        return find(run.folder)
     except RunError:
         return True
 
@@ -84,6 +93,7 @@ def _build(run: RunTables, found: Explanation, *, resamples: int, on_step: OnSte
     facts = gather_explained(found, resamples=resamples, on_step=on_step)
     figures, note = embed_figures(run, on_step=on_step)
     return {
+        "title": "Where in the network",
         "findings": list_explained_findings(facts),
         "tables": build_explained_tables(facts),
         "figures": figures,
@@ -95,6 +105,23 @@ def _build(run: RunTables, found: Explanation, *, resamples: int, on_step: OnSte
     }
 
 
+def _build_texts(run: RunTables, *, resamples: int, on_step: OnStep) -> dict[str, Any]:
+    """Return the section of a run whose network is not explained: what stored texts say."""
+    facts = gather_texts(run, resamples=resamples, on_step=on_step)
+    figures, note = embed_figures(run, OF_TEXTS, on_step=on_step)
+    return {
+        "title": "Words, labels and captions",
+        "findings": list_text_findings(facts),
+        "tables": build_text_tables(facts),
+        "figures": figures,
+        "note": note,
+        "methods": [[label, make_visible(text)] for label, text in _list_prompts(facts)],
+        "caveats": [{"title": title, "text": text} for title, text in _CAVEATS[1:]],
+        "command": _write_text_command(facts),
+        "card": None,
+    }
+
+
 def _tell_damage(run: RunTables, error: Exception) -> dict[str, Any]:
     # Where the folder is must not change the page, so that the same run gives the same bytes.
     why = str(error) if isinstance(error, ShiftError) else f"{type(error).__name__} {error}"
@@ -102,7 +129,11 @@ def _tell_damage(run: RunTables, error: Exception) -> dict[str, Any]:
     text = f"The explanation of this run cannot be shown: {told}."
     empty: dict[str, Any] = {"tables": [], "figures": [], "note": "", "methods": [], "caveats": []}
     empty["card"] = None
-    return {"findings": [{"about": "damage", "text": text}]} | empty | {"command": ""}
+    return (
+        {"title": "Where in the network", "findings": [{"about": "damage", "text": text}]}
+        | empty
+        | {"command": ""}
+    )
 
 
 def _list_methods(facts: ExplainedFacts) -> Iterator[tuple[str, str]]:
@@ -113,6 +144,10 @@ def _list_methods(facts: ExplainedFacts) -> Iterator[tuple[str, str]]:
     for name, value in record["plan"].items():
         yield f"option {name}", str(value)
     yield "patches", f"{facts.kind}, the original's part in the view's pass"
+    yield from _list_prompts(facts)
+
+
+def _list_prompts(facts: HoldsTexts) -> Iterator[tuple[str, str]]:
     if facts.texts:
         yield "prompts", ", ".join(facts.texts.record.get("prompts", []))
 
@@ -121,10 +156,30 @@ def _write_command(facts: ExplainedFacts) -> str:
     """Return the command that explains the run again."""
     plan: Mapping[str, Any] = facts.record["plan"]
     options = [f"{option} {shlex.quote(str(plan[name]))}" for name, option in _PLAN.items() if name in plan]
+    return make_visible(" ".join(["embshift explain again", *options, *_list_text_options(facts)]))
+
+
+def _write_text_command(facts: HoldsTexts) -> str:
+    """Return the command that stores the texts again; empty where they cannot be read."""
     texts = facts.texts
-    options += ["--labels LABELS"] if texts and texts.labels else []
-    options += ["--captions CAPTIONS"] if texts and texts.captions else []
-    return make_visible(" ".join(["embshift explain again", *options]))
+    if texts is None:
+        return ""
+    show = "words" if texts.words else "labels" if texts.labels else "captions"
+    return " ".join([f"embshift explain again --show {show}", *_list_text_options(facts)])
+
+
+def _list_text_options(facts: HoldsTexts) -> list[str]:
+    texts = facts.texts
+    if texts is None:
+        return []
+    own = bool(texts.record.get("own_vectors"))
+    given = {
+        "--words WORDS": own and texts.words,
+        "--labels LABELS": texts.labels,
+        "--captions CAPTIONS": texts.captions,
+        "--vectors VECTORS": own,
+    }
+    return [option for option, held in given.items() if held]
 
 
 def hint_at_explain(run: RunTables) -> str:

@@ -130,7 +130,8 @@ def build_content(
         ),
         "heatColours": heat_colours(),
         "mapColours": map_colours(),
-        "network": network and {part: network[part] for part in ("findings", "tables", "figures")},
+        "network": network
+        and {part: network[part] for part in ("title", "findings", "tables", "figures", "note")},
         "methods": [*list_methods(run, facts), *_explanation_methods(network)],
         "caveats": [*list_caveats(facts), *(network["caveats"] if network else [])],
         "commands": list_commands(run, explain=network["command"] if network else ""),

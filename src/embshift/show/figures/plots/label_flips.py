@@ -36,8 +36,7 @@ _Found = Mapping[str, LabelShifts]
     source="own: explanations",
     more_shift="right",
     needs_metrics=(),
-    needs_explanation=True,
-    needs="an explanation with labels, made by embshift explain --labels",
+    needs="labels, stored by embshift explain --show labels --labels FILE",
 )
 def label_flips(material: Material, frame: Frame, /) -> Iterator[Page]:
     """Render bars from the highest flip rate to the lowest; beside them the accuracies, if they are known."""
@@ -65,10 +64,10 @@ def _read_labels(material: Material) -> _Found:
     """Return what happens to the labels under each transform.
 
     Raises:
-        FigureError: If the explanation holds no labels, or no image has one.
+        FigureError: If the run holds no labels, or no image has one.
     """
     try:
-        found = material.explanation.labels()
+        found = material.texts.labels()
     except RunError as error:
         raise FigureError(str(error)) from error
     if all(math.isnan(one.measure("flip_rate")[0]) for one in found.values()):
@@ -99,7 +98,7 @@ def _count_images(found: _Found) -> str:
 
 
 def _write_notes(material: Material, found: _Found, *, known: bool) -> list[str]:
-    labels, _, _ = material.explanation.tables.texts("label")
+    labels = material.texts.names("label")
     right = " · right: share of images whose label is the true one, ○ before and ● after" if known else ""
     return [
         f"{_count_images(found)} · encoder {material.encoder} · {count_noun(len(labels), 'label')}",

@@ -65,8 +65,7 @@ class _Panel:
     " the shift the best words explain",
     source="own: explanations",
     needs_metrics=(),
-    needs_explanation=True,
-    needs="an explanation with words, made by embshift explain",
+    needs="words, stored by embshift explain --show words",
 )
 def word_bars(material: Material, frame: Frame, /) -> Iterator[Page]:
     """Render one panel of bars for each transform, on as many pages as they take."""
@@ -98,11 +97,11 @@ def _read_words(material: Material) -> tuple[DirectionWords, WordShares | None]:
     """Return the test of the words, and what they explain where there are enough of them.
 
     Raises:
-        FigureError: If the explanation holds no words.
+        FigureError: If the run holds no words.
     """
     try:
-        words = material.explanation.words()
-        return words, material.explanation.word_shares() if len(words.names) >= BEST else None
+        words = material.texts.words()
+        return words, material.texts.word_shares() if len(words.names) >= BEST else None
     except RunError as error:
         raise FigureError(str(error)) from error
 

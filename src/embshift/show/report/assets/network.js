@@ -12,6 +12,7 @@ function renderNetwork() {
     byId("network").remove();
     return;
   }
+  for (const place of ["#network-title", "nav a[href='#network']"]) document.querySelector(place).textContent = found.title;
   refill(byId("network-list"), found.findings.map((one) => make("li", { text: one.text, "data-about": one.about })));
   refill(byId("network-tables"), found.tables.map((one, place) => plainTable(one, `network-${place}`)));
   const note = found.note ? [make("p", { text: found.note })] : [];

@@ -15,39 +15,13 @@ from embshift.analysis.of_explained_views import (
     pool_places,
 )
 from embshift.analysis.sampling.bootstrap import RESAMPLES
-from embshift.analysis.words.captions import CaptionShifts
-from embshift.analysis.words.directions import DirectionWords
-from embshift.analysis.words.labels import LabelShifts
-from embshift.analysis.words.shares import BEST, WordShares
 from embshift.core.errors import RunError
 from embshift.core.progress import OnStep, ignore_step
-from embshift.runs.explained import read_texts_record
-from embshift.show.report.facts.embeddings import MOST_IMAGES
+from embshift.show.report.facts.texts import TextFacts, gather_texts
 
-__all__ = ["ExplainedFacts", "TextFacts", "gather_explained"]
+__all__ = ["ExplainedFacts", "gather_explained"]
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TextFacts:
-    """What stored texts say of a run's shifts.
-
-    Attributes:
-        record: The content of ``texts.json``.
-        words: The test of every word; None without words.
-        word_shares: What the best words explain; None for fewer words than are chosen.
-        labels: Labels of images and views, by transform; None without labels.
-        labels_count: Number of labels to choose from.
-        captions: Captions of images and views, by transform; None without captions.
-    """
-
-    record: Mapping[str, Any]
-    words: DirectionWords | None = None
-    word_shares: WordShares | None = None
-    labels: Mapping[str, LabelShifts] | None = None
-    labels_count: int = 0
-    captions: Mapping[str, CaptionShifts] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,7 +89,7 @@ def gather_explained(
         return {name: compute(name) for name in names}
 
     patches = _pool_patches(found, resamples=resamples)
-    texts, why = _gather_texts(found, resamples=resamples, on_step=on_step)
+    said = gather_texts(found.run, resamples=resamples, on_step=on_step)
     return ExplainedFacts(
         record=found.record,
         transforms=names,
@@ -127,8 +101,8 @@ def gather_explained(
         cosine=each(lambda name: found.layers(name, resamples=resamples).cosine),
         falls=each(lambda name: average_falls(tables, name, resamples=resamples)),
         places=each(lambda name: pool_places(tables, name, resamples=resamples)),
-        texts=texts,
-        texts_left_out=why,
+        texts=said.texts,
+        texts_left_out=said.texts_left_out,
     )
 
 
@@ -146,28 +120,3 @@ def _pool_patches(found: Explanation, *, resamples: int) -> dict[str, PatchEffec
 def _find_calibration(found: Explanation, *, kind: str) -> Calibration | None:
     own = [one for one in found.calibration() if (one.kind, one.direction) == (kind, DIRECTION)]
     return own[0] if own else None
-
-
-def _gather_texts(found: Explanation, *, resamples: int, on_step: OnStep) -> tuple[TextFacts | None, str]:
-    """Return what the texts say, and why nothing is said where there are texts."""
-    try:
-        kinds = {kind: len(found.tables.texts(kind)[0]) for kind in ("word", "label", "caption")}
-        if not any(kinds.values()):
-            return None, ""
-        if found.run.count_images() > MOST_IMAGES:
-            return None, f"texts are compared for runs of up to {MOST_IMAGES:,} images"
-        on_step("words")
-        return _compare_texts(found, kinds, resamples=resamples), ""
-    except RunError as error:  # shares and patches are still valid
-        return None, str(error)
-
-
-def _compare_texts(found: Explanation, kinds: Mapping[str, int], *, resamples: int) -> TextFacts:
-    return TextFacts(
-        record=read_texts_record(found.run.folder),
-        words=found.words() if kinds["word"] else None,
-        word_shares=found.word_shares() if kinds["word"] >= BEST else None,
-        labels=found.labels(resamples=resamples) if kinds["label"] else None,
-        labels_count=kinds["label"],
-        captions=found.captions(resamples=resamples) if kinds["caption"] else None,
-    )

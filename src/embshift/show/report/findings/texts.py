@@ -1,4 +1,4 @@
-"""Sentences on words, labels and captions of an explanation."""
+"""Sentences on the words, labels and captions that are stored with a run."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from embshift.analysis.words.directions import NAMED_BELOW, DirectionWords, Name
 from embshift.analysis.words.labels import LABEL_MEASURES, LabelShifts
 from embshift.analysis.words.shares import WordShares
 from embshift.core.words import count_noun
-from embshift.show.report.facts.explained import ExplainedFacts
+from embshift.show.report.facts.texts import HoldsTexts
 from embshift.show.report.findings.components import format_ends_percent, holds_zero, spell_share
 from embshift.show.report.findings.left_out import name_left_out
 from embshift.show.text.names import join_names
@@ -27,7 +27,7 @@ __all__ = [
 _SHOWN = 3
 
 
-def describe_texts(facts: ExplainedFacts) -> str | None:
+def describe_texts(facts: HoldsTexts) -> str | None:
     """Say why no words, labels or captions are shown; None where some are."""
     if facts.texts is not None:
         return None
@@ -39,7 +39,7 @@ def describe_texts(facts: ExplainedFacts) -> str | None:
     )
 
 
-def describe_named_words(facts: ExplainedFacts) -> str | None:
+def describe_named_words(facts: HoldsTexts) -> str | None:
     """Say which words name the shifts of which transforms; None without words."""
     words = facts.texts.words if facts.texts else None
     if words is None:
@@ -84,7 +84,7 @@ def _spell_word(one: NamedWord) -> str:
     return shorten(make_visible(one.word), most=40)
 
 
-def describe_word_shares(facts: ExplainedFacts) -> str | None:
+def describe_word_shares(facts: HoldsTexts) -> str | None:
     """Say how much of the mean shift the best words explain where words are named, beside random vectors."""
     words = facts.texts.words if facts.texts else None
     named = {name: len(words.named(name)) for name in words.transforms} if words else {}
@@ -111,7 +111,7 @@ def _tell_word_share(name: str, shares: WordShares) -> str:
     return f"{join_transforms([name])} {spell_share(float(shares.share[at]))} ({chance}{within})"
 
 
-def describe_left_out_words(facts: ExplainedFacts) -> str | None:
+def describe_left_out_words(facts: HoldsTexts) -> str | None:
     """Say how many words were left out and why; None if none was."""
     record = facts.texts.record if facts.texts and facts.texts.words else {}
     if not record.get("words_left_out"):
@@ -120,7 +120,7 @@ def describe_left_out_words(facts: ExplainedFacts) -> str | None:
     return f"{count} left out: {make_visible(record.get('why_left_out', ''))}."
 
 
-def describe_labels(facts: ExplainedFacts) -> str | None:
+def describe_labels(facts: HoldsTexts) -> str | None:
     """Say under which transform labels flip most and least, and the accuracy there; None without labels."""
     labels = facts.texts.labels if facts.texts else None
     known = _defined(labels, "flip_rate") if labels else {}
@@ -177,7 +177,7 @@ def _defined(
     return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 
 
-def describe_captions(facts: ExplainedFacts) -> str | None:
+def describe_captions(facts: HoldsTexts) -> str | None:
     """Say under which transform views lose most closeness to their captions; None without captions."""
     captions = facts.texts.captions if facts.texts else None
     known = _defined(captions, "caption_drop") if captions else {}
