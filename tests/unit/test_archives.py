@@ -207,7 +207,7 @@ def test_zeros_without_end_and_headers_without_member_take_no_time(tmp_path):
 def test_a_long_extended_header_costs_its_member_alone(tmp_path):
     big = special("big", b"x", size=2**21).tobuf(tarfile.PAX_FORMAT)
     with (tmp_path / "s.tar").open("wb") as file:
-        file.write(big + bytes(2**21))
+        file.write(big + b"2097152 comment=".ljust(2**21 - 1, b"a") + b"\n")
         file.write(pack(tmp_path / "r.tar", [("a.png", image(0)), ("b.png", image(1))]).read_bytes())
     found, left = listed(tmp_path / "s.tar")
     assert [one.member for one in found] == ["b.png"]

@@ -67,14 +67,15 @@ def why(left):
 
 
 @pytest.mark.parametrize("kind", [STRUCT, pa.binary(), pa.large_binary()], ids=str)
-def test_cells_are_read_in_any_order(tmp_path, kind):
+def test_cells_are_read_in_any_order(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("embshift.images.cells._MOST_ROWS", 2)
     data = [image(at) for at in range(10)]
     held = [{"bytes": one, "path": None} for one in data] if kind == STRUCT else data
     path = put(tmp_path / "p.parquet", {"x": range(10), "image": pa.array(held, kind)}, row_group_size=4)
     found, left = listed(path)
     assert [one.member for one in found] == [f"p.parquet:{at}" for at in range(10)]
     assert not left.content()
-    for at in [0, 1, 2, 9, 3, 3, 8, 0, *random.Random(0).sample(range(10), 10)]:
+    for at in [0, 1, 2, 9, 3, 3, 8, 0, 3, 0, 2, 1, *random.Random(0).sample(range(10), 10)]:
         assert (read(found[at]).status, read(found[at]).bytes) == ("ok", len(data[at]))
         assert read(found[at]).sha256 == hashlib.sha256(data[at]).hexdigest()
 
@@ -190,6 +191,15 @@ def test_data_sets_saved_to_disk(tmp_path, new):
     assert [one.label for one in found] == [*"abcde"] * 2
     assert why(left)["a cache of the library datasets"] == 1
     assert len({one.identity for one in found}) == 10
+
+
+def test_offsets_that_lead_out_of_an_arrow_file_are_found(tmp_path):
+    path = put_arrow(tmp_path / "a.arrow", {"image": [b"01234", b"56789"]})
+    own, wild = (np.array([0, 5, end], np.int32).tobytes() for end in (10, 2**30))
+    assert path.read_bytes().count(own) == 1
+    path.write_bytes(path.read_bytes().replace(own, wild))
+    found, left = listed(path)
+    assert (found, why(left)) == ((), {"cannot be read": 1})
 
 
 def test_a_compressed_arrow_file_is_refused_with_the_remedy(tmp_path):
