@@ -7,6 +7,7 @@ import pytest
 
 from embshift.analysis.compared import cache, measured
 from embshift.analysis.compared.comparison import compare_runs
+from embshift.core.caches import CACHE
 from embshift.core.errors import StorageError
 from embshift.show.text.compared import format_compared
 from tests.synthetic_runs import Wanted, make_run
@@ -25,8 +26,8 @@ WANTED = Wanted(
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
     """The folder of the cache, and runs that are large enough for it."""
-    folder = tmp_path / "cache" / "below"
-    monkeypatch.setenv(cache.VARIABLE, str(folder))
+    folder = tmp_path / "cache" / "below" / "compared"
+    monkeypatch.setenv(CACHE, str(folder.parent))
     monkeypatch.setattr(cache, "LEAST_IMAGES", 12)
     return folder
 
@@ -81,7 +82,7 @@ def test_small_runs_and_a_cache_that_is_off_keep_nothing(kept, runs, monkeypatch
     monkeypatch.setattr(cache, "LEAST_IMAGES", 13)
     compare(runs)
     monkeypatch.setattr(cache, "LEAST_IMAGES", 12)
-    monkeypatch.setenv(cache.VARIABLE, "off")
+    monkeypatch.setenv(CACHE, "off")
     compare(runs)
     assert not kept.exists()
 
@@ -112,12 +113,3 @@ def test_what_was_not_used_for_longest_goes_first(kept, runs, monkeypatch):
     monkeypatch.setattr(cache, "MOST_BYTES", new.stat().st_size)
     cache._remove_oldest(kept)
     assert list(kept.iterdir()) == [new]
-
-
-def test_the_cache_lies_below_the_users_own(tmp_path, monkeypatch):
-    monkeypatch.delenv(cache.VARIABLE, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache._find_folder() == tmp_path / "embshift" / "compared"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache._find_folder() == tmp_path / "home" / ".cache" / "embshift" / "compared"

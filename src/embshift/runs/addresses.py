@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embshift.core.caches import CACHE, find_cache
 from embshift.core.errors import UsageError
 from embshift.core.paths import input_path, output_path
 from embshift.core.stores import is_store_address, split_address
@@ -23,9 +24,6 @@ __all__ = [
     "result_path",
     "run_path",
 ]
-
-CACHE = "EMBSHIFT_CACHE"
-"""Variable that names the folder of copies."""
 
 _MIRRORS = dict[Path, "Mirror"]()
 _DEEPEST = 4  # names from a run's folder down to a file
@@ -111,12 +109,13 @@ def _open_mirror(given: str, *, trusted: bool) -> "Mirror":
 
     root, key = split_address(given)
     address = f"{root}/{key}".rstrip("/")
-    folder = (
-        _find_cache()
-        / "runs"
-        / hashlib.sha256(address.encode()).hexdigest()[:24]
-        / (key or "run").split("/")[-1]
-    )
+    copies = find_cache("runs")
+    if copies is None:
+        raise UsageError(
+            f"{address} needs a copy on this machine, and there is no folder for it; name one in the variable"
+            f" {CACHE}"
+        )
+    folder = copies / hashlib.sha256(address.encode()).hexdigest()[:24] / (key or "run").split("/")[-1]
     known = _MIRRORS.get(folder)
     if known is not None and known.lease is not None:
         return known
@@ -130,9 +129,3 @@ def _open_mirror(given: str, *, trusted: bool) -> "Mirror":
     layout = Layout(areas=AREAS, is_own=is_own, is_chunk=is_chunk)
     found = _MIRRORS[folder] = Mirror(address, folder, layout=layout, trusted=trusted)
     return found
-
-
-def _find_cache() -> Path:
-    own, shared = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
-    place = own or os.path.join(shared or os.path.join("~", ".cache"), "embshift")
-    return Path(os.path.realpath(os.path.expanduser(place)))

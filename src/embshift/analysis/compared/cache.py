@@ -21,6 +21,7 @@ from embshift.analysis.compared.catalogue import COMPARED
 from embshift.analysis.compared.stability import Spread
 from embshift.analysis.compared.values import ComparedValues
 from embshift.analysis.embeddings.pairs import Pairs
+from embshift.core.caches import find_cache
 from embshift.core.errors import StorageError
 from embshift.core.version import __version__
 from embshift.runs.arrow import as_array
@@ -28,10 +29,7 @@ from embshift.runs.files import write_aside
 from embshift.runs.seal import SEALED, check_seal, read_seal, write_sealed
 from embshift.runs.tables import RunTables
 
-__all__ = ["VARIABLE", "name_values", "read_values", "write_values"]
-
-VARIABLE = "EMBSHIFT_CACHE"
-"""Environment variable with the folder; "off" keeps nothing."""
+__all__ = ["name_values", "read_values", "write_values"]
 
 LEAST_IMAGES = 2_000
 """Number of images from which values are kept: those of fewer are computed in a second."""
@@ -56,7 +54,7 @@ def name_values(
         transforms: Names of the transforms.
         draws: The draws that are compared.
     """
-    folder = _find_folder()
+    folder = find_cache("compared")
     if folder is None or len(pairs) < LEAST_IMAGES:
         return None
     seals = [read_seal(file) for file in run.files("embeddings")]
@@ -74,17 +72,6 @@ def name_values(
         "statistics": tuple(COMPARED),
     }
     return folder / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()}.parquet"
-
-
-def _find_folder() -> Path | None:
-    """Return the folder of the cache; None where it is switched off, or there is no home."""
-    given = os.environ.get(VARIABLE, "")
-    if given.lower() == "off":
-        return None
-    with suppress(RuntimeError):  # no home
-        below = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return Path(given).expanduser() if given else below / "embshift" / "compared"
-    return None
 
 
 @cache

@@ -9,6 +9,7 @@ from embshift.cli.options.engine_options import ray_options
 from embshift.cli.options.plan_options import plan_options
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import UsageError
+from embshift.core.remote import is_remote_address
 from embshift.measurement.cluster.choice import choose_engine
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.runs.addresses import output_run
@@ -39,7 +40,10 @@ def run(parsed: argparse.Namespace) -> int:
         plan, out, quiet=parsed.quiet, update=parsed.update, prepare=parsed.prepare, engine=engine
     )
     if found.info["state"] != "finished":
-        print_text(f"prepared: {found.folder}; measure it with: embshift work {found.folder} --part 0/1")
+        remote = " --allow-remote" if any(map(is_remote_address, plan.sources)) else ""
+        print_text(
+            f"prepared: {found.folder}; measure it with: embshift work {found.folder} --part 0/1{remote}"
+        )
         return 0
     return finish(found, max_error_rate=plan.max_error_rate)
 

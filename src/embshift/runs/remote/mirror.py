@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import final
 
+from embshift.core.caches import CACHE
 from embshift.core.errors import ResumeError, RunError, StorageError
 from embshift.core.stores import ObjectChangedError, ObjectExistsError, read_object, remove_object
 from embshift.runs.remote.copies import Copies, Stored
@@ -226,7 +227,7 @@ class Mirror:
         except OSError as error:
             raise StorageError(
                 f"{self._name(key)} cannot be copied to {self.folder}: {error.strerror}; free some space, or"
-                " name another folder in the variable EMBSHIFT_CACHE"
+                f" name another folder in the variable {CACHE}"
             ) from error
         finally:
             with suppress(OSError):
