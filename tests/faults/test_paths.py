@@ -177,17 +177,24 @@ class TestLists:
         assert self.found("list.tsv", text.replace('","', '"\t"').replace(",", "\t").encode()) == images
 
     def test_of_which_no_column_is_known(self, images):
-        with pytest.raises(PlanError, match="has the columns where, what; expected one named path, file or"):
+        with pytest.raises(
+            PlanError, match="has the columns where, what; expected one named path, file, image or url"
+        ):
             self.found("list.csv", b"where,what\na.png,1\n")
 
-    @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.html"])
+    @pytest.mark.parametrize("name", ["a.json", "a.html"])
     def test_that_are_none(self, home, name):
         with pytest.raises(PlanError, match=r"is no list of paths; expected a text file"):
             self.found(name, b'{"a": 1}')
 
+    def test_of_which_no_field_is_known(self, home):
+        with pytest.raises(
+            PlanError, match=r"'a.jsonl' has the columns a; for images expected one named file"
+        ):
+            self.found("a.jsonl", b'{"a": 1}')
+
     def test_of_addresses(self, home):
-        with pytest.raises(UsageError, match=r"'https://x.org/a.png' is an address; .* download it first"):
-            self.found("list.txt", b"https://x.org/a.png\n")
+        assert self.found("list.txt", b"s3://x/a.png\n") == [os.path.normpath("s3://x/a.png")]
 
     def test_of_broken_utf_16(self, home):
         with pytest.raises(PlanError, match="begins as UTF-16 and is not"):

@@ -361,7 +361,7 @@ def test_a_table_on_the_web_is_read_by_ranges(table, web):
         here = [decode(record, limits=Limits()).sha256 for record in list_sources([str(table)])]
         assert [one.sha256 for one in found] == here
         assert listing <= 10
-        assert len(web.asked) - listing <= 6
+        assert len(web.asked) - listing <= 9  # of each row group, the header of a page first
         assert all(one[2] for one in web.asked[1:]), "never whole"
         web.etags["/train.parquet"] = '"two"'
         later = [decode(record, limits=Limits()) for record in records]

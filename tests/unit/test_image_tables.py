@@ -68,7 +68,7 @@ def why(left):
 
 @pytest.mark.parametrize("kind", [STRUCT, pa.binary(), pa.large_binary()], ids=str)
 def test_cells_are_read_in_any_order(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("embshift.images.cells._MOST_ROWS", 2)
+    monkeypatch.setattr("embshift.images.parquet_cells._MOST_ROWS", 2)
     data = [image(at) for at in range(10)]
     held = [{"bytes": one, "path": None} for one in data] if kind == STRUCT else data
     path = put(tmp_path / "p.parquet", {"x": range(10), "image": pa.array(held, kind)}, row_group_size=4)

@@ -86,7 +86,7 @@ def test_columns_and_tables_are_lists_of_sources():
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (["label"], r"no column path, image or file \(of label\); pass one column"),
+        (["label"], r"no column path, image, file or url \(of label\); pass one column"),
         (["path", "file"], r"the columns path, file"),
     ],
 )

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pyarrow.parquet as pq
+import pytest
 
+from embshift.core.errors import UsageError
 from embshift.core.types import ImageRecord
 from embshift.images import Limits, decode
 from embshift.runs.listing import Listing, freeze_listing, write_listing
@@ -83,6 +85,6 @@ def test_an_unsorted_list_that_has_grown_is_paired_without_holding_it(tmp_path, 
     assert list(new_records(Listing(path), lambda: iter(now))) == now[3:]
 
 
-def test_an_address_is_not_taken_for_a_file():
-    found = decode(replace(FILE, path="s3://bucket/a.jpg"), limits=Limits())
-    assert (found.status, "address" in str(found.error)) == ("unreadable", True)
+def test_an_address_is_neither_taken_for_a_file_nor_read_unasked():
+    with pytest.raises(UsageError, match=r"s3://bucket/a.jpg is on another machine"):
+        decode(replace(FILE, path="s3://bucket/a.jpg"), limits=Limits())
