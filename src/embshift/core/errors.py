@@ -16,6 +16,7 @@ ShiftError
 │   ├── NoTextSideError    an encoder without a text tower cannot embed words
 │   └── MissingTokenizerError  a checkpoint has no tokenizer that can be read
 ├── RunError               a run folder cannot be read
+│   └── NoEmbeddingsError  it keeps no embeddings, which what was asked for needs
 ├── BaselineError          a baseline is missing, damaged, or cannot be compared with the run (exit 2)
 ├── FigureError            a run lacks the data of a figure (exit 2)
 ├── StoreError             a store of objects cannot be reached, or refuses (exit 4)
@@ -34,6 +35,7 @@ __all__ = [
     "ImageError",
     "MissingExtraError",
     "MissingTokenizerError",
+    "NoEmbeddingsError",
     "NoTextSideError",
     "OfflineError",
     "PlanError",
@@ -148,6 +150,10 @@ class MissingTokenizerError(EncoderError):
 
 class RunError(ShiftError):
     """A run folder cannot be read."""
+
+
+class NoEmbeddingsError(RunError):
+    """A run was measured without keeping its embeddings."""
 
 
 class BaselineError(ShiftError):

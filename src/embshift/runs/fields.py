@@ -207,6 +207,7 @@ _PLAN: Mapping[str, Check] = {
     "draws": _is_count,
     "seed": _is_whole,
     "keep_views": _is_whole,
+    "keep_embeddings": _is_bool,
     "chunk": _is_count,
 }
 _ENCODER: Mapping[str, Check] = {

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
-from embshift.core.errors import MissingExtraError, RunError, UnknownNameError
+from embshift.core.errors import MissingExtraError, NoEmbeddingsError, RunError, UnknownNameError
 from embshift.core.paths import is_text
 from embshift.core.types import MetricSpec
 from embshift.runs.addresses import run_path
@@ -76,6 +76,18 @@ class RunTables:
         """The specs of the run's metrics, in order."""
         return tuple(read_metric(spec) for spec in self.info["metrics"])
 
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Whether embeddings were kept: not with ``--no-embeddings``."""
+        return bool(self.info["plan"].get("keep_embeddings", True))
+
+    def check_embeddings(self) -> None:
+        """Raise `NoEmbeddingsError` unless embeddings were kept."""
+        if not self.keeps_embeddings:
+            raise NoEmbeddingsError(
+                f"{self.folder} keeps no embeddings (--no-embeddings); measure the images again with them"
+            )
+
     def images(self) -> pa.Table:
         """Return one row per input, with its status."""
         # Chunks of an earlier version lack the later columns, which are then null.
@@ -105,8 +117,10 @@ class RunTables:
             transform: A transform of the run, or "original".
 
         Raises:
+            NoEmbeddingsError: If the run keeps no embeddings.
             UnknownNameError: If the run has no such transform.
         """
+        self.check_embeddings()
         known = ("original", *self.transforms)
         if transform not in known:
             raise UnknownNameError("transform", transform, known)
@@ -132,6 +146,8 @@ class RunTables:
 
     def chunks(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Read some columns of one table, chunk by chunk; null where an earlier version wrote none."""
+        if "embedding" in columns:
+            self.check_embeddings()
         for name in self.chunk_names():
             yield self._read_chunk(table, name, columns)
 

@@ -49,7 +49,7 @@ def adder(group: Any) -> Callable[..., None]:
 def _typed(field: str, metavar: str) -> Mapping[str, Any]:
     default = DEFAULTS[field]
     if isinstance(default, bool):
-        return {"action": "store_true", "default": None}
+        return {"action": "store_false" if default else "store_true", "default": None}
     kind = int if default is None else type(default)
     return {"metavar": metavar, "type": kind} if kind in (int, float) else {"metavar": metavar}
 

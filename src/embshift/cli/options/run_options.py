@@ -66,6 +66,12 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     add("limit", "N", "use only the first N images of the sorted listing (default: all)")
     add("metric_sample", "N", "compute attention and pixel metrics for a seeded sample of N images")
     add_image_options(add)
+    add(
+        "keep_embeddings",
+        "",
+        "keep no embeddings, nine tenths of a run's bytes; retrieval, clusters and other analyses need them",
+        flag="--no-embeddings",
+    )
 
 
 def add_plan_file(group: Any) -> None:

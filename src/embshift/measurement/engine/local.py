@@ -53,6 +53,7 @@ class Work:
         fill: Gives an image's views the embeddings that were computed elsewhere; None to encode them here.
         pool: The workers, where they are held open; None to start some for every call.
         deadly: Rows that are not tried, since they have ended the process that encodes them.
+        keep_embeddings: Whether embeddings are written.
     """
 
     build: BuildRecipe
@@ -65,6 +66,7 @@ class Work:
     fill: Callable[[Perturbed], Encoded] | None = None
     pool: Pool | None = None
     deadly: Set[int] = frozenset()
+    keep_embeddings: bool = True
 
 
 @contextmanager
@@ -207,4 +209,5 @@ def _commit(chunk: int, images: list[Encoded], work: Work, sink: ParquetSink, ba
     compared = compare_views(images, metrics=work.metrics)
     halved = {} if batch is None else {"batch": str(batch)}
     metadata = {"fingerprint": sink.fingerprint} | halved
-    sink.write(chunk, tabulate(compared, dim=work.encoder.spec.dim, metadata=metadata))
+    dim, kept = work.encoder.spec.dim, work.keep_embeddings
+    sink.write(chunk, tabulate(compared, dim=dim, metadata=metadata, keep_embeddings=kept))

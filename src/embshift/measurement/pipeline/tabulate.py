@@ -22,22 +22,30 @@ Places: TypeAlias = Int64[np.ndarray, "..."]
 """Positions among all attempts of the chunk."""
 
 
-def tabulate(results: Sequence[Compared], /, *, dim: int, metadata: Mapping[str, str]) -> dict[str, pa.Table]:
+def tabulate(
+    results: Sequence[Compared], /, *, dim: int, metadata: Mapping[str, str], keep_embeddings: bool = True
+) -> dict[str, pa.Table]:
     """Turn one chunk's results into the tables of the run folder.
 
     Args:
         results: The chunk's images, in the order of their rows.
         dim: Length of an embedding.
         metadata: Text for the footer of every file.
+        keep_embeddings: Whether the column `embedding` is filled; null throughout otherwise.
 
     Returns:
         Tables by name.
     """
     attempts = _tabulate_attempts(results)
     keys = _tabulate_keys(results, attempts)
+    vectors = (
+        _gather_vectors(results, attempts, dim=dim)
+        if keep_embeddings
+        else pa.nulls(len(keys), pa.list_(pa.float32(), dim))
+    )
     columns = {
         "images": _tabulate_images(results),
-        "embeddings": _tabulate_embeddings(results, attempts, keys, dim=dim),
+        "embeddings": _tabulate_embeddings(attempts, keys, vectors),
         "shifts": _tabulate_shifts(results, attempts, keys),
         "attention": _tabulate_attention(results, attempts, keys),
     }
@@ -136,24 +144,25 @@ def _take_keys(keys: pa.Table, places: Sequence[Places], names: Sequence[str] | 
     return {name: taken.column(name) for name in names or keys.column_names}
 
 
-def _tabulate_embeddings(
-    results: Sequence[Compared], attempts: Columns, keys: pa.Table, *, dim: int
-) -> Columns:
+def _tabulate_embeddings(attempts: Columns, keys: pa.Table, vectors: pa.Array) -> Columns:
+    return {name: keys.column(name) for name in keys.column_names} | {
+        "status": attempts["status"],
+        "error": [None if error is None else _replace_surrogates(error) for error in attempts["error"]],
+        "parameters": attempts["parameters"],
+        "pixels_digest": attempts["digest"],
+        "embedding": vectors,
+    }
+
+
+def _gather_vectors(results: Sequence[Compared], attempts: Columns, *, dim: int) -> pa.Array:
+    """Return the embedding of each attempt; null for one that has none."""
     lacking = np.array([status != "ok" for status in attempts["status"]], bool)
     embeddings = np.zeros((len(lacking), dim), np.float32)
     if not lacking.all():
         embeddings[~lacking] = np.concatenate(
             [result.encoding.embedding.numpy() for result in results if result.encoding is not None]
         )
-    return {name: keys.column(name) for name in keys.column_names} | {
-        "status": attempts["status"],
-        "error": [None if error is None else _replace_surrogates(error) for error in attempts["error"]],
-        "parameters": attempts["parameters"],
-        "pixels_digest": attempts["digest"],
-        "embedding": pa.FixedSizeListArray.from_arrays(
-            pa.array(embeddings.ravel()), dim, mask=pa.array(lacking)
-        ),
-    }
+    return pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), dim, mask=pa.array(lacking))
 
 
 def _tabulate_shifts(results: Sequence[Compared], attempts: Columns, keys: pa.Table) -> Columns:

@@ -78,8 +78,7 @@ class Plan:
         seed: The run's seed.
         image_size: Height and width that every image is resized to, in pixels.
         resize: A key of `embshift.images.RESIZE_RULES`.
-        decode: "full", or "scaled": decode a large JPEG at 1/2, 1/4 or 1/8 of its size, never below
-            ``image_size``.
+        decode: "full"; or "scaled": a large JPEG at 1/2, 1/4 or 1/8 of its size, at least ``image_size``.
         views: "reference": made by the transforms' own library; "fast": of the same distribution, in less
             time; "gpu": of the same distribution, made on the encoder's device.
         precision: Number format of the encoder's products: "float32", "float16" or "bfloat16"; "auto" becomes
@@ -99,6 +98,7 @@ class Plan:
         mixed_hardware: Whether a machine whose last digits differ may continue the run.
         chunk: Images that are committed together: what an interruption can cost.
         keep_views: Images whose views are written while the run goes on.
+        keep_embeddings: Whether embeddings are kept, which most analyses need and the shifts do not.
         max_error_rate: Failed fraction above which the run ends with exit code 1.
     """
 
@@ -131,6 +131,7 @@ class Plan:
     mixed_hardware: bool = _free(False)
     chunk: int = _free(CHUNK, least=1)
     keep_views: int = _free(8, least=0)
+    keep_embeddings: bool = _counted(True)
     max_error_rate: float = _free(0.01)
 
     def __post_init__(self) -> None:
@@ -145,13 +146,12 @@ class Plan:
         """The limits that an image must keep to be decoded."""
         from embshift.images import Limits
 
-        wanted = self.image_size if self.decode == "scaled" else None
         return Limits(
             pixels=self.max_pixels,
             aspect=self.max_aspect,
             background=self.background,
             value_range=self.value_range,
-            wanted=wanted,
+            wanted=self.image_size if self.decode == "scaled" else None,
         )
 
 

@@ -79,4 +79,5 @@ def plan_work(
         limits=WorkerLimits(memory=memory * 2**20, seconds=seconds),
         open_float32=None if in_float32 else partial(reopen, precision="float32"),
         fill=fill,
+        keep_embeddings=plan.keep_embeddings,
     )

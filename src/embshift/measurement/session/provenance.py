@@ -29,7 +29,7 @@ __all__ = [
     "versions",
 ]
 
-_LATER = ("value_range", "mixed_hardware", "chunk")
+_LATER = ("value_range", "mixed_hardware", "chunk", "keep_embeddings")
 """Fields of the plan that older runs lack."""
 
 _PIXELS = ("albucore", "albumentations", "numpy", "opencv-python-headless", "pillow", "scipy")

@@ -36,6 +36,7 @@ class Expected:
         attempts: Transform and draw of an image's original and views, in order.
         metrics: Every metric of the plan.
         everywhere: Those that are computed for every image, not for the metric sample alone.
+        embeddings: Whether embeddings are kept; null throughout otherwise.
         joined: Whether the ``images`` file of every chunk states the seals of the chunk's other files.
     """
 
@@ -44,6 +45,7 @@ class Expected:
     attempts: tuple[tuple[str, int], ...]
     metrics: frozenset[str]
     everywhere: frozenset[str]
+    embeddings: bool
     joined: bool
 
 
@@ -58,6 +60,7 @@ def read_expected(info: Mapping[str, Any]) -> Expected:
         attempts=((ORIGINAL, 0), *views),
         metrics=frozenset(needs),
         everywhere=frozenset(name for name, need in needs.items() if need == Capture.EMBEDDING.value),
+        embeddings=info["plan"].get("keep_embeddings", True),
         joined=info["schema"] >= 2,
     )
 
@@ -160,6 +163,10 @@ def _check_embeddings(tables: Tables, wanted: Expected) -> Iterator[str]:
     if _keys(table, "transform", "draw") != keys:
         yield f"embeddings has {len(table)} rows, not the {len(keys)} originals and views of the plan"
     made, valued = len(table.filter(_OK)), pc.field("embedding").is_valid()
+    if not wanted.embeddings:
+        if len(table.filter(valued)):
+            yield "embeddings holds embeddings, which a run with --no-embeddings does not keep"
+        return
     if not made == len(table.filter(valued)) == len(table.filter(valued & _OK)):
         yield "embeddings and status disagree: an embedding under a failed status, or none under ok"
     values = table["embedding"].combine_chunks().drop_null().flatten().to_numpy(zero_copy_only=False)
