@@ -93,7 +93,8 @@ def ingest(
 
 def _drop_choices(plan: Plan) -> Plan:
     """Return the plan of views without what each run chooses for itself."""
-    return replace(plan, allow_pickle=False, threads=None, workers=None, worker_memory=None, timeout=None)
+    chosen = replace(plan, allow_pickle=False, threads=None, workers=None, worker_memory=None, timeout=None)
+    return replace(chosen, keep_embeddings=True)
 
 
 def _check_metrics(plan: Plan) -> None:

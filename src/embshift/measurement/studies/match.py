@@ -21,7 +21,7 @@ from embshift.measurement.plan.options import PlanOptions
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.measurement.session.carry_out import carry_out, default_folder
 from embshift.measurement.studies.solve import DamagedImage, choose_damage, solve
-from embshift.measurement.studies.sweep import chosen_transforms
+from embshift.measurement.studies.sweep import check_keeping, chosen_transforms
 from embshift.runs.addresses import output_run
 from embshift.runs.record import MATCH, write_record_file
 from embshift.show.run import Run
@@ -82,6 +82,7 @@ def measure_matched(
     progress = reporter or Silent()
     sources = expand_source(source)
     values, encoder = name_objects(options)
+    check_keeping(values, what="embshift match")
     metrics = values.pop("metrics", None) or ("cosine",)
     plan = make_plan(metrics=metrics, **values)
     targets = _check_targets(ssim=ssim or SSIMS, displacement=displacement or DISPLACEMENTS)

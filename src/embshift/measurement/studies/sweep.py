@@ -1,6 +1,6 @@
 """Many levels of several transforms as one run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -19,7 +19,7 @@ from embshift.transforms import SEVERITIES, TRANSFORMS
 from embshift.transforms.plan import TransformPlan
 from embshift.transforms.strength import list_adjustable_transforms, make_levelled_plan
 
-__all__ = ["chosen_transforms", "measure_sweep", "sweep_plan"]
+__all__ = ["check_keeping", "chosen_transforms", "measure_sweep", "sweep_plan"]
 
 ALL = "all"
 
@@ -80,9 +80,21 @@ def sweep_plan(
     else:
         taken = dict.fromkeys(SEVERITIES if severities is None else severities)
         levels = [make_levelled_plan(name, severity=each) for name in chosen for each in taken]
+    check_keeping(options, what="embshift sweep")
     metrics = options.pop("metrics", None) or ("cosine",)
     # The levels replace the preset's transforms.
     return replace(make_plan(metrics=metrics, **options), transforms=tuple(levels))
+
+
+def check_keeping(options: Mapping[str, Any], *, what: str) -> None:
+    """Raise `PlanError` where options leave out the embeddings that a study's results need.
+
+    Args:
+        options: Fields of `Plan`.
+        what: The study.
+    """
+    if options.get("keep_embeddings") is False:
+        raise PlanError(f"keep_embeddings is False, but {what} finds originals by their embeddings; keep them")
 
 
 def measure_sweep(

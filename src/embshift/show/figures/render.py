@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from embshift.core.errors import FigureError, PlanError, RunError, UnknownNameError
+from embshift.core.errors import FigureError, NoEmbeddingsError, PlanError, RunError, UnknownNameError
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.runs.files import write_aside
@@ -102,11 +102,11 @@ def check_width(width: float) -> None:
 
 @contextmanager
 def _name_damage(entry: FigureEntry) -> Generator[None]:
-    """Turn a damaged explanation into what its figures alone lack: the others do not need it."""
+    """Turn a damaged explanation, or embeddings not kept, into what figures lack: others do not need them."""
     try:
         yield
     except RunError as error:
-        if entry.needs_explanation:
+        if entry.needs_explanation or isinstance(error, NoEmbeddingsError):
             raise FigureError(str(error)) from error
         raise
 

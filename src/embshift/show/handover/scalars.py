@@ -34,9 +34,12 @@ def collect_scalars(run: RunTables) -> dict[str, float]:
 def _list_scalars(run: RunTables) -> Iterator[tuple[str, float]]:
     for row in summarise_shifts(run).rows:
         yield from _list_row(row)
-    pairs = pair_views(run)
-    for found in (calibrate(pairs, resamples=_RESAMPLES), retrieve(pairs, resamples=_RESAMPLES)):
-        yield from _list_measured(found)
+    if run.keeps_embeddings:
+        pairs = pair_views(run)
+        for found in (calibrate(pairs, resamples=_RESAMPLES), retrieve(pairs, resamples=_RESAMPLES)):
+            yield from _list_measured(found)
+    else:
+        yield from ((f"{name}/{measure}", math.nan) for name in run.transforms for measure in MEASURED)
     yield from _list_counts(run)
 
 

@@ -41,14 +41,14 @@ class EmbeddingFacts:
 def measure_embeddings(
     run: RunTables, *, images: int, on_step: OnStep = ignore_step
 ) -> EmbeddingFacts | None:
-    """Measure the embeddings of a run; None for fewer than two images or more than `MOST_IMAGES`.
+    """Measure the embeddings of a run; None for one image, over `MOST_IMAGES`, or none kept.
 
     Args:
         run: The run.
         images: Number of its images.
         on_step: Receives each step as it begins.
     """
-    if not 2 <= images <= MOST_IMAGES or not run.transforms:
+    if not 2 <= images <= MOST_IMAGES or not run.transforms or not run.keeps_embeddings:
         return None
     sample = SAMPLE if images > SAMPLE else None
     on_step("calibration")

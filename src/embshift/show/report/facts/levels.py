@@ -38,14 +38,14 @@ def measure_levels(
     Args:
         run: The run.
         images: Number of its images; above `MOST_IMAGES` nothing is measured, since it needs all originals in
-            memory.
+            memory. Nor is it where the run keeps no embeddings.
         resamples: Number of resamples of the images.
         on_step: Receives each step as it begins.
 
     Returns:
         Results; both attributes are None for any other run.
     """
-    if not 2 <= images <= MOST_IMAGES:
+    if not 2 <= images <= MOST_IMAGES or not run.keeps_embeddings:
         return LevelFacts()
     on_step("levels")
     if file_in(run.folder, MATCH).is_file():

@@ -17,7 +17,7 @@ from embshift.analysis.parts.summary import summarise_part
 from embshift.analysis.sampling.bootstrap import RESAMPLES
 from embshift.analysis.shifts.joint_order import JointOrder, order_jointly
 from embshift.analysis.shifts.ranks import Ranks
-from embshift.analysis.shifts.separation import Separation
+from embshift.analysis.shifts.separation import Separation, compute_separation
 from embshift.analysis.shifts.statistics import Statistics, compute_statistics
 from embshift.analysis.shifts.table import Summary, summarise
 from embshift.core.progress import OnStep, ignore_step
@@ -77,6 +77,11 @@ class Facts:
     embeddings: EmbeddingFacts | None = None
     levels: LevelFacts = field(default_factory=LevelFacts)
     part: Part | None = None
+
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Return whether the run keeps embeddings; `separation` is NaN where it does not."""
+        return bool(self.info["plan"].get("keep_embeddings", True))
 
     @property
     def level(self) -> float:
@@ -161,6 +166,10 @@ class _Shifts:
     part: Part | None = None
 
 
+_UNKNOWN = compute_separation(np.empty((0, 1)))
+"""The distance between images where no embedding is kept."""
+
+
 def _hold_shifts(run: RunTables, *, resamples: int | None, on_step: OnStep) -> _Shifts:
     """Compute from all values."""
     values = run.values()
@@ -176,7 +185,7 @@ def _hold_shifts(run: RunTables, *, resamples: int | None, on_step: OnStep) -> _
         joint=order_jointly(values, metrics=run.metrics, errors=errors, resamples=resamples),
         common=rank_common_images(values, metrics=run.metrics, resamples=resamples),
         repeated=len(run.repeated_rows()),
-        separation=analyse_separation(run),
+        separation=analyse_separation(run) if run.keeps_embeddings else _UNKNOWN,
     )
 
 
@@ -196,7 +205,7 @@ def _sum_shifts(run: RunTables, *, resamples: int | None, on_step: OnStep) -> _S
         joint=order_part_jointly(part, errors=errors, resamples=resamples),
         common=find_common_part(part, resamples=resamples),
         repeated=len(skip),
-        separation=separate_images(run, skip=skip),
+        separation=separate_images(run, skip=skip) if run.keeps_embeddings else _UNKNOWN,
         part=part,
     )
 

@@ -17,7 +17,7 @@ _SAME = 1e-12
 
 def describe_relative_size(facts: Facts) -> str | None:
     """Compare the largest and the smallest shift with the mean distance between different images."""
-    if find_main_metric(facts.metrics) is None:
+    if find_main_metric(facts.metrics) is None or not facts.keeps_embeddings:
         return None
     use = next((name for name in ("cosine", "l2") if name in facts.statistics.metrics), None)
     if use is None:

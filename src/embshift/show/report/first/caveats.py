@@ -16,9 +16,20 @@ def list_first_caveats(facts: Facts) -> list[dict[str, str]]:
         ("few images", warn_few_images(facts)),
         ("failures", _tell_failures(facts)),
         ("precision", _tell_precision(facts)),
+        ("embeddings", _tell_embeddings(facts)),
         ("strengths", _tell_strengths(facts)),
     ]
     return [{"about": about, "text": text} for about, text in told if text]
+
+
+def _tell_embeddings(facts: Facts) -> str | None:
+    """Say what is left out where embeddings are not kept; None where they are."""
+    if facts.keeps_embeddings:
+        return None
+    return (
+        "This run keeps no embeddings (--no-embeddings): all that compares views with other images is left"
+        " out. Measure the images again with them."
+    )
 
 
 def _tell_strengths(facts: Facts) -> str | None:
