@@ -91,10 +91,11 @@ def store_texts(
     Raises:
         EncoderError: If the encoder cannot read texts, and no vectors are given.
         PlanError: If a file cannot be used.
-        RunError: If the run is not finished.
+        RunError: If the run is not finished, or keeps no embeddings.
     """
     if not run.finished:
         raise RunError(f"{run.folder} is not finished; finish the run, then explain it")
+    run.check_embeddings()
     texts = TextRequest(words=words, labels=labels, captions=captions, prompts=prompts, vectors=vectors)
     with lock_folder(run.folder):
         write_texts(run, texts, reporter=reporter or Silent())

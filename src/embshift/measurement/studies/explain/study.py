@@ -101,6 +101,10 @@ def explain_run(
 
 def _store_texts(run: RunTables, request: TextRequest, *, reporter: Reporter) -> None:
     """Store texts; where none are asked for, an encoder that cannot read them costs a line."""
+    if not run.keeps_embeddings:  # which texts are compared with
+        if request.asked or request.prompts:
+            run.check_embeddings()
+        return
     try:
         store_texts(run, request, reporter=reporter)
     except (NoTextSideError, MissingTokenizerError) as error:
