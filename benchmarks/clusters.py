@@ -150,15 +150,20 @@ class _Opened:
         raise RuntimeError("an actor has ended while it was measured")
 
 
+WITHOUT = "outside it, --no-embeddings"
+"""Name of the figures of a run that keeps no embeddings."""
+
+
 def measure_stored(setting: Setting) -> list[Figure]:
     """Measure the bytes that one image leaves in each table, within the metric sample and outside it."""
     import embshift
     from embshift.runs.schema import TABLES
 
     images, made = [str(path) for path in setting.images[:64]], list[Figure]()
-    for way, sample in (("in the metric sample", len(images)), ("outside it", 0)):
-        out = setting.folder / f"stored-{sample}"
-        run = embshift.measure(images, out=out, metric_sample=sample, keep_views=0, **_OPTIONS)
+    ways = (("in the metric sample", len(images), True), ("outside it", 0, True), (WITHOUT, 0, False))
+    for way, sample, kept in ways:
+        options = {"metric_sample": sample, "keep_embeddings": kept, "keep_views": 0, **_OPTIONS}
+        run = embshift.measure(images, out=setting.folder / f"stored-{sample}-{kept}", **options)
         for name in TABLES:
             stored = sum(path.stat().st_size for path in (run.folder / name).glob("chunk-*.parquet"))
             size = stored / 1e3 / len(images)

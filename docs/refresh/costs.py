@@ -52,6 +52,7 @@ class Measured:
         vit_l_gpu: Images per second of one H100 with ViT-L/14 and fast views.
         outside: Bytes of an image outside the metric sample, by table.
         sampled: The same within it.
+        keys: Bytes of an image in `embeddings` with `--no-embeddings`.
         dim: Numbers of an embedding there.
     """
 
@@ -60,6 +61,7 @@ class Measured:
     vit_l_gpu: float
     outside: Mapping[str, float]
     sampled: Mapping[str, float]
+    keys: float
     dim: int
 
 
@@ -134,6 +136,7 @@ def read_measured(results: Sequence[Mapping[str, Any]]) -> Measured:
         vit_l_gpu=found["GPU, from files", "ViT-L/14, views fast"][0],
         outside=stored("outside it"),
         sampled=stored("in the metric sample"),
+        keys=stored("outside it, --no-embeddings")["embeddings"],
         dim=int(found["stored, lite", "numbers of an embedding"][0]),
     )
 
@@ -156,6 +159,7 @@ def _input_table(measured: Measured, prices: Prices) -> str:
         ),
         ("an image outside the metric sample, KB", outside, "measured"),
         ("an image within it, KB", sampled, "measured"),
+        ("`embeddings` with `--no-embeddings`, KB", f"{measured.keys / 1e3:.2f}", "measured"),
         ("a core, an H100, for an hour", f"${prices.core:g}, ${prices.gpu:g}", "assumed"),
         ("a thousand PUTs", f"${prices.put:g}", "assumed"),
         ("a gigabyte for a month", f"${prices.stored:g}", "assumed"),
@@ -172,7 +176,7 @@ def cost_table(measured: Measured, prices: Prices) -> str:
         "H100-hours, ViT-L/14",
         *(f"files and PUTs, `--chunk {chunk}`" for chunk in _CHUNKS),
         "all tables, a month",
-        "without `embeddings`",
+        "with `--no-embeddings`",
     )
     return table(head, [_row(count, measured, prices) for count in _COUNTS])
 
@@ -183,6 +187,7 @@ def _row(count: int, measured: Measured, prices: Prices) -> tuple[str, ...]:
         for name in measured.outside
     }
     total = sum(bytes_of.values())
+    without = total - bytes_of["embeddings"] + count * measured.keys
 
     def hours(rate: float, price: float) -> str:
         spent = count / rate / 3600
@@ -199,7 +204,7 @@ def _row(count: int, measured: Measured, prices: Prices) -> tuple[str, ...]:
         hours(measured.vit_l_gpu, prices.gpu),
         *(files(chunk) for chunk in _CHUNKS),
         f"{_size(total)} (${_number(total / 1e9 * prices.stored)})",
-        _size(total - bytes_of["embeddings"]),
+        f"{_size(without)} (${_number(without / 1e9 * prices.stored)})",
     )
 
 
