@@ -9,6 +9,7 @@ MEASURED = Measured(
     vit_l_gpu=250.0,
     outside=dict(zip(TABLES, (100.0, 20_000.0, 400.0, 0.0), strict=True)),
     sampled=dict(zip(TABLES, (100.0, 20_000.0, 1_000.0, 9_000.0), strict=True)),
+    keys=900.0,
     dim=512,
 )
 PRICES = Prices(core=0.1, gpu=2.0, put=0.005, stored=0.02)
@@ -28,13 +29,13 @@ def test_a_billion_images():
         "62,000,000 ($310)",  # 4 × 10⁹ / 64
         "980,000 ($4.9)",
         "21 TB ($410)",  # 20.5 kB an image, and more in the metric sample
-        "500 GB",
+        "1.4 TB ($28)",  # 0.5 kB an image, and 0.9 kB of the keys of its views
     ]
 
 
 def test_few_images_weigh_more_in_the_metric_sample():
-    # 2,000 × 30.1 kB + 98,000 × 20.5 kB = 2.069 GB; without embeddings 69.2 MB
-    assert row(10**5)[-2:] == ["2.1 GB ($0.041)", "69 MB"]
+    # 2,000 × 30.1 kB + 98,000 × 20.5 kB = 2.069 GB; without embeddings 69.2 MB, and 90 MB of keys
+    assert row(10**5)[-2:] == ["2.1 GB ($0.041)", "160 MB ($0.0032)"]
 
 
 def test_the_newest_whole_figures_are_read():
@@ -52,9 +53,10 @@ def test_the_newest_whole_figures_are_read():
             result("GPU, from files", "ViT-L/14, views fast", 256.0, cores=16),
             result("stored, lite, outside it", "embeddings", 20.5),
             result("stored, lite, in the metric sample", "embeddings", 20.6),
+            result("stored, lite, outside it, --no-embeddings", "embeddings", 0.5),
             result("stored, lite", "numbers of an embedding", 384.0),
         ]
     )
     assert (found.lite, found.vit_b, found.vit_l_gpu) == (2.0, 0.5, 256.0)
-    assert found.dim == 384
+    assert (found.dim, found.keys) == (384, 500.0)
     assert (found.outside, found.sampled) == ({"embeddings": 20_500.0}, {"embeddings": 20_600.0})

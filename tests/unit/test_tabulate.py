@@ -76,3 +76,17 @@ def test_a_chunk_of_nothing_that_can_be_read_has_its_tables():
         "shifts": 0,
         "attention": 0,
     }
+
+
+def test_without_embeddings_every_other_column_is_the_same():
+    results = measured([item(row, kind, sampled=True) for row, kind in enumerate(KINDS)])
+    with_, without = (
+        tabulate(results, dim=DIM, metadata=METADATA, keep_embeddings=kept) for kept in (True, False)
+    )
+    assert with_["embeddings"]["embedding"].null_count < len(with_["embeddings"])
+    assert without["embeddings"]["embedding"].null_count == len(without["embeddings"])
+    for name, table in with_.items():
+        assert table.schema.equals(without[name].schema, check_metadata=True)
+        columns = [column for column in table.column_names if column != "embedding"]
+        # NaN, which a value may be, equals nothing; written out it does.
+        assert repr(table.select(columns).to_pylist()) == repr(without[name].select(columns).to_pylist())

@@ -160,7 +160,11 @@ EMBEDDINGS = Table(
         _column("error", pa.string(), "the reason in words; null for ok"),
         _column("parameters", pa.string(), "JSON of the values that were drawn"),
         _column("pixels_digest", pa.string(), "SHA-256 of the view's shape and bytes; null if it failed"),
-        _column("embedding", EMBEDDING, "raw, not normalised; null unless status is ok, and with `--no-embeddings`"),
+        _column(
+            "embedding",
+            EMBEDDING,
+            "raw, not normalised; null unless status is ok, and with `--no-embeddings`",
+        ),
     ),
 )
 

@@ -94,7 +94,9 @@ def check_keeping(options: Mapping[str, Any], *, what: str) -> None:
         what: The study.
     """
     if options.get("keep_embeddings") is False:
-        raise PlanError(f"keep_embeddings is False, but {what} finds originals by their embeddings; keep them")
+        raise PlanError(
+            f"keep_embeddings is False, but {what} finds originals by their embeddings; keep them"
+        )
 
 
 def measure_sweep(
