@@ -137,6 +137,13 @@ def test_what_needs_none_works(place, without):
     }
 
 
+def test_the_other_figures_are_rendered(place, tmp_path):
+    names = ("--only", "dendrogram", "--only", "heatmap")
+    done = invoke("figures", str(place / "without"), *names, "--out", str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["heatmap.png"]
+    assert f"dendrogram: {place / 'without'} {REASON}" in done.stderr
+
+
 def test_report_and_explanation_do_without(place, tmp_path):
     run = shutil.copytree(place / "without", tmp_path / "run")
     done = invoke("explain", str(run), "--images", "2", "--patch", "direct", "--quiet")
