@@ -69,7 +69,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     add(
         "keep_embeddings",
         "",
-        "keep no embeddings, nine tenths of a run's bytes; retrieval, clusters and other analyses need them",
+        "keep no embeddings, which are most of a run's bytes; retrieval, clusters and others need them",
         flag="--no-embeddings",
     )
 

@@ -98,7 +98,7 @@ class Plan:
         mixed_hardware: Whether a machine whose last digits differ may continue the run.
         chunk: Images that are committed together: what an interruption can cost.
         keep_views: Images whose views are written while the run goes on.
-        keep_embeddings: Whether embeddings are kept, which most analyses need and the shifts do not.
+        keep_embeddings: Whether embeddings are kept, which retrieval, clusters and others need.
         max_error_rate: Failed fraction above which the run ends with exit code 1.
     """
 
