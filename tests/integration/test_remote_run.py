@@ -10,7 +10,7 @@ from obstore.exceptions import GenericError
 
 import embshift
 from embshift.cli.parser import _COMMANDS, build_parser
-from embshift.core.errors import ResumeError, RunError, StoreError
+from embshift.core.errors import ResumeError, RunError, ShiftError, StoreError
 from embshift.measurement.session.parts import finish_parts, measure_one_part, read_part
 from embshift.measurement.session.trust import NO_TRUST
 from embshift.runs import addresses
@@ -101,7 +101,7 @@ def test_parts_in_a_store_have_the_bytes_of_one_in_a_folder(store, local, tmp_pa
 def test_a_run_is_not_finished_without_its_parts(store, local):
     with quickly():
         measure_one_part_of(local, "0/2")
-        with pytest.raises(ResumeError, match=r"1 chunk of 3 missing from .* \(1\)"):
+        with pytest.raises(ResumeError, match=rf"1 chunk of 3 missing from {RUN} \(1\)"):
             finish_parts(run_path(RUN), trust=NO_TRUST, reporter=Silent())
 
 
@@ -278,6 +278,18 @@ def test_reading_fetches_only_the_tables_that_are_needed(stored, tmp_path):
 
 
 @pytest.mark.slow
+def test_python_errors_name_the_address_and_not_the_copy(stored, tmp_path):
+    for call, message in [
+        (lambda: embshift.open_run("s3://bucket/none"), "'s3://bucket/none' is not a run folder"),
+        (lambda: embshift.open_run(RUN).variance(), f"{RUN} has one draw"),
+        (lambda: embshift.open_run(RUN).matched(), RUN),
+    ]:
+        with pytest.raises(ShiftError) as caught:
+            call()
+        assert message in str(caught.value)
+        assert str(tmp_path) not in str(caught.value)
+
+
 def test_a_report_and_figures_go_into_the_working_folder(stored, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert invoke("report", RUN).stdout == "a-report.html\n"

@@ -49,13 +49,33 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "WeightsError",
+    "call_instead",
 ]
+
+_CALLED = dict[str, str]()
+
+
+def call_instead(folder: str, name: str, /) -> None:
+    """Have the messages of errors call a folder by another name, from now on.
+
+    Args:
+        folder: Its path, which the user has not given.
+        name: What the user calls it.
+    """
+    _CALLED[folder] = name
 
 
 class ShiftError(Exception):
     """Root of every error that embshift raises on purpose."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the message; what was copied to this machine is called as the user calls it."""
+        text = super().__str__()
+        for folder, name in _CALLED.items():
+            text = text.replace(folder, name)
+        return text
 
 
 class UsageError(ShiftError):
