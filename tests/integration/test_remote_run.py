@@ -17,6 +17,7 @@ from embshift.runs import addresses
 from embshift.runs.addresses import run_path
 from embshift.runs.record import read_record_file
 from embshift.runs.remote import putting
+from embshift.show.report.methods import list_commands
 from tests.faults.sessions import contents, measure, quickly, write_pictures
 from tests.faulty_store import RUN, in_memory, objects, once
 from tests.integration.command import invoke
@@ -288,6 +289,32 @@ def test_python_errors_name_the_address_and_not_the_copy(stored, tmp_path):
             call()
         assert message in str(caught.value)
         assert str(tmp_path) not in str(caught.value)
+
+
+def test_the_plan_of_a_run_in_a_store_is_read_there(stored, local, tmp_path):
+    again = f"embshift run --plan {RUN}/plan.toml --out again"
+    assert again in invoke("card", RUN).stdout
+    assert again in list_commands(embshift.open_run(RUN))
+    on_another_machine(tmp_path)
+    with quickly():
+        done = invoke("run", "--plan", f"{RUN}/plan.toml", "--limit", "3", "--out", str(tmp_path / "again"))
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 images" in done.stderr
+
+
+def test_the_plan_of_a_run_in_a_store_runs_no_code(stored, tmp_path):
+    plan = objects(stored)["plan.toml"].replace(b'"lite"', b'"http://127.0.0.1:1/encode"')
+    stored.put(stored.store, "runs/a/plan.toml", plan, mode="overwrite")
+    done = invoke("run", "--plan", f"{RUN}/plan.toml", "--out", str(tmp_path / "again"))
+    assert done.returncode == 2
+    assert "--allow-remote" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["plan.toml", "other.toml"])
+def test_a_plan_that_is_not_there_is_told(store, name):
+    done = invoke("run", "--plan", f"{RUN}/{name}", "--out", "again")
+    assert done.returncode == 2
+    assert f"{RUN}/{name}" in done.stderr
 
 
 def test_a_report_and_figures_go_into_the_working_folder(stored, tmp_path, monkeypatch):

@@ -14,8 +14,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from embshift.core.errors import RunError
+from embshift.core.paths import input_path
+from embshift.core.stores import is_store_address
 from embshift.core.text_files import describe_kind
-from embshift.runs.addresses import find_mirror
+from embshift.runs.addresses import find_mirror, run_path
 from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS, TEXTS_RECORD
 from embshift.runs.schema import TABLES
 from embshift.runs.stored_names import is_own
@@ -30,6 +32,7 @@ __all__ = [
     "list_chunks",
     "list_in",
     "list_views",
+    "plan_path",
     "read_chunk_number",
     "release_files",
     "remove_in",
@@ -86,6 +89,21 @@ def release_files(folder: Path, files: Iterable[tuple[str, ...]]) -> None:
     if (found := find_mirror(folder)) is not None:
         for names in files:
             found[0].release((*found[1], *names))
+
+
+def plan_path(path: str | os.PathLike[str], /) -> Path:
+    """Return the path of a plan's file: as `input_path` reads it, or that of a run in a store, copied here.
+
+    Args:
+        path: The path, or an address such as "s3://bucket/runs/a/plan.toml".
+
+    Raises:
+        StoreError: If the store cannot be reached, or refuses.
+        UsageError: If it is another address.
+    """
+    if isinstance(path, str) and is_store_address(path) and path.endswith("/plan.toml"):
+        return file_in(run_path(path.removesuffix("/plan.toml")), "plan.toml")
+    return Path(input_path(path))
 
 
 def folder_in(folder: Path, *names: str) -> Path:

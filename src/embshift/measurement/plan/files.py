@@ -9,9 +9,9 @@ from typing import Any, cast
 import tomli_w
 
 from embshift.core.errors import PlanError
-from embshift.core.paths import input_path
 from embshift.core.text_files import load_toml
 from embshift.measurement.plan.plan import COUNTED, Plan, check_fields, checked_types, make_plan
+from embshift.runs.places import plan_path
 from embshift.transforms.presets import TransformPlan, load_preset, make_transform_table, read_transforms
 
 __all__ = ["list_differences", "load_plan", "plan_from_content", "plan_to_toml"]
@@ -28,7 +28,7 @@ def load_plan(path: str | Path, *, build: bool = True) -> Plan:
     Raises:
         PlanError: If the file is missing, is not TOML, or holds a field that a plan does not have.
     """
-    path = Path(input_path(path))
+    path = plan_path(path)
     try:
         content = load_toml(path)
     except OSError as error:

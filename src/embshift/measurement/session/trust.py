@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embshift.core.errors import UsageError
-from embshift.core.paths import input_path
 from embshift.core.remote import Access, current_access, is_remote_address, redact_address
 from embshift.core.types import FrozenRow
 from embshift.measurement.plan.files import load_plan
 from embshift.measurement.plan.plan import Plan
+from embshift.runs.addresses import is_mirror
+from embshift.runs.places import plan_path
 from embshift.runs.record import RECORD, VIEWS
 
 __all__ = ["NO_TRUST", "Trust", "check_remote_images", "check_trust", "load_trusted_plan"]
@@ -100,8 +101,8 @@ def load_trusted_plan(path: str | Path, trust: Trust, /, *, encodes: bool = True
         PlanError: If the plan cannot be used.
         UsageError: If it lies in such a folder, names code or a service, and that is not allowed.
     """
-    folder = Path(input_path(path)).parent
-    if any((folder / name).exists() for name in (RECORD, VIEWS)):
+    folder = plan_path(path).parent
+    if is_mirror(folder) or any((folder / name).exists() for name in (RECORD, VIEWS)):
         plan = load_plan(path, build=False)
         _check_sources(plan, trust, where=str(path))
         # Nothing is sent to a service that is not asked.

@@ -13,6 +13,7 @@ from embshift.core.paths import output_file
 from embshift.core.threads import limit_threads
 from embshift.core.version import __version__
 from embshift.core.words import count_noun
+from embshift.runs.addresses import call_folder
 from embshift.runs.files import write_text
 from embshift.runs.tables import RunTables
 from embshift.runs.targets import check_target
@@ -192,7 +193,7 @@ def _list_methods(found: _Numbers, level: str) -> Iterator[str]:
 
 
 def _command(run: RunTables) -> str:
-    folder = make_visible(run.folder.resolve().name).replace("`", "'")
+    folder = make_visible(call_folder(run.folder)).replace("`", "'")
     return f"embshift run --plan {shlex.quote(f'{folder}/plan.toml')} --out again\nembshift card again"
 
 
