@@ -3,6 +3,7 @@
 import http.server
 import os
 import socket
+import tarfile
 import threading
 import urllib.error
 import urllib.request
@@ -169,11 +170,57 @@ def test_parts_over_http_have_the_bytes_of_one_in_a_folder(store, tmp_path):
                 assert invoke("work", RUN, "--part", part, "--workers", "0").returncode == 0
         addresses._MIRRORS.clear()
         assert invoke("finish", RUN).returncode == 0
+    found = check_same(tmp_path)
+    assert not any(SECRET.encode() in data for data in found.values())
+
+
+@pytest.fixture
+def elsewhere(store, tmp_path):
+    """Images in a store and in a tar file there, and the options of their run; its bytes in a folder."""
+    write_pictures(tmp_path / "in", count=4)
+    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
+        tar.add(tmp_path / "in", arcname=".")
+    for file in sorted((tmp_path / "in").iterdir()):
+        stores.create_object(f"s3://bucket/in/{file.name}", file.read_bytes())
+    stores.create_object("s3://bucket/shard.tar", (tmp_path / "shard.tar").read_bytes())
+    sources = ("s3://bucket/in", str(tmp_path / "shard.tar"), "s3://bucket/shard.tar")
+    options = ("--encoder", "lite", "--image-size", "16", "--transform", "blur", "--chunk", "3")
+    command = ("run", *sources, *options, "--threads", "1", "--quiet")
+    done = invoke(*command, "--workers", "0", "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    return command
+
+
+def check_same(tmp_path):
+    """Check that the store holds the run of the folder, byte for byte but for the times, and no lease."""
     found = {one.address: stores.read_object(one.address) for one in stores.list_objects(RUN)}
     wanted = {f"{RUN}/{name}": data for name, data in contents(tmp_path / "run").items()}
     assert set(found) == set(wanted)
     assert [name for name in found if found[name] != wanted[name]] == [f"{RUN}/run.json"]
-    assert not any(SECRET.encode() in data for data in found.values())
+    return found
+
+
+def test_parts_read_images_in_a_store_and_in_archives(elsewhere, tmp_path):
+    assert invoke(*elsewhere, "--workers", "0", "--out", RUN, "--prepare").returncode == 0
+    for part in ("0/2", "1/2"):
+        addresses._MIRRORS.clear()
+        refused = invoke("work", RUN, "--part", part, "--workers", "0")
+        assert refused.returncode == 2
+        assert "--allow-remote" in refused.stderr
+        done = invoke("work", RUN, "--part", part, "--workers", "0", "--allow-remote")
+        assert done.returncode == 0, done.stderr
+    addresses._MIRRORS.clear()
+    done = invoke("finish", RUN, "--allow-remote")
+    assert done.returncode == 0, done.stderr
+    check_same(tmp_path)
+
+
+@pytest.mark.slow
+def test_actors_of_ray_read_and_write_stores(elsewhere, tmp_path):
+    done = call(*elsewhere, "--engine", "ray", "--actors", "2", "--workers", "0", "--out", RUN)
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    check_same(tmp_path)
 
 
 @pytest.mark.slow
