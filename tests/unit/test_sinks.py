@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import embshift.runs.chunks
-from embshift.core.errors import ResumeError, ShiftError, UsageError
+from embshift.core.errors import ResumeError, RunError, ShiftError, UsageError
 from embshift.core.types import ImageRecord
 from embshift.runs.chunks import ParquetSink
 from embshift.runs.files import read_json, write_aside, write_json, write_text
@@ -28,6 +28,7 @@ from embshift.runs.listing import Listing, write_listing
 from embshift.runs.listing import freeze_listing as freezing
 from embshift.runs.listing_changes import NamedImages, compare_listing, new_records
 from embshift.runs.lock import lock_folder
+from embshift.runs.places import holds_file
 from embshift.runs.schema import TABLES
 from embshift.runs.seal import BROKEN, SEALED, UNSEALED, check_seal, write_sealed
 from embshift.runs.view_files import view_path, write_view
@@ -150,6 +151,30 @@ class TestParquet:
         assert sink.has(3)
         assert not sink.has(0)
         assert everything(sink.folder) == sorted(f"{name}/chunk-000003.parquet" for name in TABLES)
+
+    def test_chunks_that_are_there_are_looked_for_together(self, sink, monkeypatch):
+        for chunk in range(20):
+            sink.write(chunk, chunk_tables())
+        (sink.folder / "shifts" / "chunk-000007.parquet").unlink()
+        (sink.folder / "shifts" / "chunk-000008.parquet").rename(sink.folder / "elsewhere")
+        (sink.folder / "shifts" / "chunk-000008.parquet").symlink_to(sink.folder / "elsewhere")
+        looked = []
+
+        def look(folder, *names):
+            looked.append(names)
+            return holds_file(folder, *names)
+
+        monkeypatch.setattr(embshift.runs.chunks, "holds_file", look)
+        assert [chunk for chunk in range(20) if chunk != 8 and not sink.has(chunk)] == [7]
+        with pytest.raises(RunError, match="is a link"):
+            sink.has(8)
+        assert len(looked) < 4 * 4
+
+    def test_a_chunk_that_another_process_writes_meanwhile_is_found(self, sink, tmp_path):
+        sink.write(0, chunk_tables())
+        assert [sink.has(0), sink.has(1)] == [True, False]
+        ParquetSink(folder=tmp_path, fingerprint="f").write(1, chunk_tables())
+        assert sink.has(1)
 
     @pytest.mark.parametrize("failing", range(4))
     def test_a_write_that_fails_leaves_no_chunk(self, sink, monkeypatch, failing):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from embshift.runs.places import (
     file_in,
     holds_file,
     list_chunks,
+    list_files,
     list_in,
     list_views,
     release_files,
@@ -49,13 +50,30 @@ class ParquetSink:
 
     folder: Path
     fingerprint: str
+    _seen: set[str] = field(default_factory=set[str], init=False, repr=False, compare=False)
 
     def _path(self, table: str, chunk: int) -> Path:
         return file_in(self.folder, table, _name(chunk))
 
     def has(self, chunk: int) -> bool:
-        """Return whether the chunk was committed and all of its files are still there."""
-        return all(holds_file(self.folder, name, _name(chunk)) for name in TABLES)
+        """Return whether the chunk was committed and all of its files are there.
+
+        With the first chunk that is, all are listed, and those are not looked for again: nobody removes a
+        chunk while its run is measured, but others may write some meanwhile.
+        """
+        file = _name(chunk)
+        if file in self._seen:
+            return True
+        found = all(holds_file(self.folder, name, file) for name in TABLES)
+        if found and not self._seen:
+            self._seen.update(self._list_whole())
+        return found
+
+    def _list_whole(self) -> set[str]:
+        found = list_files(self.folder, _COMMIT)
+        for name in TABLES:
+            found &= list_files(self.folder, name)
+        return found
 
     def write(self, chunk: int, tables: Mapping[str, pa.Table]) -> None:
         """Commit one chunk: write all tables, and last the committing one, which states the others' seals.

@@ -30,6 +30,7 @@ __all__ = [
     "folder_in",
     "holds_file",
     "list_chunks",
+    "list_files",
     "list_in",
     "list_views",
     "plan_path",
@@ -142,6 +143,24 @@ def _list_names(folder: Path, names: tuple[str, ...], place: Path) -> Iterable[s
     # Of the run's files only the store tells; unfinished ones are here alone.
     own = [name for name in here if not is_own((*above, *names, name)) and not (place / name).is_dir()]
     return {*own, *mirror.list_names((*above, *names))}
+
+
+def list_files(folder: Path, *names: str) -> set[str]:
+    """Return the names of all regular files of a folder below a run folder; nothing if it is missing.
+
+    Raises:
+        RunError: As in `list_in`.
+    """
+    place = folder_in(folder, *names)
+    if (found := find_mirror(folder)) is not None:
+        return found[0].list_names((*found[1], *names))
+    try:
+        with os.scandir(place) as entries:
+            return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise RunError(f"{place} cannot be read: {error.strerror}") from error
 
 
 def list_chunks(folder: Path, table: str) -> list[Path]:
