@@ -172,6 +172,51 @@ def test_values_without_spread_have_a_plain_interval_of_no_width():
     assert found.mean[1, 1] == pytest.approx(exact.mean[1, 1])
 
 
+def change(values, where, value):
+    found = values.values.copy()
+    found[where] = value
+    return replace(values, values=found)
+
+
+FEW = draw_values(60)
+HOSTILE = {
+    "nothing": change(FEW, np.s_[:], np.nan),
+    "a metric without values": change(FEW, np.s_[:, :, 0], np.nan),
+    "a transform without values": change(FEW, np.s_[:, 1], np.nan),
+    "one value": change(FEW, np.s_[1:, 0, 0], np.nan),
+    "one transform": draw_values(60, transforms=("noise",)),
+    "one transform without values": change(draw_values(60, transforms=("noise",)), np.s_[:], np.nan),
+    "no metric sample": draw_values(60, sampled=0.0),
+    "one image": draw_values(1),
+    "equal values everywhere": change(FEW, np.s_[:], 0.7),
+    "no shift": change(FEW, np.s_[:], [spec.identity for spec in SPECS]),
+    "a transform of equal values": change(FEW, np.s_[:, 2], 0.9),
+    "a transform of equal values, others undefined": change(
+        change(FEW, np.s_[:, 2], 0.123), np.s_[5, 1, 2], np.nan
+    ),
+}
+
+
+@pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("by", ["overall", "cosine", "l2", "edge_similarity"])
+def test_what_is_undefined_or_constant_is_as_for_all_values(values, by):
+    part = sum_in_parts(values, size=7)
+    exact = compute_statistics(values, metrics=SPECS, by=by, resamples=200)
+    found = compute_part_statistics(part, by=by, resamples=200)
+    for one, other in ((found.means, exact.means), (found.overall, exact.overall)):
+        np.testing.assert_allclose(one.mean, other.mean, rtol=1e-9, atol=1e-12)
+        np.testing.assert_array_equal(one.n, other.n)
+        np.testing.assert_array_equal(np.isnan(one.low), np.isnan(other.low))
+        np.testing.assert_array_equal(np.isnan(one.high), np.isnan(other.high))
+    np.testing.assert_array_equal(np.isnan(found.ranks.frequency), np.isnan(exact.ranks.frequency))
+    assert [one.transform for one in found.ranks.intervals] == [
+        one.transform for one in exact.ranks.intervals
+    ]
+    rank_common_part(part, resamples=200)
+    one, other = order_part_jointly(part, resamples=200), order_jointly(values, metrics=SPECS, resamples=200)
+    np.testing.assert_array_equal(one.images, other.images)
+
+
 def test_closed_intervals_are_those_of_very_many_resamples():
     rng = np.random.default_rng(3)
     values = rng.exponential(size=200)

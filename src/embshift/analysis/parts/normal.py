@@ -6,7 +6,15 @@ from jaxtyping import Bool, Float64, Int64
 from embshift.analysis.parts.part import Part, find_centres
 from embshift.analysis.sampling.bootstrap import FEWEST, Intervals, outer_quantiles
 
-__all__ = ["draw_normal", "has_spread", "make_intervals", "measure_covariance", "standard_errors"]
+__all__ = [
+    "clear_rounding",
+    "draw_normal",
+    "has_spread",
+    "make_intervals",
+    "measure_covariance",
+    "standard_errors",
+]
+
 
 _EQUAL = 1e-12
 """Variances of differences up to this share of both variances are rounding: the columns are equal."""
@@ -28,6 +36,11 @@ def measure_covariance(part: Part) -> Square:
     cross = sums.cross - sums.sums * middle - (sums.sums * middle).T + sums.n * (middle[:, None] * middle)
     np.fill_diagonal(cross, part.moments.squares)
     return cross / (n[:, None] * n)
+
+
+def clear_rounding(covariance: Square, /) -> Square:
+    """Return a covariance that was computed from others with 0 for variances that rounding made negative."""
+    return covariance + np.diag(np.maximum(-np.diag(covariance), 0.0))
 
 
 def _spread_centres(part: Part) -> Column:
@@ -71,6 +84,8 @@ def _find_first_equal(covariance: Square) -> Int64[np.ndarray, " columns"]:
     """Return for each column the first that equals it, up to a constant."""
     own = np.diag(covariance)
     both = own[:, None] + own
+    if not len(own):
+        return np.zeros(0, np.int64)
     return np.asarray(np.argmax(both - 2 * covariance <= _EQUAL * both, axis=1))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embshift.analysis.parts.normal import draw_normal
+from embshift.analysis.parts.normal import clear_rounding, draw_normal
 from embshift.analysis.parts.part import Part, find_centres
 from embshift.analysis.parts.statistics import NormalScores, rank_scores
 from embshift.analysis.sampling.bootstrap import LEVEL, RESAMPLES
@@ -174,7 +174,7 @@ def rank_common_part(
     if n in (0, part.images):
         return None
     mean = part.scores.sums / n
-    covariance = (part.scores.cross / n - mean[:, None] * mean) / n
+    covariance = clear_rounding((part.scores.cross / n - mean[:, None] * mean) / n)
     scores = NormalScores(
         mean=np.where(held, mean + _mean_centre(part.metrics), np.nan),
         covariance=covariance,

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from embshift.analysis.parts.normal import (
+    clear_rounding,
     draw_normal,
     has_spread,
     make_intervals,
@@ -168,7 +169,7 @@ def _overall(part: Part, covariance: Float64[np.ndarray, "columns columns"]) -> 
     n = part.moments.n.reshape(part.shape)[:, taken]
     return NormalScores(
         mean=means.sum(axis=1) / max(means.shape[1], 1) + (0.0 if taken.any() else np.nan),
-        covariance=weights @ covariance @ weights.T,
+        covariance=clear_rounding(weights @ covariance @ weights.T),
         n=n.min(axis=1, initial=part.images if taken.any() else 0),
         images=part.images,
     )
