@@ -49,20 +49,9 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "WeightsError",
-    "call_instead",
 ]
 
 _CALLED = dict[str, str]()
-
-
-def call_instead(folder: str, name: str, /) -> None:
-    """Have the messages of errors call a folder by another name, from now on.
-
-    Args:
-        folder: Its path, which the user has not given.
-        name: What the user calls it.
-    """
-    _CALLED[folder] = name
 
 
 class ShiftError(Exception):
@@ -76,6 +65,16 @@ class ShiftError(Exception):
         for folder, name in _CALLED.items():
             text = text.replace(folder, name)
         return text
+
+    @staticmethod
+    def call_instead(folder: str, name: str, /) -> None:
+        """Have all messages call a folder by another name, from now on.
+
+        Args:
+            folder: Its path, which the user has not given.
+            name: What the user calls it.
+        """
+        _CALLED[folder] = name
 
 
 class UsageError(ShiftError):

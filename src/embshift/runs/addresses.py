@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embshift.core.caches import CACHE, find_cache
-from embshift.core.errors import UsageError, call_instead
+from embshift.core.errors import ShiftError, UsageError
 from embshift.core.paths import input_path, output_path
 from embshift.core.stores import is_store_address, split_address
 
@@ -127,6 +127,6 @@ def _open_mirror(given: str, *, trusted: bool) -> "Mirror":
             f" {CACHE}"
         ) from error
     layout = Layout(areas=AREAS, is_own=is_own, is_chunk=is_chunk)
-    call_instead(str(folder), address)
+    ShiftError.call_instead(str(folder), address)
     found = _MIRRORS[folder] = Mirror(address, folder, layout=layout, trusted=trusted)
     return found
