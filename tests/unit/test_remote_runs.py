@@ -436,8 +436,12 @@ def test_a_full_disk_is_told(store, monkeypatch):
 
     create_object(f"{RUN}/plan.toml", b"one")
     monkeypatch.setattr(mirror.Mirror, "_write_pieces", fail)
-    with pytest.raises(StorageError, match="EMBSHIFT_CACHE"):
-        file_in(run_path(RUN), "plan.toml")
+    folder = run_path(RUN)
+    with pytest.raises(StorageError, match="EMBSHIFT_CACHE") as caught:
+        file_in(folder, "plan.toml")
+    assert f"{RUN}/plan.toml cannot be copied to {folder.parent}: No space" in name_addresses(
+        str(caught.value)
+    )
 
 
 def test_a_cache_that_cannot_be_written_is_told(store, monkeypatch, tmp_path):

@@ -226,8 +226,8 @@ class Mirror:
             raise
         except OSError as error:
             raise StorageError(
-                f"{self._name(key)} cannot be copied to {self.folder}: {error.strerror}; free some space, or"
-                f" name another folder in the variable {CACHE}"
+                f"{self._name(key)} cannot be copied to {self.folder.parent}: {error.strerror}; free some"
+                f" space, or name another folder in the variable {CACHE}"
             ) from error
         finally:
             with suppress(OSError):
