@@ -105,6 +105,14 @@ def test_texts_beside_an_image_are_its_caption_label_and_id(tmp_path):
     assert why(left) == {"not UTF-8, not JSON, or too long": 3, "stands beside no image": 1}
 
 
+def test_a_name_that_comes_again_begins_another_sample(tmp_path):
+    after = [("a.png", image(0)), ("a.txt", b"one"), ("a.png", image(1)), ("a.txt", b"two")]
+    before = [("b.txt", b"one"), ("b.png", image(2)), ("b.txt", b"two"), ("b.png", image(3))]
+    found, left = listed(pack(tmp_path / "s.tar", [*after, *before, ("a.png", image(4)), ("b.txt", b"!")]))
+    assert [one.caption for one in found] == ["one", "two", "one", "two", None]
+    assert why(left) == {"stands beside no image": 1}
+
+
 def test_what_is_no_image_is_counted_with_the_reason(tmp_path):
     path = pack(
         tmp_path / "s.tar",

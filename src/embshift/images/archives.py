@@ -7,7 +7,7 @@ In the form that WebDataset writes, the members of one sample share a stem and f
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast, final
 
@@ -39,7 +39,7 @@ _KINDS: Mapping[str, Reason] = {
     "other": ODD_MEMBER,
 }
 _TEXTS = frozenset({".txt", ".cls", ".json"})
-_PENDING, _HELD = 16, 64  # images that wait for texts behind them, and stems whose texts are remembered
+_PENDING, _HELD = 16, 64  # images that wait for texts behind them; stems, and names of one, that are known
 _PROBE = 64  # bytes that tell an image with an unknown suffix
 
 
@@ -117,45 +117,66 @@ def _read_said(file: BinaryIO, member: TarMember, suffix: str, name: str, left: 
         return NOTHING
 
 
+@dataclass(slots=True, kw_only=True)
+class _Sample:
+    """Members that share a stem: their names, what texts say, texts without image, images that wait."""
+
+    names: set[str] = field(default_factory=set[str])
+    said: Said = NOTHING
+    lonely: list[str] = field(default_factory=list[str])
+    waiting: int = 0
+
+
 @final
 class _Samples:
     """Images that wait for the texts of their stem, and texts that wait for their image."""
 
     def __init__(self, archive: str, left: LeftOut) -> None:
         self._archive, self._left = archive, left
-        self._images = deque[ImageRecord]()
-        self._said = dict[str, Said]()
-        self._lonely = dict[str, list[str]]()
+        self._images = deque[tuple[ImageRecord, _Sample]]()
+        self._open = dict[str, _Sample]()
 
     def add(self, record: ImageRecord) -> None:
-        self._images.append(record)
-        self._lonely.pop(os.path.splitext(record.member)[0], None)
+        sample = self._find(record.member)
+        self._images.append((record, sample))
+        sample.waiting += 1
+        sample.lonely.clear()
 
     def tell(self, name: str, said: Said) -> None:
         """Remember what a text says, which may come before its image or after it."""
-        stem, suffix = os.path.splitext(name)
-        before = self._said.pop(stem, NOTHING)
+        sample = self._find(name)
         # The text and the class of a sample say it of themselves; its fields may repeat it.
-        first, then = (before, said) if suffix.lower() == ".json" else (said, before)
-        self._said[stem] = Said(*(a if a is not None else b for a, b in zip(first, then, strict=True)))
-        if not any(os.path.splitext(one.member)[0] == stem for one in self._images):
-            self._lonely.setdefault(stem, []).append(name)
-        while len(self._said) > _HELD:
-            self._forget(next(iter(self._said)))
+        first, then = (sample.said, said) if name.lower().endswith(".json") else (said, sample.said)
+        sample.said = Said(*(a if a is not None else b for a, b in zip(first, then, strict=True)))
+        if not sample.waiting:
+            sample.lonely.append(name)
 
-    def _forget(self, stem: str) -> None:
-        self._said.pop(stem)
-        for name in self._lonely.pop(stem, ()):
+    def _find(self, name: str) -> _Sample:
+        """Return the sample that a member belongs to; a name that comes again begins another of its stem."""
+        stem = os.path.splitext(name)[0]
+        sample = self._open.pop(stem, None)
+        if sample is not None and (name in sample.names or len(sample.names) == _HELD):
+            self._count(sample)
+            sample = None
+        sample = self._open[stem] = sample or _Sample()
+        sample.names.add(name)
+        while len(self._open) > _HELD:
+            self._count(self._open.pop(next(iter(self._open))))
+        return sample
+
+    def _count(self, sample: _Sample) -> None:
+        """Count the texts of a sample that stand beside no image."""
+        for name in sample.lonely:
             self._left.add(LONELY_TEXT, f"{self._archive}:{name}")
 
     def take(self, most: int) -> Iterator[ImageRecord]:
         """Yield the first images until no more than some are left."""
         while len(self._images) > most:
-            record = self._images.popleft()
-            said = self._said.get(os.path.splitext(record.member)[0], NOTHING)
-            yield replace(record, **said._asdict()) if said is not NOTHING else record
+            record, sample = self._images.popleft()
+            sample.waiting -= 1
+            yield replace(record, **sample.said._asdict()) if sample.said is not NOTHING else record
 
     def close(self) -> None:
         """Count the texts that belong to no image."""
-        for stem in list(self._said):
-            self._forget(stem)
+        for sample in self._open.values():
+            self._count(sample)
