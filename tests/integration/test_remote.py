@@ -1,5 +1,6 @@
 """Runs of images at addresses: the same rows and the same values as from this machine's disk."""
 
+import os
 import shutil
 import tarfile
 from contextlib import closing
@@ -370,6 +371,29 @@ def test_a_table_on_the_web_is_read_by_ranges(table, web):
         assert decode(records[0], limits=Limits()).status == "changed"
     assert "changed" in [one.status for one in later]
     assert all(one.sha256 in (None, sha) for one, sha in zip(later, here, strict=True)), "never the other's"
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1xxxxPAR1"])
+def test_a_damaged_table_is_told(content, bucket, web):
+    put(bucket, "damaged/train.parquet", content)
+    web.objects["/damaged.parquet"] = content
+    with grant_access(Access(remote=True, private=True)):
+        for address in ("s3://images/damaged", f"{web.url}/damaged.parquet"):
+            with pytest.raises(SourceError, match="1 table left out: cannot be read"):
+                list_sources([address])
+
+
+def test_marks_of_folders_are_no_images(folder, bucket):
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    for key in ("marked/", "marked/sub.jpg/"):  # as a console writes them; obstore cannot
+        client.put_object(Bucket="images", Key=key, Body=b"")
+    put(bucket, "marked/sub.jpg/a.jpg", (folder / "c.jpg").read_bytes())
+    left = LeftOut()
+    with grant_sources():
+        assert [one.member for one in list_sources(["s3://images/marked"], left=left)] == ["sub.jpg/a.jpg"]
+    assert not list(left.lines())
 
 
 def test_a_table_of_addresses_is_a_list(web, tmp_path):

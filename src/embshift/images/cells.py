@@ -19,7 +19,7 @@ from embshift.images.arrow_cells import ArrowTable
 from embshift.images.facts import CHANGED, Facts, check_size
 from embshift.images.parquet_cells import ParquetTable
 
-__all__ = ["ImageTable", "open_table", "read_cell"]
+__all__ = ["ImageTable", "note_stored_table", "open_table", "read_cell"]
 
 _OPEN = 4  # tables that a process keeps open
 
@@ -91,26 +91,28 @@ def open_table(path: str) -> ImageTable:
     return _open(path, (found.st_size, found.st_mtime_ns, found.st_ino))
 
 
-def open_stored_table(address: str, found: StoredObject | None = None) -> ImageTable:
+def open_stored_table(address: str) -> ImageTable:
     """Open a Parquet file at an address, or return it if it is open; it is read by ranges.
 
-    Args:
-        address: The address.
-        found: What is said of it now; where None, what was said when the process opened it first.
+    Its state is what `note_stored_table` was told, or else what was said when the process opened it first.
 
     Raises:
         OSError: If it cannot be read.
         ImageError: If it is missing.
         pyarrow.ArrowException: If it is none.
     """
-    if found is None and address not in _stored:
+    if address not in _stored:
         found = stat_address(address)
         if found is None:
             raise ImageError(f"{address} does not exist (any more)", status="missing")
-    if found is not None:
-        _stored[address] = found
+        note_stored_table(found)
     now = _stored[address]
     return _open_stored(address, now.size, now.etag)
+
+
+def note_stored_table(found: StoredObject) -> None:
+    """Note what is said of a table at an address now, as which it is opened from here on."""
+    _stored[found.address] = found
 
 
 _stored = dict[str, StoredObject]()

@@ -104,11 +104,10 @@ def _list_container(
     if name.lower().endswith(".tar"):
         yield from _list_archive(source, found, left=left)
         return
-    from embshift.images.cells import open_stored_table  # both import pyarrow
+    from embshift.images.cells import note_stored_table  # both import pyarrow
     from embshift.images.image_tables import list_table
 
-    if name.lower().endswith(".parquet"):
-        open_stored_table(found.address, found)
+    note_stored_table(found)
     yield from list_table(source, found.address, left=left, lists=lists, base=dirname(name))
 
 
@@ -164,9 +163,15 @@ def _split_glob(address: str) -> tuple[str, tuple[str, ...]]:
 def _choose(
     objects: Sequence[StoredObject], *, top: str, pattern: tuple[str, ...], left: LeftOut
 ) -> Iterator[tuple[StoredObject, str]]:
-    """Yield the objects that match and lie in no run folder, with their names below the top."""
+    """Yield the objects that match and lie in no run folder, with their names below the top.
+
+    Marks of folders are no objects of their own.
+    """
     runs, told = _find_runs(one.address for one in objects), set[str]()
+    folders = {top, *(dirname(one.address) for one in objects)}
     for found in objects:
+        if not found.size and found.address in folders:
+            continue  # an empty object that a store's console writes in the place of a folder
         member = found.address.removeprefix(f"{top}/")
         if pattern and not match_parts(tuple(member.split("/")), pattern):
             continue
