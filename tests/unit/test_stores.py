@@ -5,6 +5,7 @@ from obstore.store import MemoryStore
 
 from embshift.core import stores
 from embshift.core.errors import StoreError, UsageError
+from embshift.core.store_errors import explain_error
 from embshift.core.stores import (
     ObjectChangedError,
     ObjectExistsError,
@@ -84,3 +85,8 @@ def test_addresses_are_told_from_paths() -> None:
     assert is_store_address("GS://bucket")
     assert not is_store_address("photos/s3")
     assert not is_store_address("http://host/a")
+
+
+def test_a_key_that_cannot_be_listed_is_named_with_what_to_do() -> None:
+    told = 'Encountered object with invalid path: Path "a//b" contained empty path segment'
+    assert 'rename it ("a//b" contained' in str(explain_error("s3://bucket/a", ValueError(told)))

@@ -34,6 +34,8 @@ def explain_error(address: str, error: Exception, /) -> StoreError:
     name, said = type(error).__name__, str(error)
     if "NoSuchBucket" in said:
         return explain_missing(address, "/".join(address.split("/")[:3]))
+    if "object with invalid path" in said:
+        return StoreError(f"{address}: {_ODD_KEY} ({first_line(error).rpartition('Path ')[2]})")
     if any(place in said for place in _ASKED_FOR_KEYS):
         return StoreRefusedError(f"{address}: {_NO_KEYS}")
     if name in _REFUSED:
@@ -53,6 +55,11 @@ _ASKED_FOR_KEYS = ("169.254.169.254", "169.254.170.2", "metadata.google.internal
 _NO_KEYS = (
     "no keys were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store, in the"
     " environment"
+)
+
+_ODD_KEY = (
+    "a key below it has an empty part, '.' or '..', beside which nothing can be listed; give the folders"
+    " beside that key, or rename it"
 )
 
 _REFUSED = {
