@@ -9,6 +9,7 @@ from PIL import Image
 
 from embshift.core.errors import SourceError
 from embshift.images import LeftOut, Limits, decode, list_sources
+from embshift.images.left_out import NOT_AN_IMAGE
 
 
 def saved(kind, **options):
@@ -201,3 +202,13 @@ def test_folders_that_a_flat_glob_matches_are_counted(tmp_path):
     found, reasons = look(f"{tmp_path}/*")
     assert found == [f"{tmp_path}/a.jpg"]
     assert why(reasons, "matched by a glob") == (1, [f"{tmp_path}/more"])
+
+
+def test_names_are_told_on_one_line_and_short():
+    left = LeftOut()
+    left.add(NOT_AN_IMAGE, "a\nerror: \x1b[31mb\u202e" + "y" * 10_000 + ".pdf")
+    (line,) = left.lines()
+    assert line.isprintable()
+    assert "a\ufffderror: \ufffd[31mb\ufffdyy" in line
+    assert line.endswith("yy.pdf)")
+    assert len(line) < 350

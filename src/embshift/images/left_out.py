@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from embshift.core.words import count_noun
+from embshift.core.words import count_noun, show_name
 
 __all__ = [
     "BAD_TABLE",
@@ -111,7 +111,7 @@ class LeftOut:
         """
         self._counts[reason] = self._counts.get(reason, 0) + 1
         if self._counts[reason] <= _NAMED:
-            self._first.setdefault(reason, []).append(member)
+            self._first.setdefault(reason, []).append(show_name(member))
 
     def join(self, other: "LeftOut") -> None:
         """Count what another listing has left out as well."""

@@ -7,6 +7,7 @@ from itertools import chain, pairwise, zip_longest
 from typing import TypeAlias
 
 from embshift.core.types import FrozenRow, ImageRecord
+from embshift.core.words import show_name
 from embshift.runs.listing import stat_record
 
 __all__ = ["ListingChange", "NamedImages", "Records", "compare_listing", "new_records"]
@@ -61,7 +62,7 @@ def compare_listing(frozen: Iterable[FrozenRow], records: Records) -> ListingCha
         one = record if row is None else row.record
         counts[kind] += 1
         if one is not None and counts[kind] <= _NAMED:
-            names[kind].append(one.member)
+            names[kind].append(show_name(one.member))
     new, gone, changed = (
         NamedImages(count=counts[kind], first=tuple(names[kind])) for kind in ("new", "gone", "changed")
     )

@@ -10,6 +10,7 @@ from embshift.cli.options.plan_options import plan_options
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import UsageError
 from embshift.core.remote import is_remote_address
+from embshift.core.words import show_name
 from embshift.measurement.cluster.choice import choose_engine
 from embshift.measurement.plan.plan import Plan, make_plan
 from embshift.runs.addresses import output_run
@@ -137,5 +138,7 @@ def _failures(found: "Run") -> str:
         parts.append(
             f"{counts['views_failed']:,} of {counts['views']:,} views failed (column status of embeddings)"
         )
-    named = [f"  {one['member']}: {one['status']}: {one['error']}" for one in found.info["failures"][:5]]
+    named = [
+        f"  {show_name(one['member'])}: {one['status']}: {one['error']}" for one in found.info["failures"][:5]
+    ]
     return "\n".join(["; ".join(parts), *named])

@@ -12,7 +12,7 @@ from embshift.core.addresses import INGESTED
 from embshift.core.errors import ImageError, ShiftError
 from embshift.core.paths import is_url
 from embshift.core.types import FrozenRow, ImageRecord
-from embshift.core.words import count_noun
+from embshift.core.words import count_noun, show_name
 from embshift.images.contents import read_content
 from embshift.images.decode import Limits
 from embshift.images.facts import CHANGED
@@ -47,7 +47,7 @@ def check_inputs(
             continue
         found = _digest(frozen.record)
         if found is None:
-            gone.append(line["member"])
+            gone.append(show_name(line["member"]))
             continue
         hashed += 1
         if found != line["sha256"]:
@@ -81,7 +81,7 @@ def _digest(record: ImageRecord) -> str | None:
 def _report_change(line: Mapping[str, Any], *, found: str, frozen: FrozenRow) -> Fault:
     now = f"is {found[:12]}…" if found else "its place holds something else"
     text = (
-        f"{line['member']} (row {line['row']}): SHA-256 was {line['sha256'][:12]}… and {now};"
+        f"{show_name(line['member'])} (row {line['row']}): SHA-256 was {line['sha256'][:12]}… and {now};"
         f" {_explain(frozen)}; the run's values are those of the image as it was"
     )
     return Fault(kind="input changed", message=text)

@@ -8,7 +8,7 @@ from typing import Any, final
 from embshift.core.errors import ImageError
 from embshift.core.remote import grant_access
 from embshift.core.types import ImageRecord
-from embshift.core.words import count_noun
+from embshift.core.words import count_noun, show_name
 from embshift.images.contents import read_content
 from embshift.measurement.session.trust import Trust
 from embshift.measurement.verify.verdict import Fault
@@ -53,16 +53,14 @@ class RemoteInputs:
             if error.status == "changed":
                 self._report(line, str(error))
             else:
-                self._unread.append(f"{line['member']} ({error.status})")
+                self._unread.append(f"{show_name(line['member'])} ({error.status})")
             return
         self.hashed += 1
         if found != line["sha256"]:
             self._report(line, f"SHA-256 was {line['sha256'][:12]}… and is {found[:12]}…")
 
     def _report(self, line: Mapping[str, Any], how: str) -> None:
-        text = (
-            f"{line['member']} (row {line['row']}): {how}; the run's values are those of the image as it was"
-        )
+        text = f"{show_name(line['member'])} (row {line['row']}): {how}; the run's values are those of the image as it was"
         self.faults.append(Fault(kind="input changed", message=text))
 
     def list_notes(self) -> list[str]:
