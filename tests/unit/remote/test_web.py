@@ -8,6 +8,7 @@ from embshift.core.errors import ImageError, UsageError
 from embshift.core.remote import (
     Access,
     RangeFile,
+    check_listed_address,
     check_remote_address,
     faults,
     grant_access,
@@ -223,6 +224,10 @@ def test_a_redirect_from_https_to_http_is_refused():
         "https://host/a.jpg?access_token=hidden",
         "https://host/a.jpg?apiKey=hidden",
         "https://host/a.jpg?%73ig=hidden",
+        "https://host/a.jpg?accesstoken=hidden",
+        "https://host/a.jpg?AUTHTOKEN=hidden",
+        "https://host/a.jpg?w=1?sig=hidden",
+        "https://host/a.jpg?JSESSIONID=hidden",
         "s3://bucket/a.jpg?X-Amz-Signature=hidden",
         "s3://key:hidden@bucket/a.jpg",
         "hf://hidden@datasets/a/b",
@@ -238,7 +243,19 @@ def test_addresses_with_secrets_are_refused_and_not_repeated(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["https://host/a.jpg?w=200&h=100", "https://host/a.jpg?design=1", "s3://b/a"]
+    "rest", ["#sig=hidden", "?w=1#access_token=hidden", "?sig=hidden", "?apitoken=hidden"]
+)
+def test_lists_name_no_addresses_with_secrets(rest):
+    with pytest.raises(
+        UsageError, match=r"signature or key in the field '(sig|access_token|apitoken)'"
+    ) as caught:
+        check_listed_address(f"https://host/a.jpg{rest}")
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://host/a.jpg?w=200&h=100", "https://host/a.jpg?design=1", "s3://b/a", "s3://b/a#key.jpg"],
 )
 def test_other_queries_are_kept(address):
     check_remote_address(address)

@@ -44,6 +44,8 @@ _SECRETS = frozenset(
     }
 )
 """Words that tell a field of a query that holds a secret, such as X-Amz-Signature or access_token."""
+_ENDINGS = ("apikey", "accesskey", "secretkey", "password", "secret", "sessionid", "signature", "token")
+"""Ends of such words where a field is written as one, such as accesstoken."""
 
 
 def is_remote_address(text: str, /) -> bool:
@@ -126,19 +128,26 @@ def join_address(base: str, written: str, /) -> str:
 
 
 def _check_query(text: str) -> None:
-    _, mark, query = text.partition("?")
-    if not mark:
+    # Only addresses on the web have fragments: a key of a store may hold "#".
+    _, *queries = re.split("[?#]" if is_web_address(text) else "[?]", text)
+    if not queries:
         return
     from urllib.parse import unquote  # only now: it delays every start of the command
 
-    for field in re.split("[&;]", query):
-        name = unquote(field.partition("=")[0])
-        if _SECRETS & {word.lower() for word in _WORDS.findall(name)}:
+    for field in re.split("[&;]", "&".join(queries)):
+        name, mark, _ = unquote(field).partition("=")
+        secret = next((word for word in _WORDS.findall(name) if _is_secret(word.lower())), None)
+        if secret is not None:
+            shown = "".join(filter(str.isprintable, name))[:40] if mark else secret
             raise UsageError(
-                f"the address {redact_address(text)} holds a signature or key in the field"
-                f" '{redact_address(name)[:40]}', which would be written into the run; give an address"
-                " without it (s3://, gs:// and az:// take keys from the environment), or download the file"
+                f"the address {redact_address(text)} holds a signature or key in the field '{shown}', which"
+                " would be written into the run; give an address without it (s3://, gs:// and az:// take"
+                " keys from the environment), or download the file"
             )
+
+
+def _is_secret(word: str) -> bool:
+    return word in _SECRETS or word.endswith(_ENDINGS)
 
 
 def _check_user(text: str) -> None:
