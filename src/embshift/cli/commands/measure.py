@@ -1,6 +1,7 @@
 """``embshift run`` and ``embshift demo``."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from embshift.cli.options.engine_options import ray_options
 from embshift.cli.options.plan_options import plan_options
 from embshift.cli.output.terminal import print_message, print_text
 from embshift.core.errors import UsageError
-from embshift.core.remote import is_remote_address
 from embshift.core.words import show_name
 from embshift.measurement.cluster.choice import choose_engine
 from embshift.measurement.plan.plan import Plan, make_plan
@@ -41,12 +41,23 @@ def run(parsed: argparse.Namespace) -> int:
         plan, out, quiet=parsed.quiet, update=parsed.update, prepare=parsed.prepare, engine=engine
     )
     if found.info["state"] != "finished":
-        remote = " --allow-remote" if any(map(is_remote_address, plan.sources)) else ""
+        asked = _name_trust(found, private=parsed.allow_private)
         print_text(
-            f"prepared: {found.folder}; measure it with: embshift work {found.folder} --part 0/1{remote}"
+            f"prepared: {found.folder}; measure it with: embshift work {found.folder} --part 0/1{asked}"
         )
         return 0
     return finish(found, max_error_rate=plan.max_error_rate)
+
+
+def _name_trust(found: "Run", *, private: bool) -> str:
+    """Return the options without which a run's parts would not read images on other machines."""
+    from embshift.measurement.session.trust import find_remote_image  # imports pyarrow, with the listing
+    from embshift.runs.listing import Listing
+
+    with closing(Listing(found.folder / "listing.parquet")) as rows:
+        if find_remote_image(rows) is None:
+            return ""
+    return " --allow-remote --allow-private" if private else " --allow-remote"
 
 
 def demo(parsed: argparse.Namespace) -> int:

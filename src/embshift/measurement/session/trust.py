@@ -13,7 +13,14 @@ from embshift.runs.addresses import is_mirror
 from embshift.runs.places import plan_path
 from embshift.runs.record import RECORD, VIEWS
 
-__all__ = ["NO_TRUST", "Trust", "check_remote_images", "check_trust", "load_trusted_plan"]
+__all__ = [
+    "NO_TRUST",
+    "Trust",
+    "check_remote_images",
+    "check_trust",
+    "find_remote_image",
+    "load_trusted_plan",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +76,19 @@ def check_remote_images(rows: Iterable[FrozenRow], trust: Trust, /, *, where: st
     Raises:
         UsageError: If it does, and that is not allowed.
     """
-    if trust.remote:
-        return
-    for row in rows:
-        if row.record.path is not None and is_remote_address(row.record.path):
-            raise UsageError(
-                f"{where} names images on other machines, first {redact_address(row.record.path)}, which are"
-                " not read unasked: anyone may have written the listing; if you trust it, give --allow-remote"
-                " (allow_remote=True)"
-            )
+    named = None if trust.remote else find_remote_image(rows)
+    if named is not None:
+        raise UsageError(
+            f"{where} names images on other machines, first {redact_address(named)}, which are"
+            " not read unasked: anyone may have written the listing; if you trust it, give --allow-remote"
+            " (allow_remote=True)"
+        )
+
+
+def find_remote_image(rows: Iterable[FrozenRow], /) -> str | None:
+    """Return the first address on another machine that a listing names; None if it names none."""
+    paths = (row.record.path for row in rows)
+    return next((path for path in paths if path is not None and is_remote_address(path)), None)
 
 
 def _check_sources(plan: Plan, trust: Trust, *, where: str) -> None:
