@@ -30,6 +30,7 @@ from embshift.runs.listing import Listing
 from embshift.runs.tables import open_tables
 from tests.fault_server import busy, cut, serve_objects
 from tests.hub_server import COMMIT, serve_hub
+from tests.integration.command import invoke
 
 OPTIONS = {"encoder": "lite", "transforms": ["blur", "noise"], "image_size": (32, 32), "batch": 6}
 
@@ -134,6 +135,23 @@ def check_that_it_is_not_read_unasked(run):
     assert verdict.inputs == 8
     with pytest.raises(UsageError, match="--allow-remote"):
         run.explain(images=2)
+
+
+def test_a_scheme_may_be_written_in_capitals(folder, bucket):
+    fill(bucket, folder, "capitals")
+    with grant_sources():
+        found = list_sources(["S3://images/capitals"])
+        assert [one.path for one in found] == [one.path for one in list_sources(["s3://images/capitals"])]
+
+
+def test_a_prepared_run_names_the_options_of_its_parts(folder, web, tmp_path):
+    web.objects["/a.jpg"] = (folder / "c.jpg").read_bytes()
+    (tmp_path / "list.csv").write_text(f"url\n{web.url}/a.jpg\n")
+    options = ["--prepare", "--allow-private", "--encoder", "lite", "--transform", "blur:1"]
+    for at, source in enumerate((f"{web.url}/a.jpg", str(tmp_path / "list.csv"), str(folder))):
+        done = invoke("run", source, *options, "--out", str(tmp_path / f"run-{at}"))
+        expected = " --part 0/1" if source == str(folder) else " --part 0/1 --allow-remote --allow-private"
+        assert done.stdout.endswith(f"{expected}\n")
 
 
 def test_a_glob_in_a_store_takes_what_matches(folder, bucket):

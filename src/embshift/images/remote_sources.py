@@ -50,7 +50,8 @@ def list_remote(source: str, /, *, left: LeftOut) -> Iterator[ImageRecord]:
     """
     check_remote_address(source)
     with _translate(source):
-        pinned = pin_address(source)
+        scheme, mark, rest = source.partition("://")
+        pinned = pin_address(f"{scheme.lower()}{mark}{rest}")  # as objects that are listed are called
         for text in expand_braces(pinned):
             found = _find_object(text)
             if found is None:
