@@ -137,6 +137,19 @@ def check_that_it_is_not_read_unasked(run):
         run.explain(images=2)
 
 
+def test_a_bucket_is_a_folder(folder, bucket):
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    client.create_bucket(Bucket="whole")
+    with grant_sources():
+        with pytest.raises(PlanError, match="does not exist"):
+            list_sources(["s3://whole"])
+        client.put_object(Bucket="whole", Key="a.jpg", Body=(folder / "c.jpg").read_bytes())
+        for source in ("s3://whole", "s3://whole/"):
+            assert [one.member for one in list_sources([source])] == ["a.jpg"]
+
+
 def test_a_scheme_may_be_written_in_capitals(folder, bucket):
     fill(bucket, folder, "capitals")
     with grant_sources():

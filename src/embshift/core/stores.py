@@ -111,6 +111,8 @@ def stat_object(address: str, /) -> StoredObject | None:
     """
     obstore = _import_obstore()
     root, key = split_address(address)
+    if not key:  # a bucket, of which stores say something as well
+        return None
     with _translate(address):
         try:
             return _describe(root, obstore.head(_open(root), key))
