@@ -60,7 +60,10 @@ class RemoteInputs:
             self._report(line, f"SHA-256 was {line['sha256'][:12]}… and is {found[:12]}…")
 
     def _report(self, line: Mapping[str, Any], how: str) -> None:
-        text = f"{show_name(line['member'])} (row {line['row']}): {how}; the run's values are those of the image as it was"
+        text = (
+            f"{show_name(line['member'])} (row {line['row']}): {how}; the run's values are those of the image"
+            " as it was"
+        )
         self.faults.append(Fault(kind="input changed", message=text))
 
     def list_notes(self) -> list[str]:
