@@ -38,4 +38,5 @@ class PlanOptions(TypedDict, total=False):
     mixed_hardware: bool | None
     chunk: int | None
     keep_views: int | None
+    keep_embeddings: bool | None
     max_error_rate: float | None
