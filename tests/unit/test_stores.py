@@ -5,17 +5,16 @@ from obstore.store import MemoryStore
 
 from embshift.core import stores
 from embshift.core.errors import StoreError, UsageError
+from embshift.core.store_addresses import is_store_address, split_address
 from embshift.core.store_errors import explain_error
 from embshift.core.stores import (
     ObjectChangedError,
     ObjectExistsError,
     create_object,
-    is_store_address,
     list_objects,
     read_object,
     remove_object,
     replace_object,
-    split_address,
     stat_object,
 )
 
@@ -72,7 +71,17 @@ def test_a_folder_lists_what_is_below_it_and_no_neighbour() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["s3://", "s3:///key", "s3://b/../c", "s3://b/a//c", "s3://key:secret@b/a", "http://b/a", "b/a"],
+    [
+        "s3://",
+        "s3:///key",
+        "s3://b/../c",
+        "s3://b/a//c",
+        "s3://key:secret@b/a",
+        "s3://key:secret@b?c",
+        "s3://key:secret@b/../a",
+        "http://b/a",
+        "b/a",
+    ],
 )
 def test_odd_addresses_are_refused_without_their_secrets(address: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -17,7 +17,7 @@ from embshift.cli.output.terminal import (
 from embshift.cli.parser import build_parser, parse
 from embshift.core.environment import set_environment
 from embshift.core.errors import ShiftError
-from embshift.core.stores import is_store_address
+from embshift.core.store_addresses import is_store_address
 
 __all__ = ["main", "program"]
 

@@ -5,15 +5,15 @@ find them: variables such as AWS_ACCESS_KEY_ID, files of settings, the machine's
 """
 
 import os
-import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from embshift.core.errors import MissingExtraError, StoreError, UsageError
+from embshift.core.errors import MissingExtraError, StoreError
+from embshift.core.store_addresses import split_address
 from embshift.core.store_errors import (
     ObjectChangedError,
     ObjectExistsError,
@@ -24,27 +24,19 @@ from embshift.core.store_errors import (
 )
 
 __all__ = [
-    "SCHEMES",
     "ObjectChangedError",
     "ObjectExistsError",
     "StoreRefusedError",
     "StoredObject",
     "create_object",
-    "is_store_address",
     "list_folder",
     "list_objects",
     "read_object",
     "remove_object",
     "replace_object",
-    "split_address",
     "stat_object",
 ]
 
-SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss")
-"""Schemes of addresses of stores."""
-
-_ADDRESS = re.compile(rf"({'|'.join(SCHEMES)})://([^/?#\s]+)(?:/(.*))?", re.IGNORECASE | re.DOTALL)
-_ODD = re.compile(r"[\x00-\x1f\x7f]|(^|/)\.{1,2}(/|$)|//")
 _CLIENT = {"timeout": "60s", "connect_timeout": "10s"}
 _RETRIES: dict[str, Any] = {"max_retries": 6, "retry_timeout": timedelta(minutes=3)}
 
@@ -64,42 +56,6 @@ class StoredObject:
     size: int
     etag: str
     modified_ns: int
-
-
-class StorePath(NamedTuple):
-    """An address in two parts: "s3://bucket", and the key without a slash at its start."""
-
-    root: str
-    key: str
-
-
-def is_store_address(text: str, /) -> bool:
-    """Return whether a text starts as the address of a store."""
-    return text.partition("://")[0].lower() in SCHEMES and "://" in text
-
-
-def split_address(address: str, /) -> StorePath:
-    """Return the root and the key of an address.
-
-    Raises:
-        UsageError: If it is no address of a store, holds a user name or password, or its key has an empty
-            part, "." or "..".
-    """
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
-        raise UsageError(f"{address!r} is no address of a store; expected e.g. s3://bucket/folder")
-    key = (found[3] or "").strip("/")
-    if _ODD.search(key):
-        raise UsageError(
-            f"{address!r} has a key with an empty part, '.', '..' or a control character; expected"
-            " s3://bucket/folder/name"
-        )
-    if "@" in found[2] and not found[1].lower().startswith("abfs"):
-        raise UsageError(
-            f"an address at {found[1]}:// holds a user name or password; leave it out and put keys into"
-            " environment variables"
-        )
-    return StorePath(f"{found[1].lower()}://{found[2]}", key)
 
 
 def stat_object(address: str, /) -> StoredObject | None:

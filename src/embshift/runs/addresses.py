@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from embshift.core.caches import CACHE, find_cache
 from embshift.core.errors import ShiftError, UsageError
 from embshift.core.paths import input_path, output_path
-from embshift.core.stores import is_store_address, split_address
+from embshift.core.store_addresses import is_store_address, split_address
 
 if TYPE_CHECKING:
     from embshift.runs.remote.mirror import Mirror

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from embshift.core.errors import RunError
 from embshift.core.paths import input_path
-from embshift.core.stores import is_store_address
+from embshift.core.store_addresses import is_store_address
 from embshift.core.text_files import describe_kind
 from embshift.runs.addresses import find_mirror, run_path
 from embshift.runs.explained_schema import EXPLAINED, FOLDER, RECORD, TEXTS, TEXTS_RECORD

@@ -13,7 +13,7 @@ from embshift.analysis.gate.toml_lines import find_key, find_tables
 from embshift.analysis.sampling.bootstrap import FEWEST, LEVEL
 from embshift.core.errors import BudgetError
 from embshift.core.paths import input_path
-from embshift.core.stores import is_store_address
+from embshift.core.store_addresses import is_store_address
 from embshift.core.text_files import parse_toml, read_text
 
 __all__ = ["Budget", "Gate", "Refuse", "make_budget", "read_gate"]

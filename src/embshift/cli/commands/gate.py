@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from embshift.cli.output.terminal import print_message, print_table, print_text
 from embshift.core.errors import BaselineError, UsageError
 from embshift.core.paths import output_file
-from embshift.core.stores import is_store_address
+from embshift.core.store_addresses import is_store_address
 
 if TYPE_CHECKING:
     from embshift.analysis.gate.record import CheckRecord

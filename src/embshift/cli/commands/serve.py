@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from embshift.cli.output.terminal import check_output, print_message
 from embshift.core.errors import MissingExtraError, UsageError
 from embshift.core.paths import input_path
-from embshift.core.stores import is_store_address
+from embshift.core.store_addresses import is_store_address
 
 if TYPE_CHECKING:
     from embshift.show.app.answers.requests import Desk

@@ -4,8 +4,8 @@ import re
 
 from embshift.core.errors import PlanError, UsageError
 from embshift.core.services import strip_address
-from embshift.core.stores import SCHEMES as STORES
-from embshift.core.stores import split_address
+from embshift.core.store_addresses import SCHEMES as STORES
+from embshift.core.store_addresses import split_address
 
 __all__ = [
     "check_listed_address",
