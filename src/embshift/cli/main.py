@@ -21,6 +21,10 @@ from embshift.core.store_addresses import is_store_address
 
 __all__ = ["main", "program"]
 
+_INTO_FOLDERS = {"demo", "ingest", "match", "run", "sweep"}
+_ON_RUNS = {"explain", "finish", "work"}
+"""Commands that go on where they were stopped."""
+
 _DEFECT, _INTERRUPTED, _TERMINATED, _NO_READER = 70, 130, 143, 141
 
 
@@ -89,9 +93,9 @@ def _carry_out(parsed: argparse.Namespace) -> int:
             _print_traceback()
         return _fail(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        return _fail("interrupted; to continue, run the same command with --out of this run", _INTERRUPTED)
+        return _fail(f"interrupted{_continue(parsed)}", _INTERRUPTED)
     except _Terminated:
-        return _fail("terminated; to continue, run the same command with --out of this run", _TERMINATED)
+        return _fail(f"terminated{_continue(parsed)}", _TERMINATED)
     except BrokenPipeError:
         # The reader of the output has gone, e.g. `| head`; flushing the rest would raise again.
         silence_output()
@@ -104,6 +108,14 @@ def _carry_out(parsed: argparse.Namespace) -> int:
         return _fail("this is a defect of embshift; please report it with the lines above", _DEFECT)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _continue(parsed: argparse.Namespace) -> str:
+    """Return how a command that was stopped goes on; empty for one that only reads."""
+    command = parsed.parser.prog.rpartition(" ")[2]
+    if command in _INTO_FOLDERS:
+        return "; to continue, run the same command with --out of this run"
+    return "; to continue, run the same command again" if command in _ON_RUNS else ""
 
 
 def _call(parsed: argparse.Namespace) -> int:
