@@ -316,3 +316,23 @@ def test_labels_of_a_sweep_are_embedded(made, samples, tmp_path):
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
     np.testing.assert_allclose(vectors, wanted, atol=1e-6)
     assert read_texts_record(run.folder)["bias"] == pytest.approx(-10)
+
+
+def test_words_of_a_run_need_no_look_into_the_network(made, samples, tmp_path):
+    folder, out = made("tiny-siglip"), str(tmp_path / "run")
+    (tmp_path / "in").mkdir()
+    for name in ("crab", "cat", "dog"):
+        shutil.copy(samples / f"{name}.jpg", tmp_path / "in")
+    (tmp_path / "words.txt").write_text("a cat\nsea\nnight\n")
+    source = f"open_clip:tiny-siglip/{folder / 'mine.safetensors'}"
+    asked = ("--transform", "blur", "--metric", "cosine", "--workers", "0", "--image-size", "64")
+    result = invoke("run", str(tmp_path / "in"), "--encoder", source, "--out", out, *asked)
+    assert result.returncode == 0, result.stderr
+    result = invoke("explain", out, "--show", "words", "--words", str(tmp_path / "words.txt"))
+    assert result.returncode == 0, result.stderr
+    run = open_run(out)
+    texts, _, _ = read_texts(run.folder, "word", fingerprint=run.info["fingerprint"])
+    assert set(texts) == {"a cat", "sea", "night"}
+    result = invoke("explain", out, "--show", "shares")
+    assert result.returncode == 2
+    assert "--show words" in result.stderr

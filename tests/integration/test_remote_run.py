@@ -266,6 +266,7 @@ def test_a_command_says_of_a_run_in_a_store_what_it_says_of_one_in_a_folder(
         done = invoke(command, address, *given)
         assert done.returncode in (0, 1, 5), done.stderr
         text = done.stdout.replace(str(out), "OUT").replace(address, "RUN").replace(other, "OTHER")
+        text = text.replace("run/plan.toml", "RUN/plan.toml")  # a card calls a folder by its name
         said.append((done.returncode, re.sub(r"\b(a|run)\b|[0-9,]+ bytes", "", text).split()))
     if "OTHER" not in options:  # else the sides are exchanged, and differences with them
         assert said[0] == said[1]
