@@ -69,7 +69,8 @@ def test_the_demo_ends_with_explanation_figures_and_report(tmp_path):
     assert figures == f"figures: {out / 'figures'} ({count} files)"
     assert report == f"report: {out / 'report.html'}"
     assert (out / "figures" / "l2_bar.png").is_file()
-    assert '"network":{"findings":[{"about":"sample"' in (out / "report.html").read_text(encoding="utf-8")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert '"network":{"title":"Where in the network","findings":[{"about":"sample"' in page
 
 
 def test_equal_files_are_told_to_count_once(photos, tmp_path):
