@@ -12,6 +12,7 @@ from benchmarks.comparing import watch_command
 from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 from embshift.core.types import MetricSpec
+from embshift.measurement.plan.plan import DEFAULT_METRICS
 from embshift.measurement.session.provenance import metric_content
 from embshift.metrics import METRICS
 from embshift.runs.chunks import ParquetSink
@@ -21,14 +22,6 @@ from embshift.runs.schema import SCHEMA_VERSION, TABLES
 __all__ = ["STAGES", "measure_many", "write_shifts"]
 
 TRANSFORMS = tuple(f"transform_{at}" for at in range(10))
-METRIC_NAMES = (
-    "cosine",
-    "l2",
-    "attention_similarity",
-    "patch_similarity",
-    "edge_similarity",
-    "detail_similarity",
-)
 CHUNK = 4096
 """Images of a chunk: with so many images, chunks of 64 would be files of a few kilobytes."""
 
@@ -38,7 +31,7 @@ def measure_many(setting: Setting) -> list[Figure]:
     folder = setting.folder / "many"
     if not folder.exists():
         write_shifts(folder, images=setting.many)
-    way = f"{setting.many:,} images, {len(TRANSFORMS)} transforms, {len(METRIC_NAMES)} metrics"
+    way = f"{setting.many:,} images, {len(TRANSFORMS)} transforms, {len(DEFAULT_METRICS)} metrics"
     statistics = f"import embshift; embshift.open_run({str(folder)!r}).statistics()"
     commands = {
         "embshift summarise": ["-m", "embshift", "summarise", str(folder), "--quiet"],
@@ -59,7 +52,7 @@ def write_shifts(
     *,
     images: int,
     transforms: tuple[str, ...] = TRANSFORMS,
-    metrics: tuple[str, ...] = METRIC_NAMES,
+    metrics: tuple[str, ...] = DEFAULT_METRICS,
     chunk: int = CHUNK,
     repeated: int = 0,
 ) -> None:

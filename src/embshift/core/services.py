@@ -1,9 +1,21 @@
 """Addresses of services that return embeddings: told from paths, and checked for secrets."""
 
+from typing import TYPE_CHECKING
+
 from embshift.core.errors import PlanError
 from embshift.core.paths import input_path
 
-__all__ = ["check_address", "is_service_address", "is_settings_file", "read_encoder", "strip_address"]
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+__all__ = [
+    "check_address",
+    "is_service_address",
+    "is_settings_file",
+    "read_encoder",
+    "split_web_address",
+    "strip_address",
+]
 
 _SCHEMES = ("http://", "https://")
 
@@ -34,6 +46,18 @@ def strip_address(text: str, /) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
+def split_web_address(text: str, /) -> "SplitResult | None":
+    """Return the parts of a web address; None where it has no host, or a port that is none."""
+    from urllib.parse import urlsplit  # only now: it delays every start of the command
+
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return parts if host else None
+
+
 def check_address(text: str, /) -> None:
     """Check that an address holds nothing but scheme, host, port and path: it is written into every run.
 
@@ -45,17 +69,11 @@ def check_address(text: str, /) -> None:
     """
     if not is_service_address(text):
         return
-    from urllib.parse import urlsplit  # only now: it delays every start of the command
-
     shown = strip_address(text)
     if not text.isascii() or not text.isprintable() or " " in text:
         raise PlanError("the address of a service holds a character that no address has; expected https://…")
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, None
-    if not host or parts is None:
+    parts = split_web_address(text)
+    if parts is None:
         raise PlanError(f"'{shown}' is no address of a service; expected https://host/path")
     if "@" in parts.netloc:
         raise PlanError(

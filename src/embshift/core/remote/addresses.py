@@ -3,7 +3,7 @@
 import re
 
 from embshift.core.errors import PlanError, UsageError
-from embshift.core.services import strip_address
+from embshift.core.services import split_web_address, strip_address
 from embshift.core.store_addresses import SCHEMES as STORES
 from embshift.core.store_addresses import split_address
 
@@ -159,17 +159,11 @@ def _check_user(text: str) -> None:
 
 
 def _check_web(text: str) -> None:
-    from urllib.parse import urlsplit  # only now: it delays every start of the command
-
     shown = redact_address(text)
     if not text.isprintable() or " " in text:
         raise UsageError(f"the address {shown} holds a space or control character; write it as %20")
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, None
-    if not host or parts is None:
+    parts = split_web_address(text)
+    if parts is None:
         raise UsageError(f"'{shown}' is no web address; expected https://host/path")
     _check_user(text)
     if "#" in text:
