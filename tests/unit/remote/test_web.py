@@ -203,7 +203,7 @@ def test_a_redirect_to_a_private_place_is_refused(server, monkeypatch):
     real = is_public
     monkeypatch.setattr("embshift.core.remote.guard.is_public", lambda ip: ip == "127.0.0.1" or real(ip))
     with grant_access(Access(remote=True)):
-        assert "169.254.169.254, in a private network" in refused(f"{server.url}/a", "unreadable")
+        assert "169.254.169.254 is in a private network" in refused(f"{server.url}/a", "unreadable")
 
 
 def test_a_redirect_from_https_to_http_is_refused():

@@ -59,7 +59,8 @@ def connect(host: str, port: int, *, timeout: float, private: bool) -> socket.so
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, place in found:
         if not private and not is_public(str(place[0])):
-            raise PrivateAddressError(f"{host} is {place[0]}")
+            shown = host if host == place[0] else f"{host} ({place[0]})"
+            raise PrivateAddressError(f"{shown} is in a private network or on this machine")
     error: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
     for family, kind, protocol, _, place in found:
         made = socket.socket(family, kind, protocol)

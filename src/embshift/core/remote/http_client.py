@@ -147,8 +147,8 @@ def _send_once(request: Request, url: str, *, place: Place, own: bool, until: fl
         return _ask(_open(place, private=private), request, url, headers=headers, until=until)
     except PrivateAddressError as error:
         raise ImageError(
-            f"{redact_address(url)} is not read: {error}, in a private network or on this machine; if you"
-            " mean it, give --allow-private (allow_private=True)",
+            f"{redact_address(url)} is not read: {error}; if you mean it, give --allow-private"
+            " (allow_private=True)",
             status="unreadable",
         ) from None
     except ssl.SSLCertVerificationError as error:
